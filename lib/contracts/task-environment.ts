@@ -1,0 +1,56 @@
+/**
+ * The environment of a trading task's two containers. The trading stack supplies it, the containers
+ * parse it at start: a variable renamed on one side stops both from compiling.
+ * No variable holds a secret; secrets are named by ARN and read at run time.
+ */
+import * as z from 'zod/mini';
+
+const portNumber = z.string().check(z.regex(/^\d{1,5}$/, 'a port number'));
+const whole = z.string().check(z.regex(/^\d+$/, 'a whole number'));
+
+export const GuardEnvironment = z.object({
+  BATON_BOOK: z.string(),
+  BATON_LEASE_TABLE: z.string(),
+  /** The venue's REST address, for its clock. */
+  BATON_VENUE: z.enum(['bybit']),
+  BATON_VENUE_URL: z.url(),
+  BATON_GUARD_PORT: portNumber,
+  /** How long a trader may take to drain before the guard waits for expiry instead. */
+  BATON_DRAIN_TIMEOUT_MS: whole,
+  /** Set by the cutover when it registers the revision; absent in the template. */
+  BATON_COLOUR: z.enum(['blue', 'green']),
+  BATON_IMAGE_DIGEST: z.string(),
+  /** Set by the platform. */
+  AWS_REGION: z.string(),
+});
+export type GuardEnvironment = z.infer<typeof GuardEnvironment>;
+
+export const TraderEnvironment = z.object({
+  BATON_BOOK: z.string(),
+  BATON_GUARD_PORT: portNumber,
+  BATON_JOURNAL_TABLE: z.string(),
+  BATON_VENUE: z.enum(['bybit']),
+  BATON_VENUE_URL: z.url(),
+  BATON_VENUE_SECRET_ARN: z.string(),
+  BATON_SYMBOL: z.string(),
+  BATON_ORDERS_PER_SECOND: whole,
+  BATON_DATABASE_HOST: z.string(),
+  BATON_DATABASE_PORT: portNumber,
+  BATON_DATABASE_NAME: z.string(),
+  BATON_DATABASE_SECRET_ARN: z.string(),
+  BATON_REDIS_HOST: z.string(),
+  BATON_REDIS_PORT: portNumber,
+  BATON_REDIS_SECRET_ARN: z.string(),
+  /** Comma-separated: what must answer before this bot is ready; `database` or nothing. */
+  BATON_REQUIRES: z.string(),
+  BATON_IMAGE_DIGEST: z.string(),
+  AWS_REGION: z.string(),
+});
+export type TraderEnvironment = z.infer<typeof TraderEnvironment>;
+
+/** What the cutover adds when it registers a revision: the template cannot know it. */
+export type SetAtCutover = 'BATON_COLOUR' | 'BATON_IMAGE_DIGEST';
+export type SetByPlatform = 'AWS_REGION';
+/** What the stack must supply for each container. */
+export type GuardTemplateEnvironment = Omit<GuardEnvironment, SetAtCutover | SetByPlatform>;
+export type TraderTemplateEnvironment = Omit<TraderEnvironment, SetAtCutover | SetByPlatform>;

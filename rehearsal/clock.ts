@@ -1,0 +1,25 @@
+/**
+ * Two clocks. What protects orders runs in real time; what only waits for AWS is compressed.
+ *
+ * | duration                                             | clock      |
+ * |------------------------------------------------------|------------|
+ * | leases, renewals, drains, permits, venue expiry      | real       |
+ * | process starts, Lambda and state time-outs           | real       |
+ * | `Wait` states of 10 s and less                       | real       |
+ * | `Wait` states above 10 s                             | compressed |
+ * | provisioning delays of the models (one table there)  | compressed |
+ *
+ * Compressed means divided by 60, never below 1 s. Reports give both.
+ */
+export const compressionFactor = 60;
+export const waitsAreRealUpToSeconds = 10;
+
+/** How long a modelled provisioning delay takes here. */
+export function compressedMs(modelledSeconds: number): number {
+  return modelledSeconds <= 0 ? 0 : Math.max(1000, (modelledSeconds * 1000) / compressionFactor);
+}
+
+/** How long a `Wait` state takes here. */
+export function waitMs(seconds: number): number {
+  return seconds <= waitsAreRealUpToSeconds ? seconds * 1000 : compressedMs(seconds);
+}
