@@ -1,0 +1,192 @@
+/**
+ * The lease as the state machines see it: every write names the token, the mode and what else it expects,
+ * and can be repeated – after a lost answer, or by a redriven execution – without a second effect.
+ */
+import { BookBusyError, LeaseConflictError, LeaseMissingError, LeaseUnreachableError, WorkflowPreemptedError } from './errors.ts';
+import type { BookName, Colour, Epoch, InstanceId, Lease, Live, Registration, WorkflowToken } from './model.ts';
+import { colourOf } from './model.ts';
+import type { LeaseStore, LeaseWrite } from './store.ts';
+
+/** A step's answer may have been lost and the step is repeated; more often than this it is an outage. */
+const attemptsMax = 4;
+
+export class LeaseControl {
+  readonly #store: LeaseStore;
+
+  constructor(store: LeaseStore) {
+    this.#store = store;
+  }
+
+  async read(book: BookName): Promise<Lease> {
+    const lease = await this.#reach(book, 'read', () => this.#store.read(book));
+    if (lease === undefined) throw new LeaseMissingError(book);
+    return lease;
+  }
+
+  async registrations(book: BookName): Promise<readonly Registration[]> {
+    const state = await this.#reach(book, 'registrations', () => this.#store.readAll(book));
+    return state.registrations;
+  }
+
+  /** Halted, epoch 0, no holder: nothing can trade until the first cutover opens it. An existing lease is not touched. */
+  async createBook(wanted: { readonly book: BookName; readonly home: string; readonly leaseMs: number }): Promise<'created' | 'existed'> {
+    const { book, home, leaseMs } = wanted;
+    const answer = await this.#write({
+      name: 'create',
+      book,
+      expects: [{ path: 'epoch', absent: true }],
+      set: { epoch: 0 as Epoch, heartbeat: 0, grantId: 'created', leaseMs, home, mode: 'halted', workflow: { token: 0 as WorkflowToken } },
+    });
+    return answer.applied ? 'created' : 'existed';
+  }
+
+  /** Raises the token. The same execution gets the same token again. */
+  async takeWorkflow(book: BookName, execution: string): Promise<{ readonly token: WorkflowToken; readonly lease: Lease }> {
+    let lease = await this.read(book);
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      const { token, execution: heldBy } = lease.workflow;
+      if (heldBy === execution) return { token, lease };
+      if (heldBy !== undefined) throw new BookBusyError(book, heldBy);
+      const answer = await this.#write({
+        name: 'take-workflow',
+        book,
+        expects: [{ path: 'workflow.token', equals: token }, { path: 'workflow.execution', absent: true }],
+        set: { 'workflow.token': (token + 1) as WorkflowToken, 'workflow.execution': execution },
+      });
+      lease = answer.lease ?? missing(book);
+    }
+    if (lease.workflow.execution === execution) return { token: lease.workflow.token, lease };
+    throw new BookBusyError(book, lease.workflow.execution ?? 'executions that come and go');
+  }
+
+  /** The machines' step check: throws when the book was taken by another since. */
+  async checkToken(book: BookName, token: WorkflowToken): Promise<Lease> {
+    const lease = await this.read(book);
+    assertToken(lease, token);
+    return lease;
+  }
+
+  /** The first cutover's write. Only a book that never had a holder is opened by it; `resume` is for the rest. */
+  async open(book: BookName, token: WorkflowToken): Promise<Lease> {
+    const answer = await this.#write({
+      name: 'open',
+      book,
+      expects: [...hasToken(token), { path: 'mode', equals: 'halted' }, { path: 'epoch', equals: 0 as Epoch }],
+      set: { mode: 'open' },
+    });
+    if (answer.applied) return answer.lease;
+    const lease = seen(book, answer.lease, token);
+    if (lease.mode === 'open') return lease;
+    throw new LeaseConflictError(book, 'open', describe(lease));
+  }
+
+  /** Asks the holder to hand over to an instance, or to one of a colour. */
+  async startDrain(book: BookName, token: WorkflowToken, successor: InstanceId | Colour): Promise<Lease> {
+    const before = await this.checkToken(book, token);
+    if (isNamed(before.holder, successor)) return before;
+    const answer = await this.#write({
+      name: 'start-drain',
+      book,
+      // The home is named so that a drain never starts on a book that moved to another Region since.
+      expects: [...hasToken(token), { path: 'mode', equals: 'open' }, { path: 'home', equals: before.home }],
+      set: { mode: 'draining', successor },
+    });
+    if (answer.applied) return answer.lease;
+    const lease = seen(book, answer.lease, token);
+    if (lease.mode === 'draining' && lease.successor === successor) return lease;
+    if (isNamed(lease.holder, successor)) return lease;
+    throw new LeaseConflictError(book, `drain towards ${successor} of`, describe(lease));
+  }
+
+  /** Back to `open`. A drain that ended by itself, by hand-over or by its holder, is left alone. */
+  async cancelDrain(book: BookName, token: WorkflowToken): Promise<Lease> {
+    const answer = await this.#write({
+      name: 'cancel-drain',
+      book,
+      expects: [...hasToken(token), { path: 'mode', equals: 'draining' }],
+      set: { mode: 'open' },
+      remove: ['successor'],
+    });
+    return answer.applied ? answer.lease : seen(book, answer.lease, token);
+  }
+
+  /** What runs now, for whoever needs to start the same again. */
+  async recordLive(book: BookName, token: WorkflowToken, live: Live): Promise<Lease> {
+    const answer = await this.#write({ name: 'record-live', book, expects: hasToken(token), set: { live } });
+    return answer.applied ? answer.lease : seen(book, answer.lease, token);
+  }
+
+  /** `released` false: another has the book, or nobody; nothing was changed. */
+  async releaseWorkflow(book: BookName, execution: string): Promise<{ readonly released: boolean; readonly lease: Lease }> {
+    const answer = await this.#write({
+      name: 'release-workflow',
+      book,
+      expects: [{ path: 'workflow.execution', equals: execution }],
+      remove: ['workflow.execution'],
+    });
+    return { released: answer.applied, lease: answer.lease ?? missing(book) };
+  }
+
+  /** Removes what the instances of a retired colour said of themselves; answers how many it removed. */
+  async removeRegistrations(book: BookName, token: WorkflowToken, colour: Colour): Promise<number> {
+    await this.checkToken(book, token);
+    const gone = (await this.registrations(book)).filter((registration) => registration.colour === colour);
+    for (const { instance } of gone) await this.#reach(book, 'deregister', () => this.#store.deregister(book, instance));
+    return gone.length;
+  }
+
+  /**
+   * Repeats a write whose answer is missing: each of them is refused, or changes nothing, the second time.
+   * A repeat that is refused may be refused because the first was applied, which every caller tells by the item.
+   */
+  async #write(write: LeaseWrite): Promise<{ applied: true; lease: Lease } | { applied: false; lease?: Lease }> {
+    let last: unknown;
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      const answer = await this.#store.write(write);
+      if (answer.outcome === 'applied') return { applied: true, lease: answer.lease };
+      if (answer.outcome === 'refused') return answer.lease === undefined ? { applied: false } : { applied: false, lease: answer.lease };
+      last = answer.error;
+    }
+    throw new LeaseUnreachableError(write.book, write.name, last);
+  }
+
+  async #reach<Answer>(book: BookName, operation: string, call: () => Promise<Answer>): Promise<Answer> {
+    let last: unknown;
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      try {
+        return await call();
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw new LeaseUnreachableError(book, operation, last);
+  }
+}
+
+function hasToken(token: WorkflowToken): LeaseWrite['expects'] {
+  return [{ path: 'workflow.token', equals: token }];
+}
+
+function assertToken(lease: Lease, token: WorkflowToken): void {
+  if (lease.workflow.token !== token || lease.workflow.execution === undefined) {
+    throw new WorkflowPreemptedError(lease.book, token, lease.workflow);
+  }
+}
+
+function seen(book: BookName, lease: Lease | undefined, token: WorkflowToken): Lease {
+  if (lease === undefined) return missing(book);
+  assertToken(lease, token);
+  return lease;
+}
+
+function missing(book: BookName): never {
+  throw new LeaseMissingError(book);
+}
+
+function isNamed(holder: InstanceId | undefined, successor: InstanceId | Colour): boolean {
+  return holder !== undefined && (holder === successor || colourOf(holder) === successor);
+}
+
+function describe(lease: Lease): string {
+  return `mode ${lease.mode}, epoch ${lease.epoch}, holder ${lease.holder ?? 'nobody'}, successor ${lease.successor ?? 'nobody'}`;
+}

@@ -1,0 +1,88 @@
+/**
+ * The lease table in memory, for tests of whatever uses a store. It judges conditions as DynamoDB does;
+ * one contract test runs this store and the DynamoDB one against the same cases.
+ */
+import type { BookName, InstanceId, Lease, Registration } from './model.ts';
+import type { BookState, Expectation, LeaseStore, LeaseWrite, Path, WriteAnswer } from './store.ts';
+
+type Item = Record<string, unknown>;
+
+export class MemoryLeaseStore implements LeaseStore {
+  readonly #leases = new Map<string, Item>();
+  readonly #registrations = new Map<string, Map<string, Registration>>();
+
+  async read(book: BookName): Promise<Lease | undefined> {
+    return this.readNow(book);
+  }
+
+  async readAll(book: BookName): Promise<BookState> {
+    return this.readAllNow(book);
+  }
+
+  async write(write: LeaseWrite): Promise<WriteAnswer> {
+    return this.writeNow(write);
+  }
+
+  async register(registration: Registration): Promise<void> {
+    this.registerNow(registration);
+  }
+
+  async deregister(book: BookName, instance: InstanceId): Promise<void> {
+    this.#registrations.get(book)?.delete(instance);
+  }
+
+  /** The same without promises, for tests that own time. */
+  readNow(book: BookName): Lease | undefined {
+    const item = this.#leases.get(book);
+    return item === undefined ? undefined : toLease(item);
+  }
+
+  readAllNow(book: BookName): BookState {
+    const lease = this.readNow(book);
+    const registrations = [...(this.#registrations.get(book)?.values() ?? [])];
+    return lease === undefined ? { registrations } : { lease, registrations };
+  }
+
+  registerNow(registration: Registration): void {
+    const ofBook = this.#registrations.get(registration.book) ?? new Map<string, Registration>();
+    ofBook.set(registration.instance, registration);
+    this.#registrations.set(registration.book, ofBook);
+  }
+
+  writeNow(write: LeaseWrite): WriteAnswer {
+    const before = this.#leases.get(write.book);
+    if (!write.expects.every((expectation) => holds(expectation, before))) {
+      return before === undefined ? { outcome: 'refused' } : { outcome: 'refused', lease: toLease(before) };
+    }
+    const after: Item = structuredClone(before ?? { book: write.book });
+    if (write.beat) after['heartbeat'] = (after['heartbeat'] as number) + 1;
+    for (const [path, value] of Object.entries(write.set ?? {})) put(after, path as Path, value);
+    for (const path of write.remove ?? []) put(after, path, undefined);
+    this.#leases.set(write.book, after);
+    return { outcome: 'applied', lease: toLease(after) };
+  }
+}
+
+function holds(expectation: Expectation, item: Item | undefined): boolean {
+  const value = item === undefined ? undefined : valueAt(item, expectation.path);
+  if ('absent' in expectation) return value === undefined;
+  // Like DynamoDB: nothing equals a missing attribute, and everything differs from it.
+  if ('equals' in expectation) return value === expectation.equals;
+  return value !== expectation.differs;
+}
+
+function valueAt(item: Item, path: Path): unknown {
+  return path.split('.').reduce<unknown>((at, name) => (at as Item | undefined)?.[name], item);
+}
+
+function put(item: Item, path: Path, value: unknown): void {
+  const [name, inner] = path.split('.') as [string, string?];
+  const target = inner === undefined ? item : (item[name] as Item);
+  const key = inner ?? name;
+  if (value === undefined) delete target[key];
+  else target[key] = value;
+}
+
+function toLease(item: Item): Lease {
+  return structuredClone(item) as unknown as Lease;
+}
