@@ -1,0 +1,105 @@
+/**
+ * Everything that differs between environments, as one schema. Sizes and retention differ, shape does not.
+ * Parsed once, at synth, before any resource exists: a wrong setting costs a second, not a deployment.
+ */
+import * as z from 'zod';
+
+/** Parts of names of AWS resources: some of those hold 32 characters only. */
+const environmentName = z.string().regex(/^[a-z][a-z0-9]{1,11}$/, '2–12 lower-case letters and digits, starting with a letter');
+const accountId = z.string().regex(/^\d{12}$/, 'the 12 digits of an AWS account');
+const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a Region such as us-east-1');
+const seconds = (least: number, most: number): z.ZodInt => z.int().min(least).max(most);
+
+/** Lambda's, CloudWatch Logs' own list of retentions; any other number is refused at deployment. */
+const logRetentionDays = z.union([z.literal(7), z.literal(14), z.literal(30), z.literal(90), z.literal(180), z.literal(365)]);
+
+const Region = z.strictObject({
+  name: regionName,
+  /** Named, not looked up: synth needs no credentials, and a subnet never moves because a list was reordered. */
+  zones: z.array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'a zone such as us-east-1a')).length(3),
+});
+
+const Book = z.strictObject({
+  /** A sub-account traded by one strategy; part of every client order id, hence so short. */
+  name: z.string().regex(/^[a-z][a-z0-9]{0,9}$/, '1–10 lower-case letters and digits, starting with a letter'),
+  venue: z.enum(['bybit']),
+  venueUrl: z.url({ protocol: /^https?$/ }),
+  symbol: z.string().regex(/^[A-Z0-9]{2,20}\/[A-Z0-9]{2,20}(:[A-Z0-9]{2,20})?$/, 'a ccxt symbol such as BTC/USDT'),
+  ordersPerSecond: z.int().min(1).max(10),
+  /** What must answer before this book's bot counts as ready. */
+  requires: z.array(z.enum(['database'])),
+});
+
+export const Settings = z
+  .strictObject({
+    environment: environmentName,
+    account: accountId,
+    regions: z.strictObject({
+      home: Region,
+      standby: Region,
+      /** Holds no data that anyone reads; its vote makes the lease table strongly consistent. */
+      witness: z.strictObject({ name: regionName }),
+    }),
+    books: z.array(Book).min(1),
+    lease: z.strictObject({
+      /** What a book's lease item is created with; changes later only together with a new epoch. */
+      leaseMs: z.int().min(1000).max(60_000),
+    }),
+    network: z.strictObject({
+      cidr: z.string().regex(/^(10|172|192)\.\d{1,3}\.\d{1,3}\.0\/(1[6-9]|20)$/, 'a private IPv4 range between /16 and /20, such as 10.20.0.0/16'),
+      natGateways: z.int().min(1).max(3),
+      /** Where orders go: security groups know ports, not names. */
+      venuePorts: z.array(z.int().min(1).max(65_535)).min(1),
+    }),
+    database: z.strictObject({
+      instanceClass: z.string().regex(/^[a-z0-9]+\.[a-z0-9]+$/, 'without the db. prefix, such as m7g.large'),
+      allocatedGb: z.int().min(20).max(16_384),
+      retentionDays: z.int().min(1).max(35),
+      multiAz: z.boolean(),
+      deletionProtection: z.boolean(),
+    }),
+    cache: z.strictObject({
+      nodeType: z.string().regex(/^cache\.[a-z0-9]+\.[a-z0-9]+$/, 'such as cache.t4g.small'),
+      /** One of them is the primary; automatic failover needs a second. */
+      nodes: z.int().min(2).max(6),
+      snapshotRetentionDays: z.int().min(1).max(35),
+    }),
+    cutover: z.strictObject({
+      /** How long the new colour may take until it is healthy and reconciled. */
+      healthySeconds: seconds(30, 300),
+      /** How long the old colour may take to let its requests finish. */
+      drainSeconds: seconds(10, 300),
+      /** How long the new colour may take to have orders accepted. */
+      proveSeconds: seconds(10, 300),
+      bakeSeconds: seconds(60, 1800),
+      /** How long the old colour stays warm after the bake. */
+      rollbackWindowSeconds: seconds(60, 3600),
+    }),
+    notifications: z.strictObject({ emails: z.array(z.email()) }),
+    logs: z.strictObject({ retentionDays: logRetentionDays }),
+    tags: z.strictObject({
+      CostCenter: z.string().min(1),
+      Project: z.string().min(1),
+      Owner: z.string().min(1),
+    }),
+  })
+  .superRefine((settings, context) => {
+    const { home, standby, witness } = settings.regions;
+    if (new Set([home.name, standby.name, witness.name]).size < 3) {
+      context.addIssue({ code: 'custom', path: ['regions'], message: 'home, standby and witness must be three different Regions' });
+    }
+    for (const role of ['home', 'standby'] as const) {
+      const region = settings.regions[role];
+      if (!region.zones.every((zone) => zone.startsWith(region.name)) || new Set(region.zones).size < region.zones.length) {
+        context.addIssue({ code: 'custom', path: ['regions', role, 'zones'], message: `three different zones of ${region.name}` });
+      }
+    }
+    const names = settings.books.map((book) => book.name);
+    if (new Set(names).size < names.length) {
+      context.addIssue({ code: 'custom', path: ['books'], message: 'each book needs a name of its own' });
+    }
+  });
+export type Settings = z.infer<typeof Settings>;
+export type BookSettings = Settings['books'][number];
+/** What an environment's file writes: the schema's input, so that tsc finds a missing setting before synth does. */
+export type SettingsInput = z.input<typeof Settings>;
