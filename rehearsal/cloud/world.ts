@@ -1,0 +1,219 @@
+/**
+ * The world: the account that the service models live in. It passes calls to the models with the latency that
+ * AWS would have, knows which access key belongs to which role, carries events from service to service, and
+ * keeps a record of every call, by whom and with what outcome, which permissions are judged by.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { compressedMs } from '../clock.ts';
+import { AwsError, type BusEvent, type Call, type Caller, type Credentials, type ServiceModel, type World } from './model.ts';
+import { provisioningSeconds, type ProvisioningColumn } from './provisioning.ts';
+
+/** What a call costs on its way to the service and back; it takes effect in the middle. */
+export interface Latencies {
+  /** A strongly consistent read of one item. */
+  readonly dynamodbReadMs: number;
+  /** A write to a table with multi-Region strong consistency. */
+  readonly dynamodbWriteMs: number;
+  readonly otherMs: number;
+}
+export const defaultLatencies: Latencies = { dynamodbReadMs: 15, dynamodbWriteMs: 30, otherMs: 0 };
+
+const dynamodbReads = new Set(['GetItem', 'Query', 'Scan', 'BatchGetItem']);
+const dynamodbWrites = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem']);
+
+export interface RecordedCall {
+  /** Milliseconds since the world began. */
+  readonly atMs: number;
+  readonly caller: Caller;
+  readonly service: string;
+  readonly operation: string;
+  readonly region: string;
+  /** 'ok', or the name of the error that was answered. */
+  readonly outcome: string;
+}
+
+export interface LogLine {
+  readonly atMs: number;
+  readonly message: string;
+  readonly fields?: Record<string, unknown>;
+}
+
+/** The world as the rehearsal sees it; the models see the `World` of model.ts. */
+export interface CloudWorld extends World {
+  readonly regions: readonly string[];
+  readonly calls: readonly RecordedCall[];
+  /** The person at the keyboard and CloudFormation: an access key without a role. */
+  readonly operator: { readonly caller: Caller; readonly credentials: Credentials };
+  model(service: string): ServiceModel | undefined;
+  models(): readonly ServiceModel[];
+  /** Whose key this is; `undefined` for a key the world never gave out. */
+  callerByAccessKey(accessKeyId: string): Caller | undefined;
+  onBusEvent(listener: (event: BusEvent & { readonly time: Date; readonly id: string }) => void): void;
+  /** Told by the front once it listens. */
+  setEndpoint(endpoint: string): void;
+  close(): Promise<void>;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly accountId: string;
+  readonly regions: readonly string[];
+  /** Makes the models; a model may be registered for each signing name once. */
+  readonly services: (world: CloudWorld) => readonly ServiceModel[];
+  readonly latencies?: Partial<Latencies>;
+  /** Which column of the provisioning table holds; typical when not said. */
+  readonly provisioning?: ProvisioningColumn;
+  readonly onLog?: (line: LogLine) => void;
+}
+
+export class WorldClosedError extends Error {
+  constructor() {
+    super('the world was closed while something in it still waited');
+    this.name = 'WorldClosedError';
+  }
+}
+
+export function createWorld(options: WorldOptions): CloudWorld {
+  const latencies = { ...defaultLatencies, ...options.latencies };
+  const column = options.provisioning ?? 'typical';
+  const beganMs = performance.now();
+  const elapsedMs = (): number => performance.now() - beganMs;
+  const closing = new AbortController();
+  const calls: RecordedCall[] = [];
+  const models = new Map<string, ServiceModel>();
+  const roles = new Map<string, { caller: Caller; credentials: Credentials }>();
+  const callers = new Map<string, Caller>();
+  const busListeners: Array<(event: BusEvent & { time: Date; id: string }) => void> = [];
+  let endpoint = '';
+  let drawn = 0;
+
+  const digest = (purpose: string): string => createHash('sha256').update(`${options.seed}:${purpose}`).digest('hex');
+
+  function newKey(purpose: string, roleArn?: string): { caller: Caller; credentials: Credentials } {
+    const accessKeyId = `AKIA${digest(`key:${purpose}`).slice(0, 16).toUpperCase()}`;
+    const caller: Caller = roleArn === undefined ? { accessKeyId } : { accessKeyId, roleArn };
+    callers.set(accessKeyId, caller);
+    return { caller, credentials: { accessKeyId, secretAccessKey: digest(`secret:${purpose}`).slice(0, 40) } };
+  }
+
+  function role(roleArn: string): { caller: Caller; credentials: Credentials } {
+    const known = roles.get(roleArn) ?? newKey(`role:${roleArn}`, roleArn);
+    roles.set(roleArn, known);
+    return known;
+  }
+
+  async function sleep(ms: number): Promise<void> {
+    try {
+      await delay(ms, undefined, { signal: closing.signal });
+    } catch {
+      throw new WorldClosedError();
+    }
+  }
+
+  function latencyMs({ service, operation }: Call): number {
+    if (service !== 'dynamodb') return latencies.otherMs;
+    if (dynamodbReads.has(operation)) return latencies.dynamodbReadMs;
+    return dynamodbWrites.has(operation) ? latencies.dynamodbWriteMs : latencies.otherMs;
+  }
+
+  async function perform(call: Call): Promise<unknown> {
+    const handler = models.get(call.service)?.operations[call.operation];
+    if (!handler) throw notModelled(call);
+    if (!options.regions.includes(call.region)) {
+      throw new AwsError('UnrecognizedClientException', `this world has no Region '${call.region}' (it has ${options.regions.join(', ')})`);
+    }
+    const ms = latencyMs(call);
+    const sentMs = elapsedMs();
+    // Both halves aim at a point in time, so that a late timer on the way there is not paid again on the way back.
+    const until = async (targetMs: number): Promise<void> => {
+      const left = targetMs - elapsedMs();
+      if (left > 0) await sleep(left);
+    };
+    if (ms > 0) await until(sentMs + ms / 2);
+    try {
+      return await handler(call.input, call);
+    } finally {
+      if (ms > 0) await until(sentMs + ms);
+    }
+  }
+
+  const world: CloudWorld = {
+    accountId: options.accountId,
+    regions: options.regions,
+    calls,
+    operator: newKey('operator'),
+    get endpoint() {
+      return endpoint;
+    },
+    setEndpoint(listening) {
+      endpoint = listening;
+    },
+    async call(call) {
+      const { caller, service, operation, region } = call;
+      const atMs = elapsedMs();
+      const record = (outcome: string): number => calls.push({ atMs, caller, service, operation, region, outcome });
+      try {
+        const answer = await perform(call);
+        record('ok');
+        return answer;
+      } catch (error) {
+        record(error instanceof Error ? error.name : 'Error');
+        throw error;
+      }
+    },
+    credentialsFor: (roleArn) => role(roleArn).credentials,
+    callerFor: (roleArn) => role(roleArn).caller,
+    callerByAccessKey: (accessKeyId) => callers.get(accessKeyId),
+    model: (service) => models.get(service),
+    models: () => [...models.values()],
+    onBusEvent(listener) {
+      busListeners.push(listener);
+    },
+    emit(event) {
+      const sent = { ...event, time: world.now(), id: eventId(world.uniqueId(32)) };
+      for (const listener of busListeners) listener(sent);
+    },
+    now: () => new Date(),
+    uniqueId(length = 12) {
+      let id = '';
+      while (id.length < length) id += digest(`id:${drawn++}`);
+      return id.slice(0, length);
+    },
+    async provision(kind) {
+      const modelledSeconds = provisioningSeconds(kind, column);
+      world.log(`waiting for ${kind}`, { modelledSeconds, waitedMs: compressedMs(modelledSeconds) });
+      await sleep(compressedMs(modelledSeconds));
+    },
+    sleep,
+    log(message, fields) {
+      options.onLog?.({ atMs: elapsedMs(), message, ...(fields ? { fields } : {}) });
+    },
+    async close() {
+      closing.abort();
+      const closed = await Promise.allSettled([...models.values()].reverse().map((model) => model.close?.()));
+      const failed = closed.filter((outcome) => outcome.status === 'rejected').map((outcome) => outcome.reason as unknown);
+      if (failed.length > 0) throw new AggregateError(failed, `${failed.length} service models did not close`);
+    },
+  };
+
+  for (const model of options.services(world)) {
+    if (models.has(model.service)) throw new Error(`two models say that they are '${model.service}': register one`);
+    models.set(model.service, model);
+  }
+  return world;
+}
+
+function notModelled(call: Call): AwsError {
+  return new AwsError(
+    'NotImplemented',
+    `${call.service}:${call.operation} is not modelled in this rehearsal; add it to the model of '${call.service}' in rehearsal/services`,
+    { fault: 'server' },
+  );
+}
+
+/** An event's id looks like a UUID. */
+function eventId(hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}
