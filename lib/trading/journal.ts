@@ -1,0 +1,240 @@
+/**
+ * The write-ahead journal of a book, in a strongly consistent table of every Region it could trade from.
+ *
+ * An order's intent is durable before the order leaves, its outcome after. So whoever trades the book next finds every
+ * order that may have reached the venue, and asks the venue about those whose outcome nobody wrote.
+ *
+ * Keys: `book`, and `entry` = `<epoch, 10 digits>#<sequence, 14 digits>`. One item more, `entry` = `mark`, says below which
+ * entry everything has an outcome, so that a takeover reads the newest few entries and not the history of the book.
+ */
+import {
+  ConditionalCheckFailedException, DynamoDBClient, PutItemCommand, QueryCommand, ReplicatedWriteConflictException, UpdateItemCommand,
+  type AttributeValue,
+} from '@aws-sdk/client-dynamodb';
+import type { BookName, Epoch } from '../lease/model.ts';
+import type { Side } from '../venues/venue.ts';
+import { clientOrderId, type OrderAuthor } from './client-order-id.ts';
+
+/** What an order was meant to be. Decimal strings, as they go to the venue. */
+export interface OrderIntent {
+  readonly symbol: string;
+  readonly side: Side;
+  readonly price: string;
+  readonly quantity: string;
+}
+
+/**
+ * What became of sending it. `expired`: refused for its time window, or not at the venue after it. `never-sent`: it did not leave
+ * this process. Neither of the two, nor a rejected one, can appear at the venue later.
+ */
+export type OutcomeStatus = 'accepted' | 'rejected' | 'expired' | 'never-sent';
+export interface Outcome {
+  readonly status: OutcomeStatus;
+  readonly venueOrderId?: string;
+  /** The venue's code or a word, for people. */
+  readonly reason?: string;
+}
+
+export interface JournalEntry extends OrderAuthor {
+  readonly clientOrderId: string;
+  readonly intent: OrderIntent;
+  readonly outcome?: Outcome;
+}
+
+/** Where the writer stood: every entry below (epoch, sequence) has an outcome. */
+export interface JournalMark {
+  readonly epoch: Epoch;
+  readonly sequence: number;
+  /** The position after the fill `lastExecutionId`, as the writer counted it, decimal. */
+  readonly position?: { readonly quantity: string; readonly lastExecutionId: string };
+}
+
+export interface OpenIntents {
+  readonly intents: readonly JournalEntry[];
+  readonly mark?: JournalMark;
+}
+
+export class DuplicateIntentError extends Error {
+  constructor(id: string) {
+    super(`the journal already has order ${id}: one (epoch, sequence) was used twice; it was not sent. Stop this trader and look for a second one`);
+    this.name = 'DuplicateIntentError';
+  }
+}
+
+/** A takeover reads this many pages at most, newest first; a mark is written long before. */
+const pagesAtMost = 20;
+const pageSize = 200;
+const conflictRetriesAtMost = 5;
+const markEntry = 'mark';
+
+export class Journal {
+  readonly #client: DynamoDBClient;
+  readonly #tableName: string;
+
+  constructor({ client, tableName }: { client: DynamoDBClient; tableName: string }) {
+    this.#client = client;
+    this.#tableName = tableName;
+  }
+
+  /** Must have resolved before the order is sent. Throws DuplicateIntentError for a sequence used before. */
+  async writeIntent(author: OrderAuthor, intent: OrderIntent): Promise<void> {
+    const id = clientOrderId(author);
+    try {
+      await this.#retryingConflicts(() => this.#client.send(new PutItemCommand({
+        TableName: this.#tableName,
+        Item: { ...key(author), clientOrderId: { S: id }, intent: map(intent) },
+        ConditionExpression: 'attribute_not_exists(book)',
+      })));
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) throw new DuplicateIntentError(id);
+      throw error;
+    }
+  }
+
+  /** The first outcome stays; to write one again does nothing. */
+  async writeOutcome(author: OrderAuthor, outcome: Outcome): Promise<void> {
+    try {
+      await this.#retryingConflicts(() => this.#client.send(new UpdateItemCommand({
+        TableName: this.#tableName,
+        Key: key(author),
+        UpdateExpression: 'SET #outcome = :outcome',
+        ConditionExpression: 'attribute_exists(book) AND attribute_not_exists(#outcome)',
+        ExpressionAttributeNames: { '#outcome': 'outcome' },
+        ExpressionAttributeValues: { ':outcome': map(outcome) },
+      })));
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    }
+  }
+
+  /** Raises the mark; a mark that is already there or beyond stays, so a paused writer cannot lower it. */
+  async writeMark(book: BookName, mark: JournalMark): Promise<void> {
+    const entry = entryKey(mark.epoch, mark.sequence);
+    try {
+      await this.#retryingConflicts(() => this.#client.send(new PutItemCommand({
+        TableName: this.#tableName,
+        Item: {
+          book: { S: book }, entry: { S: markEntry }, below: { S: entry },
+          ...(mark.position && { position: map(mark.position) }),
+        },
+        ConditionExpression: 'attribute_not_exists(book) OR #below <= :below',
+        ExpressionAttributeNames: { '#below': 'below' },
+        ExpressionAttributeValues: { ':below': { S: entry } },
+      })));
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    }
+  }
+
+  /** Orders that may have reached the venue and whose outcome nobody wrote, oldest first. One read in the usual case. */
+  async openIntents(book: BookName): Promise<OpenIntents> {
+    const intents: JournalEntry[] = [];
+    let mark: JournalMark | undefined;
+    let below = '';
+    const pages = this.#pages({
+      KeyConditionExpression: 'book = :book', ExpressionAttributeValues: { ':book': { S: book } }, ScanIndexForward: false,
+    });
+    for await (const items of pages) {
+      for (const item of items) {
+        if (text(item, 'entry') === markEntry) {
+          mark = readMark(item);
+          below = text(item, 'below');
+        } else if (text(item, 'entry') < below) {
+          return { intents: intents.reverse(), ...(mark && { mark }) };
+        } else {
+          const entry = readEntry(item);
+          if (entry.outcome === undefined) intents.push(entry);
+        }
+      }
+    }
+    return { intents: intents.reverse(), ...(mark && { mark }) };
+  }
+
+  /** Orders of this epoch that the venue accepted, in their order: the proof that an epoch trades. */
+  async acceptedIn(book: BookName, epoch: Epoch, { limit }: { limit: number }): Promise<readonly JournalEntry[]> {
+    const accepted: JournalEntry[] = [];
+    const pages = this.#pages({
+      KeyConditionExpression: 'book = :book AND begins_with(entry, :epoch)',
+      ExpressionAttributeValues: { ':book': { S: book }, ':epoch': { S: epochPrefix(epoch) } },
+    });
+    for await (const items of pages) {
+      for (const item of items) {
+        const entry = readEntry(item);
+        if (entry.outcome?.status === 'accepted') accepted.push(entry);
+        if (accepted.length >= limit) return accepted;
+      }
+    }
+    return accepted;
+  }
+
+  async *#pages(query: {
+    KeyConditionExpression: string; ExpressionAttributeValues: Record<string, AttributeValue>; ScanIndexForward?: boolean;
+  }): AsyncGenerator<readonly Item[]> {
+    let from: Item | undefined;
+    for (let page = 0; page < pagesAtMost; page++) {
+      const answer = await this.#client.send(new QueryCommand({
+        TableName: this.#tableName, ConsistentRead: true, Limit: pageSize, ...query, ...(from && { ExclusiveStartKey: from }),
+      }));
+      yield answer.Items ?? [];
+      from = answer.LastEvaluatedKey;
+      if (from === undefined) return;
+    }
+    throw new Error(`the journal has more than ${pagesAtMost * pageSize} entries above its mark: no mark was written for long. `
+      + `Look at the trader's log for failed marks; resolve the open intents by hand before trading`);
+  }
+
+  /** Another Region wrote the same item at this moment: nothing was applied, so to write again is safe. */
+  async #retryingConflicts(write: () => Promise<unknown>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await write();
+        return;
+      } catch (error) {
+        if (!(error instanceof ReplicatedWriteConflictException) || attempt >= conflictRetriesAtMost) throw error;
+      }
+    }
+  }
+}
+
+type Item = Record<string, AttributeValue>;
+
+const epochPrefix = (epoch: Epoch) => `${String(epoch).padStart(10, '0')}#`;
+const entryKey = (epoch: Epoch, sequence: number) => epochPrefix(epoch) + String(sequence).padStart(14, '0');
+const key = ({ book, epoch, sequence }: OrderAuthor): Item => ({ book: { S: book }, entry: { S: entryKey(epoch, sequence) } });
+
+function map(value: object): AttributeValue {
+  const present = Object.entries(value as Record<string, string | undefined>).filter(([, text]) => text !== undefined);
+  return { M: Object.fromEntries(present.map(([name, text]) => [name, { S: String(text) }])) };
+}
+
+function unmap<T>(value: AttributeValue | undefined): T | undefined {
+  if (value?.M === undefined) return undefined;
+  return Object.fromEntries(Object.entries(value.M).map(([name, each]) => [name, each.S])) as T;
+}
+
+function text(item: Item, name: string): string {
+  const found = item[name]?.S;
+  if (found === undefined) throw new Error(`journal item ${JSON.stringify(item['entry'])} has no text '${name}'`);
+  return found;
+}
+
+function readAuthor(book: string, entry: string): OrderAuthor {
+  const [epoch, sequence] = entry.split('#');
+  return { book: book as BookName, epoch: Number(epoch) as Epoch, sequence: Number(sequence) };
+}
+
+function readEntry(item: Item): JournalEntry {
+  const intent = unmap<OrderIntent>(item['intent']);
+  if (intent === undefined) throw new Error(`journal item ${text(item, 'entry')} has no intent`);
+  const outcome = unmap<Outcome>(item['outcome']);
+  return {
+    ...readAuthor(text(item, 'book'), text(item, 'entry')), clientOrderId: text(item, 'clientOrderId'), intent,
+    ...(outcome && { outcome }),
+  };
+}
+
+function readMark(item: Item): JournalMark {
+  const { epoch, sequence } = readAuthor(text(item, 'book'), text(item, 'below'));
+  const position = unmap<{ quantity: string; lastExecutionId: string }>(item['position']);
+  return { epoch, sequence, ...(position && { position }) };
+}

@@ -1,0 +1,88 @@
+/**
+ * What the trader needs of a venue, whichever it is. Every method that changes something takes a deadline that the
+ * venue itself enforces; the others only look.
+ */
+import type { Deadline } from './bounded.ts';
+
+export type Side = 'buy' | 'sell';
+
+export interface NewOrder {
+  readonly clientOrderId: string;
+  readonly symbol: string;
+  readonly side: Side;
+  /** Decimal strings in the venue's own steps: see `Venue.inSteps`. */
+  readonly price: string;
+  readonly quantity: string;
+}
+
+/** What is known after a changing request. Only `ambiguous` leaves it open whether the venue acted, now or later. */
+export type Answer =
+  | { readonly kind: 'accepted'; readonly venueOrderId: string }
+  | { readonly kind: 'rejected'; readonly reason: string }
+  /** The venue refused it for its time window. */
+  | { readonly kind: 'expired'; readonly reason: string }
+  /** It did not leave this process. */
+  | { readonly kind: 'never-sent'; readonly reason: string }
+  | { readonly kind: 'ambiguous'; readonly reason: string };
+
+export interface OrderAtVenue {
+  readonly venueOrderId: string;
+  /** Empty for an order that was sent without one. */
+  readonly clientOrderId: string;
+  readonly symbol: string;
+  readonly side: Side;
+  readonly price: string;
+  readonly quantity: string;
+  readonly filled: string;
+  readonly status: 'open' | 'filled' | 'cancelled' | 'rejected';
+  readonly createdAtVenueMs: number;
+}
+
+export interface Execution {
+  readonly executionId: string;
+  readonly venueOrderId: string;
+  readonly clientOrderId: string;
+  readonly symbol: string;
+  readonly side: Side;
+  readonly price: string;
+  readonly quantity: string;
+  readonly fee: string;
+  readonly feeCurrency: string;
+  readonly atVenueMs: number;
+}
+
+export interface Touch {
+  readonly bid: number;
+  readonly ask: number;
+}
+
+export interface Venue {
+  /** Loads what the first order would wait for, and opens the connection. */
+  warmUp(): Promise<void>;
+  place(order: NewOrder, deadline: Deadline): Promise<Answer>;
+  cancel(venueOrderIds: readonly string[], deadline: Deadline): Promise<Answer>;
+  openOrders(): Promise<readonly OrderAtVenue[]>;
+  /** The newest executions, oldest first; at most 100. */
+  executions(): Promise<readonly Execution[]>;
+  /** Looks for one order among open and ended ones, by lists; `undefined` when the venue shows none now. */
+  find(clientOrderId: string): Promise<OrderAtVenue | undefined>;
+  /** How much of the symbol's base currency the account has, decimal. */
+  position(): Promise<string>;
+  touch(): Promise<Touch>;
+  /** Rounds to the venue's steps, towards zero for quantities. */
+  inSteps(price: number, quantity: number): { readonly price: string; readonly quantity: string };
+}
+
+/** What a venue offers against orders that come too late, as far as the keys we use can reach it. */
+export interface VenueProtection {
+  /** The venue refuses a changing request after an instant that the sender sets. */
+  readonly orderExpiry: 'receive-window' | 'deadline' | 'none';
+  readonly longestExpiryMs: number | null;
+  /** Cancels resting orders unless re-armed. `null` where there is none over REST. */
+  readonly deadManSwitch: { readonly scope: 'account' | 'symbol'; readonly longestMs: number } | null;
+}
+
+export const venueProtection = {
+  // The dead-man switch of Bybit is a window on a lost websocket connection, granted on request: none over REST.
+  bybit: { orderExpiry: 'receive-window', longestExpiryMs: null, deadManSwitch: null },
+} as const satisfies Record<string, VenueProtection>;
