@@ -1,0 +1,63 @@
+/** The layout of docs/architecture.md as a test: who may import whom. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = dirname(dirname(import.meta.dirname));
+const roots = ['bin', 'stacks', 'lib', 'lambdas', 'containers', 'rehearsal', 'bench', 'test'];
+
+interface Import {
+  readonly from: string;
+  /** A path inside the repository, or the name of a package. */
+  readonly to: string;
+}
+
+const imports: Import[] = roots.flatMap((folder) => sources(folder)).flatMap(importsOf);
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
+    .map((name) => join(folder, name));
+}
+
+function importsOf(from: string): Import[] {
+  const text = readFileSync(join(root, from), 'utf8');
+  const found = text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]|\brequire\(\s*['"]([^'"]+)['"]\s*\)/g);
+  return [...found].map((match) => {
+    const specifier = match[1] ?? match[2] ?? match[3] ?? match[4] ?? '';
+    return { from, to: specifier.startsWith('.') ? relative(root, join(root, dirname(from), specifier)) : specifier };
+  });
+}
+
+const inside = (path: string, ...folders: string[]) => folders.some((folder) => path.startsWith(`${folder}/`));
+const isCdk = (name: string) => /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/.test(name);
+const isSdk = (name: string) => name.startsWith('@aws-sdk/');
+
+const rules: { readonly rule: string; readonly broken: (i: Import) => boolean }[] = [
+  { rule: 'contracts import neither the CDK nor an SDK', broken: (i) => inside(i.from, 'lib/contracts') && (isCdk(i.to) || isSdk(i.to)) },
+  {
+    rule: 'stacks, constructs and workflows import no handler',
+    broken: (i) => inside(i.from, 'stacks', 'lib/constructs', 'lib/workflows', 'bin') && inside(i.to, 'lambdas'),
+  },
+  {
+    rule: 'nothing outside rehearsal, test and bench imports rehearsal',
+    broken: (i) => !inside(i.from, 'rehearsal', 'test', 'bench') && inside(i.to, 'rehearsal'),
+  },
+  {
+    rule: 'the lease and trading know no Lambda and no CDK',
+    broken: (i) => inside(i.from, 'lib/lease', 'lib/trading', 'lib/venues') && (isCdk(i.to) || inside(i.to, 'lambdas', 'stacks', 'lib/constructs') || i.to.startsWith('@aws-lambda')),
+  },
+  { rule: 'handlers and containers know no CDK', broken: (i) => inside(i.from, 'lambdas', 'containers') && isCdk(i.to) },
+  { rule: 'the product imports no test and no bench', broken: (i) => !inside(i.from, 'test', 'bench') && inside(i.to, 'test', 'bench') },
+];
+
+describe('import rules', () => {
+  test('the reader of imports finds what is there', () => {
+    expect(imports).toContainEqual({ from: 'lib/contracts/guard-api.ts', to: 'zod/mini' });
+    expect(imports.some((i) => i.from === 'lib/lease/store.ts' && i.to === 'lib/lease/model.ts')).toBe(true);
+  });
+
+  test.each(rules)('$rule', ({ broken }) => {
+    expect(imports.filter(broken)).toEqual([]);
+  });
+});
