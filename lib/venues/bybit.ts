@@ -1,0 +1,216 @@
+/**
+ * Bybit through ccxt: few calls at the start, every change bounded, every answer classified.
+ *
+ * ccxt 4.5.84 looks a single order up by client id wrongly on this venue (it can return another order), so lookups go
+ * through the lists and compare the id themselves.
+ */
+import { bybit, type Exchange, type Order as CcxtOrder, type Trade as CcxtTrade } from 'ccxt';
+import { bounded, bybitExpiry, NeverSentError, within, type BoundedOptions, type Deadline } from './bounded.ts';
+import type { Answer, Execution, NewOrder, OrderAtVenue, Touch, Venue } from './venue.ts';
+
+export interface BybitOptions extends BoundedOptions {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly secret: string;
+  readonly symbol: string;
+  /** For the time-out of a stalled body, which ccxt's own does not see. */
+  readonly setTimer?: (action: () => void, ms: number) => { clear(): void };
+}
+
+/** No reply, or one that says so: the venue may have acted, or may still. */
+const ambiguousCodes = new Set(['10000', '10016', '-1', '110079']);
+/** The id exists already. We send each id once, so the order that has it is ours: look. */
+const duplicateCodes = new Set(['170141', '110072']);
+const windowCode = '10002';
+const readTimeoutMs = 2000;
+/** How long after its deadline a reply is still waited for; then the venue's lists decide. */
+const replyGraceMs = 250;
+const openOrdersPage = 50;
+const openOrderPagesAtMost = 10;
+const executionsAtMost = 100;
+
+export class VenueTimeoutError extends Error {
+  constructor(what: string, ms: number) {
+    super(`no complete reply from the venue to ${what} within ${Math.round(ms)} ms`);
+    this.name = 'VenueTimeoutError';
+  }
+}
+
+/** What an error of a changing request means for the order it carried. Exported for the tests of the table. */
+export function classify(error: unknown): Exclude<Answer, { kind: 'accepted' }> {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof NeverSentError) return { kind: 'never-sent', reason: message };
+  const code = /"ret_?[cC]ode"\s*:\s*"?(-?\d+)/.exec(message)?.[1];
+  if (code === undefined) return { kind: 'ambiguous', reason: message.slice(0, 300) };
+  const reason = `${code} ${/"ret_?[mM]sg"\s*:\s*"([^"]*)"/.exec(message)?.[1] ?? ''}`.trim();
+  if (code === windowCode) return { kind: 'expired', reason };
+  if (ambiguousCodes.has(code) || duplicateCodes.has(code)) return { kind: 'ambiguous', reason };
+  return { kind: 'rejected', reason };
+}
+
+export class Bybit implements Venue {
+  readonly #exchange: Exchange;
+  readonly #symbol: string;
+  readonly #monotonicNs: () => bigint;
+  readonly #setTimer: NonNullable<BybitOptions['setTimer']>;
+
+  constructor({ url, apiKey, secret, symbol, setTimer = realTimer, ...clocks }: BybitOptions) {
+    const BoundedBybit = bounded(bybit, bybitExpiry, clocks);
+    this.#exchange = new BoundedBybit({
+      apiKey,
+      secret,
+      // The book's tasks share one account, so they share our limiter; ccxt's own would only add its delay.
+      enableRateLimit: false,
+      timeout: readTimeoutMs,
+      // Signing a request anew would revive an order after its deadline.
+      maxRetriesOnFailure: 0,
+      options: {
+        defaultType: 'spot',
+        fetchMarkets: { types: ['spot'] },
+        // Two start-up calls less: the accounts that trade here are unified ones.
+        enableUnifiedMargin: false,
+        enableUnifiedAccount: true,
+        unifiedMarginStatus: 5,
+      },
+    });
+    this.#exchange.has['fetchCurrencies'] = false;
+    const urls = this.#exchange.urls as { api: Record<string, string> };
+    for (const api of Object.keys(urls.api)) urls.api[api] = url;
+    this.#symbol = symbol;
+    this.#monotonicNs = clocks.monotonicNs;
+    this.#setTimer = setTimer;
+  }
+
+  async warmUp(): Promise<void> {
+    await this.#read('markets', () => this.#exchange.loadMarkets());
+  }
+
+  async place(order: NewOrder, deadline: Deadline): Promise<Answer> {
+    return this.#change('an order', deadline, async () => {
+      const placed = await this.#exchange.createOrder(
+        this.#symbol, 'limit', order.side, Number(order.quantity), Number(order.price), { clientOrderId: order.clientOrderId },
+      );
+      return String(placed.id ?? '');
+    });
+  }
+
+  async cancel(venueOrderIds: readonly string[], deadline: Deadline): Promise<Answer> {
+    return this.#change('a cancellation', deadline, async () => {
+      await this.#exchange.cancelOrders([...venueOrderIds], this.#symbol);
+      return '';
+    });
+  }
+
+  async openOrders(): Promise<readonly OrderAtVenue[]> {
+    const found: OrderAtVenue[] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < openOrderPagesAtMost; page++) {
+      const params = cursor === undefined ? {} : { cursor };
+      const orders = await this.#read('open orders', () => this.#exchange.fetchOpenOrders(this.#symbol, undefined, openOrdersPage, params));
+      found.push(...orders.map(orderFrom));
+      const next = (orders.at(-1)?.info as { nextPageCursor?: string } | undefined)?.nextPageCursor;
+      if (orders.length < openOrdersPage || !next) return found;
+      cursor = next;
+    }
+    throw new Error(`more than ${openOrdersPage * openOrderPagesAtMost} open orders at the venue: cancel some by hand, then start again`);
+  }
+
+  async executions(): Promise<readonly Execution[]> {
+    const trades = await this.#read('executions', () => this.#exchange.fetchMyTrades(this.#symbol, undefined, executionsAtMost));
+    return trades.map(executionFrom);
+  }
+
+  async find(clientOrderId: string): Promise<OrderAtVenue | undefined> {
+    const only = { orderLinkId: clientOrderId };
+    const [open, ended] = await Promise.all([
+      this.#read('an order', () => this.#exchange.fetchOpenOrders(this.#symbol, undefined, undefined, only)),
+      this.#read('an ended order', () => this.#exchange.fetchCanceledAndClosedOrders(this.#symbol, undefined, undefined, only)),
+    ]);
+    return [...ended, ...open].map(orderFrom).find((order) => order.clientOrderId === clientOrderId);
+  }
+
+  async position(): Promise<string> {
+    const balance = await this.#read('the wallet', () => this.#exchange.fetchBalance());
+    const base = this.#exchange.market(this.#symbol).base;
+    const total = (balance[base] as { total?: number } | undefined)?.total ?? 0;
+    return decimal(total);
+  }
+
+  async touch(): Promise<Touch> {
+    const ticker = await this.#read('the ticker', () => this.#exchange.fetchTicker(this.#symbol));
+    if (ticker.bid === undefined || ticker.ask === undefined) throw new Error(`the venue's ticker of ${this.#symbol} has no bid or no ask`);
+    return { bid: ticker.bid, ask: ticker.ask };
+  }
+
+  inSteps(price: number, quantity: number): { price: string; quantity: string } {
+    return {
+      price: String(this.#exchange.priceToPrecision(this.#symbol, price)),
+      quantity: String(this.#exchange.amountToPrecision(this.#symbol, quantity)),
+    };
+  }
+
+  async #change(what: string, deadline: Deadline, call: () => Promise<string>): Promise<Answer> {
+    const remainingMs = Math.max(0, Number(BigInt(deadline.expiresAtNs) - this.#monotonicNs()) / 1e6);
+    try {
+      const venueOrderId = await this.#timed(what, remainingMs + replyGraceMs, () => within(deadline, call));
+      return { kind: 'accepted', venueOrderId };
+    } catch (error) {
+      return classify(error);
+    }
+  }
+
+  #read<T>(what: string, call: () => Promise<T>): Promise<T> {
+    return this.#timed(what, readTimeoutMs, call);
+  }
+
+  async #timed<T>(what: string, ms: number, call: () => Promise<T>): Promise<T> {
+    let timer: { clear(): void } | undefined;
+    const late = new Promise<never>((_, reject) => { timer = this.#setTimer(() => reject(new VenueTimeoutError(what, ms)), ms); });
+    try {
+      return await Promise.race([call(), late]);
+    } finally {
+      timer?.clear();
+    }
+  }
+}
+
+function realTimer(action: () => void, ms: number): { clear(): void } {
+  const timer = setTimeout(action, ms);
+  return { clear: () => clearTimeout(timer) };
+}
+
+function orderFrom(order: CcxtOrder): OrderAtVenue {
+  const status = order.status === 'closed' ? 'filled' : order.status === 'canceled' ? 'cancelled' : order.status === 'open' ? 'open' : 'rejected';
+  return {
+    venueOrderId: String(order.id ?? ''),
+    clientOrderId: order.clientOrderId ?? '',
+    symbol: String(order.symbol ?? ''),
+    side: order.side as 'buy' | 'sell',
+    price: decimal(order.price ?? 0),
+    quantity: decimal(order.amount ?? 0),
+    filled: decimal(order.filled ?? 0),
+    status,
+    createdAtVenueMs: order.timestamp ?? 0,
+  };
+}
+
+function executionFrom(trade: CcxtTrade): Execution {
+  return {
+    executionId: String(trade.id),
+    venueOrderId: String(trade.order),
+    clientOrderId: String((trade.info as { orderLinkId?: string }).orderLinkId ?? ''),
+    symbol: String(trade.symbol),
+    side: trade.side as 'buy' | 'sell',
+    price: decimal(trade.price ?? 0),
+    quantity: decimal(trade.amount ?? 0),
+    fee: decimal(trade.fee?.cost ?? 0),
+    feeCurrency: String(trade.fee?.currency ?? ''),
+    atVenueMs: trade.timestamp ?? 0,
+  };
+}
+
+/** Plain decimal text, never 1e-7. */
+function decimal(value: number): string {
+  const text = String(value);
+  return text.includes('e') ? value.toFixed(12).replace(/\.?0+$/, '') : text;
+}
