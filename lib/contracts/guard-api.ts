@@ -35,6 +35,8 @@ export const LeaseView = z.object({
   /** CLOCK_MONOTONIC, nanoseconds, as a decimal string; null while nothing may be sent. */
   validUntilNs: z.nullable(z.string()),
   venueClock: z.nullable(VenueClock),
+  /** Numbers the drains of this guard's life: `POST /v1/drained` names the one that the trader finished. */
+  drain: z.number(),
   /** Numbers the connections of this guard's life: sequence numbers are unique within (epoch, lane). */
   lane: z.number(),
 });
@@ -70,6 +72,9 @@ export const TraderStatus = z.object({
 });
 export type TraderStatus = z.infer<typeof TraderStatus>;
 
-/** The trader's word that every request of this epoch has a known outcome and none will follow. */
-export const Drained = z.object({ epoch: z.number() });
+/**
+ * The trader's word that every request of this epoch has a known outcome and none will follow. It names the drain
+ * as the view did: a drain can be called off and another begin, and a late word of the first is none of the second.
+ */
+export const Drained = z.object({ epoch: z.number(), drain: z.number() });
 export type Drained = z.infer<typeof Drained>;

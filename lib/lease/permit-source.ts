@@ -38,7 +38,7 @@ export class PermitSource {
   reportStatus(_status: TraderStatus): Promise<void> {
     return Promise.resolve();
   }
-  drained(_epoch: number): Promise<void> {
+  drained(_epoch: number, _drain: number): Promise<void> {
     return Promise.resolve();
   }
   close(): Promise<void> {

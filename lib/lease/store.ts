@@ -54,7 +54,7 @@ export interface BookState {
   readonly registrations: readonly Registration[];
 }
 
-/** Reads and registrations throw when the table does not answer; `write` never throws. */
+/** Every call answers in bounded time: reads and registrations throw when the table does not, `write` never throws. */
 export interface LeaseStore {
   read(book: BookName): Promise<Lease | undefined>;
   readAll(book: BookName): Promise<BookState>;
