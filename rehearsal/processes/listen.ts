@@ -1,0 +1,36 @@
+/**
+ * Ports for servers that cannot be asked to choose one themselves. Between finding a port free and the server's
+ * own listening somebody else may take it, so starting is tried again with another.
+ */
+import { createServer, type AddressInfo } from 'node:net';
+
+/** A server's start failed because its port was taken. */
+export class PortTakenError extends Error {
+  constructor(port: number, cause: unknown) {
+    super(`port ${port} was taken before the server could listen on it`, { cause });
+    this.name = 'PortTakenError';
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const attempts = 5;
+
+export async function onFreePort<Started>(start: (port: number) => Promise<Started>): Promise<Started> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      if (!(error instanceof PortTakenError) || attempt === attempts) throw error;
+    }
+  }
+}
