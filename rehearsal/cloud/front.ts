@@ -1,4 +1,15 @@
-/** The AWS front: one HTTP server for every service. */
+/**
+ * The AWS front: one HTTP server on 127.0.0.1 for every service and Region. Unmodified SDK clients and the AWS
+ * CLI talk to it when AWS_ENDPOINT_URL names it. The credential scope of a request's signature says which
+ * service, which Region and whose key; the signature itself is not checked, the key is.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+
+import { AwsError } from './model.ts';
+import { ServiceProtocol, type WireRequest, type WireResponse } from './protocol.ts';
+import { loadSdk, sdkClients } from './sdk-clients.ts';
 import type { CloudWorld } from './world.ts';
 
 export interface Front {
@@ -8,6 +19,120 @@ export interface Front {
   close(): Promise<void>;
 }
 
+const presignedPath = '/presigned/';
+
 export async function startFront(world: CloudWorld): Promise<Front> {
-  throw new Error(`the front of ${world.accountId} is being written`);
+  const protocols = new Map<string, ServiceProtocol>();
+  const spoken = world.models().filter((model) => sdkClients[model.service]);
+  await Promise.all(spoken.map(async ({ service }) => protocols.set(service, new ServiceProtocol(service, await loadSdk(service)))));
+
+  const puts = new Map<string, (body: string) => void>();
+  const server = createServer((request, response) => {
+    answer(request)
+      .catch((error: unknown): WireResponse => ({ status: 500, headers: { 'content-type': 'text/plain' }, body: describe(error) }))
+      .then(({ status, headers, body }) => response.writeHead(status, headers).end(body))
+      .catch((error: unknown) => abandon(response, error));
+  });
+  // Longer than any client keeps a socket idle: who closes first must not be this side, or a request is lost.
+  server.keepAliveTimeout = 60_000;
+  const endpoint = `http://127.0.0.1:${await listen(server)}`;
+  world.setEndpoint(endpoint);
+
+  async function answer(message: IncomingMessage): Promise<WireResponse> {
+    const request = await readRequest(message);
+    const put = puts.get(request.path);
+    if (put && request.method === 'PUT') {
+      puts.delete(request.path);
+      put(request.body.toString());
+      return { status: 200, headers: {}, body: '' };
+    }
+    const scope = /Credential=([^/]+)\/\d+\/([^/]+)\/([^/]+)\//.exec(request.headers.authorization ?? '');
+    if (!scope) return plain(403, `${request.method} ${request.path} is not signed: every request to the local AWS needs an access key`);
+    const [, accessKeyId = '', region = '', service = ''] = scope;
+    const protocol = protocols.get(service);
+    if (!protocol) return notModelled(`the service '${service}' is not modelled in this rehearsal (${request.method} ${request.path})`);
+    const requestId = world.uniqueId(32);
+    const respond = (wire: WireResponse): WireResponse => ({ ...wire, headers: { ...wire.headers, 'x-amzn-requestid': requestId } });
+    const match = protocol.match(request);
+    try {
+      if (!match) {
+        const asked = String(request.headers['x-amz-target'] ?? `${request.method} ${request.path}`);
+        throw new AwsError('NotImplemented', `the service '${service}' has no operation for ${asked}`, { fault: 'server' });
+      }
+      const { operation } = match;
+      const caller = world.callerByAccessKey(accessKeyId);
+      if (!caller) throw new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
+      const input = await protocol.decode(match, request);
+      const output = await world.call({ service, operation: operation.name, region, caller, input });
+      return respond(await protocol.encode(operation, (output ?? {}) as Record<string, unknown>, requestId));
+    } catch (error) {
+      if (!(error instanceof AwsError)) world.log(`${service}:${match?.operation.name ?? request.path} failed inside the model`, { error: describe(error) });
+      const asked = error instanceof AwsError ? error : new AwsError('InternalFailure', describe(error), { fault: 'server' });
+      const wire = await protocol.encodeError(asked, requestId);
+      return respond(asked.name === 'NotImplemented' ? { ...wire, status: 501 } : wire);
+    }
+  }
+
+  return {
+    endpoint,
+    presignedPut() {
+      const path = `${presignedPath}${world.uniqueId(32)}`;
+      const body = new Promise<string>((resolve) => puts.set(path, resolve));
+      return { url: `${endpoint}${path}`, body };
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+async function readRequest(message: IncomingMessage): Promise<WireRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  let body = Buffer.concat(chunks);
+  const encodings = message.headers['content-encoding'] ?? '';
+  const signedInChunks = String(message.headers['x-amz-content-sha256'] ?? '').startsWith('STREAMING');
+  if (encodings.includes('aws-chunked') || signedInChunks) body = joinSignedChunks(body);
+  if (encodings.includes('gzip')) body = gunzipSync(body);
+  const url = new URL(message.url ?? '/', 'http://front');
+  return { method: message.method ?? '', path: url.pathname, query: url.searchParams, headers: message.headers, body };
+}
+
+/** The aws-chunked body: `<hex length>[;signature]CRLF <bytes> CRLF`, ended by a chunk of length 0. */
+function joinSignedChunks(body: Buffer): Buffer<ArrayBuffer> {
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (;;) {
+    const lineEnd = body.indexOf('\r\n', at);
+    const length = Number.parseInt(body.subarray(at, lineEnd).toString(), 16);
+    if (lineEnd < 0 || !length) return Buffer.concat(parts);
+    parts.push(body.subarray(lineEnd + 2, lineEnd + 2 + length));
+    at = lineEnd + 2 + length + 2;
+  }
+}
+
+function plain(status: number, message: string): WireResponse {
+  return { status, headers: { 'content-type': 'text/plain' }, body: message };
+}
+
+/** In JSON, which most clients read, for nobody knows which protocol this one speaks. */
+function notModelled(message: string): WireResponse {
+  return { status: 501, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ __type: 'NotImplemented', message }) };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
+function abandon(response: ServerResponse, error: unknown): void {
+  response.destroy(error instanceof Error ? error : new Error(String(error)));
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve());
+  });
+  return (server.address() as AddressInfo).port;
 }

@@ -1,0 +1,50 @@
+/**
+ * The services of the local AWS by signing name, each with the SDK client whose schemas describe its wire format.
+ * A client package is loaded when a model of its service is registered.
+ */
+export interface SdkClientConfig {
+  readonly region: string;
+  readonly endpoint: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+/** As much of a generated client as the front and its tests use. */
+export interface SdkClient {
+  readonly config: unknown;
+  send(command: unknown): Promise<Record<string, unknown>>;
+  destroy(): void;
+}
+export type SdkModule = Record<string, unknown>;
+export interface SdkClientSource {
+  readonly clientName: string;
+  readonly load: () => Promise<unknown>;
+}
+
+export const sdkClients: Readonly<Record<string, SdkClientSource>> = {
+  dynamodb: { clientName: 'DynamoDBClient', load: () => import('@aws-sdk/client-dynamodb') },
+  ecr: { clientName: 'ECRClient', load: () => import('@aws-sdk/client-ecr') },
+  ecs: { clientName: 'ECSClient', load: () => import('@aws-sdk/client-ecs') },
+  elasticache: { clientName: 'ElastiCacheClient', load: () => import('@aws-sdk/client-elasticache') },
+  events: { clientName: 'EventBridgeClient', load: () => import('@aws-sdk/client-eventbridge') },
+  lambda: { clientName: 'LambdaClient', load: () => import('@aws-sdk/client-lambda') },
+  logs: { clientName: 'CloudWatchLogsClient', load: () => import('@aws-sdk/client-cloudwatch-logs') },
+  monitoring: { clientName: 'CloudWatchClient', load: () => import('@aws-sdk/client-cloudwatch') },
+  rds: { clientName: 'RDSClient', load: () => import('@aws-sdk/client-rds') },
+  s3: { clientName: 'S3Client', load: () => import('@aws-sdk/client-s3') },
+  secretsmanager: { clientName: 'SecretsManagerClient', load: () => import('@aws-sdk/client-secrets-manager') },
+  sns: { clientName: 'SNSClient', load: () => import('@aws-sdk/client-sns') },
+  ssm: { clientName: 'SSMClient', load: () => import('@aws-sdk/client-ssm') },
+  states: { clientName: 'SFNClient', load: () => import('@aws-sdk/client-sfn') },
+  sts: { clientName: 'STSClient', load: () => import('@aws-sdk/client-sts') },
+};
+
+export async function loadSdk(signingName: string): Promise<SdkModule> {
+  const source = sdkClients[signingName];
+  if (!source) throw new Error(`no SDK client is known for the service '${signingName}'; add it to rehearsal/cloud/sdk-clients.ts`);
+  return (await source.load()) as SdkModule;
+}
+
+export function newClient(sdk: SdkModule, signingName: string, config: SdkClientConfig): SdkClient {
+  const name = sdkClients[signingName]?.clientName ?? '';
+  const Client = sdk[name] as new (config: SdkClientConfig) => SdkClient;
+  return new Client(config);
+}

@@ -1,0 +1,160 @@
+/**
+ * Every operation of every service that the local AWS knows, with random data, through the real SDK client and
+ * HTTP in both directions: what the client sends is what a model gets, what a model answers is what the client
+ * reads. The counts are strict: an operation that falls out of the protocol shows here.
+ */
+import { isDeepStrictEqual } from 'node:util';
+
+import { NormalizedSchema } from '@smithy/core/schema';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { startFront, type Front } from '../../../rehearsal/cloud/front.ts';
+import { AwsError, type Call } from '../../../rehearsal/cloud/model.ts';
+import { ServiceProtocol } from '../../../rehearsal/cloud/protocol.ts';
+import { loadSdk, newClient, sdkClients, type SdkClient, type SdkModule } from '../../../rehearsal/cloud/sdk-clients.ts';
+import { createWorld, type CloudWorld } from '../../../rehearsal/cloud/world.ts';
+
+let world: CloudWorld;
+let front: Front;
+let seen: Call | undefined;
+let answer: () => unknown = () => ({});
+
+beforeAll(async () => {
+  const anyOperation = new Proxy({}, { get: () => (_input: unknown, call: Call) => ((seen = call), answer()) });
+  world = createWorld({
+    seed: 1,
+    accountId: '111122223333',
+    regions: ['us-east-1'],
+    services: () => Object.keys(sdkClients).map((service) => ({ service, operations: anyOperation })),
+    latencies: { dynamodbReadMs: 0, dynamodbWriteMs: 0 },
+  });
+  front = await startFront(world);
+});
+afterAll(async () => {
+  await front.close();
+  await world.close();
+});
+
+let drawn = 7;
+const random = (below: number): number => (drawn = (drawn * 1103515245 + 12345) & 0x7fffffff) % below;
+
+type Skip = (name: string, member: NormalizedSchema) => boolean;
+
+/** A value of a schema with every member set, to a depth that ends recursive shapes. */
+function generate(schema: NormalizedSchema, skip: Skip, depth = 0): unknown {
+  if (schema.isUnitSchema()) return {};
+  if (schema.isUnionSchema()) {
+    const members = [...schema.structIterator()];
+    const [name, member] = members[random(members.length)] as [string, NormalizedSchema];
+    return { [name]: generate(member, skip, depth + 1) };
+  }
+  if (schema.isStructSchema()) {
+    const struct: Record<string, unknown> = {};
+    for (const [name, member] of schema.structIterator()) {
+      const nested = member.isStructSchema() || member.isListSchema() || member.isMapSchema();
+      if (!skip(name, member) && !(depth > 3 && nested)) struct[name] = generate(member, skip, depth + 1);
+    }
+    return struct;
+  }
+  const element = (): unknown => generate(schema.getValueSchema(), skip, depth + 1);
+  if (schema.isListSchema()) return depth > 4 ? [] : [element(), element()];
+  if (schema.isMapSchema()) return depth > 4 ? {} : { k1: element(), k2: element() };
+  if (schema.isBlobSchema()) return new Uint8Array([1, 2, random(250)]);
+  if (schema.isTimestampSchema()) return new Date(1_700_000_000_000 + random(1000) * 1000);
+  if (schema.isBooleanSchema()) return random(2) === 1;
+  if (schema.isNumericSchema()) return random(1000) + 1;
+  if (schema.isBigIntegerSchema()) return BigInt(random(1000));
+  if (schema.isDocumentSchema()) return { a: 1 };
+  return `s<&>${random(99999)}`;
+}
+
+/** The same data in one spelling: empty collections count as absent, as most protocols cannot tell them apart. */
+function normalized(value: unknown): unknown {
+  if (value instanceof Uint8Array) return `blob:${Buffer.from(value).toString('hex')}`;
+  if (value instanceof Date) return value.toISOString();
+  if (value instanceof String) return String(value);
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(normalized);
+  if (value === null || typeof value !== 'object') return value;
+  if ('string' in value && 'type' in value) return value.string;
+  const entries = Object.entries(value)
+    .map(([key, member]) => [key, normalized(member)] as const)
+    .filter(([, member]) => member !== undefined && !(typeof member === 'object' && member !== null && Object.keys(member).length === 0))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries);
+}
+
+// What the clients themselves refuse, rewrite or send elsewhere, with no bearing on the protocol.
+const s3RequestExtras = /Checksum|ContentMD5|SSECustomer|CopySource|MFA|ExpectedBucketOwner|^ContentLength|^Expires$/i;
+const s3ResponseExtras = /Checksum|^Expires|ContentLength|ContentEncoding|TransferEncoding/i;
+const arn = 'arn:aws:dynamodb:us-east-1:111122223333:table/t';
+const endpointMembers: Record<string, Record<string, unknown>> = {
+  s3: { Bucket: 'bucket', Key: 'a key/of <parts>&more' },
+  dynamodb: { TableArn: arn, ResourceArn: arn, StreamArn: arn, TableName: 't' },
+  sts: { RoleArn: 'arn:aws:iam::111122223333:role/r' },
+};
+
+interface Tally {
+  operations: number;
+  requests: number;
+  responses: number;
+}
+
+async function sweep(service: string): Promise<{ tally: Tally; failures: string[] }> {
+  const sdk: SdkModule = await loadSdk(service);
+  const quiet = (): void => undefined;
+  const client: SdkClient = newClient(sdk, service, {
+    region: 'us-east-1',
+    endpoint: front.endpoint,
+    credentials: world.operator.credentials,
+    ...{ maxAttempts: 1, logger: { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet } },
+  });
+  const tally: Tally = { operations: 0, requests: 0, responses: 0 };
+  const failures: string[] = [];
+  for (const operation of new ServiceProtocol(service, sdk).operations.values()) {
+    const Command = sdk[`${operation.name}Command`] as (new (input: unknown) => unknown) | undefined;
+    const streams = [operation.input, operation.output].some((shape) => shape.isStructSchema() && shape.getEventStreamMember() !== '');
+    if (!Command || streams) continue;
+    tally.operations += 1;
+    const input = generate(operation.input, (name, member) => {
+      const traits = member.getMergedTraits() as Record<string, unknown>;
+      return Boolean(traits['hostLabel']) || (service === 's3' && s3RequestExtras.test(name)) || (service === 'rds' && name === 'PreSignedUrl');
+    }) as Record<string, unknown>;
+    for (const [name, value] of Object.entries(endpointMembers[service] ?? {})) if (name in input) input[name] = value;
+    const output = generate(operation.output, (name, member) => {
+      return Boolean(member.getMergedTraits().httpResponseCode) || (service === 's3' && s3ResponseExtras.test(name));
+    }) as Record<string, unknown>;
+    seen = undefined;
+    answer = () => structuredClone(output);
+    try {
+      const { $metadata: _metadata, ...received } = await client.send(new Command(structuredClone(input)));
+      for (const [name, value] of Object.entries(received)) {
+        const stream = value as { transformToByteArray?: () => Promise<Uint8Array> } | undefined;
+        if (stream?.transformToByteArray) received[name] = await stream.transformToByteArray();
+      }
+      if (isDeepStrictEqual(normalized(received), normalized(output))) tally.responses += 1;
+      else failures.push(`${service}:${operation.name} response`);
+    } catch (error) {
+      failures.push(`${service}:${operation.name} failed: ${(error as Error).message.slice(0, 120)}`);
+    }
+    const call = seen as Call | undefined;
+    if (call?.operation === operation.name && isDeepStrictEqual(normalized(call.input), normalized(input))) tally.requests += 1;
+    else failures.push(`${service}:${operation.name} request${call && call.operation !== operation.name ? ` taken for ${call.operation}` : ''}`);
+  }
+  client.destroy();
+  return { tally, failures };
+}
+
+const expected: Record<string, Tally> = {};
+
+test.each(Object.keys(sdkClients))('%s: requests and answers come through as they were sent', async (service) => {
+  const { tally, failures } = await sweep(service);
+  expect({ failures, tally }).toEqual({ failures: [], tally: expected[service] });
+}, 30_000);
+
+test.each(Object.keys(sdkClients))('%s: its errors arrive under their names', async (service) => {
+  const sdk = await loadSdk(service);
+  const [operation] = new ServiceProtocol(service, sdk).operations.values();
+  void operation;
+  void AwsError;
+});
