@@ -10,7 +10,7 @@ const accountId = z.string().regex(/^\d{12}$/, 'the 12 digits of an AWS account'
 const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a Region such as us-east-1');
 const seconds = (least: number, most: number): z.ZodInt => z.int().min(least).max(most);
 
-/** Lambda's, CloudWatch Logs' own list of retentions; any other number is refused at deployment. */
+/** CloudWatch Logs takes these numbers and no other. */
 const logRetentionDays = z.union([z.literal(7), z.literal(14), z.literal(30), z.literal(90), z.literal(180), z.literal(365)]);
 
 const Region = z.strictObject({
@@ -55,7 +55,6 @@ export const Settings = z
       instanceClass: z.string().regex(/^[a-z0-9]+\.[a-z0-9]+$/, 'without the db. prefix, such as m7g.large'),
       allocatedGb: z.int().min(20).max(16_384),
       retentionDays: z.int().min(1).max(35),
-      multiAz: z.boolean(),
       deletionProtection: z.boolean(),
     }),
     cache: z.strictObject({

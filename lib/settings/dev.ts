@@ -1,0 +1,30 @@
+/** One book on the venue's test network, the smallest sizes, one NAT gateway. */
+import type { SettingsInput } from './schema.ts';
+
+export const dev: SettingsInput = {
+  environment: 'dev',
+  account: '111111111111',
+  regions: {
+    home: { name: 'us-east-1', zones: ['us-east-1a', 'us-east-1b', 'us-east-1c'] },
+    standby: { name: 'us-west-2', zones: ['us-west-2a', 'us-west-2b', 'us-west-2c'] },
+    witness: { name: 'us-east-2' },
+  },
+  books: [
+    {
+      name: 'alpha',
+      venue: 'bybit',
+      venueUrl: 'https://api-testnet.bybit.com',
+      symbol: 'BTC/USDT',
+      ordersPerSecond: 10,
+      requires: [],
+    },
+  ],
+  lease: { leaseMs: 5000 },
+  network: { cidr: '10.20.0.0/16', natGateways: 1, venuePorts: [443] },
+  database: { instanceClass: 't4g.medium', allocatedGb: 100, retentionDays: 7, deletionProtection: false },
+  cache: { nodeType: 'cache.t4g.micro', nodes: 2, snapshotRetentionDays: 1 },
+  cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 60, bakeSeconds: 120, rollbackWindowSeconds: 300 },
+  notifications: { emails: [] },
+  logs: { retentionDays: 30 },
+  tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },
+};

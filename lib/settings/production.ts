@@ -1,0 +1,30 @@
+/** Real money. */
+import type { SettingsInput } from './schema.ts';
+
+export const production: SettingsInput = {
+  environment: 'production',
+  account: '333333333333',
+  regions: {
+    home: { name: 'us-east-1', zones: ['us-east-1a', 'us-east-1b', 'us-east-1c'] },
+    standby: { name: 'us-west-2', zones: ['us-west-2a', 'us-west-2b', 'us-west-2c'] },
+    witness: { name: 'us-east-2' },
+  },
+  books: [
+    {
+      name: 'alpha',
+      venue: 'bybit',
+      venueUrl: 'https://api.bybit.com',
+      symbol: 'BTC/USDT',
+      ordersPerSecond: 10,
+      requires: [],
+    },
+  ],
+  lease: { leaseMs: 5000 },
+  network: { cidr: '10.28.0.0/16', natGateways: 2, venuePorts: [443] },
+  database: { instanceClass: 'm7g.large', allocatedGb: 100, retentionDays: 30, deletionProtection: true },
+  cache: { nodeType: 'cache.m7g.large', nodes: 2, snapshotRetentionDays: 7 },
+  cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 60, bakeSeconds: 120, rollbackWindowSeconds: 300 },
+  notifications: { emails: [] },
+  logs: { retentionDays: 90 },
+  tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },
+};

@@ -1,0 +1,30 @@
+/** Production's shape at a smaller size, on the venue's test network. */
+import type { SettingsInput } from './schema.ts';
+
+export const staging: SettingsInput = {
+  environment: 'staging',
+  account: '222222222222',
+  regions: {
+    home: { name: 'us-east-1', zones: ['us-east-1a', 'us-east-1b', 'us-east-1c'] },
+    standby: { name: 'us-west-2', zones: ['us-west-2a', 'us-west-2b', 'us-west-2c'] },
+    witness: { name: 'us-east-2' },
+  },
+  books: [
+    {
+      name: 'alpha',
+      venue: 'bybit',
+      venueUrl: 'https://api-testnet.bybit.com',
+      symbol: 'BTC/USDT',
+      ordersPerSecond: 10,
+      requires: [],
+    },
+  ],
+  lease: { leaseMs: 5000 },
+  network: { cidr: '10.24.0.0/16', natGateways: 2, venuePorts: [443] },
+  database: { instanceClass: 'm7g.large', allocatedGb: 100, retentionDays: 14, deletionProtection: true },
+  cache: { nodeType: 'cache.t4g.small', nodes: 2, snapshotRetentionDays: 3 },
+  cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 60, bakeSeconds: 120, rollbackWindowSeconds: 300 },
+  notifications: { emails: [] },
+  logs: { retentionDays: 90 },
+  tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },
+};
