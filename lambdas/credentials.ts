@@ -3,13 +3,17 @@
  * credentials in its environment and nowhere else; the rest of the chain is 130 KB that would be parsed at each
  * cold start.
  */
-import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from '@aws-sdk/types';
+interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
 
-export function defaultProvider(): AwsCredentialIdentityProvider {
+export function defaultProvider(): () => Promise<Credentials> {
   return async () => fromEnvironment();
 }
 
-function fromEnvironment(): AwsCredentialIdentity {
+function fromEnvironment(): Credentials {
   const accessKeyId = process.env['AWS_ACCESS_KEY_ID'];
   const secretAccessKey = process.env['AWS_SECRET_ACCESS_KEY'];
   const sessionToken = process.env['AWS_SESSION_TOKEN'];

@@ -1,0 +1,17 @@
+/** cutover-inspection: judges what a cutover sees. Contract: lib/contracts/cutover.ts, `cutoverInspection`. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { cutoverInspection } from '../../lib/contracts/cutover.ts';
+import { JournalAcceptedOrders } from '../../lib/cutover/accepted-orders.ts';
+import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
+import { LeaseControl } from '../../lib/lease/control.ts';
+import { DynamoLeaseStore } from '../../lib/lease/store.ts';
+import { serve } from '../serve.ts';
+
+const client = new DynamoDBClient({});
+
+export const handler = serve(cutoverInspection, process.env, (environment) =>
+  inspectionSteps({
+    control: new LeaseControl(new DynamoLeaseStore({ client, tableName: environment.BATON_LEASE_TABLE })),
+    acceptedOrders: new JournalAcceptedOrders({ client, tableName: environment.BATON_JOURNAL_TABLE }),
+    books: environment.BATON_BOOKS.split(','),
+  }));

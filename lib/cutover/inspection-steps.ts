@@ -1,0 +1,30 @@
+/** The steps of a cutover that only look. Those after the first check the token, so that a pre-empted cutover stops. */
+import type { cutoverInspection } from '../contracts/cutover.ts';
+import type { Implementation } from '../contracts/step.ts';
+import type { LeaseControl } from '../lease/control.ts';
+import type { AcceptedOrders } from './accepted-orders.ts';
+import { judgeHandover } from './handover.ts';
+import { parseCutoverRequest } from './request.ts';
+import { judgeStandbys } from './standbys.ts';
+import { judgeTrading } from './trading.ts';
+
+export function inspectionSteps(
+  { control, acceptedOrders, books }: { readonly control: LeaseControl; readonly acceptedOrders: AcceptedOrders; readonly books: readonly string[] },
+): Implementation<typeof cutoverInspection> {
+  return {
+    async checkRequest({ request }) {
+      return parseCutoverRequest(request, books);
+    },
+    async standbys({ book, token, sightings, ...wanted }) {
+      const [registrations] = await Promise.all([control.registrations(book), control.checkToken(book, token)]);
+      return judgeStandbys(registrations, sightings, wanted);
+    },
+    async handover({ book, token, ...wanted }) {
+      return judgeHandover(await control.checkToken(book, token), wanted);
+    },
+    async trading({ book, token, ...wanted }) {
+      const lease = await control.checkToken(book, token);
+      return judgeTrading(lease, await acceptedOrders.newestOf(book, lease.epoch), wanted);
+    },
+  };
+}

@@ -1,0 +1,42 @@
+/** The steps of a cutover that write the lease. Each may run twice: LeaseControl's writes are repeatable. */
+import type { leaseControl } from '../contracts/cutover.ts';
+import type { Implementation } from '../contracts/step.ts';
+import type { LeaseControl } from '../lease/control.ts';
+import { colourOf } from '../lease/model.ts';
+import { planCutover } from './plan.ts';
+
+export function leaseSteps(control: LeaseControl): Implementation<typeof leaseControl> {
+  return {
+    async takeBook({ book, execution }) {
+      // Looked at before the book is taken, so that a refusal has changed nothing.
+      planCutover(await control.read(book));
+      const { token, lease } = await control.takeWorkflow(book, execution);
+      try {
+        const plan = planCutover(lease);
+        return { token, ...plan, epoch: lease.epoch, home: lease.home, live: lease.live ?? null };
+      } catch (refusal) {
+        await control.releaseWorkflow(book, execution);
+        throw refusal;
+      }
+    },
+    async openBook({ book, token }) {
+      return { mode: (await control.open(book, token)).mode };
+    },
+    async startDrain({ book, token, successor }) {
+      return { mode: (await control.startDrain(book, token, successor)).mode };
+    },
+    async cancelDrain({ book, token }) {
+      const { holder } = await control.cancelDrain(book, token);
+      return { holder: holder === undefined ? null : colourOf(holder) };
+    },
+    async recordLive({ book, token, imageDigest, taskDefinition }) {
+      return { epoch: (await control.recordLive(book, token, { imageDigest, taskDefinition })).epoch };
+    },
+    async forgetColour({ book, token, colour }) {
+      return { removed: await control.removeRegistrations(book, token, colour) };
+    },
+    async releaseBook({ book, execution }) {
+      return { released: (await control.releaseWorkflow(book, execution)).released };
+    },
+  };
+}
