@@ -1,0 +1,71 @@
+/**
+ * Leave to send one changing request, computed from the lease's view and the clock alone: the guard does it for
+ * bots that ask by HTTP, the permit source inside a TypeScript bot with no call at all.
+ */
+import type { LeaseView, Permit, PermitRefusal } from '../contracts/guard-api.ts';
+import { clientOrderId, sequencesPerLane } from '../trading/client-order-id.ts';
+import type { BookName, Epoch, MonotonicNs } from './model.ts';
+
+/** A request is short-lived in itself, which also bounds a drain. */
+export const permitLongestMs = 2000;
+/** With less than this left, a request would be refused on arrival. */
+export const permitShortestMs = 20;
+/** A venue clock known no better than this gives no permit: expiries would end too early or, worse, too late. */
+export const venueUncertaintyMaxMs = 250;
+
+/** A view, read once so that a permit costs no parsing. */
+export interface PermitTerms {
+  readonly view: LeaseView;
+  readonly validUntilNs?: bigint;
+  readonly clockMeasuredAtNs?: bigint;
+}
+
+export function termsOf(view: LeaseView): PermitTerms {
+  return {
+    view,
+    ...(view.validUntilNs === null ? {} : { validUntilNs: BigInt(view.validUntilNs) }),
+    ...(view.venueClock === null ? {} : { clockMeasuredAtNs: BigInt(view.venueClock.measuredAtNs) }),
+  };
+}
+
+export function isHeld(terms: PermitTerms, nowNs: MonotonicNs): boolean {
+  return terms.view.state === 'held' && terms.validUntilNs !== undefined && nowNs < terms.validUntilNs;
+}
+
+/** `nth` counts the permits of the view's lane. */
+export function permitFor(terms: PermitTerms, nowNs: MonotonicNs, nth: number): Permit | PermitRefusal {
+  const { view, validUntilNs, clockMeasuredAtNs } = terms;
+  if (view.state === 'draining') return refusal('draining', 'the lease is being handed over: send nothing new, then POST /v1/drained');
+  if (view.epoch === null || validUntilNs === undefined || !isHeld(terms, nowNs)) {
+    return refusal('not-held', `this instance may not send (state ${view.state}): wait for the state held and a validity that is ahead`);
+  }
+  const clock = view.venueClock;
+  if (clock === null || clockMeasuredAtNs === undefined) {
+    return refusal('venue-clock-unknown', "the venue's clock has not been measured yet: is its address reachable from this task?");
+  }
+  const shortLivedUntilNs = nowNs + BigInt(permitLongestMs) * 1_000_000n;
+  const expiresAtNs = shortLivedUntilNs < validUntilNs ? shortLivedUntilNs : validUntilNs;
+  const uncertaintyMs = clock.uncertaintyMs + (clock.driftPpm / 1e6) * (Number(expiresAtNs - clockMeasuredAtNs) / 1e6);
+  if (uncertaintyMs > venueUncertaintyMaxMs) {
+    return refusal(
+      'venue-clock-uncertain',
+      `the venue's clock is known to ±${uncertaintyMs.toFixed(0)} ms, wanted ±${venueUncertaintyMaxMs} ms: the way to the venue is slow or broken`,
+    );
+  }
+  const remainingMs = Number(expiresAtNs - nowNs) / 1e6 - uncertaintyMs;
+  if (remainingMs < permitShortestMs) {
+    return refusal('too-late', `${remainingMs.toFixed(0)} ms remain, wanted ${permitShortestMs} ms: wait for the next renewal`);
+  }
+  const sequence = view.lane * sequencesPerLane + nth;
+  return {
+    epoch: view.epoch,
+    clientOrderId: clientOrderId({ book: view.book as BookName, epoch: view.epoch as Epoch, sequence }),
+    expiresAtNs: expiresAtNs.toString(),
+    // Rounded down: a millisecond less is safe, one more is not.
+    venueDeadlineMs: Math.floor(Number(expiresAtNs) / 1e6 + clock.offsetMs - uncertaintyMs),
+  };
+}
+
+function refusal(error: PermitRefusal['error'], message: string): PermitRefusal {
+  return { error, message };
+}
