@@ -1,0 +1,113 @@
+/**
+ * Who may pass: key, address, time window, signature, rate. In Bybit's order and with its codes.
+ *
+ * The rule for time is Bybit's, word for word: `server_time - recv_window <= timestamp < server_time + 1000`.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Refusal } from './market.ts';
+
+/** An API key is data: several may belong to one account, each fails in its own way. */
+export interface VenueKey {
+  readonly apiKey: string;
+  readonly secret: string;
+  /** The sub-account that it trades. */
+  readonly account: string;
+  readonly readOnly?: boolean;
+  /** Addresses it is bound to; any when absent. */
+  readonly ips?: readonly string[];
+  readonly expiresAtVenueMs?: number;
+}
+
+export interface SignedRequest {
+  readonly method: string;
+  readonly query: string;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly address: string;
+}
+
+export interface RateLimits {
+  readonly ordersPer10Seconds: number;
+  readonly requestsPerMinute: number;
+}
+export const usualRateLimits: RateLimits = { ordersPer10Seconds: 100, requestsPerMinute: 1200 };
+
+const usualWindowMs = 5000;
+
+export class Gate {
+  readonly #keys: ReadonlyMap<string, VenueKey>;
+  readonly #nowMs: () => number;
+  readonly #limits: RateLimits;
+  readonly #requests = new Map<string, SlidingWindow>();
+  readonly #orders = new Map<string, SlidingWindow>();
+
+  constructor({ keys, nowMs, limits }: { keys: readonly VenueKey[]; nowMs: () => number; limits: RateLimits }) {
+    this.#keys = new Map(keys.map((key) => [key.apiKey, key]));
+    this.#nowMs = nowMs;
+    this.#limits = limits;
+  }
+
+  /** Throws a Refusal, or gives the key that signed. */
+  pass(request: SignedRequest, kind: 'look' | 'change' | 'order'): VenueKey {
+    const { apiKey, timestamp, window, signature } = signedHeaders(request);
+    if (apiKey === '' || timestamp === '' || signature === '') throw new Refusal(10001, 'empty value: openapi sign params error!');
+    const key = this.#keys.get(apiKey);
+    if (key === undefined) throw new Refusal(10003, 'API key is invalid.');
+    const nowMs = this.#nowMs();
+    if (key.expiresAtVenueMs !== undefined && key.expiresAtVenueMs <= nowMs) throw new Refusal(33004, 'Your api key has expired.');
+    if (key.ips !== undefined && !key.ips.includes(request.address)) {
+      throw new Refusal(10010, "Unmatched IP, please check your API key's bound IP addresses.");
+    }
+    const timestampMs = Number(timestamp);
+    const windowMs = window === '' ? usualWindowMs : Number(window);
+    if (!(nowMs - windowMs <= timestampMs && timestampMs < nowMs + 1000)) {
+      throw new Refusal(10002, 'invalid request, please check your server timestamp or recv_window param. '
+        + `req_timestamp[${timestamp}],server_timestamp[${nowMs}],recv_window[${windowMs}]`);
+    }
+    const text = timestamp + apiKey + window + (request.method === 'POST' ? request.body : request.query);
+    if (!sameText(createHmac('sha256', key.secret).update(text).digest('hex'), signature)) {
+      throw new Refusal(10004, 'error sign! Please check your signature generation algorithm.');
+    }
+    if (key.readOnly && kind !== 'look') throw new Refusal(10005, 'Permission denied, please check your API key permissions.');
+    const within = windowOf(this.#requests, key.account, 60_000, this.#limits.requestsPerMinute).take(nowMs)
+      && (kind !== 'order' || windowOf(this.#orders, key.account, 10_000, this.#limits.ordersPer10Seconds).take(nowMs));
+    if (!within) throw new Refusal(10006, 'Too many visits. Exceeded the API Rate Limit.');
+    return key;
+  }
+}
+
+/** The headers that a signature covers; empty text for those that are missing. */
+export function signedHeaders({ headers }: Pick<SignedRequest, 'headers'>) {
+  const header = (name: string) => String(headers[name] ?? '');
+  return {
+    apiKey: header('x-bapi-api-key'), timestamp: header('x-bapi-timestamp'), window: header('x-bapi-recv-window'), signature: header('x-bapi-sign'),
+  };
+}
+
+/** At most `limit` in any span of `spanMs`. A refused request does not count. */
+class SlidingWindow {
+  readonly #times: number[] = [];
+  readonly #spanMs: number;
+  readonly #limit: number;
+  constructor(spanMs: number, limit: number) {
+    this.#spanMs = spanMs;
+    this.#limit = limit;
+  }
+
+  take(nowMs: number): boolean {
+    while (this.#times[0] !== undefined && this.#times[0] <= nowMs - this.#spanMs) this.#times.shift();
+    if (this.#times.length >= this.#limit) return false;
+    this.#times.push(nowMs);
+    return true;
+  }
+}
+
+function windowOf(windows: Map<string, SlidingWindow>, account: string, spanMs: number, limit: number): SlidingWindow {
+  const found = windows.get(account) ?? new SlidingWindow(spanMs, limit);
+  windows.set(account, found);
+  return found;
+}
+
+function sameText(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
