@@ -1,10 +1,12 @@
 /**
  * The tokens of tasks that wait for a callback: who holds one ends or keeps alive a state of a running
- * execution, from wherever he is. One set serves all executions of a Region.
+ * execution, from wherever he is. One set serves all executions.
  */
 import type { Json } from './execution.ts';
 
 export type TokenAnswer = { readonly output: Json } | { readonly error: string; readonly cause: string };
+/** `over`: the task was answered already, or timed out. */
+export type TokenState = 'waiting' | 'over' | 'unknown';
 
 interface Waiter {
   answer(answer: TokenAnswer): void;
@@ -13,6 +15,7 @@ interface Waiter {
 
 export class TaskTokens {
   readonly #waiters = new Map<string, Waiter>();
+  readonly #over = new Set<string>();
 
   /** From here on the token may be answered, once. */
   open(token: string, waiter: Waiter): void {
@@ -21,19 +24,25 @@ export class TaskTokens {
 
   close(token: string): void {
     this.#waiters.delete(token);
+    this.#over.add(token);
   }
 
-  /** False when nobody waits for this token (any more). */
-  answer(token: string, answer: TokenAnswer): boolean {
+  /** The state the token was in; only one that was waiting has been answered by this. */
+  answer(token: string, answer: TokenAnswer): TokenState {
     const waiter = this.#waiters.get(token);
-    this.#waiters.delete(token);
-    waiter?.answer(answer);
-    return waiter !== undefined;
+    if (waiter === undefined) return this.#stateOf(token);
+    this.close(token);
+    waiter.answer(answer);
+    return 'waiting';
   }
 
-  heartbeat(token: string): boolean {
-    const waiter = this.#waiters.get(token);
-    waiter?.heartbeat();
-    return waiter !== undefined;
+  heartbeat(token: string): TokenState {
+    this.#waiters.get(token)?.heartbeat();
+    return this.#stateOf(token);
+  }
+
+  #stateOf(token: string): TokenState {
+    if (this.#waiters.has(token)) return 'waiting';
+    return this.#over.has(token) ? 'over' : 'unknown';
   }
 }

@@ -1,0 +1,281 @@
+/**
+ * AWS Step Functions: state machines from templates, executions on our own engine, each call of a task made
+ * with the access key of the machine's role. API reference: https://docs.aws.amazon.com/step-functions/latest/apireference/
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { AwsError, type Call, type OperationHandler, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
+import { InvalidDefinitionError, parseDefinition, type StateGraph, type StateMachineDefinition } from '../states/definition.ts';
+import { runExecution, type ExecutionResult, type Json, type ProgressEvent } from '../states/engine.ts';
+import type { HistoryEvent } from '../states/history.ts';
+import { integrationOf } from '../states/integrations.ts';
+import { TaskTokens, type TokenState } from '../states/task-tokens.ts';
+
+interface StateMachine {
+  readonly arn: string;
+  readonly name: string;
+  readonly region: string;
+  readonly roleArn: string;
+  readonly definitionText: string;
+  readonly definition: StateMachineDefinition;
+  readonly creationDate: Date;
+}
+
+interface Execution {
+  readonly arn: string;
+  readonly name: string;
+  readonly machine: StateMachine;
+  /** The text as given, for AWS answers with it unchanged. */
+  readonly input: string;
+  readonly startDate: Date;
+  readonly history: HistoryEvent[];
+  readonly stop: AbortController;
+  /** Undefined while it runs. */
+  ending?: Pick<ExecutionResult, 'status' | 'output' | 'error' | 'cause'> & { readonly stopDate: Date };
+  running: Promise<void>;
+}
+
+export interface StatesOptions {
+  /** For the live display: every step of every execution. */
+  readonly onProgress?: (execution: { readonly arn: string; readonly name: string; readonly machine: string; readonly region: string }, event: ProgressEvent) => void;
+}
+
+const executionNamePattern = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f]{1,80}$/u;
+const historyPageMax = 1000;
+
+export function statesModel(world: World, options: StatesOptions = {}): ServiceModel {
+  const machines = new Map<string, StateMachine>();
+  const executions = new Map<string, Execution>();
+  const tokens = new TaskTokens();
+
+  const random = {
+    number: () => Number.parseInt(world.uniqueId(13), 16) / 2 ** 52,
+    uuid: () => world.uniqueId(32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+  };
+  const clock = {
+    now: () => world.now().getTime(),
+    sleep: (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }),
+  };
+
+  function createStateMachine({ type, properties, generatedName, region }: ResourceRequest) {
+    const name = String(properties.StateMachineName ?? generatedName).slice(0, 80);
+    const definitionText = definitionOf(properties);
+    let definition: StateMachineDefinition;
+    try {
+      definition = parseDefinition(definitionText);
+    } catch (error) {
+      if (error instanceof InvalidDefinitionError || error instanceof SyntaxError) throw new AwsError('InvalidDefinition', `Invalid State Machine Definition of '${name}': ${error.message}`);
+      throw error;
+    }
+    for (const resource of taskResources(definition)) {
+      if (integrationOf(resource) === undefined) throw new AwsError('InvalidDefinition', `${type} '${name}' uses '${resource}', which is not modelled; add it to rehearsal/states/integrations.ts`);
+    }
+    const arn = `arn:aws:states:${region}:${world.accountId}:stateMachine:${name}`;
+    machines.set(arn, { arn, name, region, roleArn: String(properties.RoleArn), definitionText, definition, creationDate: world.now() });
+    return { ref: arn, attributes: { Arn: arn, Name: name, StateMachineRevisionId: 'INITIAL' } };
+  }
+
+  function startExecution(input: { stateMachineArn: string; name?: string; input?: string }) {
+    const machine = machineOf(input.stateMachineArn);
+    const name = input.name ?? random.uuid();
+    if (!executionNamePattern.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`);
+    const text = input.input ?? '{}';
+    const parsed = parseJson(text, 'InvalidExecutionInput', 'Invalid State Machine Execution Input');
+    const arn = `arn:aws:states:${machine.region}:${world.accountId}:execution:${machine.name}:${name}`;
+    const known = executions.get(arn);
+    if (known !== undefined) {
+      // The same call again is answered as the first was, while the execution runs.
+      if (known.ending === undefined && known.input === text) return { executionArn: arn, startDate: known.startDate };
+      throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${arn}'`);
+    }
+    const execution: Execution = { arn, name, machine, input: text, startDate: world.now(), history: [], stop: new AbortController(), running: Promise.resolve() };
+    executions.set(arn, execution);
+    announce(execution);
+    execution.running = run(execution, parsed);
+    return { executionArn: arn, startDate: execution.startDate };
+  }
+
+  async function run(execution: Execution, input: Json): Promise<void> {
+    const { machine, arn, name } = execution;
+    const caller = world.callerFor(machine.roleArn);
+    const call = (service: string, operation: string, callInput: Record<string, unknown>) =>
+      world.call({ service, operation, region: machine.region, caller, input: callInput });
+    const shown = { arn, name, machine: machine.name, region: machine.region };
+    let ending: Execution['ending'];
+    try {
+      const result = await runExecution({
+        definition: machine.definition,
+        input,
+        invoke: (resource, args, context) => {
+          const integration = integrationOf(resource);
+          if (integration === undefined) throw new Error(`'${resource}' was accepted at creation and is not modelled`);
+          return integration(args, call, context);
+        },
+        clock,
+        random,
+        signal: execution.stop.signal,
+        context: { executionArn: arn, executionName: name, stateMachineArn: machine.arn, stateMachineName: machine.name, roleArn: machine.roleArn },
+        tokens,
+        history: execution.history,
+        onEvent: (event) => {
+          world.log(`${machine.name}: ${event.state} ${event.kind}`, { execution: name, ...event });
+          options.onProgress?.(shown, event);
+        },
+      });
+      ending = { ...result, stopDate: new Date(result.stopMs) };
+    } catch (error) {
+      // A fault of the rehearsal, not of the machine: no catcher may hide it.
+      const cause = `The rehearsal failed inside '${machine.name}': ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+      world.log(cause, { execution: name });
+      ending = { status: 'FAILED', error: 'States.Runtime', cause, stopDate: world.now() };
+    }
+    execution.ending = ending;
+    announce(execution);
+  }
+
+  function announce(execution: Execution): void {
+    const { machine, arn, name, input, startDate, ending } = execution;
+    const output = ending?.output === undefined ? null : JSON.stringify(ending.output);
+    world.emit({
+      source: 'aws.states',
+      detailType: 'Step Functions Execution Status Change',
+      region: machine.region,
+      resources: [arn],
+      detail: {
+        executionArn: arn,
+        stateMachineArn: machine.arn,
+        name,
+        status: ending?.status ?? 'RUNNING',
+        startDate: startDate.getTime(),
+        stopDate: ending?.stopDate.getTime() ?? null,
+        input,
+        inputDetails: { included: true },
+        output,
+        outputDetails: output === null ? null : { included: true },
+        error: ending?.error ?? null,
+        cause: ending?.cause ?? null,
+      },
+    });
+  }
+
+  function machineOf(arn: string): StateMachine {
+    const machine = machines.get(arn);
+    if (machine === undefined) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
+    return machine;
+  }
+
+  function executionOf(arn: string): Execution {
+    const execution = executions.get(arn);
+    if (execution === undefined) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
+    return execution;
+  }
+
+  function checkToken(state: TokenState): Record<string, never> {
+    if (state === 'unknown') throw new AwsError('InvalidToken', 'Invalid token');
+    if (state === 'over') throw new AwsError('TaskTimedOut', 'The task token has either expired or the task associated with the token has already been closed.');
+    return {};
+  }
+
+  const operations: Record<string, OperationHandler> = {
+    StartExecution: startExecution,
+    async StopExecution({ executionArn, error, cause }: { executionArn: string; error?: string; cause?: string }) {
+      const execution = executionOf(executionArn);
+      execution.stop.abort({ error, cause });
+      await execution.running;
+      return { stopDate: execution.ending?.stopDate };
+    },
+    DescribeExecution({ executionArn }: { executionArn: string }) {
+      const { machine, name, input, startDate, ending } = executionOf(executionArn);
+      return {
+        executionArn,
+        stateMachineArn: machine.arn,
+        name,
+        status: ending?.status ?? 'RUNNING',
+        startDate,
+        input,
+        inputDetails: { included: true },
+        redriveCount: 0,
+        ...(ending === undefined ? {} : { stopDate: ending.stopDate }),
+        ...(ending?.output === undefined ? {} : { output: JSON.stringify(ending.output), outputDetails: { included: true } }),
+        ...(ending?.error === undefined ? {} : { error: ending.error }),
+        ...(ending?.cause === undefined ? {} : { cause: ending.cause }),
+      };
+    },
+    GetExecutionHistory(input: { executionArn: string; maxResults?: number; reverseOrder?: boolean; nextToken?: string }) {
+      const { history } = executionOf(input.executionArn);
+      const ordered = input.reverseOrder ? history.toReversed() : history;
+      const start = Number(input.nextToken ?? 0);
+      const end = start + Math.min(input.maxResults || 100, historyPageMax);
+      return { events: ordered.slice(start, end), ...(end < ordered.length ? { nextToken: String(end) } : {}) };
+    },
+    ListExecutions({ stateMachineArn, statusFilter }: { stateMachineArn: string; statusFilter?: string }) {
+      const machine = machineOf(stateMachineArn);
+      const listed = [...executions.values()].filter((execution) => execution.machine.arn === machine.arn).toReversed();
+      return {
+        executions: listed
+          .map(({ arn, name, startDate, ending }) => ({
+            executionArn: arn,
+            stateMachineArn,
+            name,
+            status: ending?.status ?? 'RUNNING',
+            startDate,
+            ...(ending === undefined ? {} : { stopDate: ending.stopDate }),
+          }))
+          .filter(({ status }) => statusFilter === undefined || status === statusFilter),
+      };
+    },
+    DescribeStateMachine({ stateMachineArn }: { stateMachineArn: string }) {
+      const { name, definitionText, roleArn, creationDate } = machineOf(stateMachineArn);
+      return { stateMachineArn, name, status: 'ACTIVE', definition: definitionText, roleArn, type: 'STANDARD', creationDate };
+    },
+    ListStateMachines(_input: unknown, { region }: Call) {
+      const listed = [...machines.values()].filter((machine) => machine.region === region);
+      return { stateMachines: listed.map(({ arn, name, creationDate }) => ({ stateMachineArn: arn, name, type: 'STANDARD', creationDate })) };
+    },
+    SendTaskSuccess({ taskToken, output }: { taskToken: string; output: string }) {
+      return checkToken(tokens.answer(taskToken, { output: parseJson(output, 'InvalidOutput', 'Invalid Output') }));
+    },
+    SendTaskFailure({ taskToken, error = '', cause = '' }: { taskToken: string; error?: string; cause?: string }) {
+      return checkToken(tokens.answer(taskToken, { error, cause }));
+    },
+    SendTaskHeartbeat({ taskToken }: { taskToken: string }) {
+      return checkToken(tokens.heartbeat(taskToken));
+    },
+  };
+
+  return {
+    service: 'states',
+    operations,
+    resources: { 'AWS::StepFunctions::StateMachine': createStateMachine },
+    async close() {
+      for (const execution of executions.values()) execution.stop.abort({ error: 'RehearsalClosed', cause: 'The rehearsal ended while this execution ran.' });
+      await Promise.all([...executions.values()].map((execution) => execution.running));
+    },
+  };
+}
+
+function definitionOf(properties: Record<string, unknown>): string {
+  const { DefinitionString, Definition, DefinitionSubstitutions } = properties as {
+    DefinitionString?: string;
+    Definition?: unknown;
+    DefinitionSubstitutions?: Record<string, unknown>;
+  };
+  const text = DefinitionString ?? (Definition === undefined ? undefined : JSON.stringify(Definition));
+  if (text === undefined) throw new AwsError('InvalidDefinition', 'A state machine needs DefinitionString or Definition; a definition in S3 is not modelled.');
+  return text.replace(/\$\{([^}!]+)\}/g, (whole, name: string) => (DefinitionSubstitutions?.[name] === undefined ? whole : String(DefinitionSubstitutions[name])));
+}
+
+function* taskResources(graph: StateGraph): Generator<string> {
+  for (const state of Object.values(graph.States)) {
+    if (state.Type === 'Task') yield state.Resource;
+    if (state.Type === 'Parallel') for (const branch of state.Branches) yield* taskResources(branch);
+    if (state.Type === 'Map') yield* taskResources(state.ItemProcessor);
+  }
+}
+
+function parseJson(text: string, errorName: string, message: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw new AwsError(errorName, `${message}: ${(error as Error).message}`);
+  }
+}
