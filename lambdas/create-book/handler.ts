@@ -4,7 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createBookEnvironment, CustomResourceRequest } from '../../lib/contracts/create-book.ts';
 import { answerBookRequest, type CustomResourceAnswer } from '../../lib/cutover/book-creation.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
-import { DynamoLeaseStore } from '../../lib/lease/store.ts';
+import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import { readEnvironment } from '../serve.ts';
 
 const logger = new Logger({ serviceName: 'create-book' });

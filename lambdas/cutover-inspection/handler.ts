@@ -4,7 +4,7 @@ import { cutoverInspection } from '../../lib/contracts/cutover.ts';
 import { JournalAcceptedOrders } from '../../lib/cutover/accepted-orders.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
-import { DynamoLeaseStore } from '../../lib/lease/store.ts';
+import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import { serve } from '../serve.ts';
 
 const client = new DynamoDBClient({});

@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { leaseControl } from '../../lib/contracts/cutover.ts';
 import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
-import { DynamoLeaseStore } from '../../lib/lease/store.ts';
+import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import { serve } from '../serve.ts';
 
 const client = new DynamoDBClient({});

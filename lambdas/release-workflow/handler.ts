@@ -4,7 +4,7 @@ import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { releaseWorkflow } from '../../lib/contracts/release-workflow.ts';
 import { lastNet } from '../../lib/cutover/last-net.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
-import { DynamoLeaseStore } from '../../lib/lease/store.ts';
+import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import { serve } from '../serve.ts';
 
 const dynamodb = new DynamoDBClient({});

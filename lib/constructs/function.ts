@@ -1,0 +1,91 @@
+/**
+ * A function of a contract, as the cloud runs it: its own role, log group and alarm, the contract's environment
+ * and time-out. What the role may do is granted by the stack; nothing else is.
+ */
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { EnvironmentIn, FunctionContract } from '../contracts/step.ts';
+import { bundleOf } from './bundles.ts';
+
+export interface MonitoredFunctionProps {
+  /** The folder in lambdas/. */
+  readonly name: string;
+  /** `baton-<environment>`. */
+  readonly prefix: string;
+  readonly purpose: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly timeoutSeconds: number;
+  readonly logRetention: logs.RetentionDays;
+  readonly logKey?: kms.IKey;
+  readonly errorImpact: string;
+  /** The page that says what to do. */
+  readonly runbook: string;
+}
+
+/** CPU comes with memory: below this, a cold start waits for it. */
+const memoryMb = 512;
+
+export class MonitoredFunction extends Construct {
+  readonly function: lambda.Function;
+  readonly errorsAlarm: cloudwatch.Alarm;
+
+  constructor(scope: Construct, id: string, props: MonitoredFunctionProps) {
+    super(scope, id);
+    const functionName = `${props.prefix}-${props.name}`;
+    const logGroup = new logs.LogGroup(this, 'Logs', {
+      logGroupName: `/aws/lambda/${functionName}`,
+      retention: props.logRetention,
+      removalPolicy: RemovalPolicy.DESTROY,
+      ...(props.logKey && { encryptionKey: props.logKey }),
+    });
+    const role = new iam.Role(this, 'Role', {
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      description: `Role of ${functionName}`,
+    });
+    logGroup.grantWrite(role);
+    this.function = new lambda.Function(this, 'Function', {
+      functionName,
+      description: props.purpose,
+      code: bundleOf(this, props.name),
+      handler: 'index.handler',
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      memorySize: memoryMb,
+      timeout: Duration.seconds(props.timeoutSeconds),
+      environment: { ...props.environment },
+      role,
+      logGroup,
+    });
+    this.errorsAlarm = this.function.metricErrors({ period: Duration.minutes(1) }).createAlarm(this, 'Errors', {
+      alarmName: `${functionName}-errors`,
+      alarmDescription: `${props.errorImpact} Runbook: ${props.runbook}`,
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+    });
+  }
+}
+
+export interface ContractFunctionProps<C extends FunctionContract> {
+  readonly contract: C;
+  readonly environment: EnvironmentIn<C> & Readonly<Record<string, string>>;
+  readonly prefix: string;
+  readonly logRetention: logs.RetentionDays;
+}
+
+/** A function whose steps a state machine may call. */
+export class ContractFunction<C extends FunctionContract> extends MonitoredFunction {
+  readonly contract: C;
+
+  constructor(scope: Construct, id: string, props: ContractFunctionProps<C>) {
+    const { contract, environment, prefix, logRetention } = props;
+    const { name, purpose, timeoutSeconds, errorImpact, runbook } = contract;
+    super(scope, id, { name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention });
+    this.contract = contract;
+  }
+}

@@ -1,0 +1,308 @@
+/**
+ * The words in which a state machine is written here: JSONata states with a comment each, tasks with a
+ * time-out each, catches that can name only declared errors, loops that declare their bound.
+ * What was declared is kept beside the states, for the checks at synth (checks.ts).
+ */
+import { Duration } from 'aws-cdk-lib';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import type { Construct } from 'constructs';
+import type { FunctionContract, StepContract, StepError, StepInput, StepName, StepOutput } from '../contracts/step.ts';
+import type { ContractFunction } from '../constructs/function.ts';
+
+declare const brand: unique symbol;
+/** A JSONata expression in its delimiters. */
+export type Jsonata = string & { readonly [brand]: 'Jsonata' };
+
+export function js(expression: string): Jsonata {
+  return `{% ${expression} %}` as Jsonata;
+}
+
+/** Text as a JSONata literal. */
+export function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+type OrJsonata<T> = Jsonata | (T extends readonly (infer Item)[] ? readonly OrJsonata<Item>[] : T extends object ? { readonly [K in keyof T]: OrJsonata<T[K]> } : T);
+type References<T> = { readonly [K in keyof T]: Jsonata };
+export type Assignment = Readonly<Record<string, unknown>>;
+
+/** Where a caught error goes. It leaves the reason in $why, unless `quietly`: then it was no failure. */
+export type CatchTarget = sfn.IChainable | { readonly quietly: sfn.IChainable };
+export type Catches<ErrorName extends string> = { readonly [Name in ErrorName | 'States.ALL']?: CatchTarget };
+
+interface StateOptions {
+  readonly comment: string;
+  readonly assign?: Assignment;
+}
+
+export interface Answer {
+  readonly when: Jsonata;
+  readonly then: sfn.IChainable;
+  readonly comment: string;
+  readonly assign?: Assignment;
+}
+
+/** A declared cycle: the edge `last → first` closes it. */
+export interface Loop {
+  /** The state that enters the loop, and to which its cost is charged. */
+  readonly begin: string;
+  readonly first: string;
+  readonly last: string;
+  /** Either so long, and then one round more at most, or so many rounds. */
+  readonly bound: { readonly limitSeconds: number } | { readonly rounds: number };
+}
+
+export interface Declarations {
+  readonly loops: readonly Loop[];
+  /** The errors each state can end with, by the state's name: its task's own, or a branch's Fail. */
+  readonly errors: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Lambda's own passing faults: the function did not run, or its answer was lost. */
+const lambdaFaults = [
+  'Lambda.ClientExecutionTimeoutException', 'Lambda.ServiceException', 'Lambda.AWSLambdaException', 'Lambda.SdkClientException',
+  'Lambda.TooManyRequestsException',
+];
+/** 1 s, then 2 s: two repeats outlive a throttled second and keep the worst path short. */
+const retryPause = { interval: Duration.seconds(1), backoffRate: 2, maxAttempts: 2 };
+/** The platform may take so long to start a function beyond the function's own time-out. */
+const startAllowanceSeconds = 5;
+const apiTimeoutSeconds = 10;
+
+const elapsedMs = (since: string): string => `($toMillis($states.context.State.EnteredTime) - $${since})`;
+
+/** What went wrong in words: a handler's own message, or the error's name and cause. */
+function reasonOf(state: string): Jsonata {
+  const message = '$match($states.errorOutput.Cause, /"errorMessage":"((?:[^"\\\\]|\\\\.)*)"/).groups[0]';
+  return js(`(
+    $said := ${message};
+    ${quoted(`${state}: `)} & ($exists($said) ? $replace($said, '\\\\"', '"') : $states.errorOutput.Error & ' ' & $states.errorOutput.Cause)
+  )`);
+}
+
+export class Workflow {
+  readonly #scope: Construct;
+  readonly #loops: Loop[] = [];
+  readonly #errors = new Map<string, readonly string[]>();
+
+  constructor(scope: Construct) {
+    this.#scope = scope;
+  }
+
+  get declarations(): Declarations {
+    return { loops: this.#loops, errors: this.#errors };
+  }
+
+  /** A step of a contract. `assign` gets typed references to the fields of its answer. */
+  invoke<C extends FunctionContract, N extends StepName<C>>(
+    name: string,
+    target: ContractFunction<C>,
+    step: N,
+    options: {
+      readonly comment: string;
+      readonly input: { readonly [K in keyof StepInput<C['steps'][N]>]: OrJsonata<StepInput<C['steps'][N]>[K]> };
+      readonly assign?: (answer: References<StepOutput<C['steps'][N]>>) => Assignment;
+      readonly catches?: Catches<StepError<C['steps'][N]>>;
+      readonly outputs?: Jsonata;
+    },
+  ): tasks.LambdaInvoke {
+    const { contract } = target;
+    const declared = (contract.steps[step] as StepContract).errors;
+    const task = tasks.LambdaInvoke.jsonata(this.#scope, name, {
+      comment: options.comment,
+      lambdaFunction: target.function,
+      payload: sfn.TaskInput.fromObject({ step, ...options.input }),
+      taskTimeout: sfn.Timeout.duration(Duration.seconds(contract.timeoutSeconds + startAllowanceSeconds)),
+      retryOnServiceExceptions: false,
+      outputs: options.outputs ?? js('$states.result.Payload'),
+      ...(options.assign && { assign: { ...options.assign(references('$states.result.Payload')) } }),
+    });
+    const repeatable = Object.entries(declared).flatMap(([error, retryability]) => (retryability === 'retry' ? [error] : []));
+    task.addRetry({ errors: [...repeatable, ...lambdaFaults, sfn.Errors.TIMEOUT], ...retryPause });
+    this.#errors.set(name, Object.keys(declared));
+    this.#addCatches(name, task, options.catches ?? {});
+    return task;
+  }
+
+  /** A plain call of an AWS API. `errors` are the API's own that this machine treats specially. */
+  call<const E extends string = never>(
+    name: string,
+    options: {
+      readonly comment: string;
+      readonly service: string;
+      /** As the API writes it; the integration wants the first letter small. */
+      readonly action: string;
+      readonly parameters: Readonly<Record<string, unknown>>;
+      readonly resources: readonly string[];
+      readonly iamAction?: string;
+      readonly statements?: readonly iam.PolicyStatement[];
+      readonly errors?: readonly E[];
+      readonly catches?: Catches<E>;
+      readonly assign?: Assignment;
+      readonly outputs?: Jsonata;
+    },
+  ): tasks.CallAwsService {
+    const { service, action } = options;
+    const task = tasks.CallAwsService.jsonata(this.#scope, name, {
+      comment: options.comment,
+      service,
+      action: action.charAt(0).toLowerCase() + action.slice(1),
+      parameters: { ...options.parameters },
+      iamResources: [...options.resources],
+      iamAction: options.iamAction ?? `${service}:${action}`,
+      taskTimeout: sfn.Timeout.duration(Duration.seconds(apiTimeoutSeconds)),
+      ...(options.statements && { additionalIamStatements: [...options.statements] }),
+      ...(options.assign && { assign: { ...options.assign } }),
+      ...(options.outputs && { outputs: options.outputs }),
+    });
+    // The SDK's own name for a lost connection, and its name for a refusal it has no word for (throttling).
+    const family = service.charAt(0).toUpperCase() + service.slice(1);
+    task.addRetry({ errors: [`${family}.SdkClientException`, `${family}.${family}Exception`, sfn.Errors.TIMEOUT], ...retryPause });
+    this.#errors.set(name, options.errors ?? []);
+    this.#addCatches(name, task, options.catches ?? {});
+    return task;
+  }
+
+  parallel(name: string, options: StateOptions & { readonly branches: readonly sfn.IChainable[]; readonly catches: Catches<string> }): sfn.Parallel {
+    const parallel = sfn.Parallel.jsonata(this.#scope, name, { comment: options.comment, ...assignOf(options) });
+    parallel.branch(...options.branches);
+    this.#addCatches(name, parallel, options.catches);
+    return parallel;
+  }
+
+  forEach(name: string, options: StateOptions & { readonly items: Jsonata; readonly body: sfn.IChainable; readonly catches?: Catches<string> }): sfn.Map {
+    const map = sfn.Map.jsonata(this.#scope, name, { comment: options.comment, items: sfn.ProvideItems.jsonata(options.items) });
+    map.itemProcessor(options.body);
+    this.#addCatches(name, map, options.catches ?? {});
+    return map;
+  }
+
+  pass(name: string, options: StateOptions & { readonly outputs?: Jsonata }): sfn.Pass {
+    return sfn.Pass.jsonata(this.#scope, name, { comment: options.comment, ...assignOf(options), ...(options.outputs && { outputs: options.outputs }) });
+  }
+
+  wait(name: string, options: StateOptions & { readonly seconds: number }): sfn.Wait {
+    return sfn.Wait.jsonata(this.#scope, name, { comment: options.comment, time: sfn.WaitTime.duration(Duration.seconds(options.seconds)) });
+  }
+
+  choice(name: string, options: StateOptions & { readonly answers: readonly Answer[]; readonly otherwise: sfn.IChainable }): sfn.Choice {
+    const choice = sfn.Choice.jsonata(this.#scope, name, { comment: options.comment });
+    for (const answer of options.answers) {
+      choice.when(sfn.Condition.jsonata(answer.when), answer.then, { comment: answer.comment, ...assignOf(answer) });
+    }
+    choice.otherwise(options.otherwise);
+    return choice;
+  }
+
+  fail(name: string, options: { readonly comment: string; readonly error: string; readonly cause: Jsonata }): sfn.Fail {
+    this.#errors.set(name, [options.error]);
+    return sfn.Fail.jsonata(this.#scope, name, { comment: options.comment, error: options.error, cause: options.cause });
+  }
+
+  succeed(name: string, options: { readonly comment: string; readonly outputs: Jsonata }): sfn.Succeed {
+    return sfn.Succeed.jsonata(this.#scope, name, { comment: options.comment, outputs: options.outputs });
+  }
+
+  /**
+   * Asks, judges, pauses, asks again, until an answer fits or the time is over. The time is read on one clock
+   * only, that of the state machine itself. Returns the state to enter it by.
+   */
+  poll(options: {
+    readonly begin: string;
+    /** Keeps when the loop began, in ms. */
+    readonly since: string;
+    readonly ask: sfn.INextable & sfn.State;
+    readonly judge: string;
+    readonly judgeComment: string;
+    readonly answers: readonly Answer[];
+    readonly tooLate: Omit<Answer, 'when'>;
+    /** Done before each pause. */
+    readonly meanwhile?: sfn.INextable & sfn.State;
+    readonly pause: string;
+    readonly everySeconds: number;
+    readonly limitSeconds: number;
+  }): sfn.Pass {
+    const { ask, limitSeconds, since, meanwhile } = options;
+    const begin = this.pass(options.begin, {
+      comment: `From here it may take ${limitSeconds} s.`,
+      assign: { [since]: js('$toMillis($states.context.State.EnteredTime)') },
+    });
+    const pause = this.wait(options.pause, { comment: `Asks every ${options.everySeconds} s.`, seconds: options.everySeconds });
+    const judge = this.choice(options.judge, {
+      comment: options.judgeComment,
+      answers: [...options.answers, { ...options.tooLate, when: js(`${elapsedMs(since)} >= ${limitSeconds * 1000}`) }],
+      otherwise: meanwhile ?? pause,
+    });
+    begin.next(ask);
+    ask.next(judge);
+    meanwhile?.next(pause);
+    pause.next(ask);
+    this.#loops.push({ begin: options.begin, first: ask.stateId, last: options.pause, bound: { limitSeconds } });
+    return begin;
+  }
+
+  /** Pauses, asks and judges so many times, and goes on when every answer was good. */
+  rounds(options: {
+    readonly begin: string;
+    /** Counts the rounds done. */
+    readonly counter: string;
+    readonly pause: string;
+    readonly pauseSeconds: number;
+    readonly ask: sfn.INextable & sfn.State;
+    readonly judge: string;
+    readonly judgeComment: string;
+    /** Rules that end the loop early. */
+    readonly answers: readonly Answer[];
+    readonly good: Jsonata;
+    readonly bad: sfn.IChainable;
+    readonly rounds: number;
+    readonly done: sfn.IChainable;
+  }): sfn.Pass {
+    const { counter, rounds, ask } = options;
+    const begin = this.pass(options.begin, { comment: `${rounds} looks, ${options.pauseSeconds} s apart.`, assign: { [counter]: 0 } });
+    const pause = this.wait(options.pause, { comment: `Looks every ${options.pauseSeconds} s.`, seconds: options.pauseSeconds });
+    const good = options.good.slice(2, -2);
+    const judge = this.choice(options.judge, {
+      comment: options.judgeComment,
+      answers: [
+        ...options.answers,
+        { when: js(`${good} and $${counter} + 1 >= ${rounds}`), then: options.done, comment: 'That was the last look.' },
+        { when: options.good, then: pause, comment: 'So far so good.', assign: { [counter]: js(`$${counter} + 1`) } },
+      ],
+      otherwise: options.bad,
+    });
+    begin.next(pause);
+    pause.next(ask);
+    ask.next(judge);
+    this.#loops.push({ begin: options.begin, first: options.pause, last: options.judge, bound: { rounds } });
+    return begin;
+  }
+
+  #addCatches(name: string, state: tasks.LambdaInvoke | tasks.CallAwsService | sfn.Parallel | sfn.Map, catches: Catches<string>): void {
+    // One catcher for each target; States.ALL must stand alone and last.
+    const byTarget = new Map<CatchTarget, string[]>();
+    for (const [error, target] of Object.entries(catches)) {
+      if (target === undefined || error === 'States.ALL') continue;
+      byTarget.set(target, [...(byTarget.get(target) ?? []), error]);
+    }
+    const all = catches['States.ALL'];
+    for (const [target, errors] of byTarget) add(target, errors);
+    if (all !== undefined) add(all, ['States.ALL']);
+
+    function add(target: CatchTarget, errors: string[]): void {
+      if ('quietly' in target) state.addCatch(target.quietly, { errors });
+      else state.addCatch(target, { errors, assign: { why: reasonOf(name) } });
+    }
+  }
+}
+
+function assignOf({ assign }: { readonly assign?: Assignment }): { assign?: Record<string, unknown> } {
+  return assign === undefined ? {} : { assign: { ...assign } };
+}
+
+/** `answer.token` becomes `{% $states.result.Payload.token %}`: a field that the contract lacks does not compile. */
+function references<T>(path: string): References<T> {
+  return new Proxy({} as References<T>, { get: (_, field) => js(`${path}.${String(field)}`) });
+}
