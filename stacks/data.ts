@@ -1,9 +1,176 @@
-/** PostgreSQL and Redis. */
-import { Stack } from 'aws-cdk-lib';
-import type * as rds from 'aws-cdk-lib/aws-rds';
+/**
+ * PostgreSQL, the ledger for people and reports, and Redis, the cache and the rate-limit buckets. Neither is needed
+ * to hold a lease; a book that does need the database says so in its settings.
+ */
+import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as elasticache from 'aws-cdk-lib/aws-elasticache';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as rds from 'aws-cdk-lib/aws-rds';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { confirmHomeRegion } from '../lib/constructs/topology.ts';
+import type { Settings } from '../lib/settings/index.ts';
+import { cachePort, databasePort, type NetworkStack } from './network.ts';
+
+export interface DataStackProps extends StackProps {
+  readonly settings: Settings;
+  readonly network: NetworkStack;
+}
+
+export const databaseName = 'baton';
 
 export class DataStack extends Stack {
-  readonly database!: rds.IDatabaseInstance;
+  /** Encrypts database, cache and their secrets: one sense, what a trader's own data is worth. */
+  readonly key: kms.Key;
+  readonly database: rds.IDatabaseInstance;
   /** A plain name, known at synth. */
-  readonly databaseInstanceIdentifier!: string;
+  readonly databaseInstanceIdentifier: string;
+  readonly databaseSecret: secretsmanager.ISecret;
+  readonly cacheHost: string;
+  /** A plain string: the token alone. */
+  readonly cacheSecret: secretsmanager.ISecret;
+
+  constructor(scope: Construct, id: string, { settings, network, ...props }: DataStackProps) {
+    super(scope, id, props);
+    confirmHomeRegion(this, settings);
+    this.databaseInstanceIdentifier = `baton-${settings.environment}`;
+
+    this.key = new kms.Key(this, 'Key', {
+      description: `Baton ${settings.environment}: database, cache and their secrets`,
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+
+    this.databaseSecret = new secretsmanager.Secret(this, 'DatabaseSecret', {
+      secretName: `baton-${settings.environment}/database`,
+      description: 'PostgreSQL: username and password',
+      encryptionKey: this.key,
+      removalPolicy: RemovalPolicy.RETAIN,
+      // Ours, not RDS's: a password that RDS manages cannot be used with a read replica of PostgreSQL.
+      generateSecretString: {
+        secretStringTemplate: JSON.stringify({ username: 'baton' }),
+        generateStringKey: 'password',
+        passwordLength: 40,
+        excludePunctuation: true,
+      },
+    }) as secretsmanager.ISecret;
+    this.cacheSecret = new secretsmanager.Secret(this, 'CacheSecret', {
+      secretName: `baton-${settings.environment}/cache`,
+      description: 'Redis: the AUTH token',
+      encryptionKey: this.key,
+      removalPolicy: RemovalPolicy.RETAIN,
+      // ElastiCache takes 16 to 128 characters and little punctuation.
+      generateSecretString: { passwordLength: 64, excludePunctuation: true },
+    }) as secretsmanager.ISecret;
+    this.database = this.#database(settings, network);
+    this.cacheHost = this.#cache(settings, network);
+    this.#acknowledge(settings);
+  }
+
+  #database(settings: Settings, network: NetworkStack): rds.DatabaseInstance {
+    const engine = rds.DatabaseInstanceEngine.postgres({ version: rds.PostgresEngineVersion.VER_17 });
+    const exports = ['postgresql', 'upgrade'];
+    const groups = exports.map(
+      (name) =>
+        new logs.LogGroup(this, `DatabaseLog-${name}`, {
+          logGroupName: `/aws/rds/instance/${this.databaseInstanceIdentifier}/${name}`,
+          retention: retentionOf(settings),
+          removalPolicy: RemovalPolicy.RETAIN,
+        }),
+    );
+    const database = new rds.DatabaseInstance(this, 'Database', {
+      engine,
+      instanceIdentifier: this.databaseInstanceIdentifier,
+      instanceType: new ec2.InstanceType(settings.database.instanceClass),
+      credentials: rds.Credentials.fromSecret(this.databaseSecret),
+      databaseName,
+      port: databasePort,
+      vpc: network.vpc,
+      vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
+      securityGroups: [network.databaseSecurityGroup],
+      multiAz: true,
+      storageType: rds.StorageType.GP3,
+      allocatedStorage: settings.database.allocatedGb,
+      storageEncryptionKey: this.key,
+      caCertificate: rds.CaCertificate.RDS_CA_RSA2048_G1,
+      parameterGroup: new rds.ParameterGroup(this, 'DatabaseParameters', {
+        engine,
+        description: 'Baton: TLS only, slow statements logged',
+        parameters: { 'rds.force_ssl': '1', log_min_duration_statement: '50' },
+      }),
+      backupRetention: Duration.days(settings.database.retentionDays),
+      deleteAutomatedBackups: false,
+      preferredBackupWindow: '08:00-08:30',
+      preferredMaintenanceWindow: 'sun:09:00-sun:09:30',
+      // Nothing is upgraded unless a person changes the code.
+      autoMinorVersionUpgrade: false,
+      allowMajorVersionUpgrade: false,
+      cloudwatchLogsExports: exports,
+      deletionProtection: settings.database.deletionProtection,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    // The groups first, or RDS makes them itself and they are kept for ever.
+    database.node.addDependency(...groups);
+    return database;
+  }
+
+  #cache(settings: Settings, network: NetworkStack): string {
+    const subnets = new elasticache.CfnSubnetGroup(this, 'CacheSubnets', {
+      cacheSubnetGroupName: `baton-${settings.environment}`,
+      description: 'Baton: isolated subnets',
+      subnetIds: network.vpc.isolatedSubnets.map((subnet) => subnet.subnetId),
+    });
+    const cache = new elasticache.CfnReplicationGroup(this, 'Cache', {
+      replicationGroupId: `baton-${settings.environment}`,
+      replicationGroupDescription: 'Baton: cache and rate-limit buckets; never the lease, never the only copy',
+      engine: 'valkey',
+      engineVersion: '7.2',
+      cacheNodeType: settings.cache.nodeType,
+      numNodeGroups: 1,
+      replicasPerNodeGroup: settings.cache.nodes - 1,
+      automaticFailoverEnabled: true,
+      multiAzEnabled: true,
+      port: cachePort,
+      cacheSubnetGroupName: subnets.ref,
+      securityGroupIds: [network.cacheSecurityGroup.securityGroupId],
+      transitEncryptionEnabled: true,
+      transitEncryptionMode: 'required',
+      atRestEncryptionEnabled: true,
+      kmsKeyId: this.key.keyArn,
+      // A dynamic reference: the template holds the secret's name, never the token.
+      authToken: this.cacheSecret.secretValue.unsafeUnwrap(),
+      snapshotRetentionLimit: settings.cache.snapshotRetentionDays,
+      snapshotWindow: '07:00-08:00',
+      preferredMaintenanceWindow: 'sun:09:00-sun:10:00',
+      autoMinorVersionUpgrade: false,
+    });
+    cache.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    return cache.attrPrimaryEndPointAddress;
+  }
+
+  #acknowledge(settings: Settings): void {
+    Validations.of(this).acknowledge(
+      {
+        id: 'AwsSolutions-RDS11',
+        reason: 'Only trading tasks reach the port, by security group; another number would hide it from nobody.',
+      },
+      {
+        id: 'AwsSolutions-AEC5',
+        reason: 'Only trading tasks reach the port, by security group; another number would hide it from nobody.',
+      },
+      {
+        id: 'AwsSolutions-SMG4',
+        reason: 'Our own function rotates these: it must know the replica in the other Region, which no managed rotation does.',
+      },
+    );
+    if (!settings.database.deletionProtection) {
+      Validations.of(this).acknowledge({
+        id: 'AwsSolutions-RDS10',
+        reason: `The settings of ${settings.environment} leave deletion protection off: the environment holds no money and is meant to be removed.`,
+      });
+    }
+  }
 }

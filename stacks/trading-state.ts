@@ -1,8 +1,90 @@
-/** The lease and the journal. */
-import { Stack } from 'aws-cdk-lib';
-import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+/**
+ * The lease and the journal: two tables that two Regions see alike, judged by a witness in a third. All that a
+ * takeover needs is the data plane of these tables.
+ */
+import { CustomResource, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import { DependencyGroup } from 'constructs';
+import type * as z from 'zod/mini';
+import { MonitoredFunction } from '../lib/constructs/function.ts';
+import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { recordHomeRegion } from '../lib/constructs/topology.ts';
+import type { BatonBookProperties, createBookEnvironment } from '../lib/contracts/create-book.ts';
+import type { Settings } from '../lib/settings/index.ts';
+
+export interface TradingStateStackProps extends StackProps {
+  readonly settings: Settings;
+}
 
 export class TradingStateStack extends Stack {
-  readonly leaseTable!: dynamodb.ITableV2;
-  readonly journalTable!: dynamodb.ITableV2;
+  readonly leaseTable: dynamodb.ITableV2;
+  readonly journalTable: dynamodb.ITableV2;
+
+  constructor(scope: Construct, id: string, { settings, ...props }: TradingStateStackProps) {
+    super(scope, id, props);
+    const { environment, regions } = settings;
+
+    /** MRSC tables know no transactions and no TTL; nothing here wants them. */
+    const table = (name: string, sortKey: string, encryption: dynamodb.TableEncryptionV2): dynamodb.ITableV2 =>
+      new dynamodb.TableV2(this, name, {
+        tableName: `baton-${environment}-${name.toLowerCase()}`,
+        partitionKey: { name: 'book', type: dynamodb.AttributeType.STRING },
+        sortKey: { name: sortKey, type: dynamodb.AttributeType.STRING },
+        billing: dynamodb.Billing.onDemand(),
+        // An ordinary global table judges conditions on the local copy: two holders.
+        multiRegionConsistency: dynamodb.MultiRegionConsistency.STRONG,
+        replicas: [{ region: regions.standby.name }],
+        witnessRegion: regions.witness.name,
+        encryption,
+        pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+        deletionProtection: true,
+        removalPolicy: RemovalPolicy.RETAIN,
+      }) as dynamodb.ITableV2;
+    // Neither key can be disabled by anyone: a key that can is one more way to stop every trader. The lease holds
+    // names and counters; the journal holds orders, so the use of its key is recorded in CloudTrail.
+    this.leaseTable = table('Lease', 'item', dynamodb.TableEncryptionV2.dynamoOwnedKey());
+    this.journalTable = table('Journal', 'entry', dynamodb.TableEncryptionV2.awsManagedKey());
+
+    const createBook = this.#createBook(settings);
+    const books = new DependencyGroup();
+    for (const { name } of settings.books) {
+      books.add(
+        new CustomResource(this, `Book-${name}`, {
+          resourceType: 'Custom::BatonBook',
+          serviceToken: createBook.functionArn,
+          properties: {
+            Book: name,
+            Home: regions.home.name,
+            LeaseMs: settings.lease.leaseMs,
+          } satisfies BatonBookProperties,
+          // Taking a book out of the settings must not make its lease forget the epochs it granted.
+          removalPolicy: RemovalPolicy.RETAIN,
+        }),
+      );
+    }
+    // A home that the lease of an existing book contradicts was refused by then.
+    recordHomeRegion(this, settings, books);
+  }
+
+  /** Creates lease items; what exists it never touches, by the condition of its write. */
+  #createBook(settings: Settings): lambda.Function {
+    const environment: z.input<typeof createBookEnvironment> = { BATON_LEASE_TABLE: this.leaseTable.tableName };
+    const { function: createBook } = new MonitoredFunction(this, 'CreateBook', {
+      name: 'create-book',
+      prefix: `baton-${settings.environment}`,
+      purpose: "Creates a book's lease item, halted, with its first deployment",
+      environment,
+      timeoutSeconds: 60,
+      logRetention: retentionOf(settings),
+      errorImpact: 'A new book has no lease, so nothing can trade it; books that exist are not affected.',
+      runbook: 'docs/runbooks/cutover.md',
+    });
+    createBook.addToRolePolicy(
+      new iam.PolicyStatement({ actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'], resources: [this.leaseTable.tableArn] }),
+    );
+    return createBook;
+  }
 }

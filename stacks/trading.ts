@@ -1,9 +1,35 @@
-/** Where the traders run. */
-import { Stack } from 'aws-cdk-lib';
-import type * as ecr from 'aws-cdk-lib/aws-ecr';
-import type * as ecs from 'aws-cdk-lib/aws-ecs';
-import type * as iam from 'aws-cdk-lib/aws-iam';
+/**
+ * Where the traders run. The service has the EXTERNAL deployment controller: what runs is a task set, which only the
+ * cutover makes and removes, so nothing that is deployed here can start or stop a trader. The task definition
+ * synthesized here is the template from which a cutover registers the revision it starts.
+ */
+import { RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import * as ssm from 'aws-cdk-lib/aws-ssm';
+import type { Construct } from 'constructs';
+import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { TradingTaskTemplate } from '../lib/constructs/trading-task.ts';
+import { confirmHomeRegion, keepAsRecorded } from '../lib/constructs/topology.ts';
 import type { BookName } from '../lib/lease/model.ts';
+import type { BookSettings, Settings } from '../lib/settings/index.ts';
+import { databaseName, type DataStack } from './data.ts';
+import { cachePort, databasePort, type NetworkStack } from './network.ts';
+import type { TradingStateStack } from './trading-state.ts';
+
+/** One task trades, one stands by, in another zone. */
+const tasksPerColour = 2;
+
+export interface TradingStackProps extends StackProps {
+  readonly settings: Settings;
+  readonly network: NetworkStack;
+  readonly state: TradingStateStack;
+  readonly data: DataStack;
+}
 
 /** What the cutover needs to know of one book to start a task set of it. */
 export interface BookResources {
@@ -17,13 +43,138 @@ export interface BookResources {
   readonly executionRole: iam.IRole;
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
-  /** Name of the SSM parameter that records the live image (a deployment reads it, a cutover writes it). */
+  /** The SSM parameter that records what runs: made by the first deployment as 'none', written by the cutovers. */
   readonly liveParameterName: string;
+  readonly liveParameterArn: string;
 }
 
 export class TradingStack extends Stack {
-  readonly cluster!: ecs.ICluster;
-  readonly books!: readonly BookResources[];
-  readonly traderRepository!: ecr.IRepository;
-  readonly guardRepository!: ecr.IRepository;
+  readonly cluster: ecs.ICluster;
+  readonly books: readonly BookResources[];
+  readonly traderRepository: ecr.IRepository;
+  readonly guardRepository: ecr.IRepository;
+
+  constructor(scope: Construct, id: string, { settings, network, state, data, ...props }: TradingStackProps) {
+    super(scope, id, props);
+    confirmHomeRegion(this, settings);
+    this.traderRepository = this.#repository(settings, 'trader');
+    this.guardRepository = this.#repository(settings, 'guard');
+    this.cluster = new ecs.Cluster(this, 'Cluster', {
+      clusterName: `baton-${settings.environment}`,
+      vpc: network.vpc,
+      containerInsightsV2: ecs.ContainerInsights.ENABLED,
+    }) as ecs.ICluster;
+    this.cluster.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    const venueKey = new kms.Key(this, 'VenueKey', {
+      description: `Baton ${settings.environment}: the exchange keys`,
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    this.books = settings.books.map((book) => this.#book(book, { settings, network, state, data }, venueKey));
+  }
+
+  #repository(settings: Settings, name: string): ecr.Repository {
+    // No lifecycle rule: a rule that counts images can delete the one that runs.
+    return new ecr.Repository(this, `${name === 'guard' ? 'Guard' : 'Trader'}Repository`, {
+      repositoryName: `baton-${settings.environment}/${name}`,
+      imageTagMutability: ecr.TagMutability.IMMUTABLE,
+      imageScanOnPush: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+  }
+
+  #book(book: BookSettings, { settings, network, state, data }: Required<Omit<TradingStackProps, keyof StackProps>>, venueKey: kms.Key): BookResources {
+    const name = `baton-${settings.environment}-${book.name}`;
+    const venueSecret = new secretsmanager.Secret(this, `VenueSecret-${book.name}`, {
+      secretName: `baton-${settings.environment}/${book.name}/venue`,
+      description: `The exchange key of book ${book.name}: { apiKey, secret }, put in by a person or by the rotation`,
+      encryptionKey: venueKey,
+      removalPolicy: RemovalPolicy.RETAIN,
+      generateSecretString: { secretStringTemplate: JSON.stringify({ apiKey: 'not-yet-set' }), generateStringKey: 'secret' },
+    }) as secretsmanager.ISecret;
+    Validations.of(venueSecret).acknowledge({
+      id: 'AwsSolutions-SMG4',
+      reason: 'An exchange makes this secret on its side: our own rotation proves a new key by a signed request before the old one goes.',
+    });
+
+    const task = new TradingTaskTemplate(this, `Task-${book.name}`, {
+      family: `${name}-template`,
+      book: book.name,
+      leaseTable: state.leaseTable,
+      journalTable: state.journalTable,
+      secrets: [
+        { secret: venueSecret, key: venueKey },
+        { secret: data.databaseSecret, key: data.key },
+        { secret: data.cacheSecret, key: data.key },
+      ],
+      guardRepository: this.guardRepository,
+      traderRepository: this.traderRepository,
+      logGroup: new logs.LogGroup(this, `Log-${book.name}`, {
+        logGroupName: `/baton/${settings.environment}/${book.name}`,
+        retention: retentionOf(settings),
+        removalPolicy: RemovalPolicy.RETAIN,
+      }),
+      guard: {
+        BATON_BOOK: book.name,
+        BATON_LEASE_TABLE: state.leaseTable.tableName,
+        BATON_VENUE: book.venue,
+        BATON_VENUE_URL: book.venueUrl,
+        BATON_GUARD_PORT: String(guardPort),
+        BATON_DRAIN_TIMEOUT_MS: String(settings.cutover.drainSeconds * 1000),
+      },
+      trader: {
+        BATON_BOOK: book.name,
+        BATON_GUARD_PORT: String(guardPort),
+        BATON_JOURNAL_TABLE: state.journalTable.tableName,
+        BATON_VENUE: book.venue,
+        BATON_VENUE_URL: book.venueUrl,
+        BATON_VENUE_SECRET_ARN: venueSecret.secretArn,
+        BATON_SYMBOL: book.symbol,
+        BATON_ORDERS_PER_SECOND: String(book.ordersPerSecond),
+        BATON_DATABASE_HOST: data.database.dbInstanceEndpointAddress,
+        BATON_DATABASE_PORT: String(databasePort),
+        BATON_DATABASE_NAME: databaseName,
+        BATON_DATABASE_SECRET_ARN: data.databaseSecret.secretArn,
+        BATON_REDIS_HOST: data.cacheHost,
+        BATON_REDIS_PORT: String(cachePort),
+        BATON_REDIS_SECRET_ARN: data.cacheSecret.secretArn,
+        BATON_REQUIRES: book.requires.join(','),
+      },
+    });
+
+    const service = new ecs.CfnService(this, `Service-${book.name}`, {
+      serviceName: name,
+      cluster: this.cluster.clusterName,
+      deploymentController: { type: 'EXTERNAL' },
+      schedulingStrategy: 'REPLICA',
+      desiredCount: tasksPerColour,
+      enableEcsManagedTags: true,
+    });
+    service.applyRemovalPolicy(RemovalPolicy.RETAIN);
+
+    const live = new ssm.CfnParameter(this, `Live-${book.name}`, {
+      name: `/baton/${settings.environment}/${book.name}/live`,
+      type: 'String',
+      value: 'none',
+      description: 'What runs, as the last cutover recorded it.',
+    });
+    keepAsRecorded(live);
+
+    return {
+      name: book.name as BookName,
+      serviceName: name,
+      serviceArn: service.ref,
+      templateFamily: `${name}-template`,
+      family: name,
+      taskRole: task.taskRole,
+      executionRole: task.executionRole,
+      subnetIds: network.vpc.privateSubnets.map((subnet) => subnet.subnetId),
+      securityGroupIds: [network.traderSecurityGroup.securityGroupId],
+      liveParameterName: `/baton/${settings.environment}/${book.name}/live`,
+      liveParameterArn: this.formatArn({ service: 'ssm', resource: 'parameter', resourceName: `baton/${settings.environment}/${book.name}/live` }),
+    };
+  }
 }
+
+/** Loopback of the task's own network; no other task sees it. */
+const guardPort = 9070;

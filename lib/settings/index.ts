@@ -55,6 +55,8 @@ function remedy(issue: z.core.$ZodIssue): string {
       return `Set it to one of: ${issue.values.map(String).join(', ')}.`;
     case 'invalid_format':
       return issue.message.startsWith('Invalid') ? `Give a valid ${issue.format}.` : `Set it to ${issue.message}.`;
+    case 'invalid_type':
+      return `Give a ${issue.expected}.`;
     default:
       return issue.message.startsWith('Invalid') ? 'Give a value of the expected type.' : `Set it so that this holds: ${issue.message}.`;
   }

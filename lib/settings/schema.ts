@@ -11,7 +11,7 @@ const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a Region such as
 const seconds = (least: number, most: number): z.ZodInt => z.int().min(least).max(most);
 
 /** CloudWatch Logs takes these numbers and no other. */
-const logRetentionDays = z.union([z.literal(7), z.literal(14), z.literal(30), z.literal(90), z.literal(180), z.literal(365)]);
+const logRetentionDays = z.literal([7, 14, 30, 90, 180, 365]);
 
 const Region = z.strictObject({
   name: regionName,

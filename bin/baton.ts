@@ -1,0 +1,19 @@
+/**
+ * Synthesizes one environment: `node bin/baton.ts`, or through the CLI, `npx cdk deploy --all -c environment=production`.
+ * The environment comes from the CLI's context, then from BATON_ENV, and is dev otherwise.
+ */
+import { enableCompileCache } from 'node:module';
+
+enableCompileCache();
+
+// Loaded after the cache is on, or it would not hold them: the CDK is most of a synthesis' start.
+const { buildApp, requestedEnvironment } = await import('./app.ts');
+const { loadSettings, SettingsError } = await import('../lib/settings/index.ts');
+
+try {
+  buildApp({ settings: loadSettings(requestedEnvironment(process.env)) }).synth();
+} catch (error) {
+  if (!(error instanceof SettingsError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

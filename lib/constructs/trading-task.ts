@@ -1,0 +1,159 @@
+/**
+ * The template of a trading task: the guard and the trader beside it, neither able to do more than its work. It
+ * names images by a digest that no image has: a cutover fills in the true ones, and the template itself never runs.
+ */
+import { Duration, Stack, Validations } from 'aws-cdk-lib';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import type * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import type { GuardTemplateEnvironment, TraderTemplateEnvironment } from '../contracts/task-environment.ts';
+
+export interface TradingTaskTemplateProps {
+  readonly family: string;
+  readonly book: string;
+  readonly leaseTable: dynamodb.ITableV2;
+  readonly journalTable: dynamodb.ITableV2;
+  /** Read by the trader at run time; none is injected, so none is in an environment dump. */
+  readonly secrets: ReadonlyArray<{ readonly secret: secretsmanager.ISecret; readonly key: kms.IKey }>;
+  readonly guardRepository: ecr.IRepository;
+  readonly traderRepository: ecr.IRepository;
+  readonly logGroup: logs.ILogGroup;
+  readonly guard: GuardTemplateEnvironment;
+  readonly trader: TraderTemplateEnvironment;
+}
+
+const noImage = `sha256:${'0'.repeat(64)}`;
+/** Fargate's longest: a task that is stopped drains and hands over within it. */
+const stopTimeoutSeconds = 120;
+/** Numeric, as both Dockerfiles have it, so that no image decides whom it runs as. */
+const user = '1000:1000';
+
+export class TradingTaskTemplate extends Construct {
+  readonly taskRole: iam.Role;
+  readonly executionRole: iam.Role;
+
+  constructor(scope: Construct, id: string, props: TradingTaskTemplateProps) {
+    super(scope, id);
+    this.taskRole = this.#taskRole(props);
+    this.executionRole = this.#executionRole(props);
+    const definition = new ecs.FargateTaskDefinition(this, 'Template', {
+      family: props.family,
+      cpu: 1024,
+      memoryLimitMiB: 2048,
+      taskRole: this.taskRole,
+      executionRole: this.executionRole.withoutPolicyUpdates(),
+      runtimePlatform: { cpuArchitecture: ecs.CpuArchitecture.X86_64, operatingSystemFamily: ecs.OperatingSystemFamily.LINUX },
+    });
+    this.#container(definition, 'guard', props.guardRepository, props.logGroup, { ...props.guard });
+    this.#container(definition, 'trader', props.traderRepository, props.logGroup, { ...props.trader });
+    Validations.of(definition).acknowledge({
+      id: 'AwsSolutions-ECS2',
+      reason: 'The variables name things; every secret is named by ARN and read at run time.',
+    });
+  }
+
+  #container(
+    definition: ecs.FargateTaskDefinition,
+    name: 'guard' | 'trader',
+    repository: ecr.IRepository,
+    logGroup: logs.ILogGroup,
+    environment: Record<string, string>,
+  ): void {
+    const linuxParameters = new ecs.LinuxParameters(this, `${name}-linux`, { initProcessEnabled: true });
+    linuxParameters.dropCapabilities(ecs.Capability.ALL);
+    definition.addContainer(name, {
+      image: ecs.ContainerImage.fromEcrRepository(repository, noImage),
+      essential: true,
+      environment,
+      user,
+      readonlyRootFilesystem: true,
+      linuxParameters,
+      stopTimeout: Duration.seconds(stopTimeoutSeconds),
+      // Either is healthy only while the pair works: the guard judges, and says so to both. No curl in the images.
+      healthCheck: {
+        command: [
+          'CMD', 'node', '-e',
+          "fetch('http://127.0.0.1:'+process.env.BATON_GUARD_PORT+'/healthz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))",
+        ],
+        interval: Duration.seconds(10),
+        timeout: Duration.seconds(5),
+        retries: 3,
+        startPeriod: Duration.seconds(30),
+      },
+      // Never blocking: a log service that does not answer must not hold up an order.
+      logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: name, mode: ecs.AwsLogDriverMode.NON_BLOCKING }),
+    });
+  }
+
+  /** Shared by both containers, as every role of a task is: the trader's image is trusted not to write the lease. */
+  #taskRole(props: TradingTaskTemplateProps): iam.Role {
+    const role = this.#role('TaskRole', `What a trading task of book ${props.book} may do`);
+    // This book's items only: the tables hold every book's.
+    const ofThisBook = { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [props.book] } };
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'Lease',
+        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'],
+        resources: [props.leaseTable.tableArn],
+        conditions: ofThisBook,
+      }),
+    );
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'Journal',
+        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
+        resources: [props.journalTable.tableArn],
+        conditions: ofThisBook,
+      }),
+    );
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'Secrets',
+        actions: ['secretsmanager:GetSecretValue'],
+        resources: props.secrets.map(({ secret }) => secret.secretArn),
+      }),
+    );
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'SecretKeys',
+        actions: ['kms:Decrypt'],
+        resources: [...new Set(props.secrets.map(({ key }) => key.keyArn))],
+        conditions: { StringEquals: { 'kms:ViaService': `secretsmanager.${Stack.of(this).region}.amazonaws.com` } },
+      }),
+    );
+    return role;
+  }
+
+  /** What ECS itself needs to start the task: its two images and a place for its logs. */
+  #executionRole(props: TradingTaskTemplateProps): iam.Role {
+    const role = this.#role('ExecutionRole', `What ECS may do to start a trading task of book ${props.book}`);
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'Images',
+        actions: ['ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage'],
+        resources: [props.guardRepository.repositoryArn, props.traderRepository.repositoryArn],
+      }),
+    );
+    role.addToPolicy(new iam.PolicyStatement({ sid: 'RegistryLogin', actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }));
+    props.logGroup.grantWrite(role);
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'ecr:GetAuthorizationToken takes no resource.',
+    });
+    return role;
+  }
+
+  #role(id: string, description: string): iam.Role {
+    return new iam.Role(this, id, {
+      description,
+      assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    });
+  }
+}

@@ -1,0 +1,50 @@
+/** Every state machine is valid Amazon States Language, JSONata included: CloudFormation finds that out at deployment only. */
+import { createRequire } from 'node:module';
+import type { IPolicyValidationContext, IPolicyValidationPlugin, PolicyValidationPluginReport } from 'aws-cdk-lib';
+import { type Finding, reportOf, resourcesOf } from './template.ts';
+
+interface AslAnswer {
+  readonly isValid: boolean;
+  readonly errors: ReadonlyArray<Record<string, unknown>>;
+}
+
+export class StateMachineRules implements IPolicyValidationPlugin {
+  readonly name = 'Baton state machines';
+
+  validate(context: IPolicyValidationContext): PolicyValidationPluginReport {
+    const machines = resourcesOf(context).filter((resource) => resource.type === 'AWS::StepFunctions::StateMachine');
+    if (machines.length === 0) return { success: true, violations: [] };
+    // CommonJS, and loaded only where there is a machine: it compiles its schemas at load.
+    const validate = createRequire(import.meta.url)('asl-validator') as (definition: unknown) => AslAnswer;
+    const findings = machines.flatMap((resource): Finding[] => {
+      const finding = (description: string, fix: string): Finding => ({
+        rule: 'ValidStateMachine',
+        description,
+        fix,
+        resource,
+        location: 'Properties.DefinitionString',
+      });
+      let definition: unknown;
+      try {
+        definition = JSON.parse(flatten(resource.properties['DefinitionString']));
+      } catch (error) {
+        return [finding(`The definition is no JSON: ${String(error)}.`, 'Give the machine a definition body that is one JSON object.')];
+      }
+      return validate(definition).errors.map((error) =>
+        finding(
+          `The definition is no valid state machine: ${String(error['Error code'] ?? error['message'] ?? '')} ${JSON.stringify(error)}.`,
+          'Correct the state that the error names.',
+        ),
+      );
+    });
+    return reportOf(findings);
+  }
+}
+
+/** The definition as CloudFormation would join it, with an ARN standing for each reference. */
+function flatten(value: unknown): string {
+  if (typeof value === 'string') return value;
+  const join = (value as { 'Fn::Join'?: [string, unknown[]] } | undefined)?.['Fn::Join'];
+  if (join !== undefined) return join[1].map(flatten).join(join[0]);
+  return 'arn:aws:lambda:us-east-1:123456789012:function:reference';
+}
