@@ -1,0 +1,324 @@
+/**
+ * AWS Lambda: functions run as their synthesized bundles, each execution environment a process of its own.
+ * API reference: https://docs.aws.amazon.com/lambda/latest/api/
+ */
+import { compressedMs } from '../clock.ts';
+import { AwsError, type Call, type CreatedResource, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
+import { ExecutionEnvironment, type InvocationOutcome } from '../lambda/environment.ts';
+
+export interface LambdaOptions {
+  /** Where the code lies that a template names by its S3 key. */
+  readonly assetDirectory: (objectKey: string) => string;
+}
+
+interface LambdaFunction {
+  readonly arn: string;
+  readonly name: string;
+  readonly region: string;
+  readonly roleArn: string;
+  readonly handler: string;
+  readonly codeDirectory: string;
+  readonly timeoutSeconds: number;
+  readonly memoryMb: number;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly logGroupName: string;
+  readonly concurrencyMax: number;
+  readonly idle: ExecutionEnvironment[];
+  readonly environments: Set<ExecutionEnvironment>;
+  asynchronous: AsynchronousSettings;
+  versions: number;
+  /** Invocations that run or wait for an environment. */
+  inFlight: number;
+  /** Settles when every line so far is in the log group: lines keep their order. */
+  logWritten: Promise<void>;
+}
+
+interface AsynchronousSettings {
+  readonly retryAttempts: number;
+  readonly onFailureArn?: string;
+}
+
+interface InvokeInput {
+  readonly FunctionName: string;
+  readonly InvocationType?: 'RequestResponse' | 'Event' | 'DryRun';
+  readonly LogType?: 'None' | 'Tail';
+  readonly Payload?: Uint8Array | string;
+  readonly Qualifier?: string;
+}
+
+/** What an account without a raised quota has: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html */
+const accountConcurrencyMax = 1000;
+/** A laptop has no thousand: more invocations at a time than this are throttled as a reserved concurrency would. */
+const processesMax = 16;
+/** https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html */
+const asynchronousRetryDelaysSeconds = [60, 120];
+const payloadBytesMax = { RequestResponse: 6 * 1024 * 1024, Event: 1024 * 1024, DryRun: 6 * 1024 * 1024 };
+const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
+
+export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): ServiceModel {
+  const functions = new Map<string, LambdaFunction>();
+  const asynchronous = new Set<Promise<void>>();
+  let closed = false;
+
+  function createFunction({ properties, generatedName, region }: ResourceRequest): CreatedResource {
+    const name = String(properties.FunctionName ?? generatedName).slice(0, 64);
+    if (!runtimes.has(properties.Runtime)) {
+      throw new AwsError('InvalidParameterValueException', `The runtime '${properties.Runtime}' of '${name}' is not modelled; modelled are ${[...runtimes].join(', ')}.`);
+    }
+    const key: unknown = properties.Code?.S3Key;
+    if (typeof key !== 'string') throw new AwsError('InvalidParameterValueException', `The code of '${name}' is not an asset (Code.S3Key); inline code and images are not modelled.`);
+    const arn = `arn:aws:lambda:${region}:${world.accountId}:function:${name}`;
+    functions.set(arn, {
+      arn,
+      name,
+      region,
+      roleArn: String(properties.Role),
+      handler: String(properties.Handler),
+      codeDirectory: assetDirectory(key),
+      timeoutSeconds: Number(properties.Timeout ?? 3),
+      memoryMb: Number(properties.MemorySize ?? 128),
+      variables: properties.Environment?.Variables ?? {},
+      logGroupName: String(properties.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`),
+      concurrencyMax: Math.min(Number(properties.ReservedConcurrentExecutions ?? accountConcurrencyMax), processesMax),
+      idle: [],
+      environments: new Set(),
+      asynchronous: { retryAttempts: asynchronousRetryDelaysSeconds.length },
+      versions: 0,
+      inFlight: 0,
+      logWritten: Promise.resolve(),
+    });
+    return { ref: name, attributes: { Arn: arn } };
+  }
+
+  function createVersion({ properties, region }: ResourceRequest): CreatedResource {
+    const target = functionOf(String(properties.FunctionName), region);
+    target.versions += 1;
+    return { ref: `${target.arn}:${target.versions}`, attributes: { Version: String(target.versions), FunctionArn: `${target.arn}:${target.versions}` } };
+  }
+
+  function createAlias({ properties, region }: ResourceRequest): CreatedResource {
+    const aliasArn = `${functionOf(String(properties.FunctionName), region).arn}:${properties.Name}`;
+    return { ref: aliasArn, attributes: { AliasArn: aliasArn } };
+  }
+
+  function createEventInvokeConfig({ properties, region, generatedName }: ResourceRequest): CreatedResource {
+    const target = functionOf(String(properties.FunctionName), region);
+    const onFailureArn: unknown = properties.DestinationConfig?.OnFailure?.Destination;
+    target.asynchronous = {
+      retryAttempts: Number(properties.MaximumRetryAttempts ?? asynchronousRetryDelaysSeconds.length),
+      ...(onFailureArn === undefined ? {} : { onFailureArn: String(onFailureArn) }),
+    };
+    return { ref: generatedName, attributes: {} };
+  }
+
+  /** By name, partial ARN or ARN, with or without a qualifier: there is one code per function here, so all mean the same. */
+  function functionOf(nameOrArn: string, region: string): LambdaFunction {
+    const parts = nameOrArn.split(':');
+    const named = parts.indexOf('function');
+    const name = named < 0 ? (parts[0] ?? '') : (parts[named + 1] ?? '');
+    const home = named > 2 ? (parts[3] ?? region) : region;
+    const arn = `arn:aws:lambda:${home}:${world.accountId}:function:${name}`;
+    const found = functions.get(arn);
+    if (found === undefined) throw new AwsError('ResourceNotFoundException', `Function not found: ${arn}`, { data: { Type: 'User' } });
+    return found;
+  }
+
+  async function invoke(input: InvokeInput, { region }: Call): Promise<unknown> {
+    const target = functionOf(input.FunctionName, region);
+    const type = input.InvocationType ?? 'RequestResponse';
+    if (input.LogType === 'Tail') throw new AwsError('InvalidParameterValueException', 'LogType Tail is not modelled; read the log group.');
+    const event = eventOf(input.Payload, payloadBytesMax[type]);
+    if (type === 'DryRun') return { StatusCode: 204 };
+    if (type === 'Event') {
+      const work = invokeLater(target, event).finally(() => asynchronous.delete(work));
+      asynchronous.add(work);
+      return { StatusCode: 202 };
+    }
+    const { outcome } = await run(target, event);
+    return {
+      StatusCode: 200,
+      ExecutedVersion: '$LATEST',
+      Payload: Buffer.from(outcome.payload),
+      ...(outcome.failed ? { FunctionError: 'Unhandled' } : {}),
+    };
+  }
+
+  async function run(target: LambdaFunction, event: string): Promise<{ outcome: InvocationOutcome; requestId: string }> {
+    if (target.inFlight >= target.concurrencyMax) {
+      throw new AwsError('TooManyRequestsException', 'Rate Exceeded.', { data: { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded', Type: 'User' } });
+    }
+    target.inFlight += 1;
+    const requestId = world.uniqueId(32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    try {
+      const environment = target.idle.pop() ?? (await startEnvironment(target));
+      const outcome = await environment.invoke({ requestId, event, timeoutSeconds: target.timeoutSeconds });
+      if (environment.alive && !closed) {
+        target.idle.push(environment);
+      } else {
+        target.environments.delete(environment);
+        await environment.close();
+      }
+      world.log(`lambda ${target.name}: ${outcome.failed ? 'failed' : 'answered'} in ${outcome.durationMs.toFixed(0)} ms`, {
+        requestId,
+        ...(outcome.initMs === undefined ? {} : { initMs: Math.round(outcome.initMs) }),
+        ...(outcome.failed ? { error: outcome.payload } : {}),
+      });
+      log(target, reportLine(requestId, target, outcome));
+      return { outcome, requestId };
+    } finally {
+      target.inFlight -= 1;
+    }
+  }
+
+  async function startEnvironment(target: LambdaFunction): Promise<ExecutionEnvironment> {
+    if (closed) throw new AwsError('ServiceException', 'The rehearsal is closing.', { fault: 'server' });
+    const { accessKeyId, secretAccessKey } = world.credentialsFor(target.roleArn);
+    const environment = await ExecutionEnvironment.start({
+      functionArn: target.arn,
+      codeDirectory: target.codeDirectory,
+      handler: target.handler,
+      memoryMb: target.memoryMb,
+      variables: {
+        TZ: ':UTC',
+        LANG: 'en_US.UTF-8',
+        ...target.variables,
+        AWS_REGION: target.region,
+        AWS_DEFAULT_REGION: target.region,
+        AWS_ENDPOINT_URL: world.endpoint,
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+        AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+        AWS_LAMBDA_FUNCTION_NAME: target.name,
+        AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+        AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(target.memoryMb),
+        AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+        AWS_LAMBDA_LOG_GROUP_NAME: target.logGroupName,
+        AWS_LAMBDA_LOG_STREAM_NAME: logStreamName(target),
+      },
+      onLine: (line) => log(target, line),
+    });
+    target.environments.add(environment);
+    return environment;
+  }
+
+  /** Asynchronous invocation: tried again after one and two minutes, then handed to the failure destination. */
+  async function invokeLater(target: LambdaFunction, event: string): Promise<void> {
+    const { retryAttempts, onFailureArn } = target.asynchronous;
+    try {
+      for (let attempt = 0; ; attempt += 1) {
+        const { outcome, requestId } = await run(target, event);
+        if (!outcome.failed) return;
+        const delaySeconds = asynchronousRetryDelaysSeconds[attempt];
+        if (attempt < retryAttempts && delaySeconds !== undefined) {
+          await world.sleep(compressedMs(delaySeconds));
+          continue;
+        }
+        if (onFailureArn !== undefined) await deliverFailure(target, onFailureArn, { requestId, event, outcome, attempts: attempt + 1 });
+        return;
+      }
+    } catch (error) {
+      if (!closed) world.log(`lambda ${target.name}: an asynchronous event was lost`, { error: String(error) });
+    }
+  }
+
+  async function deliverFailure(
+    target: LambdaFunction,
+    destinationArn: string,
+    { requestId, event, outcome, attempts }: { requestId: string; event: string; outcome: InvocationOutcome; attempts: number },
+  ): Promise<void> {
+    const record = JSON.stringify({
+      version: '1.0',
+      timestamp: world.now().toISOString(),
+      requestContext: { requestId, functionArn: `${target.arn}:$LATEST`, condition: 'RetriesExhausted', approximateInvokeCount: attempts },
+      requestPayload: JSON.parse(event) as unknown,
+      responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+      responsePayload: JSON.parse(outcome.payload) as unknown,
+    });
+    const service = destinationArn.split(':')[2] ?? '';
+    const base = { region: target.region, caller: world.callerFor(target.roleArn) };
+    if (service === 'sns') await world.call({ ...base, service, operation: 'Publish', input: { TopicArn: destinationArn, Message: record } });
+    else if (service === 'lambda') await world.call({ ...base, service, operation: 'Invoke', input: { FunctionName: destinationArn, InvocationType: 'Event', Payload: Buffer.from(record) } });
+    else throw new Error(`A failure destination of the service '${service}' is not modelled: ${destinationArn}`);
+  }
+
+  function log(target: LambdaFunction, message: string): void {
+    target.logWritten = target.logWritten.then(() => writeLog(target, message));
+  }
+
+  /** The function's log group holds what it printed; a rehearsal without a model of Logs keeps running without. */
+  async function writeLog(target: LambdaFunction, message: string): Promise<void> {
+    const base = { service: 'logs', region: target.region, caller: world.callerFor(target.roleArn) };
+    const names = { logGroupName: target.logGroupName, logStreamName: logStreamName(target) };
+    const put = () => world.call({ ...base, operation: 'PutLogEvents', input: { ...names, logEvents: [{ timestamp: world.now().getTime(), message }] } });
+    try {
+      try {
+        await put();
+      } catch (error) {
+        if (!(error instanceof AwsError) || error.name !== 'ResourceNotFoundException') throw error;
+        await tolerate('ResourceAlreadyExistsException', world.call({ ...base, operation: 'CreateLogGroup', input: { logGroupName: target.logGroupName } }));
+        await tolerate('ResourceAlreadyExistsException', world.call({ ...base, operation: 'CreateLogStream', input: names }));
+        await put();
+      }
+    } catch (error) {
+      world.log(`lambda ${target.name}: ${message}`, { notInLogGroup: String(error) });
+    }
+  }
+
+  return {
+    service: 'lambda',
+    operations: {
+      Invoke: invoke,
+      GetFunction: ({ FunctionName }: { FunctionName: string }, { region }) => ({ Configuration: configurationOf(functionOf(FunctionName, region)) }),
+      GetFunctionConfiguration: ({ FunctionName }: { FunctionName: string }, { region }) => configurationOf(functionOf(FunctionName, region)),
+      ListFunctions: (_input, { region }) => ({ Functions: [...functions.values()].filter((known) => known.region === region).map(configurationOf) }),
+    },
+    resources: {
+      'AWS::Lambda::Function': createFunction,
+      'AWS::Lambda::Version': createVersion,
+      'AWS::Lambda::Alias': createAlias,
+      'AWS::Lambda::EventInvokeConfig': createEventInvokeConfig,
+      'AWS::Lambda::Permission': ({ generatedName }) => ({ ref: generatedName, attributes: { Id: generatedName } }),
+    },
+    async close() {
+      closed = true;
+      const known = [...functions.values()];
+      await Promise.all(known.flatMap(({ environments }) => [...environments].map((environment) => environment.close())));
+      await Promise.all([...asynchronous, ...known.map(({ logWritten }) => logWritten)]);
+    },
+  };
+}
+
+function configurationOf({ arn, name, roleArn, handler, timeoutSeconds, memoryMb }: LambdaFunction): Record<string, unknown> {
+  return { FunctionName: name, FunctionArn: arn, Runtime: 'nodejs24.x', Role: roleArn, Handler: handler, Timeout: timeoutSeconds, MemorySize: memoryMb, State: 'Active', Version: '$LATEST' };
+}
+
+function eventOf(payload: Uint8Array | string | undefined, bytesMax: number): string {
+  const text = payload === undefined || payload.length === 0 ? '{}' : typeof payload === 'string' ? payload : Buffer.from(payload).toString();
+  if (Buffer.byteLength(text) > bytesMax) throw new AwsError('RequestTooLargeException', `Request must be smaller than ${bytesMax} bytes for the InvokeFunction operation`, { data: { Type: 'User' } });
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw new AwsError('InvalidRequestContentException', `Could not parse request body into json: ${(error as Error).message}`, { data: { Type: 'User' } });
+  }
+  return text;
+}
+
+function logStreamName({ name }: LambdaFunction): string {
+  return `${name}/[$LATEST]`;
+}
+
+/** Like the line that Lambda itself writes after each invocation. */
+function reportLine(requestId: string, { memoryMb }: LambdaFunction, { durationMs, initMs, maxMemoryMb }: InvocationOutcome): string {
+  const figures = [`Duration: ${durationMs.toFixed(2)} ms`, `Billed Duration: ${Math.ceil(durationMs + (initMs ?? 0))} ms`, `Memory Size: ${memoryMb} MB`];
+  if (maxMemoryMb !== undefined) figures.push(`Max Memory Used: ${maxMemoryMb} MB`);
+  if (initMs !== undefined) figures.push(`Init Duration: ${initMs.toFixed(2)} ms`);
+  return `REPORT RequestId: ${requestId}\t${figures.join('\t')}`;
+}
+
+async function tolerate(errorName: string, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof AwsError) || error.name !== errorName) throw error;
+  }
+}
