@@ -1,0 +1,42 @@
+/**
+ * The reference strategy: small quotes on both sides of the touch. It is here to always have an order to send, and to stay small;
+ * it is not here to earn money.
+ */
+import type { Side, Touch } from '../venues/venue.ts';
+
+export interface Quote {
+  readonly side: Side;
+  readonly price: number;
+  readonly quantity: number;
+}
+
+export interface QuotingSettings {
+  readonly quantity: number;
+  /** How far from the touch, as a share of the price. */
+  readonly distance: number;
+  /** Sides alternate until the position has moved this far from where it began; then only the side that brings it back. */
+  readonly positionLimit: number;
+  /** Above this many open orders the oldest half is cancelled, in one request. */
+  readonly openOrdersAtMost: number;
+}
+
+export const usualQuoting: QuotingSettings = { quantity: 0.0005, distance: 0.00001, positionLimit: 0.05, openOrdersAtMost: 20 };
+
+export interface Standing {
+  /** The position less the one at the start of this life. */
+  readonly positionMoved: number;
+  readonly lastSide: Side | undefined;
+}
+
+export function nextQuote(touch: Touch, { positionMoved, lastSide }: Standing, settings: QuotingSettings): Quote {
+  const side = positionMoved >= settings.positionLimit ? 'sell'
+    : positionMoved <= -settings.positionLimit ? 'buy'
+    : lastSide === 'buy' ? 'sell' : 'buy';
+  const price = side === 'buy' ? touch.bid * (1 - settings.distance) : touch.ask * (1 + settings.distance);
+  return { side, price, quantity: settings.quantity };
+}
+
+/** The oldest half, once there are too many. The order of `openOrders` is the order of their sending. */
+export function toCancel<T>(openOrders: readonly T[], settings: QuotingSettings): readonly T[] {
+  return openOrders.length > settings.openOrdersAtMost ? openOrders.slice(0, Math.ceil(openOrders.length / 2)) : [];
+}
