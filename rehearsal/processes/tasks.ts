@@ -41,7 +41,11 @@ export interface TaskRequest {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly containers: readonly TaskContainer[];
   onHealth?(health: Health): void;
+  onLine?(line: TaskLine): void;
 }
+
+/** ECS's own words; which container it was is seen from the exit codes. */
+export const essentialExited = 'Essential container in task exited';
 
 export type Health = 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY';
 
@@ -82,7 +86,6 @@ export interface TaskLauncherOptions {
   readonly caFile: string;
   /** Variables that name a port within the task's own network. */
   readonly portVariables: readonly string[];
-  readonly onLine?: (line: TaskLine) => void;
 }
 
 /** The container could not be started; ECS calls it CannotStartContainerError. */
@@ -118,7 +121,7 @@ export class TaskLauncher {
   }
 
   async #spawner(request: TaskRequest, container: TaskContainer, ports: Readonly<Record<string, number>>): Promise<Spawner> {
-    const { supervisor, endpoint, caFile, onLine } = this.#options;
+    const { supervisor, endpoint, caFile } = this.#options;
     const { image } = container;
     // Only root can become the image's user; anybody else runs it as himself.
     const user = process.getuid?.() === 0 ? image.user : undefined;
@@ -138,8 +141,10 @@ export class TaskLauncher {
     return (name, command, listen) => {
       const [program, ...args] = commandOutside(image, command, node);
       const cwd = `${image.root}${image.workingDirectory}`;
-      const heard = listen ? (line: string, stream: TaskLine['stream']): void => onLine?.({ task: request.name, container: container.name, stream, line }) : undefined;
-      return supervisor.spawn({ name, command: program, args, env, cwd, ...(user && { user }), ...(heard && { onLine: heard }) });
+      const onLine = (line: string, stream: TaskLine['stream']): void => {
+        if (listen) request.onLine?.({ task: request.name, container: container.name, stream, line });
+      };
+      return supervisor.spawn({ name, command: program, args, env, cwd, onLine, ...(user && { user }) });
     };
   }
 
@@ -234,10 +239,9 @@ class Task implements RunningTask {
     } catch (error) {
       throw new ContainerStartError(definition.name, error instanceof Error ? error.message : String(error), error);
     }
-    void state.child.exited.then((exit) => {
+    void state.child.exited.then(() => {
       state.health = 'UNKNOWN';
-      const ending = `${exit.signal ? `signal ${exit.signal}` : `code ${exit.code}`}`;
-      if (definition.essential) void this.stop(`Essential container in task exited (${definition.name}: ${ending})`);
+      if (definition.essential) void this.stop(essentialExited);
       else this.#judge();
     });
     if (definition.healthCheck) void this.#watch(state, definition.healthCheck, performance.now());

@@ -1,0 +1,264 @@
+/**
+ * The lives of ECS tasks: started after the time that Fargate takes, watched, stopped, and replaced by the scheduler
+ * of their task set. Each step is an event on the bus, as at AWS.
+ */
+import type { BusEvent, World } from '../cloud/model.ts';
+import type { BuiltImage } from '../processes/container-image.ts';
+import { essentialExited, type RunningTask, type TaskContainer, type TaskLauncher } from '../processes/tasks.ts';
+import { awsLogs } from './ecs-logs.ts';
+
+export interface ContainerDefinition {
+  readonly name: string;
+  readonly image: string;
+  readonly essential?: boolean;
+  readonly entryPoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly environment?: ReadonlyArray<{ readonly name: string; readonly value: string }>;
+  readonly secrets?: readonly unknown[];
+  readonly healthCheck?: {
+    readonly command: readonly string[];
+    readonly interval?: number;
+    readonly timeout?: number;
+    readonly retries?: number;
+    readonly startPeriod?: number;
+  };
+  readonly dependsOn?: ReadonlyArray<{ readonly containerName: string; readonly condition: string }>;
+  readonly stopTimeout?: number;
+  readonly logConfiguration?: { readonly logDriver: string; readonly options?: Readonly<Record<string, string>> };
+}
+
+export interface TaskDefinition {
+  readonly taskDefinitionArn: string;
+  readonly family: string;
+  readonly revision: number;
+  status: 'ACTIVE' | 'INACTIVE';
+  readonly containerDefinitions: readonly ContainerDefinition[];
+  readonly taskRoleArn?: string;
+  readonly executionRoleArn?: string;
+  readonly [member: string]: unknown;
+}
+
+export interface EcsTask {
+  readonly taskArn: string;
+  readonly region: string;
+  readonly clusterArn: string;
+  readonly serviceName: string;
+  /** The id of the task set: ECS writes it into `startedBy`. */
+  readonly taskSetId: string;
+  /** The task set's name for itself: the colour. */
+  readonly externalId: string | undefined;
+  readonly definition: TaskDefinition;
+  readonly availabilityZone: string;
+  readonly createdAt: Date;
+  lastStatus: 'PROVISIONING' | 'PENDING' | 'RUNNING' | 'STOPPING' | 'STOPPED';
+  desiredStatus: 'RUNNING' | 'STOPPED';
+  startedAt?: Date;
+  stoppingAt?: Date;
+  stoppedAt?: Date;
+  stopCode?: 'UserInitiated' | 'ServiceSchedulerInitiated' | 'EssentialContainerExited' | 'TaskFailedToStart';
+  stoppedReason?: string;
+  exitCodes: Readonly<Record<string, number>>;
+  version: number;
+  /** Its processes, once there are any. */
+  running?: RunningTask;
+}
+
+export interface TaskLivesOptions {
+  readonly world: World;
+  readonly launcher: TaskLauncher;
+  /** What can be pulled, by digest. */
+  readonly images: ReadonlyMap<string, BuiltImage>;
+  /** A task stopped that its scheduler did not stop: it may want another. */
+  readonly onLost: (task: EcsTask) => void;
+}
+
+/** A pull that fails, in ECS's words. */
+class PullError extends Error {}
+
+/** Fargate's own, for what a container definition leaves out. */
+const defaults = { stopTimeoutSeconds: 30, intervalSeconds: 30, timeoutSeconds: 5, retries: 3, startPeriodSeconds: 0 };
+
+export class TaskLives {
+  readonly #options: TaskLivesOptions;
+  readonly #ending = new Map<EcsTask, Promise<void>>();
+  #closed = false;
+
+  constructor(options: TaskLivesOptions) {
+    this.#options = options;
+  }
+
+  /** From PROVISIONING to RUNNING; whatever goes wrong on the way is told by the task's state, as at AWS. */
+  start(task: EcsTask): void {
+    void this.#start(task).catch((error: unknown) => this.#failed(task, error));
+  }
+
+  stop(task: EcsTask, stopCode: NonNullable<EcsTask['stopCode']>, reason: string): Promise<void> {
+    const ending = this.#ending.get(task) ?? this.#stop(task, stopCode, reason);
+    this.#ending.set(task, ending);
+    return ending;
+  }
+
+  async close(tasks: Iterable<EcsTask>): Promise<void> {
+    this.#closed = true;
+    await Promise.all(
+      [...tasks].map(async ({ running }) => {
+        running?.kill();
+        await running?.stop('The rehearsal is over');
+      }),
+    );
+  }
+
+  async #start(task: EcsTask): Promise<void> {
+    const { world, launcher } = this.#options;
+    this.#changed(task);
+    await world.provision('ecs-task-start');
+    if (task.desiredStatus === 'STOPPED' || this.#closed) return;
+    task.lastStatus = 'PENDING';
+    this.#changed(task);
+    const { taskRoleArn } = task.definition;
+    if (taskRoleArn === undefined) throw new Error('the task definition has no taskRoleArn; its containers could not call AWS');
+    const containers = task.definition.containerDefinitions.map((definition) => this.#container(definition));
+    const id = shortId(task.taskArn);
+    const logs = awsLogs(world, task);
+    const running = await launcher.launch({
+      name: `${task.serviceName}/${task.externalId ?? task.taskSetId}/${id}`,
+      region: task.region,
+      credentials: world.credentialsFor(taskRoleArn),
+      containers,
+      onLine: logs.write,
+      onHealth: (health) => {
+        this.#changed(task);
+        // The service scheduler replaces a task that fails its health checks.
+        if (health === 'UNHEALTHY') void this.stop(task, 'ServiceSchedulerInitiated', 'Task failed container health checks').then(() => this.#lost(task));
+      },
+    });
+    task.running = running;
+    void running.stopped.then(async ({ reason }) => {
+      await logs.flush();
+      if (reason !== essentialExited || this.#closed) return;
+      await this.stop(task, 'EssentialContainerExited', essentialExited);
+      this.#lost(task);
+    });
+    if (this.#isStopping(task) || this.#closed) {
+      await running.stop(task.stoppedReason ?? 'Task stopped while it started');
+      return;
+    }
+    task.lastStatus = 'RUNNING';
+    task.startedAt = world.now();
+    this.#changed(task);
+  }
+
+  async #stop(task: EcsTask, stopCode: NonNullable<EcsTask['stopCode']>, reason: string): Promise<void> {
+    const { world } = this.#options;
+    task.desiredStatus = 'STOPPED';
+    task.stopCode = stopCode;
+    task.stoppedReason = reason;
+    task.stoppingAt = world.now();
+    task.lastStatus = 'STOPPING';
+    this.#changed(task);
+    const end = await task.running?.stop(reason);
+    // A process that a signal ended has the exit code that its shell would report: SIGKILL is 137.
+    const codes = Object.entries(end?.exits ?? {}).map(([name, { code, signal }]) => [name, code ?? 128 + signalNumber(signal)] as const);
+    task.exitCodes = Object.fromEntries(codes);
+    task.lastStatus = 'STOPPED';
+    task.stoppedAt = world.now();
+    world.log('ECS task stopped', { task: shortId(task.taskArn), service: task.serviceName, colour: task.externalId, reason, exitCodes: task.exitCodes });
+    this.#changed(task);
+  }
+
+  async #failed(task: EcsTask, error: unknown): Promise<void> {
+    if (this.#closed) return;
+    const message = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof PullError ? `CannotPullContainerError: ${message}` : `CannotStartContainerError: ${message}`;
+    await this.stop(task, 'TaskFailedToStart', reason);
+    this.#lost(task);
+  }
+
+  #lost(task: EcsTask): void {
+    if (!this.#closed) this.#options.onLost(task);
+  }
+
+  #isStopping(task: EcsTask): boolean {
+    return task.desiredStatus === 'STOPPED';
+  }
+
+  #container(definition: ContainerDefinition): TaskContainer {
+    const digest = /@(sha256:[0-9a-f]{64})$/.exec(definition.image)?.[1];
+    const image = digest === undefined ? undefined : this.#options.images.get(digest);
+    if (!image) throw new PullError(`pull image manifest has been retried 1 time(s): failed to resolve ref ${definition.image}: not found`);
+    if (definition.secrets?.length) throw new Error(`container '${definition.name}' has secrets injected, which is not modelled; read them at run time`);
+    const { healthCheck: check, entryPoint, command } = definition;
+    return {
+      name: definition.name,
+      image,
+      essential: definition.essential ?? true,
+      environment: Object.fromEntries((definition.environment ?? []).map(({ name, value }) => [name, value])),
+      ...(entryPoint?.length && { entryPoint }),
+      ...(command?.length && { command }),
+      ...(check && {
+        healthCheck: {
+          command: check.command,
+          intervalSeconds: check.interval ?? defaults.intervalSeconds,
+          timeoutSeconds: check.timeout ?? defaults.timeoutSeconds,
+          retries: check.retries ?? defaults.retries,
+          startPeriodSeconds: check.startPeriod ?? defaults.startPeriodSeconds,
+        },
+      }),
+      stopTimeoutSeconds: definition.stopTimeout ?? defaults.stopTimeoutSeconds,
+      dependsOn: (definition.dependsOn ?? []).map(({ containerName, condition }) => {
+        if (condition !== 'START' && condition !== 'HEALTHY') {
+          throw new Error(`container '${definition.name}' depends on ${containerName} ${condition}; only START and HEALTHY are modelled`);
+        }
+        return { containerName, condition };
+      }),
+    };
+  }
+
+  #changed(task: EcsTask): void {
+    task.version += 1;
+    if (!this.#closed) this.#options.world.emit(stateChange(task));
+  }
+}
+
+const shortId = (arn: string): string => arn.split('/').at(-1)?.slice(0, 8) ?? arn;
+
+function signalNumber(signal: NodeJS.Signals | null): number {
+  return signal === 'SIGKILL' ? 9 : 15;
+}
+
+/** As DescribeTasks shows it. */
+export function describeTask(task: EcsTask): Record<string, unknown> {
+  const { running } = task;
+  const optional = { startedAt: task.startedAt, stoppingAt: task.stoppingAt, stoppedAt: task.stoppedAt, stopCode: task.stopCode };
+  return {
+    taskArn: task.taskArn,
+    clusterArn: task.clusterArn,
+    taskDefinitionArn: task.definition.taskDefinitionArn,
+    group: `service:${task.serviceName}`,
+    startedBy: task.taskSetId,
+    launchType: 'FARGATE',
+    availabilityZone: task.availabilityZone,
+    lastStatus: task.lastStatus,
+    desiredStatus: task.desiredStatus,
+    healthStatus: running?.health ?? 'UNKNOWN',
+    createdAt: task.createdAt,
+    version: task.version,
+    ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+    ...(task.stoppedReason !== undefined && { stoppedReason: task.stoppedReason }),
+    containers: task.definition.containerDefinitions.map(({ name, image }) => ({
+      containerArn: `${task.taskArn.replace(':task/', ':container/')}/${name}`,
+      taskArn: task.taskArn,
+      name,
+      image,
+      lastStatus: task.lastStatus === 'STOPPED' || task.lastStatus === 'RUNNING' ? task.lastStatus : 'PENDING',
+      healthStatus: running?.containerHealth(name) ?? 'UNKNOWN',
+      ...(name in task.exitCodes && { exitCode: task.exitCodes[name] }),
+    })),
+  };
+}
+
+function stateChange(task: EcsTask): BusEvent {
+  // An event is JSON: its times are strings.
+  const detail = JSON.parse(JSON.stringify(describeTask(task))) as Record<string, unknown>;
+  return { source: 'aws.ecs', detailType: 'ECS Task State Change', region: task.region, resources: [task.taskArn], detail };
+}
