@@ -17,7 +17,7 @@ export interface HolderOptions {
   /** Calls back after that many milliseconds; answers how to cancel. */
   readonly after: (ms: number, callback: () => void) => () => void;
   /** At every change of what the trader may do, and at every renewal. */
-  readonly onView: (view: InstanceView) => void;
+  readonly onView: (view: InstanceView, before: InstanceView) => void;
   /** A write's answer, for the log and the metrics. */
   readonly onWritten?: (write: LeaseWrite, answer: WriteAnswer, tookMs: number) => void;
   /** A read or a registration answered (no error) or did not. */
@@ -68,7 +68,7 @@ export class LeaseHolder {
     this.#cancelWake = wakeInMs === undefined ? () => undefined : this.#options.after(wakeInMs, () => this.dispatch({ kind: 'tick' }));
     // Sent before the listeners are told: they may take their time.
     for (const effect of next.effects) this.#carryOut(effect);
-    if (!isSame(before, view)) this.#options.onView(view);
+    if (!isSame(before, view)) this.#options.onView(view, before);
   }
 
   #carryOut(effect: LeaseEffect): void {

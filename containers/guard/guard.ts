@@ -1,0 +1,219 @@
+/**
+ * The guard: the one process of a task that speaks to the lease. It joins the holder loop, the venue's clock and
+ * what the trader reports into the views and permits that the API hands out. Clock, timer, table and venue are
+ * passed in.
+ */
+import type { LeaseView, Permit, PermitRefusal, TraderStatus, VenueClock } from '../../lib/contracts/guard-api.ts';
+import { LeaseHolder } from '../../lib/lease/holder.ts';
+import type { MonotonicNs } from '../../lib/lease/model.ts';
+import { permitFor, termsOf } from '../../lib/lease/permits.ts';
+import type { Identity, InstanceView } from '../../lib/lease/protocol.ts';
+import type { LeaseStore } from '../../lib/lease/store.ts';
+import { GuardMetrics } from './metrics.ts';
+import { better, measure, uncertaintyAt, type VenueTime } from './venue-clock.ts';
+
+export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
+
+export interface GuardOptions {
+  readonly identity: Identity;
+  readonly store: LeaseStore;
+  readonly venueTime: VenueTime;
+  readonly monotonicNs: () => MonotonicNs;
+  /** Calls back after that many milliseconds; answers how to cancel. */
+  readonly after: (ms: number, callback: () => void) => () => void;
+  readonly log: Log;
+}
+
+/** A trader reports every 5 s at least; silent for three times that, it counts as not ready. */
+export const traderSilenceMs = 15_000;
+/** A shorter trouble with the table is no reason to have the task replaced: a new one would meet the same. */
+const storeSilenceMs = 60_000;
+const clockEveryMs = 15_000;
+const clockRetryMs = 1000;
+const clockTimeoutMs = 1000;
+/** Lane 0 numbers the permits given by HTTP; the connections of the stream count from 1. */
+const httpLane = 0;
+
+export interface Health {
+  readonly healthy: boolean;
+  readonly state: LeaseView['state'];
+  /** Why not; empty when healthy. */
+  readonly reasons: readonly string[];
+}
+
+export class Guard {
+  readonly #options: GuardOptions;
+  readonly #holder: LeaseHolder;
+  readonly #listeners = new Set<() => void>();
+  readonly metrics: GuardMetrics;
+  #clock: VenueClock | undefined;
+  #cancelClock: () => void = () => undefined;
+  #cancelSilence: () => void = () => undefined;
+  #status: { readonly said: TraderStatus; readonly atMs: number } | undefined;
+  #storeAnsweredAtMs: number;
+  #lanes = httpLane;
+  #permits = 0;
+  #over = false;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+    this.#storeAnsweredAtMs = this.#nowMs();
+    this.#holder = new LeaseHolder({
+      identity: options.identity,
+      store: options.store,
+      monotonicMs: () => this.#nowMs(),
+      after: options.after,
+      onView: (view, before) => this.#changed(view, before),
+      onWritten: (write, answer, tookMs) => {
+        this.metrics.writes.observe({ write: write.name, outcome: answer.outcome }, tookMs / 1000);
+        if (answer.outcome !== 'ambiguous') this.#storeAnsweredAtMs = this.#nowMs();
+        if (write.name === 'renew' && answer.outcome === 'applied') return;
+        const fields = { write: write.name, outcome: answer.outcome, tookMs: Math.round(tookMs) };
+        if (answer.outcome === 'ambiguous') this.#log('warn', 'the table did not answer a write', { ...fields, error: answer.error.message });
+        else this.#log('info', 'lease written', { ...fields, epoch: answer.lease?.epoch, holder: answer.lease?.holder, mode: answer.lease?.mode });
+      },
+      onAnswer: (call, error) => {
+        if (error === undefined) {
+          this.#storeAnsweredAtMs = this.#nowMs();
+          return;
+        }
+        this.metrics.storeFailures.inc({ call });
+        this.#log('warn', 'the table did not answer', { call, error: error.message });
+      },
+    });
+    this.metrics = new GuardMetrics(() => {
+      const view = this.view();
+      const validForMs = view.validUntilNs === null ? 0 : Number(BigInt(view.validUntilNs) - options.monotonicNs()) / 1e6;
+      const { healthy } = this.health();
+      return {
+        state: view.state,
+        epoch: view.epoch,
+        validForSeconds: Math.max(0, validForMs / 1000),
+        venueUncertaintySeconds: this.#clock === undefined ? undefined : uncertaintyAt(this.#clock, this.#nowMs()) / 1000,
+        statusAgeSeconds: this.#status === undefined ? undefined : (this.#nowMs() - this.#status.atMs) / 1000,
+        healthy,
+      };
+    });
+  }
+
+  start(): void {
+    this.#log('info', 'guard started', { imageDigest: this.#options.identity.imageDigest });
+    this.#holder.start();
+    void this.#keepClock();
+  }
+
+  /** What is known now, for the given connection. */
+  view(lane = httpLane): LeaseView {
+    const { book, instance, colour, region } = this.#options.identity;
+    const { state, epoch, validUntil, drain } = this.#holder.view;
+    const validUntilNs = validUntil === null ? null : BigInt(Math.floor(validUntil * 1e6)).toString();
+    return { book, instance, colour, region, state, epoch, validUntilNs, venueClock: this.#clock ?? null, drain, lane };
+  }
+
+  /** Called with each new view, the present one at once; answers how to stop. Each follower has a lane of its own. */
+  follow(listener: (view: LeaseView) => void): () => void {
+    this.#lanes += 1;
+    const lane = this.#lanes;
+    const tell = (): void => listener(this.view(lane));
+    this.#listeners.add(tell);
+    tell();
+    return () => this.#listeners.delete(tell);
+  }
+
+  permit(): Permit | PermitRefusal {
+    const permit = permitFor(termsOf(this.view()), this.#options.monotonicNs(), this.#permits);
+    this.metrics.permits.inc({ result: 'error' in permit ? permit.error : 'given' });
+    if (!('error' in permit)) this.#permits += 1;
+    return permit;
+  }
+
+  takeStatus(said: TraderStatus): void {
+    const before = this.#status?.said.ready;
+    this.#status = { said, atMs: this.#nowMs() };
+    this.metrics.takeTrader(said);
+    if (before !== said.ready) this.#log('info', said.ready ? 'trader ready' : 'trader not ready', { reconciled: said.reconciled });
+    this.#holder.dispatch({ kind: 'trader-status', ready: said.ready, reconciled: said.reconciled });
+    this.#cancelSilence();
+    this.#cancelSilence = this.#options.after(traderSilenceMs, () => {
+      this.#log('warn', 'trader silent, counts as not ready', { forMs: traderSilenceMs });
+      this.#holder.dispatch({ kind: 'trader-status', ready: false, reconciled: false });
+    });
+  }
+
+  drained(epoch: number, drain: number): void {
+    this.#log('info', 'trader drained', { epoch, drain });
+    this.#holder.dispatch({ kind: 'trader-drained', epoch, drain });
+  }
+
+  health(): Health {
+    const view = this.view();
+    const nowMs = this.#nowMs();
+    const reasons: string[] = [];
+    const silentMs = this.#status === undefined ? undefined : nowMs - this.#status.atMs;
+    if (silentMs === undefined) reasons.push('the trader has not reported yet');
+    else if (silentMs > traderSilenceMs) reasons.push(`the trader has been silent for ${Math.round(silentMs / 1000)} s`);
+    else if (this.#status?.said.ready === false) reasons.push(`the trader is not ready: ${missingOf(this.#status.said)}`);
+    const storeMs = nowMs - this.#storeAnsweredAtMs;
+    if (storeMs > storeSilenceMs) reasons.push(`the lease table has not answered for ${Math.round(storeMs / 1000)} s`);
+    if (view.state === 'held') {
+      const permit = permitFor(termsOf(view), this.#options.monotonicNs(), this.#permits);
+      // Between two renewals a permit may be refused for a moment; the venue's clock does not recover by itself.
+      if ('error' in permit && permit.error.startsWith('venue-clock')) reasons.push(permit.message);
+    }
+    if (view.state === 'stopped') reasons.push('this guard has given up and is ending');
+    return { healthy: reasons.length === 0, state: view.state, reasons };
+  }
+
+  /** SIGTERM: drains, gives the lease to a standby or to nobody, removes its registration. */
+  async terminate(): Promise<void> {
+    this.#log('info', 'asked to end');
+    this.#holder.dispatch({ kind: 'terminate' });
+    await this.#holder.stopped;
+    this.#over = true;
+    this.#cancelClock();
+    this.#cancelSilence();
+    this.#log('info', 'guard ended');
+  }
+
+  #changed(view: InstanceView, before: InstanceView): void {
+    if (view.state !== before.state || view.epoch !== before.epoch) {
+      this.metrics.transitions.inc({ to: view.state });
+      this.#log('info', `lease ${before.state} → ${view.state}`, { epoch: view.epoch ?? before.epoch });
+    }
+    this.#tellAll();
+  }
+
+  #tellAll(): void {
+    for (const tell of this.#listeners) tell();
+  }
+
+  async #keepClock(): Promise<void> {
+    if (this.#over) return;
+    let againMs = clockEveryMs;
+    try {
+      const measured = await measure(this.#options.venueTime, () => this.#nowMs(), clockTimeoutMs);
+      this.#clock = better(this.#clock, measured, this.#nowMs());
+      this.#tellAll();
+    } catch (error) {
+      againMs = clockRetryMs;
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
+      this.#log('warn', 'the venue did not tell its time', { error: error instanceof Error ? error.message : String(error), cause });
+    }
+    if (!this.#over) this.#cancelClock = this.#options.after(againMs, () => void this.#keepClock());
+  }
+
+  #nowMs(): number {
+    return Number(this.#options.monotonicNs()) / 1e6;
+  }
+
+  #log(level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown> = {}): void {
+    const { book, instance } = this.#options.identity;
+    this.#options.log(level, message, { book, instance, ...fields });
+  }
+}
+
+function missingOf(said: TraderStatus): string {
+  const conditions = { venue: said.venueConnected, Redis: said.redisReachable, database: said.databaseWritable, reconciled: said.reconciled };
+  const missing = Object.entries(conditions).filter(([, met]) => !met).map(([name]) => name);
+  return missing.length === 0 ? 'it gives no reason' : `missing ${missing.join(', ')}`;
+}

@@ -1,0 +1,78 @@
+/**
+ * Entry of the guard container. Everything ambient – environment, clocks, randomness, signals, standard output –
+ * is read here and nowhere below.
+ */
+import { randomBytes } from 'node:crypto';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { serve } from '@hono/node-server';
+import { GuardEnvironment } from '../../lib/contracts/task-environment.ts';
+import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
+import { instanceId, type BookName, type MonotonicNs } from '../../lib/lease/model.ts';
+import { venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
+import { guardApi } from './api.ts';
+import { Guard, type Log } from './guard.ts';
+import { bybitTime } from './venue-clock.ts';
+
+/** Clocks of two hosts may run apart by twice this: far beyond a crystal, enough for one that is being slewed. */
+const driftPpm = 10_000;
+/** The platform kills 120 s after SIGTERM. */
+const terminateWithinMs = 100_000;
+/** The trader may still be reading its last view. */
+const lastWordMs = 200;
+
+const log: Log = (level, message, fields = {}) => {
+  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
+};
+
+function readEnvironment(): GuardEnvironment {
+  const parsed = GuardEnvironment.safeParse(process.env);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  log('error', `the guard cannot start: ${problems.join('; ')}. The task definition must set these variables.`);
+  process.exit(1);
+}
+
+const environment = readEnvironment();
+const region = environment.AWS_REGION;
+const colour = environment.BATON_COLOUR;
+const monotonicNs = (): MonotonicNs => process.hrtime.bigint() as MonotonicNs;
+
+const guard = new Guard({
+  identity: {
+    book: environment.BATON_BOOK as BookName,
+    // New at every start: orders of a former life may still be on their way.
+    instance: instanceId(region, colour, randomBytes(6).toString('hex')),
+    colour,
+    region,
+    imageDigest: environment.BATON_IMAGE_DIGEST,
+    driftPpm,
+    drainTimeoutMs: Number(environment.BATON_DRAIN_TIMEOUT_MS),
+    venueUncertaintyMs: venueUncertaintyMaxMs,
+    terminateWithinMs,
+  },
+  // One attempt: the protocol repeats what it must, and needs to know of each doubtful answer.
+  store: new DynamoLeaseStore({ client: new DynamoDBClient({ maxAttempts: 1 }), tableName: environment.BATON_LEASE_TABLE }),
+  venueTime: bybitTime(environment.BATON_VENUE_URL),
+  monotonicNs,
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+  log,
+});
+
+const server = serve({ fetch: guardApi(guard).fetch, hostname: '127.0.0.1', port: Number(environment.BATON_GUARD_PORT) });
+server.on('error', (error) => {
+  log('error', `the guard cannot listen on 127.0.0.1:${environment.BATON_GUARD_PORT}: ${error.message}. Is another process on that port?`);
+  process.exit(1);
+});
+guard.start();
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    void guard.terminate().then(() => {
+      server.close();
+      setTimeout(() => process.exit(0), lastWordMs);
+    });
+  });
+}
