@@ -1,9 +1,19 @@
 /**
  * The last net: what EventBridge says when an execution of a machine failed, timed out or was aborted, and the
- * function that then gives back whatever the execution still has. An event is `{ step: 'release', ...input }`.
+ * function that then gives back whatever the execution still has. The event comes as EventBridge writes it.
  */
 import * as z from 'zod/mini';
 import { functionContract } from './step.ts';
+
+/** What is read of a `Step Functions Execution Status Change`. */
+export const ExecutionEnded = z.looseObject({
+  detail: z.looseObject({
+    executionArn: z.string(),
+    status: z.string(),
+    /** JSON text; null when it was too large for an event. */
+    input: z.nullish(z.string()),
+  }),
+});
 
 export const releaseWorkflow = functionContract({
   name: 'release-workflow',
@@ -17,7 +27,7 @@ export const releaseWorkflow = functionContract({
       input: z.object({
         execution: z.string(),
         status: z.string(),
-        /** The execution's input as the event carries it: JSON text, or null when it was too large. */
+        /** The execution's input, as JSON text. */
         request: z.nullish(z.string()),
       }),
       output: z.object({ result: z.enum(['nothing-held', 'released', 'no-book-named']), drainEnded: z.boolean() }),

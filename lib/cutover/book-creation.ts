@@ -21,9 +21,16 @@ export async function answerBookRequest(request: CustomResourceRequest, control:
     return { Status: 'FAILED', Reason: `The properties are not a book's: ${faults}. Correct the stack.`, PhysicalResourceId: physicalId };
   }
   const { Book, Home, LeaseMs } = parsed.data;
-  const done = await control.createBook({ book: Book as BookName, home: Home, leaseMs: LeaseMs });
-  const Reason = done === 'created'
-    ? `Book '${Book}' was created: halted, epoch 0. Its first cutover opens it.`
-    : `Book '${Book}' existed and was not touched; a new lease time or home takes effect only with a new epoch.`;
-  return { Status: 'SUCCESS', Reason, PhysicalResourceId: `book-${Book}` };
+  const book = Book as BookName;
+  const PhysicalResourceId = `book-${Book}`;
+  if ((await control.createBook({ book, home: Home, leaseMs: LeaseMs })) === 'created') {
+    return { Status: 'SUCCESS', Reason: `Book '${Book}' was created: halted, epoch 0. Its first cutover opens it.`, PhysicalResourceId };
+  }
+  const lease = await control.read(book);
+  if (lease.home !== Home) {
+    const Reason = `Book '${Book}' has its home in ${lease.home}, the settings say ${Home}. Correct the settings: only a switchover moves a book.`;
+    return { Status: 'FAILED', Reason, PhysicalResourceId: physicalId };
+  }
+  const kept = lease.leaseMs === LeaseMs ? '' : ` Its lease time stays ${lease.leaseMs} ms: it changes only together with a new epoch.`;
+  return { Status: 'SUCCESS', Reason: `Book '${Book}' existed and was not touched.${kept}`, PhysicalResourceId };
 }

@@ -16,7 +16,6 @@ import { js, quoted, Workflow, type Answer, type Catches, type Jsonata } from '.
 export interface CutoverBook {
   readonly name: string;
   readonly serviceName: string;
-  readonly serviceArn: string;
   readonly templateFamily: string;
   readonly family: string;
   readonly subnetIds: readonly string[];
@@ -144,7 +143,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const publishLive = w.call('Record in the parameter what is live', {
     comment: 'A deployment reads it and refuses to run against another truth.',
     service: 'ssm', action: 'PutParameter',
-    parameters: { Name: js('$book.liveParameterName'), Value: js('$request.images.trader'), Type: 'String', Overwrite: true },
+    parameters: { Name: js('$book.liveParameterName'), Value: js("$string({ 'imageDigest': $request.images.trader, 'taskDefinition': $revision })"), Type: 'String', Overwrite: true },
     resources: parts.arns.liveParameters,
     catches: { 'States.ALL': ending.needsAPerson },
   });

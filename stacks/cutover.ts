@@ -1,0 +1,212 @@
+/**
+ * The cutover: its state machine, the functions that decide for it, where it reports, whom it tells, and the
+ * last net below it. One machine serves every book of the environment.
+ */
+import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Construct } from 'constructs';
+import { ContractFunction, MonitoredFunction } from '../lib/constructs/function.ts';
+import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { JudgedStateMachine } from '../lib/constructs/state-machine.ts';
+import { confirmHomeRegion } from '../lib/constructs/topology.ts';
+import { cutoverInspection, endings, leaseControl } from '../lib/contracts/cutover.ts';
+import { releaseWorkflow } from '../lib/contracts/release-workflow.ts';
+import type { EnvironmentIn } from '../lib/contracts/step.ts';
+import type { Settings } from '../lib/settings/index.ts';
+import { cutover } from '../lib/workflows/cutover.ts';
+import { Workflow } from '../lib/workflows/workflow.ts';
+import type { DataStack } from './data.ts';
+import type { TradingStateStack } from './trading-state.ts';
+import type { TradingStack } from './trading.ts';
+
+export interface CutoverStackProps extends StackProps {
+  readonly settings: Settings;
+  readonly state: TradingStateStack;
+  readonly data: DataStack;
+  readonly trading: TradingStack;
+}
+
+/**
+ * The longest that a cutover may take when everything goes as badly as its bounds allow: half an hour for the
+ * snapshot, every wait to its limit, every call to its last attempt, and the way back. The settings of a book
+ * that bakes longer move it.
+ */
+const objectiveBesideWaitsSeconds = 6300;
+
+export class CutoverStack extends Stack {
+  readonly machine: JudgedStateMachine;
+  readonly reports: s3.Bucket;
+  readonly topic: sns.Topic;
+
+  constructor(scope: Construct, id: string, { settings, state, data, trading, ...props }: CutoverStackProps) {
+    super(scope, id, props);
+    confirmHomeRegion(this, settings);
+    const prefix = `baton-${settings.environment}`;
+    const logRetention = retentionOf(settings);
+    this.topic = this.#topic(settings);
+    this.reports = this.#reports(prefix);
+
+    const control = new ContractFunction(this, 'LeaseControl', {
+      contract: leaseControl, prefix, logRetention,
+      environment: { BATON_LEASE_TABLE: state.leaseTable.tableName },
+    });
+    allow(control, state.leaseTable, ['GetItem', 'UpdateItem', 'Query', 'DeleteItem']);
+    const inspection = new ContractFunction(this, 'Inspection', {
+      contract: cutoverInspection, prefix, logRetention,
+      environment: {
+        BATON_LEASE_TABLE: state.leaseTable.tableName,
+        BATON_JOURNAL_TABLE: state.journalTable.tableName,
+        BATON_BOOKS: trading.books.map(({ name }) => name).join(','),
+      },
+    });
+    allow(inspection, state.leaseTable, ['GetItem', 'Query']);
+    allow(inspection, state.journalTable, ['Query']);
+
+    const workflow = new Workflow(this);
+    const start = cutover(workflow, {
+      environment: settings.environment,
+      books: trading.books.map(({ name, serviceName, templateFamily, family, subnetIds, securityGroupIds, liveParameterName }) => ({
+        name, serviceName, templateFamily, family, subnetIds, securityGroupIds, liveParameterName,
+      })),
+      leaseControl: control,
+      inspection,
+      clusterName: trading.cluster.clusterName,
+      repositories: {
+        trader: { name: trading.traderRepository.repositoryName, uri: trading.traderRepository.repositoryUri },
+        guard: { name: trading.guardRepository.repositoryName, uri: trading.guardRepository.repositoryUri },
+      },
+      databaseInstanceIdentifier: data.databaseInstanceIdentifier,
+      reportBucketName: this.reports.bucketName,
+      topicArn: this.topic.topicArn,
+      arns: {
+        traderRepository: trading.traderRepository.repositoryArn,
+        guardRepository: trading.guardRepository.repositoryArn,
+        database: this.#arn('rds', 'db', data.databaseInstanceIdentifier, ':'),
+        snapshots: this.#arn('rds', 'snapshot', `${prefix}-*`, ':'),
+        taskDefinitions: trading.books.map(({ family }) => this.#arn('ecs', 'task-definition', `${family}:*`)),
+        services: trading.books.map(({ serviceName }) => this.#arn('ecs', 'service', `${prefix}/${serviceName}`)),
+        taskSets: trading.books.map(({ serviceName }) => this.#arn('ecs', 'task-set', `${prefix}/${serviceName}/*`)),
+        liveParameters: trading.books.map(({ liveParameterArn }) => liveParameterArn),
+        reports: this.reports.arnForObjects('cutovers/*'),
+      },
+      passRoles: new iam.PolicyStatement({
+        actions: ['iam:PassRole'],
+        resources: trading.books.flatMap(({ taskRole, executionRole }) => [taskRole.roleArn, executionRole.roleArn]),
+        conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+      }),
+      limits: settings.cutover,
+    });
+    const { bakeSeconds, drainSeconds, healthySeconds, proveSeconds, rollbackWindowSeconds } = settings.cutover;
+    this.machine = new JudgedStateMachine(this, 'Cutover', {
+      name: `${prefix}-cutover`,
+      comment: 'Replaces the traders of one book by new ones without a moment in which both, or for long neither, can trade.',
+      start,
+      declarations: workflow.declarations,
+      endings: Object.values(endings),
+      objectiveSeconds: objectiveBesideWaitsSeconds + healthySeconds + 2 * (drainSeconds + proveSeconds) + 2 * bakeSeconds + rollbackWindowSeconds,
+      logRetention,
+      failureImpact: 'The new image does not trade, or a person must decide; whoever holds the lease goes on trading.',
+      runbook: 'docs/runbooks/cutover.md',
+    });
+    this.topic.grantPublish(this.machine.machine);
+
+    const net = this.#lastNet(prefix, settings, state);
+    for (const alarm of [...this.machine.alarms, control.errorsAlarm, inspection.errorsAlarm, net.errorsAlarm]) this.#announce(alarm);
+    this.#acknowledge([control, inspection, net]);
+  }
+
+  /** Where reports stay: they say who asked for what and why, long after the execution is forgotten. */
+  #reports(prefix: string): s3.Bucket {
+    const bucket = new s3.Bucket(this, 'Reports', {
+      bucketName: `${prefix}-reports-${this.account}-${this.region}`,
+      encryption: s3.BucketEncryption.S3_MANAGED,
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      enforceSSL: true,
+      versioned: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    Validations.of(bucket).acknowledge({
+      id: 'AwsSolutions-S1',
+      reason: 'Reports of cutovers, written by one machine: CloudTrail records who reads them, and access logs would need a bucket of their own.',
+    });
+    return bucket;
+  }
+
+  #topic(settings: Settings): sns.Topic {
+    const key = new kms.Key(this, 'NoticeKey', {
+      description: `Baton ${settings.environment}: notices about workflows`,
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    // An alarm that cannot encrypt its notice is silent.
+    key.grantEncryptDecrypt(new iam.ServicePrincipal('cloudwatch.amazonaws.com'));
+    const topic = new sns.Topic(this, 'Notices', {
+      topicName: `baton-${settings.environment}-notices`,
+      displayName: `Baton ${settings.environment}`,
+      masterKey: key,
+      enforceSSL: true,
+    });
+    topic.grantPublish(new iam.ServicePrincipal('cloudwatch.amazonaws.com'));
+    for (const email of settings.notifications.emails) topic.addSubscription(new subscriptions.EmailSubscription(email));
+    return topic;
+  }
+
+  /** Runs for each execution that did not succeed; acts only for those that left something. */
+  #lastNet(prefix: string, settings: Settings, state: TradingStateStack): MonitoredFunction {
+    const { name, purpose, timeoutSeconds, errorImpact, runbook } = releaseWorkflow;
+    const environment: EnvironmentIn<typeof releaseWorkflow> = { BATON_LEASE_TABLE: state.leaseTable.tableName, BATON_TOPIC_ARN: this.topic.topicArn };
+    const net = new MonitoredFunction(this, 'LastNet', {
+      name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention: retentionOf(settings),
+    });
+    allow(net, state.leaseTable, ['GetItem', 'UpdateItem']);
+    this.topic.grantPublish(net.function);
+    new events.Rule(this, 'LastNetRule', {
+      ruleName: `${prefix}-last-net`,
+      description: 'Executions that ended without success may have left a lock or a drain',
+      eventPattern: {
+        source: ['aws.states'],
+        detailType: ['Step Functions Execution Status Change'],
+        detail: { stateMachineArn: [this.machine.machine.stateMachineArn], status: ['FAILED', 'TIMED_OUT', 'ABORTED'] },
+      },
+      targets: [new targets.LambdaFunction(net.function, { retryAttempts: 10, maxEventAge: Duration.hours(1) })],
+    });
+    return net;
+  }
+
+  #announce(alarm: cloudwatch.Alarm): void {
+    alarm.addAlarmAction(new SnsAction(this.topic));
+  }
+
+  #acknowledge(functions: readonly MonitoredFunction[]): void {
+    for (const each of functions) {
+      Validations.of(each).acknowledge({
+        id: 'AwsSolutions-L1',
+        reason: 'Node 24 is the newest runtime of Lambda; the rule compares with a list that may be older.',
+      });
+    }
+    Validations.of(this.machine).acknowledge({
+      id: 'AwsSolutions-IAM5',
+      reason: 'Task sets, snapshots, revisions and reports are named by what creates them; tracing, log delivery and DescribeTaskDefinition know no resource.',
+    });
+  }
+
+  #arn(service: string, resource: string, resourceName: string, separator: '/' | ':' = '/'): string {
+    const { partition, region, account } = this;
+    return `arn:${partition}:${service}:${region}:${account}:${resource}${separator}${resourceName}`;
+  }
+}
+
+function allow(target: MonitoredFunction, table: dynamodb.ITableV2, operations: readonly string[]): void {
+  target.function.addToRolePolicy(
+    new iam.PolicyStatement({ actions: operations.map((operation) => `dynamodb:${operation}`), resources: [table.tableArn] }),
+  );
+}
