@@ -1,7 +1,8 @@
 /** The app: settings in, stacks out. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { App, DefaultStackSynthesizer, Tags } from 'aws-cdk-lib';
+import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer, Tags } from 'aws-cdk-lib';
+import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
 import { addValidations } from '../lib/constructs/validation/index.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import { DataStack } from '../stacks/data.ts';
@@ -33,7 +34,7 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
     ...(outdir === undefined ? {} : { outdir }),
     analyticsReporting: false,
     // The CLI reads the bootstrap version that is needed from the assembly; a rule in each template only repeats it.
-    defaultStackSynthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false }),
+    defaultStackSynthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false }) as IReusableStackSynthesizer,
     postCliContext: {
       ...recommendedFlags,
       // A finding fails the synthesis instead of being printed.
@@ -56,6 +57,7 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
     // Parameters that machines write: CloudFormation would write their first value again with a changed tag.
     Tags.of(app).add(key, value, { excludeResourceTypes: ['AWS::SSM::Parameter'] });
   }
+  writeStackPolicy(app.outdir);
   if (validation) addValidations(app);
   return app;
 }

@@ -129,8 +129,8 @@ export class DataStack extends Stack {
       engine: 'valkey',
       engineVersion: '7.2',
       cacheNodeType: settings.cache.nodeType,
-      numNodeGroups: 1,
-      replicasPerNodeGroup: settings.cache.nodes - 1,
+      // Not replicasPerNodeGroup, a change of which would replace the group.
+      numCacheClusters: settings.cache.nodes,
       automaticFailoverEnabled: true,
       multiAzEnabled: true,
       port: cachePort,

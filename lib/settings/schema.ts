@@ -13,6 +13,16 @@ const seconds = (least: number, most: number): z.ZodInt => z.int().min(least).ma
 /** CloudWatch Logs takes these numbers and no other. */
 const logRetentionDays = z.literal([7, 14, 30, 90, 180, 365]);
 
+/**
+ * Where global tables offer strong consistency, and who may be in one with whom (DynamoDB Developer Guide,
+ * "Multi-Region strong consistency").
+ */
+const strongRegionSets: ReadonlyArray<readonly string[]> = [
+  ['us-east-1', 'us-east-2', 'us-west-2'],
+  ['eu-west-1', 'eu-west-2', 'eu-west-3', 'eu-central-1'],
+  ['ap-northeast-1', 'ap-northeast-2', 'ap-northeast-3'],
+];
+
 const Region = z.strictObject({
   name: regionName,
   /** Named, not looked up: synth needs no credentials, and a subnet never moves because a list was reordered. */
@@ -84,7 +94,12 @@ export const Settings = z
   })
   .superRefine((settings, context) => {
     const { home, standby, witness } = settings.regions;
-    if (new Set([home.name, standby.name, witness.name]).size < 3) {
+    const names = [home.name, standby.name, witness.name];
+    if (!strongRegionSets.some((set) => names.every((name) => set.includes(name)))) {
+      const sets = strongRegionSets.map((set) => set.join(', ')).join('; or ');
+      context.addIssue({ code: 'custom', path: ['regions'], message: `home, standby and witness are of one Region set: ${sets}` });
+    }
+    if (new Set(names).size < names.length) {
       context.addIssue({ code: 'custom', path: ['regions'], message: 'home, standby and witness must be three different Regions' });
     }
     for (const role of ['home', 'standby'] as const) {
@@ -93,8 +108,8 @@ export const Settings = z
         context.addIssue({ code: 'custom', path: ['regions', role, 'zones'], message: `three different zones of ${region.name}` });
       }
     }
-    const names = settings.books.map((book) => book.name);
-    if (new Set(names).size < names.length) {
+    const books = settings.books.map((book) => book.name);
+    if (new Set(books).size < books.length) {
       context.addIssue({ code: 'custom', path: ['books'], message: 'each book needs a name of its own' });
     }
   });

@@ -1,0 +1,76 @@
+/**
+ * A changed, valid value for every setting, by the setting's path. The test fails when a setting has none, so
+ * whoever adds a setting also says how it changes.
+ */
+import type { Settings, SettingsInput } from '../../lib/settings/schema.ts';
+
+type Change = (settings: SettingsInput) => void;
+
+export const changedSettings: Readonly<Record<string, Change>> = {
+  environment: (s) => void (s.environment = 'other'),
+  account: (s) => void (s.account = '999999999999'),
+  // Three Regions of one set, and the American set has no fourth: so the others move too.
+  'regions.home.name': (s) => void (s.regions = european),
+  'regions.home.zones': (s) => void (s.regions.home.zones[2] = 'us-east-1d'),
+  'regions.standby.name': exchangeStandbyAndWitness,
+  'regions.standby.zones': (s) => void (s.regions.standby.zones[2] = 'us-west-2d'),
+  'regions.witness.name': exchangeStandbyAndWitness,
+  books: (s) => void s.books.push({ ...s.books[0]!, name: 'beta' }),
+  'books.name': (s) => void (s.books[0]!.name = 'omega'),
+  'books.venueUrl': (s) => void (s.books[0]!.venueUrl = 'https://api.bytick.com'),
+  'books.symbol': (s) => void (s.books[0]!.symbol = 'ETH/USDT'),
+  'books.ordersPerSecond': (s) => void (s.books[0]!.ordersPerSecond = 5),
+  'books.requires': (s) => void s.books[0]!.requires.push('database'),
+  'lease.leaseMs': (s) => void (s.lease.leaseMs = 8000),
+  'network.cidr': (s) => void (s.network.cidr = '10.99.0.0/16'),
+  'network.natGateways': (s) => void (s.network.natGateways = s.network.natGateways === 1 ? 2 : 1),
+  'network.venuePorts': (s) => void s.network.venuePorts.push(8443),
+  'database.instanceClass': (s) => void (s.database.instanceClass = 'm7g.xlarge'),
+  'database.allocatedGb': (s) => void (s.database.allocatedGb = 200),
+  'database.retentionDays': (s) => void (s.database.retentionDays += 1),
+  'database.deletionProtection': (s) => void (s.database.deletionProtection = !s.database.deletionProtection),
+  'cache.nodeType': (s) => void (s.cache.nodeType = 'cache.m7g.xlarge'),
+  'cache.nodes': (s) => void (s.cache.nodes = 3),
+  'cache.snapshotRetentionDays': (s) => void (s.cache.snapshotRetentionDays += 1),
+  'cutover.healthySeconds': (s) => void (s.cutover.healthySeconds = 90),
+  'cutover.drainSeconds': (s) => void (s.cutover.drainSeconds = 60),
+  'cutover.proveSeconds': (s) => void (s.cutover.proveSeconds = 90),
+  'cutover.bakeSeconds': (s) => void (s.cutover.bakeSeconds = 180),
+  'cutover.rollbackWindowSeconds': (s) => void (s.cutover.rollbackWindowSeconds = 240),
+  'notifications.emails': (s) => void s.notifications.emails.push('desk@example.com'),
+  'logs.retentionDays': (s) => void (s.logs.retentionDays = 365),
+  'tags.CostCenter': (s) => void (s.tags.CostCenter = 'other'),
+  'tags.Project': (s) => void (s.tags.Project = 'other'),
+  'tags.Owner': (s) => void (s.tags.Owner = 'other'),
+};
+
+const european: SettingsInput['regions'] = {
+  home: { name: 'eu-west-1', zones: ['eu-west-1a', 'eu-west-1b', 'eu-west-1c'] },
+  standby: { name: 'eu-central-1', zones: ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'] },
+  witness: { name: 'eu-west-3' },
+};
+
+function exchangeStandbyAndWitness(settings: SettingsInput): void {
+  settings.regions.standby = { name: 'us-east-2', zones: ['us-east-2a', 'us-east-2b', 'us-east-2c'] };
+  settings.regions.witness = { name: 'us-west-2' };
+}
+
+/** Settings with one value that is valid, so that there is no change to try. */
+export const unchangeable: readonly string[] = ['books.venue'];
+
+/** Every setting by its path: leaves, lists of plain values, and lists of records both as such and by member. */
+export function settingPaths(settings: Settings): string[] {
+  const paths = new Set<string>();
+  const visit = (value: unknown, path: string): void => {
+    if (Array.isArray(value)) {
+      paths.add(path);
+      for (const item of value) if (typeof item === 'object') visit(item, path);
+    } else if (value !== null && typeof value === 'object') {
+      for (const [key, inner] of Object.entries(value)) visit(inner, path === '' ? key : `${path}.${key}`);
+    } else {
+      paths.add(path);
+    }
+  };
+  visit(settings, '');
+  return [...paths];
+}

@@ -1,0 +1,131 @@
+/** A deployment never touches the live colour: the code and every setting changed singly, on the templates. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { CloudAssembly } from 'aws-cdk-lib/cx-api';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { buildApp } from '../../bin/app.ts';
+import { dangerousSettings } from '../../lib/settings/dangerous.ts';
+import { loadSettings, parseSettings, type Settings } from '../../lib/settings/index.ts';
+import { changedSettings, settingPaths, unchangeable } from './changed-settings.ts';
+import { describeImpact, type Impact, impactsOf, reachesTraders } from './change-impact.ts';
+
+const directory = mkdtempSync(path.join(tmpdir(), 'baton-live-colour-'));
+const production = loadSettings('production');
+let assemblies = 0;
+let base: CloudAssembly;
+
+beforeAll(() => {
+  // What this test is about is not what validation finds.
+  vi.stubEnv('CDK_VALIDATION', 'false');
+  base = synthesize(production);
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function synthesize(settings: Settings, build = buildApp): CloudAssembly {
+  return build({ settings, outdir: path.join(directory, String((assemblies += 1))), validation: false }).synth();
+}
+
+function changed(name: string): Impact[] {
+  const settings = structuredClone(production);
+  changedSettings[name]!(settings);
+  expect(settings, `the change of ${name} changes nothing`).not.toEqual(production);
+  return impactsOf(base, synthesize(parseSettings(settings, `a change of ${name}`)));
+}
+
+test('every setting has a changed value to try', () => {
+  expect([...Object.keys(changedSettings), ...unchangeable].toSorted()).toEqual(settingPaths(production).toSorted());
+});
+
+test('the same settings give the same templates', () => {
+  expect(impactsOf(base, synthesize(production))).toEqual([]);
+});
+
+describe.each(Object.keys(changedSettings))('changing %s', (name) => {
+  test(name in dangerousSettings ? 'reaches running traders, and is named as dangerous' : 'reaches no running trader', () => {
+    const impacts = changed(name);
+    expect(impacts.filter(({ effect }) => effect === 'unknown').map(describeImpact), 'add to the table in change-impact.ts').toEqual([]);
+    const reaching = impacts.filter(reachesTraders).map(describeImpact);
+    if (name in dangerousSettings) expect(reaching, 'no longer dangerous: remove it from lib/settings/dangerous.ts').not.toEqual([]);
+    else expect(reaching, 'keep it from the trader, or name it in lib/settings/dangerous.ts').toEqual([]);
+  });
+});
+
+test('what is dangerous is a setting and says why in a sentence', () => {
+  for (const [name, sentence] of Object.entries(dangerousSettings)) {
+    expect(Object.keys(changedSettings)).toContain(name);
+    expect(sentence).toMatch(/^[A-Z].{20,}\.$/);
+  }
+});
+
+test('a setting of the bot makes a new template revision and leaves the service alone', () => {
+  const impacts = changed('books.symbol');
+  expect(impacts.map(({ type, effect }) => [type, effect])).toEqual([['AWS::ECS::TaskDefinition', 'replaces']]);
+});
+
+test('new code of every function replaces nothing and reaches no trader', async () => {
+  vi.resetModules();
+  vi.doMock('esbuild', async (importOriginal) => {
+    const original = await importOriginal<typeof import('esbuild')>();
+    return { ...original, buildSync: (options: import('esbuild').BuildOptions) => original.buildSync({ ...options, banner: { js: '/* changed */' } }) };
+  });
+  const { buildApp: rebuild } = await import('../../bin/app.ts');
+  const impacts = impactsOf(base, synthesize(production, rebuild));
+  vi.doUnmock('esbuild');
+  expect(impacts.length).toBeGreaterThan(0);
+  expect([...new Set(impacts.map(({ type, property }) => `${type}.${property}`))]).toEqual(['AWS::Lambda::Function.Code']);
+  expect(impacts.filter(reachesTraders).map(describeImpact)).toEqual([]);
+});
+
+test('no template holds an image that runs: the service names none, the template one that does not exist', () => {
+  for (const stack of base.stacks) {
+    for (const resource of Object.values((stack.template as { Resources: Record<string, { Type: string; Properties: Record<string, unknown> }> }).Resources)) {
+      if (resource.Type === 'AWS::ECS::Service') {
+        expect(resource.Properties).not.toHaveProperty('TaskDefinition');
+        expect(resource.Properties['DeploymentController']).toEqual({ Type: 'EXTERNAL' });
+      }
+      if (resource.Type === 'AWS::ECS::TaskDefinition') {
+        for (const container of resource.Properties['ContainerDefinitions'] as Array<{ Image: unknown }>) {
+          expect(JSON.stringify(container.Image)).toContain(`@sha256:${'0'.repeat(64)}`);
+        }
+      }
+    }
+  }
+});
+
+describe('the classifier finds', () => {
+  const withResource = (type: string, properties: Record<string, unknown> | undefined): CloudAssembly =>
+    ({
+      stacks: [
+        {
+          stackName: 'a',
+          environment: { account: '1', region: 'r', name: 'n' },
+          template: { Resources: properties === undefined ? {} : { X: { Type: type, Properties: properties } } },
+        },
+      ],
+    }) as unknown as CloudAssembly;
+  const effects = (type: string, before: Record<string, unknown>, after: Record<string, unknown> | undefined): string[] =>
+    impactsOf(withResource(type, before), withResource(type, after)).filter(reachesTraders).map(({ effect }) => effect);
+
+  test.each([
+    ['a renamed service', 'AWS::ECS::Service', { ServiceName: 'a' }, { ServiceName: 'b' }, 'replaces'],
+    ['a removed service', 'AWS::ECS::Service', { ServiceName: 'a' }, undefined, 'removes'],
+    ['fewer tasks', 'AWS::ECS::Service', { DesiredCount: 2 }, { DesiredCount: 1 }, 'unknown'],
+    ['a route to another NAT gateway', 'AWS::EC2::Route', { NatGatewayId: 'a' }, { NatGatewayId: 'b' }, 'interrupts'],
+    ['an egress rule taken away', 'AWS::EC2::SecurityGroup', { SecurityGroupEgress: [1, 2] }, { SecurityGroupEgress: [1] }, 'interrupts'],
+    [
+      'a permission taken away',
+      'AWS::IAM::Policy',
+      { PolicyDocument: { Statement: [{ Action: 'a:b' }] } },
+      { PolicyDocument: { Statement: [] } },
+      'interrupts',
+    ],
+    ['a key policy that nobody judged', 'AWS::KMS::Key', { KeyPolicy: 1 }, { KeyPolicy: 2 }, 'unknown'],
+    ['a tag on a parameter that machines write', 'AWS::SSM::Parameter', { Tags: 1 }, { Tags: 2 }, 'interrupts'],
+  ])('%s', (_, type, before, after, effect) => {
+    expect(effects(type, before, after)).toEqual([effect]);
+  });
+});
