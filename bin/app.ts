@@ -5,6 +5,7 @@ import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer, Tags } fr
 import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
 import { addValidations } from '../lib/constructs/validation/index.ts';
 import type { Settings } from '../lib/settings/index.ts';
+import { CutoverStack } from '../stacks/cutover.ts';
 import { DataStack } from '../stacks/data.ts';
 import { NetworkStack } from '../stacks/network.ts';
 import { TradingStateStack } from '../stacks/trading-state.ts';
@@ -50,8 +51,9 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   const network = new NetworkStack(app, id('network'), { ...props, description: 'Baton: network and fixed addresses' });
   const data = new DataStack(app, id('data'), { ...props, network, description: 'Baton: PostgreSQL and Redis' });
   const trading = new TradingStack(app, id('trading'), { ...props, network, state, data, description: 'Baton: where traders run' });
+  const cutover = new CutoverStack(app, id('cutover'), { ...props, state, data, trading, description: 'Baton: blue/green replacement' });
   // They look up what the trading state records: which Region is home.
-  for (const stack of [data, trading]) stack.addStackDependency(state);
+  for (const stack of [data, trading, cutover]) stack.addStackDependency(state);
 
   for (const [key, value] of Object.entries({ ...settings.tags, Environment: environment })) {
     // Parameters that machines write: CloudFormation would write their first value again with a changed tag.
