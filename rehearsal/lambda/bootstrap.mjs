@@ -34,7 +34,7 @@ function describe(error) {
 }
 
 async function loadHandler() {
-  const handlerName = process.env._HANDLER;
+  const { _HANDLER: handlerName } = process.env;
   const dot = handlerName.lastIndexOf('.');
   const base = path.join(process.env.LAMBDA_TASK_ROOT, handlerName.slice(0, dot));
   let module;
@@ -65,7 +65,7 @@ for (;;) {
   const { headers, body } = await call('GET', 'invocation/next');
   const requestId = headers['lambda-runtime-aws-request-id'];
   const deadlineMs = Number(headers['lambda-runtime-deadline-ms']);
-  process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
+  Object.assign(process.env, { _X_AMZN_TRACE_ID: headers['lambda-runtime-trace-id'] });
   const context = {
     awsRequestId: requestId,
     functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,

@@ -103,10 +103,10 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
 
   function createEventInvokeConfig({ properties, region, generatedName }: ResourceRequest): CreatedResource {
     const target = functionOf(String(properties.FunctionName), region);
-    const onFailureArn: unknown = properties.DestinationConfig?.OnFailure?.Destination;
+    const onFailureArn: string | undefined = properties.DestinationConfig?.OnFailure?.Destination;
     target.asynchronous = {
       retryAttempts: Number(properties.MaximumRetryAttempts ?? asynchronousRetryDelaysSeconds.length),
-      ...(onFailureArn === undefined ? {} : { onFailureArn: String(onFailureArn) }),
+      ...(onFailureArn === undefined ? {} : { onFailureArn }),
     };
     return { ref: generatedName, attributes: {} };
   }

@@ -39,7 +39,7 @@ export interface StatesOptions {
   readonly onProgress?: (execution: { readonly arn: string; readonly name: string; readonly machine: string; readonly region: string }, event: ProgressEvent) => void;
 }
 
-const executionNamePattern = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f]{1,80}$/u;
+const executionNamePattern = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u;
 const historyPageMax = 1000;
 
 export function statesModel(world: World, options: StatesOptions = {}): ServiceModel {
@@ -257,11 +257,11 @@ function definitionOf(properties: Record<string, unknown>): string {
   const { DefinitionString, Definition, DefinitionSubstitutions } = properties as {
     DefinitionString?: string;
     Definition?: unknown;
-    DefinitionSubstitutions?: Record<string, unknown>;
+    DefinitionSubstitutions?: Record<string, string>;
   };
   const text = DefinitionString ?? (Definition === undefined ? undefined : JSON.stringify(Definition));
   if (text === undefined) throw new AwsError('InvalidDefinition', 'A state machine needs DefinitionString or Definition; a definition in S3 is not modelled.');
-  return text.replace(/\$\{([^}!]+)\}/g, (whole, name: string) => (DefinitionSubstitutions?.[name] === undefined ? whole : String(DefinitionSubstitutions[name])));
+  return text.replace(/\$\{([^}!]+)\}/g, (whole, name: string) => DefinitionSubstitutions?.[name] ?? whole);
 }
 
 function* taskResources(graph: StateGraph): Generator<string> {

@@ -494,7 +494,7 @@ class Execution {
   }
 
   #progress(state: string, event: DistributiveOmit<ProgressEvent, 'atMs' | 'state'>): void {
-    this.#options.onEvent?.({ atMs: this.#options.clock.now(), state, ...event } as ProgressEvent);
+    this.#options.onEvent?.({ atMs: this.#options.clock.now(), state, ...event });
   }
 }
 

@@ -12,15 +12,15 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 /** Time as the engine sees it. `sleep` rejects when the signal aborts. */
 export interface EngineClock {
   /** Milliseconds since 1970. */
-  now(): number;
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  readonly now: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Randomness as the engine sees it. */
 export interface EngineRandom {
   /** At least 0, below 1. */
-  number(): number;
-  uuid(): string;
+  readonly number: () => number;
+  readonly uuid: () => string;
 }
 
 /** What a task throws to fail its state with an error name; anything else thrown is a fault of the harness and ends the run. */

@@ -132,7 +132,7 @@ function toSdk(value: Json, schema: NormalizedSchema, path: string): unknown {
   if (schema.isMapSchema()) {
     return Object.fromEntries(Object.entries(asRecord(value, path)).map(([key, member]) => [key, toSdk(member, schema.getValueSchema(), `${path}/${key}`)]));
   }
-  if (schema.isTimestampSchema()) return new Date(String(value));
+  if (schema.isTimestampSchema()) return new Date(value as string);
   // A body is text as it stands, or JSON.
   if (schema.isBlobSchema()) return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
   return value;

@@ -102,7 +102,7 @@ function stepFunctionsFunctions(scope: Scope): Record<string, unknown> {
     hash: (data: unknown, algorithm: string): string => {
       const names: Record<string, string> = { MD5: 'md5', 'SHA-1': 'sha1', 'SHA-256': 'sha256', 'SHA-384': 'sha384', 'SHA-512': 'sha512' };
       const name = names[algorithm];
-      if (name === undefined) throw new Error(`$hash knows ${Object.keys(names).join(', ')}, seen ${String(algorithm)}`);
+      if (name === undefined) throw new Error(`$hash knows ${Object.keys(names).join(', ')}, seen ${algorithm}`);
       return createHash(name).update(typeof data === 'string' ? data : JSON.stringify(data)).digest('hex');
     },
     random: (seed?: number): number => (seed === undefined ? scope.random.number() : seededNumber(seed)),
