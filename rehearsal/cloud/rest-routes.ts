@@ -49,7 +49,7 @@ export function compileRoute<Operation extends RestOperation>(operation: Operati
     if (traits.httpQuery) requiredQuery.push(traits.httpQuery);
     if (traits.httpHeader) requiredHeaders.push(traits.httpHeader.toLowerCase());
   }
-  const asked = literalQuery.size + requiredQuery.length + requiredHeaders.length;
+  const asked = literalQuery.size - (literalQuery.has('x-id') ? 1 : 0) + requiredQuery.length + requiredHeaders.length;
   const specificity = asked * 1000 + literalLength * 2 + (labels.length === 0 ? 1 : 0);
   return { operation, method, pattern: new RegExp(`^${source}/?$`), labels, literalQuery, requiredQuery, requiredHeaders, specificity };
 }
