@@ -2,7 +2,7 @@
  * The cutover: its state machine, the functions that decide for it, where it reports, whom it tells, and the
  * last net below it. One machine serves every book of the environment.
  */
-import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { type CfnElement, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
@@ -13,7 +13,7 @@ import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import { ContractFunction, MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { JudgedStateMachine } from '../lib/constructs/state-machine.ts';
@@ -46,12 +46,16 @@ export class CutoverStack extends Stack {
   readonly machine: JudgedStateMachine;
   readonly reports: s3.Bucket;
   readonly topic: sns.Topic;
+  readonly #prefix: string;
+  readonly #noticeKey: kms.Key;
 
   constructor(scope: Construct, id: string, { settings, state, data, trading, ...props }: CutoverStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
     const prefix = `baton-${settings.environment}`;
+    this.#prefix = prefix;
     const logRetention = retentionOf(settings);
+    this.#noticeKey = this.#key(settings);
     this.topic = this.#topic(settings);
     this.reports = this.#reports(prefix);
 
@@ -117,11 +121,11 @@ export class CutoverStack extends Stack {
       failureImpact: 'The new image does not trade, or a person must decide; whoever holds the lease goes on trading.',
       runbook: 'docs/runbooks/cutover.md',
     });
-    this.topic.grantPublish(this.machine.machine);
+    this.#letPublish(this.machine.machine);
 
     const net = this.#lastNet(prefix, settings, state);
     for (const alarm of [...this.machine.alarms, control.errorsAlarm, inspection.errorsAlarm, net.errorsAlarm]) this.#announce(alarm);
-    this.#acknowledge([control, inspection, net]);
+    this.#acknowledge(trading, [control, inspection]);
   }
 
   /** Where reports stay: they say who asked for what and why, long after the execution is forgotten. */
@@ -141,18 +145,27 @@ export class CutoverStack extends Stack {
     return bucket;
   }
 
-  #topic(settings: Settings): sns.Topic {
+  #key(settings: Settings): kms.Key {
     const key = new kms.Key(this, 'NoticeKey', {
       description: `Baton ${settings.environment}: notices about workflows`,
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });
     // An alarm that cannot encrypt its notice is silent.
-    key.grantEncryptDecrypt(new iam.ServicePrincipal('cloudwatch.amazonaws.com'));
+    key.addToResourcePolicy(new iam.PolicyStatement({
+      principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
+      actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      resources: ['*'],
+      conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+    }));
+    return key;
+  }
+
+  #topic(settings: Settings): sns.Topic {
     const topic = new sns.Topic(this, 'Notices', {
       topicName: `baton-${settings.environment}-notices`,
       displayName: `Baton ${settings.environment}`,
-      masterKey: key,
+      masterKey: this.#noticeKey,
       enforceSSL: true,
     });
     topic.grantPublish(new iam.ServicePrincipal('cloudwatch.amazonaws.com'));
@@ -168,7 +181,7 @@ export class CutoverStack extends Stack {
       name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention: retentionOf(settings),
     });
     allow(net, state.leaseTable, ['GetItem', 'UpdateItem']);
-    this.topic.grantPublish(net.function);
+    this.#letPublish(net.function);
     new events.Rule(this, 'LastNetRule', {
       ruleName: `${prefix}-last-net`,
       description: 'Executions that ended without success may have left a lock or a drain',
@@ -186,17 +199,28 @@ export class CutoverStack extends Stack {
     alarm.addAlarmAction(new SnsAction(this.topic));
   }
 
-  #acknowledge(functions: readonly MonitoredFunction[]): void {
-    for (const each of functions) {
-      Validations.of(each).acknowledge({
-        id: 'AwsSolutions-L1',
-        reason: 'Node 24 is the newest runtime of Lambda; the rule compares with a list that may be older.',
-      });
+  /** Without the wildcard of the CDK's own grant. */
+  #letPublish(grantee: iam.IGrantable): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(new iam.PolicyStatement({ actions: ['sns:Publish'], resources: [this.topic.topicArn] }));
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new iam.PolicyStatement({ actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: [this.#noticeKey.keyArn] }),
+    );
+  }
+
+  /** Every wildcard in the machine's role, each with its reason. */
+  #acknowledge(trading: TradingStack, functions: ReadonlyArray<ContractFunction<typeof leaseControl> | ContractFunction<typeof cutoverInspection>>): void {
+    const wildcard = (resource: string, reason: string): void => {
+      Validations.of(this.machine).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason });
+    };
+    wildcard('*', 'Traces, the delivery of logs and DescribeTaskDefinition know no resource.');
+    const logicalId = (construct: IConstruct): string => this.getLogicalId(construct.node.defaultChild as CfnElement);
+    for (const each of functions) wildcard(`<${logicalId(each.function)}.Arn>:*`, 'The versions of one function.');
+    wildcard(`<${logicalId(this.reports)}.Arn>/cutovers/*`, 'Reports are named by their executions.');
+    wildcard(this.#arn('rds', 'snapshot', `${this.#prefix}-*`, ':'), 'Snapshots are named by their executions.');
+    for (const { family, serviceName } of trading.books) {
+      wildcard(this.#arn('ecs', 'task-definition', `${family}:*`), 'Revisions of one family: the cutover makes them.');
+      wildcard(this.#arn('ecs', 'task-set', `${this.#prefix}/${serviceName}/*`), 'Task sets of one service: the cutover makes them.');
     }
-    Validations.of(this.machine).acknowledge({
-      id: 'AwsSolutions-IAM5',
-      reason: 'Task sets, snapshots, revisions and reports are named by what creates them; tracing, log delivery and DescribeTaskDefinition know no resource.',
-    });
   }
 
   #arn(service: string, resource: string, resourceName: string, separator: '/' | ':' = '/'): string {

@@ -188,7 +188,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
 
   const lookForOrders = w.invoke('Look for accepted orders of the new colour', parts.inspection, 'trading', {
     comment: 'Holding the lease is not trading: only the venue can say that an order was accepted.',
-    input: { ...fresh, colour: incoming, newest: '', wanted: acceptedOrdersToProve },
+    input: { ...fresh, colour: incoming, newest: nothing, wanted: acceptedOrdersToProve },
     assign: (answer) => ({ trading: answer.state, epoch: answer.epoch, newest: answer.newest, seen: answer.seen }),
     catches: { WorkflowPreemptedError: ending.preempted, 'States.ALL': askBackIfPossible },
   });
@@ -324,8 +324,8 @@ function admission(w: Workflow, parts: CutoverParts, to: { readonly admitted: sf
     assign: {
       books,
       // What an ending before the plan reports.
-      plan: { first: false, token: 0, epoch: 0 }, epoch: 0, holder: null,
-      taskSet: '', revision: '', snapshot: '', newest: '', seen: '', why: '', steps: [], loose: '', outcome: '',
+      plan: { first: false, token: 0, epoch: 0 }, epoch: 0, holder: null, steps: [],
+      taskSet: nothing, revision: nothing, snapshot: nothing, newest: nothing, seen: nothing, why: nothing, loose: nothing, outcome: nothing,
     },
   });
   return setOut.next(checkRequest.next(
@@ -525,7 +525,7 @@ function handBack(
 
   const lookForOrders = w.invoke('Look for accepted orders of the old colour', parts.inspection, 'trading', {
     comment: 'Handed back is not enough: it must trade.',
-    input: { ...fresh, colour: outgoing, newest: '', wanted: acceptedOrdersToProve },
+    input: { ...fresh, colour: outgoing, newest: nothing, wanted: acceptedOrdersToProve },
     assign: (answer) => ({ trading: answer.state, epoch: answer.epoch, seen: answer.seen }),
     catches: failing,
   });
@@ -715,6 +715,9 @@ function endingsOf(
     }),
   };
 }
+
+/** Empty text, in the form that every validator of the language takes. */
+const nothing = js("''");
 
 /** Stable over every repeat of the execution, and short enough for a client token. */
 const executionHash = "$substring($hash($states.context.Execution.Id, 'SHA-256'), 0, 32)";

@@ -15,8 +15,9 @@ declare const brand: unique symbol;
 /** A JSONata expression in its delimiters. */
 export type Jsonata = string & { readonly [brand]: 'Jsonata' };
 
+/** In one line: the validators of the language take no other. */
 export function js(expression: string): Jsonata {
-  return `{% ${expression} %}` as Jsonata;
+  return `{% ${expression.trim().replaceAll(/\s*\n\s*/g, ' ')} %}` as Jsonata;
 }
 
 /** Text as a JSONata literal. */

@@ -46,5 +46,6 @@ function flatten(value: unknown): string {
   if (typeof value === 'string') return value;
   const join = (value as { 'Fn::Join'?: [string, unknown[]] } | undefined)?.['Fn::Join'];
   if (join !== undefined) return join[1].map(flatten).join(join[0]);
+  if ((value as { Ref?: string } | undefined)?.Ref === 'AWS::Partition') return 'aws';
   return 'arn:aws:lambda:us-east-1:123456789012:function:reference';
 }
