@@ -46,7 +46,7 @@ export interface TaskContext {
   /** Aborts when the state has timed out, its execution stopped or a sibling branch failed. */
   readonly signal: AbortSignal;
   /** For `.sync`: the job is accepted, the task now waits for its end. */
-  submitted(output: Json): void;
+  readonly submitted: (output: Json) => void;
 }
 
 /** Runs one attempt of a task: the resource is the state's `Resource`, the arguments are evaluated. */
