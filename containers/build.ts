@@ -20,8 +20,13 @@ const root = import.meta.dirname;
 
 const containers: Readonly<Record<string, Container>> = {
   guard: {
-    entryPoints: { main: 'guard/main.ts', healthcheck: 'guard/healthcheck.ts' },
+    entryPoints: { main: 'guard/main.ts' },
     plugins: async () => [],
+    assets: {},
+  },
+  trader: {
+    entryPoints: { main: 'trader/main.ts' },
+    plugins: async () => [(await import('./trader/ccxt-only-bybit.ts')).ccxtOnlyBybit],
     assets: {},
   },
 };

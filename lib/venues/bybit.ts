@@ -6,7 +6,7 @@
  */
 import { bybit, type Exchange, type Order as CcxtOrder, type Trade as CcxtTrade } from 'ccxt';
 import { bounded, bybitExpiry, NeverSentError, within, type BoundedOptions, type Deadline } from './bounded.ts';
-import type { Answer, Execution, NewOrder, OrderAtVenue, Touch, Venue } from './venue.ts';
+import { executionsPage, type Answer, type Execution, type NewOrder, type OrderAtVenue, type Touch, type Venue } from './venue.ts';
 
 export interface BybitOptions extends BoundedOptions {
   readonly url: string;
@@ -27,7 +27,6 @@ const readTimeoutMs = 2000;
 const replyGraceMs = 250;
 const openOrdersPage = 50;
 const openOrderPagesAtMost = 10;
-const executionsAtMost = 100;
 
 export class VenueTimeoutError extends Error {
   constructor(what: string, ms: number) {
@@ -116,7 +115,7 @@ export class Bybit implements Venue {
   }
 
   async executions(): Promise<readonly Execution[]> {
-    const trades = await this.#read('executions', () => this.#exchange.fetchMyTrades(this.#symbol, undefined, executionsAtMost));
+    const trades = await this.#read('executions', () => this.#exchange.fetchMyTrades(this.#symbol, undefined, executionsPage));
     return trades.map(executionFrom);
   }
 

@@ -51,6 +51,9 @@ export interface Execution {
   readonly atVenueMs: number;
 }
 
+/** What every venue gives in one page. */
+export const executionsPage = 100;
+
 export interface Touch {
   readonly bid: number;
   readonly ask: number;
@@ -62,7 +65,7 @@ export interface Venue {
   place(order: NewOrder, deadline: Deadline): Promise<Answer>;
   cancel(venueOrderIds: readonly string[], deadline: Deadline): Promise<Answer>;
   openOrders(): Promise<readonly OrderAtVenue[]>;
-  /** The newest executions, oldest first; at most 100. */
+  /** The newest executions, oldest first; at most {@link executionsPage}. */
   executions(): Promise<readonly Execution[]>;
   /** Looks for one order among open and ended ones, by lists; `undefined` when the venue shows none now. */
   find(clientOrderId: string): Promise<OrderAtVenue | undefined>;

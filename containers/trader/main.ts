@@ -1,0 +1,174 @@
+/**
+ * The trader container's entry: environment, secrets and clocks come in here, and a trader goes on from them.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import * as z from 'zod/mini';
+import { TraderEnvironment } from '../../lib/contracts/task-environment.ts';
+import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
+import { PermitSource } from '../../lib/lease/permit-source.ts';
+import { Secret } from '../../lib/secret.ts';
+import { Journal } from '../../lib/trading/journal.ts';
+import { Ledger } from '../../lib/trading/ledger.ts';
+import { usualQuoting } from '../../lib/trading/quoting.ts';
+import { RateLimit } from '../../lib/trading/rate-limit.ts';
+import { Trader, type Clock, type Log } from '../../lib/trading/trader.ts';
+import { Bybit } from '../../lib/venues/bybit.ts';
+import { migrate } from './migrations/run.ts';
+
+/** The guard drains on the same SIGTERM; the platform kills 120 s after it. */
+const goneAfterSigtermMs = 110_000;
+const flushLedgerMs = 3000;
+/** An order does not wait for a cache: after this the limiter counts by itself. */
+const redisTimeoutMs = 50;
+const databaseTimeoutMs = 5000;
+
+const log: Log = (level, message, fields = {}) => {
+  process.stdout.write(`${JSON.stringify({ level, message, container: 'trader', at: new Date().toISOString(), ...fields })}\n`);
+};
+
+const clock: Clock = {
+  monotonicNs: () => process.hrtime.bigint(),
+  sleep: async (ms, signal) => {
+    try {
+      await delay(Math.ceil(ms), undefined, signal && { signal });
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    }
+  },
+};
+
+async function main(): Promise<void> {
+  const environment = readEnvironment();
+  const permits = new PermitSource({
+    port: Number(environment.BATON_GUARD_PORT), monotonicNs: () => process.hrtime.bigint() as MonotonicNs,
+  });
+  const guardHeard = permits.start();
+  const secrets = new SecretsManagerClient({});
+  const [venueKey, databaseLogin, redisToken] = await Promise.all([
+    readJson(secrets, environment.BATON_VENUE_SECRET_ARN, ['apiKey', 'secret']),
+    readJson(secrets, environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']),
+    readText(secrets, environment.BATON_REDIS_SECRET_ARN),
+  ]);
+
+  const redis = new Redis({
+    host: environment.BATON_REDIS_HOST,
+    port: Number(environment.BATON_REDIS_PORT),
+    password: redisToken.reveal(),
+    tls: { servername: environment.BATON_REDIS_HOST },
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: redisTimeoutMs,
+    retryStrategy: (attempt) => Math.min(100 * attempt, 2000),
+  });
+  const ledger = new Ledger({
+    book: environment.BATON_BOOK,
+    connect: () => new pg.Client({
+      host: environment.BATON_DATABASE_HOST,
+      port: Number(environment.BATON_DATABASE_PORT),
+      database: environment.BATON_DATABASE_NAME,
+      user: databaseLogin.username.reveal(),
+      password: databaseLogin.password.reveal(),
+      ssl: { rejectUnauthorized: true },
+      connectionTimeoutMillis: databaseTimeoutMs,
+      query_timeout: databaseTimeoutMs,
+      keepAlive: true,
+      application_name: `baton-${environment.BATON_BOOK}`,
+    }),
+    migrate: (client) => migrate(client, (message) => log('info', 'migrations', { message })),
+    log: (message, fields) => log('warn', message, fields),
+    onChange: () => trader.statusChanged(),
+  });
+  const trader = new Trader({
+    book: environment.BATON_BOOK as BookName,
+    symbol: environment.BATON_SYMBOL,
+    ordersPerSecond: Number(environment.BATON_ORDERS_PER_SECOND),
+    requiresDatabase: environment.BATON_REQUIRES.split(',').includes('database'),
+    quoting: usualQuoting,
+    permits,
+    venue: new Bybit({
+      url: environment.BATON_VENUE_URL,
+      symbol: environment.BATON_SYMBOL,
+      apiKey: venueKey.apiKey.reveal(),
+      secret: venueKey.secret.reveal(),
+      monotonicNs: clock.monotonicNs,
+      venueClock: () => permits.view?.venueClock ?? undefined,
+    }),
+    // Its own attempts stay below a permit's life; the trader decides what a failure means.
+    journal: new Journal({ client: new DynamoDBClient({ maxAttempts: 3 }), tableName: environment.BATON_JOURNAL_TABLE }),
+    limits: new RateLimit({ redis, book: environment.BATON_BOOK }),
+    ledger,
+    redisReachable: () => redis.status === 'ready',
+    clock,
+    log,
+  });
+  redis.on('error', (error: Error) => log('warn', 'Redis cannot be reached; each task keeps to half the limits', { error: error.message }));
+  redis.on('ready', () => trader.statusChanged());
+  redis.on('close', () => trader.statusChanged());
+
+  ledger.start();
+  await guardHeard;
+  trader.start();
+  log('info', 'started', { book: environment.BATON_BOOK, image: environment.BATON_IMAGE_DIGEST, sinceProcessStartMs: Math.round(performance.now()) });
+
+  await new Promise<void>((resolve) => { process.once('SIGTERM', resolve); });
+  log('info', 'SIGTERM: waiting until the guard has given up the lease');
+  await leaseGone(permits);
+  await trader.close();
+  await Promise.race([ledger.close(), clock.sleep(flushLedgerMs)]);
+  redis.disconnect();
+  await permits.close();
+  log('info', 'stopped', { unwrittenRows: ledger.queuedRows });
+}
+
+function readEnvironment(): TraderEnvironment {
+  const parsed = TraderEnvironment.safeParse(process.env);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`the environment is not complete: ${problems.join('; ')}. The task definition must set these variables`);
+}
+
+/** The guard got the same signal: it asks for a drain if it holds the lease, and then holds it no more. */
+async function leaseGone(permits: PermitSource): Promise<void> {
+  const untilNs = clock.monotonicNs() + BigInt(goneAfterSigtermMs) * 1_000_000n;
+  while (clock.monotonicNs() < untilNs) {
+    const view = permits.view;
+    if (view === undefined || view.state === 'standby' || view.state === 'stopped') return;
+    // A guard that is gone says nothing more; what it last said runs out by itself.
+    const runsOut = view.validUntilNs === null ? undefined : BigInt(view.validUntilNs);
+    if (runsOut !== undefined && runsOut < clock.monotonicNs()) return;
+    await clock.sleep(50);
+  }
+}
+
+async function readText(secrets: SecretsManagerClient, arn: string): Promise<Secret> {
+  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }));
+  return new Secret(SecretString ?? '');
+}
+
+/** A JSON object with a text under each of these names. Its errors never show what was found: it is a secret still. */
+async function readJson<Name extends string>(
+  secrets: SecretsManagerClient, arn: string, names: readonly Name[],
+): Promise<Readonly<Record<Name, Secret>>> {
+  const text = await readText(secrets, arn);
+  const shape = z.record(z.string(), z.unknown());
+  let found: Record<string, unknown>;
+  try {
+    found = shape.parse(JSON.parse(text.reveal()));
+  } catch {
+    throw new Error(`secret ${arn} is no JSON object; wanted one with ${names.join(' and ')}`);
+  }
+  return Object.fromEntries(names.map((name) => {
+    const value = found[name];
+    if (typeof value !== 'string') throw new Error(`secret ${arn} has no text under '${name}'; put it there and start again`);
+    return [name, new Secret(value)];
+  })) as Record<Name, Secret>;
+}
+
+main().then(() => process.exit(0), (error: unknown) => {
+  log('error', 'the trader cannot run', { error: error instanceof Error ? error.message : String(error) });
+  process.exit(1);
+});

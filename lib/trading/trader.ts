@@ -1,0 +1,513 @@
+/**
+ * The reference trader: reconciles when its guard is granted an epoch, trades while the guard holds it, and drains when told.
+ *
+ * On the path of an order stand the permit (a comparison), the shared limit, the durable intent and the venue: nothing else.
+ * An order whose answer is doubtful is never sent again; the venue's lists decide about it after its deadline.
+ */
+import type { LeaseView, Permit, PermitRefusal, TraderStatus } from '../contracts/guard-api.ts';
+import type { BookName, Epoch } from '../lease/model.ts';
+import type { Answer, Touch, Venue } from '../venues/venue.ts';
+import { parseClientOrderId, type OrderAuthor } from './client-order-id.ts';
+import { DuplicateIntentError, type Journal, type Outcome } from './journal.ts';
+import type { Ledger } from './ledger.ts';
+import { OpenOrders } from './open-orders.ts';
+import { Latencies } from './latencies.ts';
+import { nextQuote, toCancel, type QuotingSettings } from './quoting.ts';
+import type { RateLimit } from './rate-limit.ts';
+import { reconcile, SupersededError, type Reconciliation } from './reconcile.ts';
+
+/** What the trader needs of its guard: `PermitSource` is one. */
+export interface Permits {
+  readonly view: LeaseView | undefined;
+  permit(): Permit | PermitRefusal;
+  onChange(listener: (view: LeaseView) => void): () => void;
+  reportStatus(status: TraderStatus): Promise<void>;
+  drained(epoch: number, drain: number): Promise<void>;
+}
+
+export interface Clock {
+  readonly monotonicNs: () => bigint;
+  /** Resolves after that time, or at once when the signal aborts. */
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
+
+export interface TraderOptions {
+  readonly book: BookName;
+  /** As ccxt names it: BTC/USDT. */
+  readonly symbol: string;
+  readonly ordersPerSecond: number;
+  readonly requiresDatabase: boolean;
+  readonly quoting: QuotingSettings;
+  readonly permits: Permits;
+  readonly venue: Venue;
+  readonly journal: Pick<Journal, 'writeIntent' | 'writeOutcome' | 'writeMark' | 'openIntents'>;
+  readonly limits: Pick<RateLimit, 'order' | 'request'>;
+  readonly ledger: Pick<Ledger, 'order' | 'fill' | 'position' | 'writable' | 'droppedRows' | 'queuedRows'>;
+  readonly redisReachable: () => boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const inFlightAtMost = 16;
+const lookEveryMs = 1000;
+/** A standby looks less often: it only keeps its connections and its knowledge warm. */
+const standbyLooksOneIn = 3;
+const marksOneIn = 2;
+const reportEveryMs = 4000;
+const venueSilentAfterMs = 10_000;
+const retryAfterMs = 200;
+/** Beyond its deadline an order needs this long to show in the venue's lists. */
+const listsSettleMs = 100;
+/** A doubtful order that the venue does not answer about for so long is left to the next reconciliation. */
+const lookAgainForMs = 30_000;
+
+export class Trader {
+  readonly #options: TraderOptions;
+  readonly #orders: OpenOrders;
+  readonly #latencies = new Latencies();
+  /** Requests that may change something at the venue and whose outcome is not known. */
+  readonly #inFlight = new Set<Promise<void>>();
+  /** By client order id: intents whose outcome is not in the journal; with the outcome once it is known. */
+  readonly #unwritten = new Map<string, { readonly author: OrderAuthor; outcome?: Outcome; writing: boolean }>();
+  readonly #closed = new AbortController();
+  #reconciling: { readonly epoch: Epoch; readonly done: Promise<boolean> } | undefined;
+  #trading: { readonly epoch: Epoch; readonly stop: AbortController } | undefined;
+  #draining: number | undefined;
+  #lastSequence = 0;
+  #lastSide: 'buy' | 'sell' | undefined;
+  #touch: Touch | undefined;
+  #venueSeenNs: bigint | undefined;
+  #reconciled = false;
+  #positionMismatch = false;
+  #reported = '';
+  #reportedNs = 0n;
+  #looks = 0;
+  readonly #counts = { sent: 0, accepted: 0, rejected: 0, expired: 0, neverSent: 0, ambiguous: 0 };
+
+  constructor(options: TraderOptions) {
+    this.#options = options;
+    this.#orders = new OpenOrders({
+      baseCurrency: options.symbol.split('/')[0] ?? options.symbol,
+      onOrder: (order) => options.ledger.order(order),
+      onExecution: (execution) => options.ledger.fill(execution),
+    });
+  }
+
+  /** Runs until `close`. */
+  start(): void {
+    this.#options.permits.onChange((view) => this.#onView(view));
+    const { view } = this.#options.permits;
+    if (view !== undefined) this.#onView(view);
+    void this.#lookRepeatedly();
+  }
+
+  /** Ends the loops and waits for what is in flight; the lease must be given up before, by a drain. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#stopTrading();
+    await this.#settled();
+    await this.#writeOutcomes();
+  }
+
+  /** Whether a request is under way whose outcome is not known. */
+  get busy(): boolean { return this.#inFlight.size > 0; }
+
+  /** To be called when something outside changed that the status tells: the database, Redis. */
+  statusChanged(): void {
+    void this.#report();
+  }
+
+  #onView(view: LeaseView): void {
+    const epoch = view.epoch as Epoch | null;
+    if (view.state === 'granted' && epoch !== null) {
+      void this.#reconcileFor(epoch);
+    } else if (view.state === 'held' && epoch !== null) {
+      this.#draining = undefined;
+      void this.#tradeIn(epoch);
+    } else {
+      this.#stopTrading();
+      if (view.state === 'draining' && epoch !== null) void this.#drain(epoch, view.drain);
+    }
+  }
+
+  // ---- reconciliation ---------------------------------------------------------------------------------------------
+
+  /** Resolves with whether it succeeded before the epoch was lost. Begun once for each epoch. */
+  #reconcileFor(epoch: Epoch): Promise<boolean> {
+    if (this.#reconciling?.epoch !== epoch) {
+      this.#lastSequence = 0;
+      this.#reconciling = { epoch, done: this.#reconcileUntilDone(epoch) };
+    }
+    return this.#reconciling.done;
+  }
+
+  async #reconcileUntilDone(epoch: Epoch): Promise<boolean> {
+    const { log, clock } = this.#options;
+    while (this.#isOurs(epoch)) {
+      try {
+        this.#countReads(3);
+        const [found, touch] = await Promise.all([this.#reconcileOnce(epoch), this.#options.venue.touch()]);
+        this.#touch = touch;
+        this.#takeOver(epoch, found);
+        return true;
+      } catch (error) {
+        log('error', 'reconciliation failed; nothing is sent before it succeeds', { epoch, error: messageOf(error) });
+        if (error instanceof SupersededError) return false;
+        await clock.sleep(retryAfterMs, this.#closed.signal);
+      }
+    }
+    return false;
+  }
+
+  #reconcileOnce(epoch: Epoch): Promise<Reconciliation> {
+    const { book, venue, journal, symbol } = this.#options;
+    return reconcile({ book, epoch, venue, journal, baseCurrency: symbol.split('/')[0] ?? symbol });
+  }
+
+  #takeOver(epoch: Epoch, found: Reconciliation): void {
+    const { log } = this.#options;
+    this.#seen();
+    this.#reconciled = true;
+    this.#positionMismatch = found.position.mismatch;
+    this.#orders.adopt(found.adopted, found.executions, found.position.atVenue);
+    for (const { entry, outcome } of found.resolved) {
+      this.#unwritten.set(entry.clientOrderId, { author: entry, outcome, writing: false });
+    }
+    void this.#writeOutcomes();
+    if (found.position.mismatch) {
+      log('error', 'the position at the venue is not what the journal leads to: someone else traded or moved coins; the venue\'s figure is used', {
+        severity: 'P0', epoch, ...found.position,
+      });
+    }
+    if (found.foreign.length > 0) log('warn', 'resting orders that this book did not send are left alone', { epoch, count: found.foreign.length });
+    log('info', 'reconciled', { epoch, adopted: found.adopted.length, resolved: found.resolved.length, position: found.position.atVenue });
+    void this.#report();
+  }
+
+  // ---- trading ----------------------------------------------------------------------------------------------------
+
+  async #tradeIn(epoch: Epoch): Promise<void> {
+    if (this.#trading?.epoch === epoch) return;
+    this.#stopTrading();
+    const trading = { epoch, stop: new AbortController() };
+    this.#trading = trading;
+    if (!await this.#reconcileFor(epoch)) {
+      // The guard's next word finds us ready to try again.
+      if (this.#reconciling?.epoch === epoch) this.#reconciling = undefined;
+      if (this.#trading === trading) this.#trading = undefined;
+      return;
+    }
+    const { clock, limits, permits, ordersPerSecond, log } = this.#options;
+    const spacingNs = BigInt(Math.round(1e9 / ordersPerSecond));
+    while (!trading.stop.signal.aborted) {
+      const beganNs = clock.monotonicNs();
+      const allowance = this.#inFlight.size < inFlightAtMost ? await limits.order() : { allowed: false as const, retryAfterMs };
+      if (trading.stop.signal.aborted) return;
+      if (!allowance.allowed) {
+        await clock.sleep(allowance.retryAfterMs, trading.stop.signal);
+        continue;
+      }
+      const permit = permits.permit();
+      if ('error' in permit) log('warn', 'no permit', { epoch, ...permit });
+      else this.#underWay(this.#send(permit));
+      const restMs = Number(beganNs + spacingNs - clock.monotonicNs()) / 1e6;
+      await clock.sleep(Math.max(0, restMs), trading.stop.signal);
+    }
+  }
+
+  #stopTrading(): void {
+    this.#trading?.stop.abort();
+    this.#trading = undefined;
+  }
+
+  /** From the intent to a known outcome; whatever happens, it resolves. */
+  async #send(permit: Permit): Promise<void> {
+    const { venue, journal, quoting, symbol, clock, log } = this.#options;
+    const author = parseClientOrderId(permit.clientOrderId);
+    if (author === undefined || this.#touch === undefined) {
+      log('error', 'nothing was sent: the permit has no id of ours, or the market is not known', { clientOrderId: permit.clientOrderId });
+      return;
+    }
+    const quote = nextQuote(this.#touch, { positionMoved: this.#orders.positionMoved, lastSide: this.#lastSide }, quoting);
+    this.#lastSide = quote.side;
+    const intent = { symbol, side: quote.side, ...venue.inSteps(quote.price, quote.quantity) };
+    const { clientOrderId } = permit;
+    this.#lastSequence = Math.max(this.#lastSequence, author.sequence);
+    this.#unwritten.set(clientOrderId, { author, writing: false });
+    this.#orders.add({ ...author, ...intent, clientOrderId, state: 'PENDING', fills: [] });
+    try {
+      await journal.writeIntent(author, intent);
+    } catch (error) {
+      log('error', 'the intent was not written, so the order was not sent', { clientOrderId, error: messageOf(error) });
+      if (error instanceof DuplicateIntentError) this.#stopTrading();
+      this.#known(clientOrderId, { kind: 'never-sent', reason: 'no intent' });
+      return;
+    }
+    this.#orders.tell(clientOrderId, { type: 'sent' });
+    this.#counts.sent += 1;
+    const sentNs = clock.monotonicNs();
+    let answer = await venue.place({ clientOrderId, ...intent }, permit);
+    if (answer.kind === 'accepted') this.#latencies.add(Number(clock.monotonicNs() - sentNs) / 1e6);
+    if (answer.kind === 'ambiguous') {
+      this.#counts.ambiguous += 1;
+      log('warn', 'the venue\'s answer is doubtful: looking after the deadline, not sending again', { clientOrderId, reason: answer.reason });
+      answer = await this.#lookAfterDeadline(clientOrderId, permit);
+    }
+    this.#known(clientOrderId, answer);
+  }
+
+  /** "No" counts only from a look that began when the order could no longer be accepted. */
+  async #lookAfterDeadline(clientOrderId: string, permit: Permit): Promise<Answer> {
+    const { venue, clock, log } = this.#options;
+    await this.#untilExpired(permit);
+    const giveUpNs = clock.monotonicNs() + BigInt(lookAgainForMs) * 1_000_000n;
+    while (clock.monotonicNs() < giveUpNs) {
+      try {
+        const found = await venue.find(clientOrderId);
+        if (found === undefined) return { kind: 'expired', reason: 'not at the venue after its deadline' };
+        return found.status === 'rejected' ? { kind: 'rejected', reason: 'found rejected' } : { kind: 'accepted', venueOrderId: found.venueOrderId };
+      } catch (error) {
+        log('warn', 'the venue does not say what became of an order', { clientOrderId, error: messageOf(error) });
+        await clock.sleep(retryAfterMs);
+      }
+    }
+    return { kind: 'ambiguous', reason: 'the venue did not answer; the next reconciliation decides' };
+  }
+
+  async #untilExpired(permit: Permit): Promise<void> {
+    const { clock, permits } = this.#options;
+    const uncertaintyMs = permits.view?.venueClock?.uncertaintyMs ?? 0;
+    const remainingMs = Number(BigInt(permit.expiresAtNs) - clock.monotonicNs()) / 1e6;
+    await clock.sleep(Math.max(0, remainingMs) + uncertaintyMs + listsSettleMs);
+  }
+
+  #known(clientOrderId: string, answer: Answer): void {
+    const unwritten = this.#unwritten.get(clientOrderId);
+    if (answer.kind === 'ambiguous') return;
+    if (answer.kind === 'accepted') {
+      this.#counts.accepted += 1;
+      this.#seen();
+      this.#orders.tell(clientOrderId, { type: 'accepted', venueOrderId: answer.venueOrderId });
+      if (unwritten) unwritten.outcome = { status: 'accepted', venueOrderId: answer.venueOrderId };
+    } else {
+      const { kind, reason } = answer;
+      this.#counts[kind === 'never-sent' ? 'neverSent' : kind] += 1;
+      this.#options.log('warn', `order ${kind}`, { clientOrderId, reason });
+      this.#orders.tell(clientOrderId, { type: kind === 'rejected' ? 'rejected' : 'expired', reason });
+      if (unwritten) unwritten.outcome = { status: kind, reason };
+    }
+    void this.#writeOutcomes();
+  }
+
+  #underWay(request: Promise<void>): void {
+    const settled = request
+      .catch((error: unknown) => this.#options.log('error', 'a request failed in an unforeseen way', { error: messageOf(error) }))
+      .finally(() => this.#inFlight.delete(settled));
+    this.#inFlight.add(settled);
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+  }
+
+  // ---- draining ---------------------------------------------------------------------------------------------------
+
+  async #drain(epoch: Epoch, drain: number): Promise<void> {
+    if (this.#draining === drain) return;
+    this.#draining = drain;
+    await this.#settled();
+    const { permits, log, clock } = this.#options;
+    while (permits.view?.state === 'draining' && permits.view.drain === drain && !this.#closed.signal.aborted) {
+      try {
+        await permits.drained(epoch, drain);
+        log('info', 'drained', { epoch, drain });
+        void this.#writeMark();
+        return;
+      } catch (error) {
+        log('warn', 'the guard did not take the word that the trader is drained', { epoch, drain, error: messageOf(error) });
+        await clock.sleep(retryAfterMs, this.#closed.signal);
+      }
+    }
+  }
+
+  // ---- the journal, behind the orders -----------------------------------------------------------------------------
+
+  /** Writes each known outcome; one that fails stays and is written again at the next look. */
+  async #writeOutcomes(): Promise<void> {
+    const { journal, log } = this.#options;
+    await Promise.all([...this.#unwritten].map(async ([clientOrderId, entry]) => {
+      if (entry.outcome === undefined || entry.writing) return;
+      entry.writing = true;
+      try {
+        await journal.writeOutcome(entry.author, entry.outcome);
+        this.#unwritten.delete(clientOrderId);
+      } catch (error) {
+        log('warn', 'an outcome was not written; it will be again', { clientOrderId, error: messageOf(error) });
+      } finally {
+        entry.writing = false;
+      }
+    }));
+  }
+
+  async #writeMark(): Promise<void> {
+    const { book, journal, log } = this.#options;
+    const epoch = this.#reconciling?.epoch;
+    const open = [...this.#unwritten.values()].map(({ author }) => author);
+    // An outcome of an older epoch that is not written yet keeps the mark where it is.
+    if (epoch === undefined || !this.#reconciled || open.some((author) => author.epoch < epoch)) return;
+    const sequence = Math.min(this.#lastSequence + 1, ...open.map((author) => author.sequence));
+    try {
+      await journal.writeMark(book, { epoch, sequence, position: this.#orders.position });
+    } catch (error) {
+      log('warn', 'the journal\'s mark was not raised', { error: messageOf(error) });
+    }
+  }
+
+  // ---- looking at the venue, reporting to the guard ---------------------------------------------------------------
+
+  async #lookRepeatedly(): Promise<void> {
+    const { clock, log } = this.#options;
+    let warm = false;
+    while (!this.#closed.signal.aborted) {
+      try {
+        if (!warm) await this.#options.venue.warmUp();
+        warm = true;
+        await this.#look();
+      } catch (error) {
+        if (!this.#holds()) this.#reconciled = false;
+        log('warn', 'the venue or the journal could not be read', { error: messageOf(error) });
+      }
+      await this.#report();
+      this.#looks += 1;
+      await clock.sleep(lookEveryMs, this.#closed.signal);
+    }
+  }
+
+  async #look(): Promise<void> {
+    if (this.#trading !== undefined) {
+      await this.#lookAsHolder();
+    } else if (this.#looks % standbyLooksOneIn === 0 && !this.#holds()) {
+      await this.#lookAsStandby();
+    }
+  }
+
+  /** Makes every read that a takeover will make, at once, so that their connections are open when it comes. */
+  async #lookAsStandby(): Promise<void> {
+    const { venue, journal, book } = this.#options;
+    this.#countReads(3);
+    const [touch] = await Promise.all([venue.touch(), venue.openOrders(), venue.executions(), venue.position(), journal.openIntents(book)]);
+    this.#touch = touch;
+    this.#reconciled = true;
+    this.#seen();
+  }
+
+  /** Signed reads count for the shared limit; they are few, so they do not wait for it. */
+  #countReads(count: number): void {
+    for (let read = 0; read < count; read++) void this.#options.limits.request();
+  }
+
+  async #lookAsHolder(): Promise<void> {
+    const { venue, ledger, book, symbol } = this.#options;
+    const epoch = this.#trading?.epoch;
+    if (epoch === undefined || !await this.#reconcileFor(epoch)) return;
+    const acceptedBefore = this.#orders.acceptedIds();
+    this.#countReads(2);
+    const [openAtVenue, touch] = await Promise.all([venue.openOrders(), venue.touch()]);
+    const executions = await venue.executions();
+    if (this.#reconciling?.epoch !== epoch) return;
+    this.#touch = touch;
+    this.#seen();
+    for (const order of this.#orders.correct(acceptedBefore, openAtVenue, executions)) {
+      this.#countReads(2);
+      this.#orders.ended(order, await venue.find(order.clientOrderId));
+    }
+    ledger.position({ book, symbol, quantity: this.#orders.position.quantity, epoch });
+    if (this.#trading?.epoch === epoch) await this.#cancelOldest();
+    await this.#writeOutcomes();
+    if (this.#looks % marksOneIn === 0) await this.#writeMark();
+  }
+
+  async #cancelOldest(): Promise<void> {
+    const { quoting, limits, permits, venue, log } = this.#options;
+    const ids = toCancel(this.#orders.resting, quoting).map((order) => order.venueOrderId ?? '');
+    if (ids.length === 0 || !(await limits.request()).allowed || this.#trading === undefined) return;
+    const permit = permits.permit();
+    if ('error' in permit) return;
+    this.#orders.cancelling(ids);
+    this.#underWay((async () => {
+      const answer = await venue.cancel(ids, permit);
+      if (answer.kind === 'accepted') return;
+      log('warn', `cancellation ${answer.kind}`, { count: ids.length, reason: answer.reason });
+      // Either way they are asked again if they still rest; a doubtful one may still take effect until its deadline.
+      if (answer.kind === 'ambiguous') await this.#untilExpired(permit);
+      this.#orders.notCancelling(ids);
+    })());
+  }
+
+  async #report(): Promise<void> {
+    const { permits, log, clock } = this.#options;
+    const status = this.#status();
+    const { gauges: _gauges, ...words } = status;
+    const text = JSON.stringify(words);
+    const nowNs = clock.monotonicNs();
+    if (text === this.#reported && Number(nowNs - this.#reportedNs) / 1e6 < reportEveryMs) return;
+    try {
+      await permits.reportStatus(status);
+      this.#reported = text;
+      this.#reportedNs = nowNs;
+    } catch (error) {
+      log('warn', 'the guard did not take the status', { error: messageOf(error) });
+    }
+  }
+
+  #status(): TraderStatus {
+    const { clock, redisReachable, ledger, requiresDatabase } = this.#options;
+    const venueConnected = this.#venueSeenNs !== undefined && Number(clock.monotonicNs() - this.#venueSeenNs) / 1e6 < venueSilentAfterMs;
+    const redis = redisReachable();
+    const databaseWritable = ledger.writable;
+    const { sent, accepted, rejected, expired, neverSent, ambiguous } = this.#counts;
+    return {
+      venueConnected,
+      redisReachable: redis,
+      databaseWritable,
+      reconciled: this.#reconciled,
+      ready: venueConnected && redis && (databaseWritable || !requiresDatabase),
+      gauges: {
+        trader_orders_sent: sent,
+        trader_orders_accepted: accepted,
+        trader_orders_rejected: rejected,
+        trader_orders_expired: expired,
+        trader_orders_never_sent: neverSent,
+        trader_orders_ambiguous: ambiguous,
+        trader_order_latency_p50_ms: this.#latencies.quantile(0.5),
+        trader_order_latency_p95_ms: this.#latencies.quantile(0.95),
+        trader_orders_open: this.#orders.count,
+        trader_orders_in_flight: this.#inFlight.size,
+        trader_position: Number(this.#orders.position.quantity),
+        trader_position_mismatch: this.#positionMismatch ? 1 : 0,
+        trader_ledger_queued_rows: ledger.queuedRows,
+        trader_ledger_dropped_rows: ledger.droppedRows,
+      },
+    };
+  }
+
+  #seen(): void {
+    this.#venueSeenNs = this.#options.clock.monotonicNs();
+  }
+
+  #holds(): boolean {
+    const state = this.#options.permits.view?.state;
+    return state === 'granted' || state === 'held' || state === 'draining';
+  }
+
+  #isOurs(epoch: Epoch): boolean {
+    const { view } = this.#options.permits;
+    return !this.#closed.signal.aborted && view?.epoch === epoch && (view.state === 'granted' || view.state === 'held');
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
