@@ -16,6 +16,7 @@ import {
   type TaskState,
   type WaitState,
 } from './definition.ts';
+import { ended, linked, together } from './concurrency.ts';
 import { TaskFailure, type ExecutionIdentity, type ExecutionOptions, type ExecutionResult, type Json, type ProgressEvent } from './execution.ts';
 import { findCatcher, RetryPlan, StateFailure } from './failure.ts';
 import { HistoryLine, inputOf, outputOf, type HistoryEvent } from './history.ts';
@@ -45,9 +46,6 @@ class Stopped extends Error {
     this.cause = cause;
   }
 }
-
-/** A sibling failed, so this branch is over; never seen outside its Parallel or Map. */
-const siblingFailed = new Error('A sibling branch failed');
 
 /** Where a graph runs: its line of history, its variables, what ends it, which item of a Map it handles. */
 interface Frame {
@@ -505,50 +503,6 @@ function describeResource(arn: string): { resourceType: string; resource: string
   const parts = arn.split(':').slice(5);
   const resource = parts.at(-1) ?? arn;
   return { resourceType: parts.slice(0, -1).join(':'), resource, callback: resource.endsWith('.waitForTaskToken') };
-}
-
-/** A controller that aborts with the outer signal, and can do so on its own. */
-function linked(outer: AbortSignal): { controller: AbortController; unlink: () => void } {
-  const controller = new AbortController();
-  const onAbort = (): void => controller.abort(outer.reason);
-  if (outer.aborted) onAbort();
-  outer.addEventListener('abort', onAbort, { once: true });
-  return { controller, unlink: () => outer.removeEventListener('abort', onAbort) };
-}
-
-/** Rejects with the signal's reason once it aborts. */
-function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason as Error);
-    else signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
-}
-
-/** Runs the jobs, at most so many at a time; the first failure ends the others, and is thrown once all have ended. */
-async function together(jobs: readonly ((signal: AbortSignal) => Promise<Json>)[], limit: number, outer: AbortSignal): Promise<Json[]> {
-  const { controller: inner, unlink } = linked(outer);
-  const results: Json[] = [];
-  const failures: unknown[] = [];
-  const waiting = jobs.entries();
-  const worker = async (): Promise<void> => {
-    for (const [index, job] of waiting) {
-      if (inner.signal.aborted) return;
-      try {
-        results[index] = await job(inner.signal);
-      } catch (thrown) {
-        failures.push(thrown);
-        inner.abort(siblingFailed);
-      }
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: Math.max(1, Math.min(limit, jobs.length)) }, worker));
-  } finally {
-    unlink();
-  }
-  outer.throwIfAborted();
-  if (failures.length > 0) throw failures[0];
-  return results;
 }
 
 /** JSON as it would travel: no undefined members, dates as text. */
