@@ -5,8 +5,9 @@
  * |------------------------------------------------------|------------|
  * | leases, renewals, drains, permits, venue expiry      | real       |
  * | process starts, Lambda and state time-outs           | real       |
- * | `Wait` states of 10 s and less                       | real       |
- * | `Wait` states above 10 s                             | compressed |
+ * | `Wait` states and retry intervals of 10 s and less   | real       |
+ * | `Wait` states and retry intervals above 10 s         | compressed |
+ * | Lambda's retries of asynchronous events              | compressed |
  * | provisioning delays of the models (one table there)  | compressed |
  *
  * Compressed means divided by 60, never below 1 s. Reports give both.
@@ -19,7 +20,7 @@ export function compressedMs(modelledSeconds: number): number {
   return modelledSeconds <= 0 ? 0 : Math.max(1000, (modelledSeconds * 1000) / compressionFactor);
 }
 
-/** How long a `Wait` state takes here. */
+/** How long a `Wait` state, or the interval before a retry, takes here. */
 export function waitMs(seconds: number): number {
   return seconds <= waitsAreRealUpToSeconds ? seconds * 1000 : compressedMs(seconds);
 }
