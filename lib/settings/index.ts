@@ -40,7 +40,7 @@ export function parseSettings(input: unknown, source: string): Settings {
 function seen(input: unknown, path: readonly PropertyKey[]): string {
   let value: unknown = input;
   for (const key of path) value = value === null || typeof value !== 'object' ? undefined : (value as Record<PropertyKey, unknown>)[key];
-  return value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
+  return value === undefined ? 'nothing' : JSON.stringify(value);
 }
 
 function remedy(issue: z.core.$ZodIssue): string {

@@ -64,7 +64,8 @@ export function impactsOf(before: CloudAssembly, after: CloudAssembly): Impact[]
     }
     const resources = resourcesIn(successor.template);
     for (const [logicalId, resource] of Object.entries(resourcesIn(stack.template))) {
-      impacts.push(...changes(stack.stackName, logicalId, resource, resources[logicalId]));
+      const held = isHeld(resource, resourcesIn(stack.template));
+      impacts.push(...changes(stack.stackName, logicalId, held, resource, resources[logicalId]));
     }
   }
   return impacts;
@@ -78,9 +79,19 @@ export function describeImpact(impact: Impact): string {
   return `${impact.stack} ${impact.logicalId} ${impact.type}${impact.property === undefined ? '' : `.${impact.property}`}: ${impact.effect}`;
 }
 
-function changes(stack: string, logicalId: string, before: Resource, after: Resource | undefined): Impact[] {
+/** Of roles and policies, a trader stands on those of tasks alone. */
+function isHeld(resource: Resource, stack: Readonly<Record<string, Resource>>): boolean {
+  const ofTask = (role: Resource | undefined): boolean =>
+    JSON.stringify(role?.Properties?.['AssumeRolePolicyDocument'] ?? '').includes('"ecs-tasks.amazonaws.com"');
+  if (resource.Type === 'AWS::IAM::Role') return ofTask(resource);
+  if (resource.Type === 'AWS::IAM::Policy') {
+    return listOf(resource.Properties?.['Roles']).some((role) => ofTask(stack[(role as { Ref: string }).Ref]));
+  }
+  return Object.hasOwn(heldResourceTypes, resource.Type);
+}
+
+function changes(stack: string, logicalId: string, held: boolean, before: Resource, after: Resource | undefined): Impact[] {
   const type = before.Type;
-  const held = Object.hasOwn(heldResourceTypes, type);
   if (after === undefined || after.Type !== type) return [{ stack, logicalId, type, effect: 'removes', held }];
   const properties = new Set([...Object.keys(before.Properties ?? {}), ...Object.keys(after.Properties ?? {})]);
   return [...properties]

@@ -97,13 +97,14 @@ test('no template holds an image that runs: the service names none, the template
 });
 
 describe('the classifier finds', () => {
+  const role = { Type: 'AWS::IAM::Role', Properties: { AssumeRolePolicyDocument: { Principal: { Service: 'ecs-tasks.amazonaws.com' } } } };
   const withResource = (type: string, properties: Record<string, unknown> | undefined): CloudAssembly =>
     ({
       stacks: [
         {
           stackName: 'a',
           environment: { account: '1', region: 'r', name: 'n' },
-          template: { Resources: properties === undefined ? {} : { X: { Type: type, Properties: properties } } },
+          template: { Resources: properties === undefined ? { Role: role } : { Role: role, X: { Type: type, Properties: properties } } },
         },
       ],
     }) as unknown as CloudAssembly;
@@ -119,8 +120,8 @@ describe('the classifier finds', () => {
     [
       'a permission taken away',
       'AWS::IAM::Policy',
-      { PolicyDocument: { Statement: [{ Action: 'a:b' }] } },
-      { PolicyDocument: { Statement: [] } },
+      { Roles: [{ Ref: 'Role' }], PolicyDocument: { Statement: [{ Action: 'a:b' }] } },
+      { Roles: [{ Ref: 'Role' }], PolicyDocument: { Statement: [] } },
       'interrupts',
     ],
     ['a key policy that nobody judged', 'AWS::KMS::Key', { KeyPolicy: 1 }, { KeyPolicy: 2 }, 'unknown'],

@@ -32,7 +32,7 @@ export class StateMachineRules implements IPolicyValidationPlugin {
       }
       return validate(definition).errors.map((error) =>
         finding(
-          `The definition is no valid state machine: ${String(error['Error code'] ?? error['message'] ?? '')} ${JSON.stringify(error)}.`,
+          `The definition is no valid state machine: ${JSON.stringify(error)}.`,
           'Correct the state that the error names.',
         ),
       );

@@ -1,0 +1,48 @@
+/** The entry point as people and the CLI start it: one process, an assembly or a plain message. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+
+const repository = path.resolve(import.meta.dirname, '../..');
+const directory = mkdtempSync(path.join(tmpdir(), 'baton-bin-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function run(outdir: string, environment: Record<string, string>): { status: number | null; output: string } {
+  const { NODE_ENV: _, ...inherited } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/baton.ts'], {
+    cwd: repository,
+    env: { ...inherited, CDK_OUTDIR: outdir, ...environment },
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  return { status, output: stdout + stderr };
+}
+
+test('synthesizes the environment that BATON_ENV names, silently', () => {
+  const outdir = path.join(directory, 'staging');
+  expect(run(outdir, { BATON_ENV: 'staging' })).toEqual({ status: 0, output: '' });
+  const manifest = JSON.parse(readFileSync(path.join(outdir, 'manifest.json'), 'utf8')) as { artifacts: Record<string, { type: string }> };
+  const stacks = Object.entries(manifest.artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack').map(([name]) => name);
+  expect(stacks.toSorted()).toEqual(['cutover', 'data', 'network', 'trading', 'trading-state'].map((name) => `baton-staging-${name}`));
+});
+
+test("the CLI's context comes before BATON_ENV", () => {
+  const { status, output } = run(path.join(directory, 'context'), { BATON_ENV: 'staging', CDK_CONTEXT_JSON: '{"environment":"nowhere"}' });
+  expect(status).toBe(1);
+  expect(output).toContain("There is no environment 'nowhere'. Choose one of dev, staging, production");
+  expect(output, 'a plain message, no stack trace').not.toContain('    at ');
+});
+
+test('the assembly carries the stack policy that denies replacement and deletion of what traders stand on', () => {
+  const outdir = path.join(directory, 'dev');
+  run(outdir, {});
+  expect(existsSync(path.join(outdir, 'baton-dev-trading.template.json'))).toBe(true);
+  const policy = JSON.parse(readFileSync(path.join(outdir, 'stack-policy.json'), 'utf8')) as {
+    Statement: Array<{ Effect: string; Action: unknown; Condition?: { StringEquals: { ResourceType: string[] } } }>;
+  };
+  const denial = policy.Statement.find(({ Effect }) => Effect === 'Deny');
+  expect(denial?.Action).toEqual(['Update:Replace', 'Update:Delete']);
+  expect(denial?.Condition?.StringEquals.ResourceType).toContain('AWS::ECS::Service');
+});

@@ -1,0 +1,61 @@
+/** Settings are complete, and a wrong one is refused with what was wrong, what was seen, and what to do. */
+import { describe, expect, test } from 'vitest';
+import { environmentNames, loadSettings, parseSettings, SettingsError } from '../../lib/settings/index.ts';
+
+/** Settings of which anything may be spoilt, as a person can in a file. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type Editable = Record<string, any>;
+function editable(): Editable {
+  return structuredClone(loadSettings('dev'));
+}
+
+test('three environments of one shape', () => {
+  expect(environmentNames).toEqual(['dev', 'staging', 'production']);
+  for (const name of environmentNames) expect(loadSettings(name).environment).toBe(name);
+});
+
+test('no two environments share an account or addresses', () => {
+  const all = environmentNames.map(loadSettings);
+  expect(new Set(all.map(({ account }) => account)).size).toBe(3);
+  expect(new Set(all.map(({ network }) => network.cidr)).size).toBe(3);
+});
+
+test('production has what real money needs', () => {
+  const production = loadSettings('production');
+  expect(production.database).toMatchObject({ deletionProtection: true, retentionDays: 30, allocatedGb: 100 });
+  expect(production.network.natGateways).toBe(2);
+});
+
+test('an environment that is not there is refused with those that are', () => {
+  expect(() => loadSettings('prod')).toThrow("There is no environment 'prod'. Choose one of dev, staging, production");
+  expect(() => loadSettings('toString')).toThrow(SettingsError);
+});
+
+describe('a wrong setting', () => {
+  test.each<[string, (settings: Editable) => void, RegExp]>([
+    ['too large', (s) => (s['network'].natGateways = 9), /network\.natGateways: .*Seen: 9\. Set it to 3 or less\./],
+    ['too small', (s) => (s['lease'].leaseMs = 1), /lease\.leaseMs: .*Seen: 1\. Set it to 1000 or more\./],
+    ['missing', (s) => delete s['tags'].Owner, /tags\.Owner: .*Seen: nothing\. Give a string\./],
+    ['of another type', (s) => (s['database'].allocatedGb = '100'), /database\.allocatedGb: .*Seen: "100"\. Give a /],
+    ['unknown', (s) => (s['lease'].leaseSeconds = 5), /lease: .*Remove 'leaseSeconds', or correct the spelling\./],
+    ['not one of a list', (s) => (s['logs'].retentionDays = 8), /logs\.retentionDays: .*Seen: 8\. Set it to one of: 7, 14, 30/],
+    ['no address', (s) => (s['books'][0].venueUrl = 'bybit'), /books\[0\]\.venueUrl: .*Seen: "bybit"\. Give a valid url\./],
+    ['a book name too long', (s) => (s['books'][0].name = 'Alphabetical'), /books\[0\]\.name: .*Seen: "Alphabetical"\. Set it to 1–10 lower-case/],
+    ['two books of one name', (s) => s['books'].push(s['books'][0]), /books: each book needs a name of its own/],
+    ['a zone of another Region', (s) => (s['regions'].home.zones[0] = 'us-west-2a'), /regions\.home\.zones: .*three different zones of us-east-1/],
+    ['one Region twice', (s) => (s['regions'].witness.name = 'us-east-1'), /regions: .*three different Regions/],
+    ['Regions of different sets', (s) => (s['regions'].witness.name = 'eu-west-1'), /regions: .*of one Region set: us-east-1, us-east-2, us-west-2/],
+  ])('%s', (_, spoil, message) => {
+    const settings = editable();
+    spoil(settings);
+    expect(() => parseSettings(settings, 'lib/settings/dev.ts')).toThrow(message);
+    expect(() => parseSettings(settings, 'lib/settings/dev.ts')).toThrow('Wrong settings in lib/settings/dev.ts:');
+  });
+});
+
+test('every fault is named at once', () => {
+  const settings = editable();
+  settings['network'].natGateways = 9;
+  settings['account'] = '1';
+  expect(() => parseSettings(settings, 'x')).toThrow(/account: .*\n.*natGateways: /);
+});

@@ -1,0 +1,96 @@
+/** Each check of a synthesis fails it: one resource that breaks one rule, added to the whole app. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type App, CfnResource, Stack } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import { afterAll, expect, test } from 'vitest';
+import { buildApp } from '../../bin/app.ts';
+import { loadSettings } from '../../lib/settings/index.ts';
+
+const directory = mkdtempSync(path.join(tmpdir(), 'baton-validation-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+let apps = 0;
+
+/** What the synthesis of an app says that has one stack more. */
+function findingsWith(addTo: (stack: Stack) => void): string {
+  const app: App = buildApp({ settings: loadSettings('dev'), outdir: path.join(directory, String((apps += 1))) });
+  addTo(new Stack(app, 'added'));
+  try {
+    app.synth();
+  } catch (error) {
+    return String(error);
+  }
+  return 'nothing';
+}
+
+function roleWith(stack: Stack, statement: iam.PolicyStatementProps): void {
+  const role = new iam.Role(stack, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
+  role.addToPolicy(new iam.PolicyStatement(statement));
+}
+
+function machineWith(stack: Stack, definition: unknown): void {
+  new CfnResource(stack, 'Machine', {
+    type: 'AWS::StepFunctions::StateMachine',
+    properties: { RoleArn: 'arn:aws:iam::111111111111:role/machine', DefinitionString: JSON.stringify(definition) },
+  });
+}
+
+test.each(['dev', 'staging', 'production'])('%s passes every check', (environment) => {
+  const app = buildApp({ settings: loadSettings(environment), outdir: path.join(directory, environment) });
+  expect(() => app.synth()).not.toThrow();
+});
+
+test("a property that CloudFormation's schema refuses", () => {
+  const findings = findingsWith(
+    (stack) => new CfnResource(stack, 'Bad', { type: 'AWS::SQS::Queue', properties: { VisibilityTimeout: 'soon' } }),
+  );
+  expect(findings).toMatch(/CloudFormation Validate/);
+  expect(findings).toContain('added/Bad');
+});
+
+test('a finding of cdk-nag', () => {
+  const findings = findingsWith((stack) => new sns.CfnTopic(stack, 'Bad'));
+  expect(findings).toContain('AwsSolutions-SNS');
+  expect(findings).toContain('added/Bad');
+});
+
+test('an action that IAM does not know', () => {
+  const findings = findingsWith((stack) => roleWith(stack, { actions: ['sqs:SendMesage'], resources: ['arn:aws:sqs:us-east-1:111111111111:a'] }));
+  expect(findings).toContain("IAM knows no action 'sqs:SendMesage'");
+  expect(findings).toContain('added/Role/DefaultPolicy/Resource');
+});
+
+test('a service prefix that IAM does not know', () => {
+  const findings = findingsWith((stack) => roleWith(stack, { actions: ['stepfunctions:StartExecution'], resources: ['arn:aws:sqs:us-east-1:111111111111:a'] }));
+  expect(findings).toContain("IAM knows no action 'stepfunctions:StartExecution'");
+});
+
+test("every resource, where the action takes one; none where it takes none", () => {
+  const findings = findingsWith((stack) => roleWith(stack, { actions: ['sqs:SendMessage', 'ecr:GetAuthorizationToken'], resources: ['*'] }));
+  expect(findings).toContain("'sqs:SendMessage' is allowed on Resource '*', and takes a resource");
+  expect(findings).not.toContain("'ecr:GetAuthorizationToken' is allowed");
+});
+
+test('a wildcard action on every resource', () => {
+  const findings = findingsWith((stack) => roleWith(stack, { actions: ['sqs:Send*'], resources: ['*'] }));
+  expect(findings).toContain("'sqs:Send*' is allowed on Resource '*'");
+});
+
+test('a state that the machine does not have', () => {
+  const findings = findingsWith((stack) => machineWith(stack, { StartAt: 'Begin', States: { Begin: { Type: 'Pass', Next: 'Nowhere' } } }));
+  expect(findings).toMatch(/no valid state machine.*Nowhere/s);
+});
+
+test('JSONata that does not parse', () => {
+  const findings = findingsWith((stack) =>
+    machineWith(stack, {
+      QueryLanguage: 'JSONata',
+      StartAt: 'Begin',
+      States: { Begin: { Type: 'Pass', Output: '{% $states.input. %}', End: true } },
+    }),
+  );
+  expect(findings).toContain('no valid state machine');
+});
