@@ -1,5 +1,5 @@
 /** ccxt, unmodified, trades on the simulated venue. */
-import { bybit, AuthenticationError, InvalidNonce, InvalidOrder, PermissionDenied, RateLimitExceeded } from 'ccxt';
+import { bybit, AuthenticationError, InvalidNonce, InvalidOrder, PermissionDenied, RateLimitExceeded, type Balances } from 'ccxt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueKey } from '../../rehearsal/venue/gate.ts';
 import { startVenue, type RunningVenue } from '../../rehearsal/venue/server.ts';
@@ -26,6 +26,10 @@ function client(apiKey = 'main', secret = `${apiKey}-secret`): bybit {
   return exchange;
 }
 
+function total(balance: Balances, coin: string): number {
+  return Number((balance[coin] as { total?: number } | undefined)?.total);
+}
+
 describe('ccxt on the simulated venue', () => {
   it('places, sees, amends and cancels an order under its client id', async () => {
     const exchange = client();
@@ -48,8 +52,8 @@ describe('ccxt on the simulated venue', () => {
     const [trade] = await exchange.fetchMyTrades(symbol);
     expect(trade).toMatchObject({ side: 'buy', price: 60_000.5, amount: 0.001, fee: { cost: 0.000001, currency: 'BTC' } });
     const after = await exchange.fetchBalance();
-    expect(Number(after['BTC'].total) - Number(before['BTC'].total)).toBeCloseTo(0.000999, 9);
-    expect(Number(after['USDT'].total) - Number(before['USDT'].total)).toBeCloseTo(-60.0005, 6);
+    expect(total(after, 'BTC') - total(before, 'BTC')).toBeCloseTo(0.000999, 9);
+    expect(total(after, 'USDT') - total(before, 'USDT')).toBeCloseTo(-60.0005, 6);
   });
 
   it('fills resting orders as the market walks', async () => {

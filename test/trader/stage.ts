@@ -1,0 +1,168 @@
+/**
+ * What a trader stands on in these tests: the simulated venue, a strongly consistent journal behind the local AWS with the latencies of the
+ * real one, and a guard whose word the test gives.
+ */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { LeaseView, Permit, PermitRefusal, TraderStatus, VenueClock } from '../../lib/contracts/guard-api.ts';
+import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
+import { permitFor, termsOf } from '../../lib/lease/permits.ts';
+import { Journal } from '../../lib/trading/journal.ts';
+import type { Order } from '../../lib/trading/order.ts';
+import { usualQuoting } from '../../lib/trading/quoting.ts';
+import { Trader, type Clock, type Permits, type TraderOptions } from '../../lib/trading/trader.ts';
+import { Bybit } from '../../lib/venues/bybit.ts';
+import type { Execution } from '../../lib/venues/venue.ts';
+import { startFront } from '../../rehearsal/cloud/front.ts';
+import { createWorld } from '../../rehearsal/cloud/world.ts';
+import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
+import { startVenue, type RunningVenue, type VenueOptions } from '../../rehearsal/venue/server.ts';
+
+export const book = 'alpha' as BookName;
+export const key = { apiKey: 'key', secret: 'venue-secret', account: '1' };
+export const symbol = 'BTC/USDT';
+const tableName = 'journal';
+
+export const monotonicNs = () => process.hrtime.bigint() as MonotonicNs;
+
+export const clock: Clock = {
+  monotonicNs,
+  sleep: (ms, signal) => new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const timer = setTimeout(done, Math.ceil(ms));
+    signal?.addEventListener('abort', done, { once: true });
+    function done() {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    }
+  }),
+};
+
+/** The clock of a venue on this host, as exact as it gets. */
+export function exactVenueClock(offsetMs = 0): VenueClock {
+  const nowNs = monotonicNs();
+  return { offsetMs: Date.now() + offsetMs - Number(nowNs) / 1e6, uncertaintyMs: 1, driftPpm: 100, measuredAtNs: nowNs.toString() };
+}
+
+/** A guard that says what the test makes it say, and gives permits as the real one does. */
+export class ToldGuard implements Permits {
+  readonly statuses: TraderStatus[] = [];
+  readonly drains: { epoch: number; drain: number; atMs: number }[] = [];
+  readonly #listeners = new Set<(view: LeaseView) => void>();
+  readonly #lane: number;
+  #permits = 0;
+  #drain = 0;
+  view: LeaseView | undefined;
+  onDrained: (epoch: number) => void = () => undefined;
+
+  constructor(lane = 1) {
+    this.#lane = lane;
+    this.say('standby', null);
+  }
+
+  say(state: LeaseView['state'], epoch: number | null, leaseMs = 60_000): void {
+    if (state === 'draining') this.#drain += 1;
+    this.view = {
+      book, instance: 'us-east-1/blue/1', colour: 'blue', region: 'us-east-1', state, epoch, drain: this.#drain, lane: this.#lane,
+      validUntilNs: state === 'held' ? (monotonicNs() + BigInt(leaseMs) * 1_000_000n).toString() : null, venueClock: exactVenueClock(),
+    };
+    for (const listener of this.#listeners) listener(this.view);
+  }
+
+  permit(): Permit | PermitRefusal {
+    if (this.view === undefined) return { error: 'not-held', message: '' };
+    const permit = permitFor(termsOf(this.view), monotonicNs(), this.#permits);
+    if (!('error' in permit)) this.#permits += 1;
+    return permit;
+  }
+
+  onChange(listener: (view: LeaseView) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async reportStatus(status: TraderStatus): Promise<void> {
+    this.statuses.push(status);
+  }
+
+  async drained(epoch: number, drain: number): Promise<void> {
+    this.drains.push({ epoch, drain, atMs: Number(monotonicNs()) / 1e6 });
+    this.onDrained(epoch);
+  }
+}
+
+export interface Stage {
+  readonly venue: RunningVenue;
+  readonly journal: Journal;
+  trader(guard: ToldGuard, change?: Partial<TraderOptions>): Trader;
+  bybit(guard?: ToldGuard): Bybit;
+  /** The ledger's rows, newest news of each. */
+  readonly ledger: { readonly orders: Map<string, Order>; readonly fills: Map<string, Execution> };
+  close(): Promise<void>;
+}
+
+export async function startStage(
+  options: Partial<VenueOptions> & { latencies?: { dynamodbReadMs: number; dynamodbWriteMs: number } } = {},
+): Promise<Stage> {
+  const { latencies = { dynamodbReadMs: 15, dynamodbWriteMs: 30 }, ...venueOptions } = options;
+  const venue = await startVenue({ seed: 1, keys: [key], ...venueOptions });
+  const world = createWorld({
+    seed: 1, accountId: '111122223333', regions: ['us-east-1'], services: (inside) => [dynamodb(inside)], latencies,
+  });
+  const front = await startFront(world);
+  const model = world.models().find(({ service }) => service === 'dynamodb');
+  await model?.resources?.['AWS::DynamoDB::GlobalTable']?.({
+    type: 'AWS::DynamoDB::GlobalTable', logicalId: 'Journal', stackName: 'test', region: 'us-east-1', generatedName: tableName,
+    properties: {
+      TableName: tableName, BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: [{ AttributeName: 'book', KeyType: 'HASH' }, { AttributeName: 'entry', KeyType: 'RANGE' }],
+      AttributeDefinitions: [{ AttributeName: 'book', AttributeType: 'S' }, { AttributeName: 'entry', AttributeType: 'S' }],
+      Replicas: [{ Region: 'us-east-1' }, { Region: 'us-west-2' }], MultiRegionConsistency: 'STRONG',
+      GlobalTableWitnesses: [{ Region: 'us-east-2' }],
+    },
+  });
+  const client = new DynamoDBClient({ endpoint: front.endpoint, region: 'us-east-1', credentials: world.credentialsFor('arn:aws:iam::111122223333:role/test') });
+  const journal = new Journal({ client, tableName });
+  const ledger = { orders: new Map<string, Order>(), fills: new Map<string, Execution>() };
+  const traders: Trader[] = [];
+  const bybit = (guard?: ToldGuard) => new Bybit({
+    url: venue.url, apiKey: key.apiKey, secret: key.secret, symbol, monotonicNs, venueClock: () => guard?.view?.venueClock ?? exactVenueClock(),
+  });
+  return {
+    venue,
+    journal,
+    ledger,
+    bybit,
+    trader: (guard, change) => {
+      const trader = new Trader({
+        book, symbol, ordersPerSecond: 10, requiresDatabase: false, quoting: usualQuoting, permits: guard, venue: bybit(guard), journal,
+        limits: { order: async () => ({ allowed: true }), request: async () => ({ allowed: true }) },
+        ledger: {
+          order: (order) => ledger.orders.set(order.clientOrderId, order), fill: (fill) => ledger.fills.set(fill.executionId, fill),
+          position: () => undefined, writable: true, droppedRows: 0, queuedRows: 0,
+        },
+        redisReachable: () => true, clock, log: () => undefined, ...change,
+      });
+      traders.push(trader);
+      return trader;
+    },
+    close: async () => {
+      await Promise.all(traders.map((trader) => trader.close()));
+      client.destroy();
+      await front.close();
+      await world.close();
+      await venue.close();
+    },
+  };
+}
+
+/** Waits for a state, bounded. */
+export async function until<State>(what: string, look: () => State | undefined | false, boundMs = 10_000): Promise<State> {
+  const endMs = performance.now() + boundMs;
+  for (;;) {
+    const found = look();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > endMs) throw new Error(`not within ${boundMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,189 @@
+/** The reference trader on the simulated venue and a real journal's behaviour, under a guard whose word the test gives. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Epoch } from '../../lib/lease/model.ts';
+import { clientOrderId } from '../../lib/trading/client-order-id.ts';
+import { judge } from '../../rehearsal/venue/judge.ts';
+import { createOrderPath } from '../../rehearsal/venue/record.ts';
+import { book, clock, startStage, ToldGuard, until, type Stage } from './stage.ts';
+
+let stage: Stage;
+beforeEach(async () => { stage = await startStage(); });
+afterEach(() => stage.close());
+
+const orders = (epoch?: number) => stage.venue.record.filter((entry) => entry.path === createOrderPath && entry.accepted
+  && (epoch === undefined || entry.epoch === epoch));
+const accepted = (count: number, epoch: number) => until(`${count} orders accepted in epoch ${epoch}`, () => orders(epoch).length >= count);
+
+async function ready(guard: ToldGuard): Promise<void> {
+  await until('a standby that is ready', () => guard.statuses.at(-1)?.ready === true && guard.statuses.at(-1)?.reconciled === true);
+}
+
+describe('the trader', () => {
+  it('sends nothing as a standby and is ready soon', async () => {
+    const guard = new ToldGuard();
+    stage.trader(guard).start();
+    await ready(guard);
+    guard.say('granted', 1);
+    await clock.sleep(100);
+    expect(orders()).toEqual([]);
+    expect(guard.statuses.at(-1)).toMatchObject({ venueConnected: true, redisReachable: true, databaseWritable: true });
+  });
+
+  it('trades while held, at its rate, and journals each order before the venue sees it', async () => {
+    const guard = new ToldGuard();
+    stage.trader(guard).start();
+    await ready(guard);
+    guard.say('granted', 1);
+    guard.say('held', 1);
+    await accepted(12, 1);
+    const times = orders(1).map((entry) => entry.decidedAtMs);
+    const spacing = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / (times.length - 1);
+    expect(spacing).toBeGreaterThan(95);
+    expect(spacing).toBeLessThan(150);
+
+    guard.say('draining', 1);
+    await until('drained', () => guard.drains.length === 1);
+    const ids = new Set(orders(1).map((entry) => entry.clientOrderId));
+    await until('all outcomes journaled', () => stage.ledger.orders.size >= ids.size);
+    await clock.sleep(100);
+    const journaled = await stage.journal.acceptedIn(book, 1 as Epoch, { limit: 1000 });
+    expect(new Set(journaled.map((entry) => entry.clientOrderId))).toEqual(ids);
+    expect((await stage.journal.openIntents(book)).intents).toEqual([]);
+  });
+
+  it('bounds what rests at the venue', async () => {
+    const guard = new ToldGuard();
+    stage.trader(guard, { ordersPerSecond: 40, quoting: { quantity: 0.0005, distance: 0.01, positionLimit: 1, openOrdersAtMost: 10 } }).start();
+    await ready(guard);
+    guard.say('held', 1);
+    await until('a cancellation', () => stage.venue.record.some((entry) => entry.path === '/v5/order/cancel-batch' && entry.accepted));
+    await until('few enough', () => stage.venue.market.resting('1').length <= 30);
+    expect([...stage.ledger.orders.values()].some((order) => order.state === 'CANCELLED') || await until('a cancelled order known', () =>
+      [...stage.ledger.orders.values()].some((order) => order.state === 'CANCELLED'))).toBe(true);
+  });
+
+  it('stops at once when it drains, and says so only when every outcome is known', async () => {
+    const guard = new ToldGuard();
+    stage.trader(guard).start();
+    await ready(guard);
+    guard.say('held', 1);
+    await accepted(3, 1);
+    stage.venue.setFault({ replyDelayMs: 300, paths: [createOrderPath] });
+    const before = stage.venue.record.length;
+    await until('an order under way', () => stage.venue.record.slice(before).some((entry) => entry.path === createOrderPath));
+    const beganMs = Number(clock.monotonicNs()) / 1e6;
+    guard.say('draining', 1);
+    const [drained] = await until('drained', () => guard.drains.length > 0 && guard.drains);
+    expect(drained).toMatchObject({ epoch: 1, drain: 1 });
+    const last = orders(1).at(-1);
+    expect((drained?.atMs ?? 0) - (last?.decidedAtMs ?? 0)).toBeGreaterThan(295);
+    expect((drained?.atMs ?? 0) - beganMs).toBeLessThan(2000);
+    const count = orders(1).length;
+    await clock.sleep(300);
+    expect(orders(1)).toHaveLength(count);
+  });
+
+  it('goes on in the same epoch when a drain is called off', async () => {
+    const guard = new ToldGuard();
+    stage.trader(guard).start();
+    await ready(guard);
+    guard.say('held', 1);
+    await accepted(2, 1);
+    guard.say('draining', 1);
+    await until('drained', () => guard.drains.length === 1);
+    const count = orders(1).length;
+    guard.say('held', 1);
+    await accepted(count + 3, 1);
+    expect(judge(stage.venue.record, { book }).duplicatesAccepted).toBe(0);
+  });
+
+  it('never sends again an order whose answer was lost: it looks, after the deadline', async () => {
+    const guard = new ToldGuard();
+    stage.trader(guard).start();
+    await ready(guard);
+    guard.say('held', 1);
+    await accepted(2, 1);
+    stage.venue.setFault({ reply: 'cut', paths: [createOrderPath] });
+    const before = orders(1).length;
+    await accepted(before + 3, 1);
+    stage.venue.clearFault();
+    guard.say('draining', 1);
+    await until('drained', () => guard.drains.length === 1, 6000);
+    const judgement = judge(stage.venue.record, { book });
+    expect(judgement).toMatchObject({ duplicatesAccepted: 0, staleEpochAccepted: 0 });
+    expect(new Set(stage.venue.record.filter((entry) => entry.path === createOrderPath).map((entry) => entry.clientOrderId)).size)
+      .toBe(judgement.ordersSent);
+    await clock.sleep(100);
+    // Each accepted one is known as accepted, although its answer never came.
+    const known = await stage.journal.acceptedIn(book, 1 as Epoch, { limit: 1000 });
+    expect(known).toHaveLength(judgement.ordersAccepted);
+  });
+
+  it('takes over what a dead holder left: resting orders adopted, open intents resolved', async () => {
+    const dead = stage.bybit();
+    const intent = { symbol: 'BTC/USDT', side: 'buy' as const, price: '59000', quantity: '0.0005' };
+    const deadline = () => ({ expiresAtNs: (clock.monotonicNs() + 1_000_000_000n).toString(), venueDeadlineMs: Date.now() + 1000 });
+    // One reached the venue and nobody wrote so; one never left.
+    await stage.journal.writeIntent({ book, epoch: 1 as Epoch, sequence: 1 }, intent);
+    await stage.journal.writeIntent({ book, epoch: 1 as Epoch, sequence: 2 }, intent);
+    const arrived = clientOrderId({ book, epoch: 1 as Epoch, sequence: 1 });
+    expect(await dead.place({ clientOrderId: arrived, ...intent }, deadline())).toMatchObject({ kind: 'accepted' });
+
+    const guard = new ToldGuard(2);
+    stage.trader(guard).start();
+    await ready(guard);
+    guard.say('granted', 2);
+    guard.say('held', 2);
+    await accepted(1, 2);
+    await until('both resolved', () => stage.ledger.orders.has(arrived));
+    await clock.sleep(150);
+    expect((await stage.journal.openIntents(book)).intents.filter((entry) => entry.epoch === 1)).toEqual([]);
+    expect((await stage.journal.acceptedIn(book, 1 as Epoch, { limit: 10 })).map((entry) => entry.clientOrderId)).toEqual([arrived]);
+    expect(stage.ledger.orders.get(arrived)).toMatchObject({ state: 'SUBMITTED', epoch: 1 });
+  });
+
+  it('does not trade in an epoch that the venue knows to be old', async () => {
+    const newer = clientOrderId({ book, epoch: 9 as Epoch, sequence: 1 });
+    await stage.bybit().place({ clientOrderId: newer, symbol: 'BTC/USDT', side: 'buy', price: '59000', quantity: '0.0005' }, {
+      expiresAtNs: (clock.monotonicNs() + 1_000_000_000n).toString(), venueDeadlineMs: Date.now() + 1000,
+    });
+    const guard = new ToldGuard();
+    const errors: string[] = [];
+    stage.trader(guard, { log: (level, _message, fields) => { if (level === 'error') errors.push(String(fields?.['error'])); } }).start();
+    await ready(guard);
+    guard.say('held', 3);
+    await until('the refusal', () => errors.find((error) => error.includes('epoch 3 is not the newest')));
+    await clock.sleep(150);
+    expect(orders(3)).toEqual([]);
+  });
+
+  it('hands over from one to the next with a gap of its own spacing and a few round trips', async () => {
+    const [a, b] = [new ToldGuard(1), new ToldGuard(2)];
+    stage.trader(a).start();
+    stage.trader(b).start();
+    await Promise.all([ready(a), ready(b)]);
+    a.say('held', 1);
+    await accepted(5, 1);
+    let [from, to] = [a, b];
+    for (let epoch = 1; epoch <= 4; epoch++) {
+      // The real guards: the hand-over's write and the successor's read of it, then its own renewal.
+      from.onDrained = () => void (async () => {
+        await clock.sleep(30 + 10);
+        from.say('standby', null);
+        to.say('granted', epoch + 1);
+        await clock.sleep(30);
+        to.say('held', epoch + 1);
+      })();
+      from.say('draining', epoch);
+      await accepted(8, epoch + 1);
+      from.onDrained = () => undefined;
+      [from, to] = [to, from];
+    }
+    const judgement = judge(stage.venue.record, { book });
+    expect(judgement).toMatchObject({ duplicatesAccepted: 0, staleEpochAccepted: 0, lateRejected: 0, overlapMs: 0 });
+    expect(judgement.handovers).toHaveLength(4);
+    const gaps = judgement.handovers.map((handover) => Math.round(handover.gapMs));
+    if (process.env['SHOW_GAPS']) process.stdout.write(`gaps ${gaps.join(' ')} ms\n`);
+    expect(Math.max(...gaps)).toBeLessThan(600);
+  });
+});
