@@ -24,7 +24,6 @@ interface LambdaFunction {
   readonly logGroupName: string;
   readonly concurrencyMax: number;
   readonly idle: ExecutionEnvironment[];
-  readonly environments: Set<ExecutionEnvironment>;
   asynchronous: AsynchronousSettings;
   versions: number;
   /** Invocations that run or wait for an environment. */
@@ -57,6 +56,7 @@ const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
 
 export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): ServiceModel {
   const functions = new Map<string, LambdaFunction>();
+  const environments = new Set<ExecutionEnvironment>();
   const asynchronous = new Set<Promise<void>>();
   let closed = false;
 
@@ -68,6 +68,9 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
     const key: unknown = properties.Code?.S3Key;
     if (typeof key !== 'string') throw new AwsError('InvalidParameterValueException', `The code of '${name}' is not an asset (Code.S3Key); inline code and images are not modelled.`);
     const arn = `arn:aws:lambda:${region}:${world.accountId}:function:${name}`;
+    // New code starts in new environments; those that still serve the old one end with their invocation.
+    const previous = functions.get(arn);
+    for (const environment of previous?.idle.splice(0) ?? []) void end(environment);
     functions.set(arn, {
       arn,
       name,
@@ -81,7 +84,6 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
       logGroupName: String(properties.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`),
       concurrencyMax: Math.min(Number(properties.ReservedConcurrentExecutions ?? accountConcurrencyMax), processesMax),
       idle: [],
-      environments: new Set(),
       asynchronous: { retryAttempts: asynchronousRetryDelaysSeconds.length },
       versions: 0,
       inFlight: 0,
@@ -152,11 +154,10 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
     try {
       const environment = target.idle.pop() ?? (await startEnvironment(target));
       const outcome = await environment.invoke({ requestId, event, timeoutSeconds: target.timeoutSeconds });
-      if (environment.alive && !closed) {
+      if (environment.alive && !closed && functions.get(target.arn) === target) {
         target.idle.push(environment);
       } else {
-        target.environments.delete(environment);
-        await environment.close();
+        await end(environment);
       }
       world.log(`lambda ${target.name}: ${outcome.failed ? 'failed' : 'answered'} in ${outcome.durationMs.toFixed(0)} ms`, {
         requestId,
@@ -171,7 +172,7 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
   }
 
   async function startEnvironment(target: LambdaFunction): Promise<ExecutionEnvironment> {
-    if (closed) throw new AwsError('ServiceException', 'The rehearsal is closing.', { fault: 'server' });
+    if (closed) throw closing();
     const { accessKeyId, secretAccessKey } = world.credentialsFor(target.roleArn);
     const environment = await ExecutionEnvironment.start({
       functionArn: target.arn,
@@ -197,8 +198,17 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
       },
       onLine: (line) => log(target, line),
     });
-    target.environments.add(environment);
+    environments.add(environment);
+    if (closed) {
+      await end(environment);
+      throw closing();
+    }
     return environment;
+  }
+
+  async function end(environment: ExecutionEnvironment): Promise<void> {
+    await environment.close();
+    environments.delete(environment);
   }
 
   /** Asynchronous invocation: tried again after one and two minutes, then handed to the failure destination. */
@@ -282,10 +292,14 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
     async close() {
       closed = true;
       const known = [...functions.values()];
-      await Promise.all(known.flatMap(({ environments }) => [...environments].map((environment) => environment.close())));
+      await Promise.all([...environments].map(end));
       await Promise.all([...asynchronous, ...known.map(({ logWritten }) => logWritten)]);
     },
   };
+}
+
+function closing(): AwsError {
+  return new AwsError('ServiceException', 'The rehearsal is closing.', { fault: 'server' });
 }
 
 function configurationOf({ arn, name, roleArn, handler, timeoutSeconds, memoryMb }: LambdaFunction): Record<string, unknown> {

@@ -191,6 +191,15 @@ describe('one environment', () => {
   });
 });
 
+test('a function deployed again starts anew', async () => {
+  await start();
+  const before = await invoke({});
+  await create('AWS::Lambda::Function', { FunctionName: 'f', Runtime: 'nodejs24.x', Handler: 'index.handler', Code: { S3Key: 'y.zip' }, Role: roleArn });
+  const after = await invoke({});
+  expect(after.payload.served).toBe(1);
+  await until(() => !isAlive(before.payload.pid));
+});
+
 describe('many at a time', () => {
   test('parallel invocations have a process each; the processes are used again', async () => {
     await start();
