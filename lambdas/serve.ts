@@ -4,6 +4,7 @@
  */
 import { Logger } from '@aws-lambda-powertools/logger';
 import * as z from 'zod/mini';
+import { faultsOf } from '../lib/contracts/faults.ts';
 import type { EnvironmentOut, FunctionContract, Implementation, StepName } from '../lib/contracts/step.ts';
 
 /** A contract was broken by its caller: a fault of the definition, so no state machine catches it by name. */
@@ -34,7 +35,7 @@ export function serve<C extends FunctionContract>(
     }
     const parsed = z.safeParse(declared.input, input);
     if (!parsed.success) {
-      throw new ContractBrokenError(`The input of ${contract.name}'s step '${step}' is wrong: ${faultsOf(parsed.error)}. Deploy stack and function together.`);
+      throw new ContractBrokenError(`The input of ${contract.name}'s step '${step}' is wrong: ${faultsOf(parsed.error, input)}. Deploy stack and function together.`);
     }
     try {
       const output = await steps[step as StepName<C>](parsed.data as never);
@@ -45,8 +46,4 @@ export function serve<C extends FunctionContract>(
       throw error;
     }
   };
-}
-
-function faultsOf(error: z.core.$ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`).join('; ');
 }

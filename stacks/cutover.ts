@@ -40,7 +40,7 @@ export interface CutoverStackProps extends StackProps {
  * snapshot, every wait to its limit, every call to its last attempt, and the way back. The settings of a book
  * that bakes longer move it.
  */
-const objectiveBesideWaitsSeconds = 6300;
+const objectiveBesideWaitsSeconds = 3200;
 
 export class CutoverStack extends Stack {
   readonly machine: JudgedStateMachine;

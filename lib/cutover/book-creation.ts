@@ -1,5 +1,6 @@
 /** Creates a book's lease item on a deployment's behalf, and answers CloudFormation whatever happens. */
 import { BatonBook, type CustomResourceRequest } from '../contracts/create-book.ts';
+import { faultsOf } from '../contracts/faults.ts';
 import type { LeaseControl } from '../lease/control.ts';
 import type { BookName } from '../lease/model.ts';
 
@@ -17,8 +18,7 @@ export async function answerBookRequest(request: CustomResourceRequest, control:
   if (request.RequestType === 'Delete') return { Status: 'SUCCESS', Reason: 'The lease item is kept.', PhysicalResourceId: physicalId };
   const parsed = BatonBook.safeParse(request.ResourceProperties);
   if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-    return { Status: 'FAILED', Reason: `The properties are not a book's: ${faults}. Correct the stack.`, PhysicalResourceId: physicalId };
+    return { Status: 'FAILED', Reason: `The properties are not a book's: ${faultsOf(parsed.error, request.ResourceProperties)}. Correct the stack.`, PhysicalResourceId: physicalId };
   }
   const { Book, Home, LeaseMs } = parsed.data;
   const book = Book as BookName;

@@ -124,7 +124,8 @@ class WorstPath {
     const here = new Set(walked).add(name);
     const closes = this.#loops.find((loop) => loop.last === name)?.first;
     const next = successors(state).filter((each) => each !== closes);
-    const deadEnd = until === undefined ? 0 : -Infinity;
+    // The end of a loop's body is no way out.
+    const deadEnd = until === undefined && closes === undefined ? 0 : -Infinity;
     const rest = name === until ? 0 : next.length === 0 ? deadEnd : Math.max(...next.map((each) => this.#from(graph, each, until, here)));
     const total = this.#own(state) + this.#loopsBegunAt(graph, name) + rest;
     this.#memo.set(key, total);

@@ -74,12 +74,17 @@ const apiTimeoutSeconds = 10;
 
 const elapsedMs = (since: string): string => `($toMillis($states.context.State.EnteredTime) - $${since})`;
 
-/** What went wrong in words: a handler's own message, or the error's name and cause. */
+/**
+ * What went wrong in words: a handler's own message, or the error's name and cause. Lambda's cause is JSON, taken
+ * apart as text: to parse it could fail, and a failing catcher catches nothing.
+ */
 function reasonOf(state: string): Jsonata {
-  const message = '$match($states.errorOutput.Cause, /"errorMessage":"((?:[^"\\\\]|\\\\.)*)"/).groups[0]';
-  return js(`(
-    $said := ${message};
-    ${quoted(`${state}: `)} & ($exists($said) ? $replace($said, '\\\\"', '"') : $states.errorOutput.Error & ' ' & $states.errorOutput.Cause)
+  const marker = quoted('"errorMessage":"');
+  const message = `$substringBefore($substringAfter($states.errorOutput.Cause, ${marker}), ${quoted('","')})`;
+  return js(`${quoted(`${state}: `)} & (
+    $contains($string($states.errorOutput.Cause), ${marker})
+      ? $replace(${message}, ${quoted('\\"')}, ${quoted('"')})
+      : $states.errorOutput.Error & ' ' & $states.errorOutput.Cause
   )`);
 }
 

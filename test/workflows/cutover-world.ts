@@ -1,0 +1,270 @@
+/**
+ * What a cutover acts on, small enough to be wrong in every way a test wants: the lease in memory behind the
+ * real steps, and the few AWS calls that the machine makes itself. The machine is the synthesized one.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buildApp } from '../../bin/app.ts';
+import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
+import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
+import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
+import { LeaseControl } from '../../lib/lease/control.ts';
+import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
+import { colourOf, instanceId, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type WorkflowToken } from '../../lib/lease/model.ts';
+import { loadSettings } from '../../lib/settings/index.ts';
+import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
+import { runExecution, TaskFailure, type ExecutionResult, type Json, type ProgressEvent, type TaskContext } from '../../rehearsal/states/engine.ts';
+import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
+
+const settings = loadSettings('dev');
+export const region = settings.regions.home.name;
+export const book = settings.books[0]!.name as BookName;
+export const images = { trader: `sha256:${'a'.repeat(64)}`, guard: `sha256:${'b'.repeat(64)}` };
+export const request = { book, images, reason: 'a new strategy', requestedBy: 'ada' };
+export const executionArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-cutover:run-1';
+
+/** The definition that a deployment would send, its references resolved to the logical names of the template. */
+export function synthesizedCutover(): { readonly definition: StateMachineDefinition; readonly template: Template } {
+  const outdir = mkdtempSync(path.join(tmpdir(), 'baton-synth-'));
+  try {
+    buildApp({ settings, outdir, validation: false }).synth();
+    const template = JSON.parse(readFileSync(path.join(outdir, 'baton-dev-cutover.template.json'), 'utf8')) as Template;
+    const machine = Object.values(template.Resources).find(({ Type }) => Type === 'AWS::StepFunctions::StateMachine');
+    const definition = JSON.parse(joined(machine?.Properties?.['DefinitionString'], template)) as StateMachineDefinition;
+    return { definition, template };
+  } finally {
+    rmSync(outdir, { recursive: true, force: true });
+  }
+}
+
+export interface Template {
+  readonly Resources: Readonly<Record<string, { readonly Type: string; readonly Properties?: Record<string, unknown> }>>;
+}
+
+function joined(value: unknown, template: Template): string {
+  if (typeof value === 'string') return value;
+  const { 'Fn::Join': join, 'Fn::GetAtt': attribute, Ref } = value as { 'Fn::Join'?: [string, unknown[]]; 'Fn::GetAtt'?: [string, string]; Ref?: string };
+  if (join !== undefined) return join[1].map((part) => joined(part, template)).join(join[0]);
+  if (Ref !== undefined) return Ref === 'AWS::Partition' ? 'aws' : Ref;
+  if (attribute !== undefined) return String(template.Resources[attribute[0]]?.Properties?.['FunctionName'] ?? attribute[0]);
+  return Object.keys(value as object).join();
+}
+
+interface TaskSet {
+  readonly Id: string;
+  readonly ExternalId: Colour;
+  readonly TaskDefinition: string;
+  readonly ClientToken?: string;
+  Status: string;
+  looks: number;
+}
+
+/** Instead of the task's own work: throws, or answers, or answers nothing to let the work be done. */
+export type Fault = (context: TaskContext, args: Json) => Json | undefined;
+
+export class CutoverWorld {
+  readonly store = new MemoryLeaseStore();
+  readonly control = new LeaseControl(this.store);
+  readonly events: ProgressEvent[] = [];
+  readonly calls: { readonly state: string; readonly what: string; readonly args: Record<string, Json> }[] = [];
+  readonly faults = new Map<string, Fault>();
+  taskSets: TaskSet[] = [];
+  primary: string | undefined;
+  snapshots = new Map<string, number>();
+  readonly reports = new Map<string, Record<string, unknown>>();
+  readonly notices: string[] = [];
+  parameter: string | undefined;
+
+  // What the world does by itself; a test turns these.
+  snapshotCompletes = true;
+  tasksRun = true;
+  taskSetsStop = true;
+  standbysReady = true;
+  onDrain: (world: CutoverWorld, to: Colour) => void = (world, to) => world.handOver(to);
+  trades: (colour: Colour, looks: number) => boolean = () => true;
+
+  #accepted = 0;
+  #looks = 0;
+  #beat = 0;
+  readonly #steps;
+
+  constructor() {
+    const acceptedOrders = {
+      newestOf: async (_book: BookName, epoch: Epoch): Promise<readonly string[]> => {
+        this.#looks += 1;
+        const holder = this.lease().holder;
+        if (holder !== undefined && this.trades(colourOf(holder), this.#looks)) this.#accepted += 5;
+        const prefix = String(epoch).padStart(10, '0');
+        return Array.from({ length: Math.min(this.#accepted, 20) }, (_, back) => `${prefix}#${String(this.#accepted - back).padStart(14, '0')}`);
+      },
+    };
+    this.#steps = {
+      [`baton-dev-${leaseControl.name}`]: leaseSteps(this.control),
+      [`baton-dev-${cutoverInspection.name}`]: inspectionSteps({ control: this.control, acceptedOrders, books: [book, 'other'] }),
+    } as Readonly<Record<string, Readonly<Record<string, (input: unknown) => Promise<unknown>>>>>;
+  }
+
+  /** A book as its first deployment leaves it. */
+  static async new(): Promise<CutoverWorld> {
+    const world = new CutoverWorld();
+    await world.control.createBook({ book, home: region, leaseMs: 5000 });
+    return world;
+  }
+
+  /** A book that blue trades since epoch 7. */
+  static async trading(): Promise<CutoverWorld> {
+    const world = await CutoverWorld.new();
+    world.set({ mode: 'open', epoch: 7 as Epoch, holder: world.instance('blue', 1), heartbeat: 40, live: { imageDigest: 'sha256:old', taskDefinition: 'old:1' } });
+    world.taskSets.push({ Id: 'ts-old', ExternalId: 'blue', TaskDefinition: 'old:1', Status: 'PRIMARY', looks: 9 });
+    world.primary = 'ts-old';
+    for (const n of [1, 2]) world.register('blue', n, 'sha256:old');
+    return world;
+  }
+
+  lease(): Lease {
+    const lease = this.store.readNow(book);
+    if (lease === undefined) throw new Error('the book has no lease');
+    return lease;
+  }
+
+  set(set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'successor'>>, remove: ('successor' | 'holder')[] = []): void {
+    this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
+  }
+
+  preempt(): void {
+    const { token } = this.lease().workflow;
+    this.store.writeNow({
+      name: 'take-workflow', book, expects: [], set: { 'workflow.token': (token + 1) as WorkflowToken, 'workflow.execution': 'failover' },
+    });
+  }
+
+  instance(colour: Colour, n: number): InstanceId {
+    return instanceId(region, colour, `i${n}`);
+  }
+
+  handOver(to: Colour): void {
+    this.set({ mode: 'open', epoch: (this.lease().epoch + 1) as Epoch, holder: this.instance(to, 1), heartbeat: 1 }, ['successor']);
+    this.#accepted = 0;
+  }
+
+  async run(definition: StateMachineDefinition, input: Json = request): Promise<ExecutionResult> {
+    return runExecution({
+      definition,
+      input,
+      clock: virtualClock(),
+      random: { number: () => 0.5, uuid: () => 'uuid' },
+      context: { executionArn, executionName: 'run-1' },
+      invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
+      onEvent: (event) => this.events.push(event),
+    });
+  }
+
+  /** States that were entered, in order. */
+  visited(): string[] {
+    return this.events.filter(({ kind }) => kind === 'entered').map(({ state }) => state);
+  }
+
+  async #invoke(resource: string, args: Record<string, Json>, context: TaskContext): Promise<unknown> {
+    const what = resource.split(':').slice(-2).join(':');
+    this.calls.push({ state: context.state, what, args });
+    const instead = this.faults.get(context.state)?.(context, args);
+    if (instead !== undefined) return instead;
+    if (what === 'lambda:invoke') return { StatusCode: 200, Payload: (await this.#step(args)) as Json };
+    return this.#api(what, args);
+  }
+
+  async #step(args: Record<string, Json>): Promise<unknown> {
+    const { step, ...input } = args['Payload'] as { step: string };
+    const contract = [leaseControl, cutoverInspection].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
+    const declared = (contract?.steps as Record<string, { input: { parse(value: unknown): unknown } }> | undefined)?.[step];
+    const implementation = this.#steps[args['FunctionName'] as string]?.[step];
+    if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${String(args['FunctionName'])}`);
+    this.#worldMovesOn(step);
+    try {
+      return await implementation(declared.input.parse(input));
+    } catch (error) {
+      const { name, message } = error as Error;
+      throw new TaskFailure(name, JSON.stringify({ errorType: name, errorMessage: message, trace: [] }));
+    }
+  }
+
+  #worldMovesOn(step: string): void {
+    this.#beat += 1;
+    if (step === 'standbys') {
+      for (const set of this.taskSets) for (const n of [1, 2]) this.register(set.ExternalId, n, set.ClientToken === undefined ? 'sha256:old' : images.trader);
+    }
+    if (step === 'handover') {
+      const { mode, successor, holder } = this.lease();
+      if (mode === 'draining') this.onDrain(this, successor as Colour);
+      else if (holder === undefined && mode === 'open') this.onDrain(this, 'blue');
+    }
+  }
+
+  register(colour: Colour, n: number, imageDigest: string): void {
+    this.store.registerNow({
+      book, instance: this.instance(colour, n), colour, region, imageDigest, ready: this.standbysReady, reconciled: true, beat: this.#beat,
+    });
+  }
+
+  #api(what: string, args: Record<string, Json>): unknown {
+    switch (what) {
+      case 'ecr:describeImages':
+        return { ImageDetails: [{}] };
+      case 'rds:createDBSnapshot':
+        this.snapshots.set(args['DbSnapshotIdentifier'] as string, 0);
+        return { DbSnapshot: {} };
+      case 'rds:describeDBSnapshots': {
+        const id = args['DbSnapshotIdentifier'] as string;
+        const looks = (this.snapshots.get(id) ?? 0) + 1;
+        this.snapshots.set(id, looks);
+        return { DbSnapshots: [{ DbSnapshotIdentifier: id, Status: this.snapshotCompletes && looks > 2 ? 'available' : 'creating' }] };
+      }
+      case 'ecs:describeTaskDefinition':
+        return {
+          TaskDefinition: {
+            TaskDefinitionArn: 'template:3', Family: 'template', TaskRoleArn: 'task-role', ExecutionRoleArn: 'execution-role', NetworkMode: 'awsvpc',
+            Cpu: '1024', Memory: '2048', RequiresCompatibilities: ['FARGATE'], Volumes: [],
+            ContainerDefinitions: ['guard', 'trader'].map((Name) => ({ Name, Image: 'none', Essential: true, Environment: [{ Name: 'BATON_BOOK', Value: book }] })),
+          },
+        };
+      case 'ecs:registerTaskDefinition':
+        return { TaskDefinition: { TaskDefinitionArn: 'new:1' } };
+      case 'ecs:createTaskSet': {
+        const { ClientToken, ExternalId, TaskDefinition } = args as unknown as TaskSet;
+        const known = this.taskSets.find((set) => set.ClientToken === ClientToken);
+        const set = known ?? { Id: 'ts-new', ExternalId, TaskDefinition, ClientToken: ClientToken!, Status: 'ACTIVE', looks: 0 };
+        if (known === undefined) this.taskSets.push(set);
+        return { TaskSet: { Id: set.Id } };
+      }
+      case 'ecs:describeTaskSets': {
+        const { TaskSets: ids } = args as { TaskSets?: string[] };
+        if (this.taskSetsStop) this.taskSets = this.taskSets.filter((set) => set.Status !== 'DRAINING' || set.looks++ < 11);
+        const shown = this.taskSets.filter(({ Id }) => ids === undefined || ids.includes(Id));
+        return {
+          TaskSets: shown.map((set) => {
+            set.looks += 1;
+            return { Id: set.Id, ExternalId: set.ExternalId, Status: set.Status, ComputedDesiredCount: 2, RunningCount: this.tasksRun && set.looks > 1 ? 2 : 1 };
+          }),
+        };
+      }
+      case 'ecs:deleteTaskSet':
+        for (const set of this.taskSets) if (set.Id === args['TaskSet']) Object.assign(set, { Status: 'DRAINING', looks: 10 });
+        return { TaskSet: {} };
+      case 'ecs:updateServicePrimaryTaskSet':
+        this.primary = args['PrimaryTaskSet'] as string;
+        return { TaskSet: {} };
+      case 'ssm:putParameter':
+        this.parameter = args['Value'] as string;
+        return { Version: 2 };
+      case 's3:putObject':
+        this.reports.set(args['Key'] as string, JSON.parse(args['Body'] as string) as Record<string, unknown>);
+        return { ETag: 'e' };
+      case 'sns:publish':
+        this.notices.push(args['Subject'] as string);
+        return { MessageId: 'm' };
+      default:
+        throw new Error(`the machine made a call that no test expects: ${what}`);
+    }
+  }
+}

@@ -1,0 +1,383 @@
+/** The synthesized cutover, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
+import * as ecr from '@aws-sdk/client-ecr';
+import * as ecs from '@aws-sdk/client-ecs';
+import * as rds from '@aws-sdk/client-rds';
+import { describe, expect, it } from 'vitest';
+import type { Graph, State } from '../../lib/workflows/checks.ts';
+import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { book, CutoverWorld, executionArn, images, request, synthesizedCutover } from './cutover-world.ts';
+
+const { definition } = synthesizedCutover();
+const reached = new Set<string>();
+
+async function run(world: CutoverWorld, input: Parameters<CutoverWorld['run']>[1] = request): Promise<string> {
+  const result = await world.run(definition, input);
+  for (const event of world.events) {
+    if (event.kind === 'chosen') reached.add(`${event.state} → ${event.branch}`);
+    if (event.kind === 'retried') reached.add(`${event.state} ↻ ${event.retrier}`);
+    if (event.kind === 'caught') reached.add(`${event.state} ⚑ ${event.catcher}`);
+  }
+  if (result.error === 'States.Runtime' || result.error === 'States.QueryEvaluationError') throw new Error(result.cause);
+  return result.status === 'SUCCEEDED' ? 'Succeeded' : (result.error ?? result.status);
+}
+
+/** Sets up a world and lets it go wrong in one way. */
+const scenarios = {
+  second: () => CutoverWorld.trading(),
+  first: () => CutoverWorld.new(),
+  leftover: async () => {
+    const world = await CutoverWorld.trading();
+    world.taskSets.push({ Id: 'ts-left', ExternalId: 'green', TaskDefinition: 'x', Status: 'ACTIVE', looks: 0 });
+    return world;
+  },
+  unhealthy: async () => Object.assign(await CutoverWorld.trading(), { standbysReady: false }),
+  snapshotStuck: async () => Object.assign(await CutoverWorld.trading(), { snapshotCompletes: false }),
+  tasksStuck: async () => Object.assign(await CutoverWorld.trading(), { tasksRun: false }),
+  lateDrain: async () => Object.assign(await CutoverWorld.trading(), { onDrain: () => undefined }),
+  stalled: async () => {
+    const world = await CutoverWorld.trading();
+    world.trades = (colour) => colour === 'blue';
+    return world;
+  },
+} satisfies Record<string, () => Promise<CutoverWorld>>;
+type Scenario = keyof typeof scenarios;
+
+const untouched = (world: CutoverWorld): void => {
+  expect(world.lease()).toMatchObject({ epoch: 7, holder: world.instance('blue', 1), mode: 'open' });
+  expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-old']);
+  expect(world.primary).toBe('ts-old');
+};
+const released = (world: CutoverWorld): void => expect(world.lease().workflow).not.toHaveProperty('execution');
+
+describe('a cutover that succeeds', () => {
+  it('replaces blue by green, records it, retires blue and gives the book back', async () => {
+    const world = await scenarios.second();
+    expect(await run(world)).toBe('Succeeded');
+    expect(world.lease()).toMatchObject({ epoch: 8, holder: world.instance('green', 1), mode: 'open', live: { imageDigest: images.trader, taskDefinition: 'new:1' } });
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
+    expect(world.primary).toBe('ts-new');
+    expect(JSON.parse(world.parameter!)).toEqual({ imageDigest: images.trader, taskDefinition: 'new:1' });
+    expect((await world.control.registrations(book)).map(({ colour }) => colour)).toEqual(['green', 'green']);
+    expect(world.notices).toEqual([`Baton: cutover of ${book} succeeded`]);
+    expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({
+      outcome: 'succeeded', requestedBy: 'ada', reason: 'a new strategy', images, execution: executionArn, epochs: { before: 7, after: 8 },
+      outgoing: 'blue', incoming: 'green', liveBefore: { imageDigest: 'sha256:old' }, taskDefinition: 'new:1', taskSet: 'ts-new',
+    });
+    expect((world.reports.get(`cutovers/${book}/run-1.json`) as { steps: { what: string }[] }).steps.map(({ what }) => what)).toEqual([
+      'The book was taken by this execution.', 'The snapshot is available; the new colour is healthy and reconciled.', 'The holder was asked to hand over.',
+      'The new colour holds the book.', 'The venue accepts orders of the new colour.', 'The new colour was recorded as live.',
+    ]);
+    released(world);
+  });
+
+  it('starts the task set from the template with both digests, the colour and nothing else changed', async () => {
+    const world = await scenarios.second();
+    await run(world);
+    const registered = world.calls.find(({ what }) => what === 'ecs:registerTaskDefinition')!.args;
+    expect(registered).toMatchObject({ Family: 'baton-dev-alpha', TaskRoleArn: 'task-role', Cpu: '1024', RequiresCompatibilities: ['FARGATE'], Volumes: [] });
+    const [guard, trader] = registered['ContainerDefinitions'] as { Name: string; Image: string; Environment: unknown }[];
+    expect(guard!.Image).toMatch(new RegExp(`@${images.guard}$`));
+    expect(trader!.Image).toMatch(new RegExp(`@${images.trader}$`));
+    for (const { Environment } of [guard!, trader!]) {
+      expect(Environment).toEqual([
+        { Name: 'BATON_BOOK', Value: book }, { Name: 'BATON_COLOUR', Value: 'green' }, { Name: 'BATON_IMAGE_DIGEST', Value: images.trader },
+      ]);
+    }
+    const created = world.calls.find(({ what }) => what === 'ecs:createTaskSet')!.args;
+    expect(created).toMatchObject({ ExternalId: 'green', TaskDefinition: 'new:1', LaunchType: 'FARGATE', Scale: { Value: 100, Unit: 'PERCENT' } });
+    expect(created['ClientToken']).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('opens the book at its first cutover and has nothing to retire', async () => {
+    const world = await scenarios.first();
+    expect(await run(world)).toBe('Succeeded');
+    expect(world.lease()).toMatchObject({ epoch: 1, holder: world.instance('blue', 1), mode: 'open', live: { imageDigest: images.trader } });
+    expect(world.primary).toBe('ts-new');
+    released(world);
+  });
+
+  it('removes what an earlier attempt left of the idle colour first', async () => {
+    const world = await scenarios.leftover();
+    expect(await run(world)).toBe('Succeeded');
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
+  });
+
+  it('goes on when the hand-over is written in the moment it stops asking', async () => {
+    const world = await scenarios.lateDrain();
+    world.faults.set('Stop asking the old colour for the book', () => void world.handOver('green'));
+    expect(await run(world)).toBe('Succeeded');
+  });
+});
+
+describe('a cutover that rolls back', () => {
+  const cases: [Scenario, string, RegExp][] = [
+    ['unhealthy', 'the standbys never get ready', /says that it is not ready/],
+    ['snapshotStuck', 'the snapshot is never available', /creating after 1800 s/],
+    ['tasksStuck', 'the tasks never run', /1 of 2 tasks run/],
+    ['lateDrain', 'the old colour never hands over', /did not change hands within 120 s/],
+  ];
+  it.each(cases)('%s: removes the new colour and leaves the old one alone when %s', async (scenario, _, why) => {
+    const world = await scenarios[scenario]();
+    expect(await run(world)).toBe('RolledBack');
+    untouched(world);
+    released(world);
+    expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({ outcome: 'rolled-back', why: expect.stringMatching(why) as string });
+  });
+
+  it('when the holder declines, because it sees no successor alive', async () => {
+    const world = await scenarios.second();
+    world.onDrain = () => world.set({ mode: 'open' }, ['successor']);
+    expect(await run(world)).toBe('RolledBack');
+    untouched(world);
+  });
+
+  it('hands back to blue when green holds the book and does not trade', async () => {
+    const world = await scenarios.stalled();
+    expect(await run(world)).toBe('RolledBack');
+    expect(world.lease()).toMatchObject({ epoch: 9, holder: world.instance('blue', 1), mode: 'open', live: { imageDigest: 'sha256:old' } });
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-old']);
+    expect(world.primary).toBe('ts-old');
+    expect(world.notices).toEqual([`Baton: cutover of ${book} rolled-back`]);
+    released(world);
+  });
+
+  it('when the old colour took over by itself before the new one traded', async () => {
+    const world = await scenarios.second();
+    world.trades = (colour) => colour === 'blue';
+    world.faults.set('Look for accepted orders of the new colour', ({ retryCount }) => {
+      if (retryCount === 0 && world.lease().epoch === 8) world.handOver('blue');
+      return undefined;
+    });
+    expect(await run(world)).toBe('RolledBack');
+    expect(world.lease()).toMatchObject({ epoch: 9, holder: world.instance('blue', 1) });
+  });
+
+  it('when green falls silent during the bake', async () => {
+    const world = await scenarios.second();
+    world.trades = (colour, looks) => colour === 'blue' || looks < 3;
+    expect(await run(world)).toBe('RolledBack');
+    expect(world.visited()).toContain('Note that the bake failed');
+    expect(world.lease()).toMatchObject({ holder: world.instance('blue', 1) });
+  });
+});
+
+describe('a cutover that needs a person', () => {
+  it('leaves the first colour as it is when it does not trade: there is nobody to hand back to', async () => {
+    const world = await scenarios.first();
+    world.trades = () => false;
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
+    expect(world.lease()).toMatchObject({ mode: 'open', holder: world.instance('blue', 1) });
+    released(world);
+  });
+
+  it('when nobody takes the book', async () => {
+    const world = await scenarios.first();
+    world.onDrain = () => undefined;
+    expect(await run(world)).toBe('NeedsAPerson');
+  });
+
+  it('when the book cannot be handed back: the holder declines', async () => {
+    const world = await scenarios.stalled();
+    world.onDrain = (_, to) => (to === 'green' ? world.handOver(to) : world.set({ mode: 'open' }, ['successor']));
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(world.taskSets).toHaveLength(2);
+  });
+
+  it('when the book cannot be handed back: nobody takes it', async () => {
+    const world = await scenarios.stalled();
+    world.onDrain = (_, to) => (to === 'green' ? world.handOver(to) : undefined);
+    expect(await run(world)).toBe('NeedsAPerson');
+  });
+
+  it('when neither colour trades', async () => {
+    const world = await scenarios.stalled();
+    world.trades = () => false;
+    expect(await run(world)).toBe('NeedsAPerson');
+  });
+
+  it('keeps blue when green does not outlive the rollback window', async () => {
+    const world = await scenarios.second();
+    world.trades = (_, looks) => looks < 4;
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-old', 'ts-new']);
+    released(world);
+  });
+
+  it('when the old colour does not stop', async () => {
+    const world = await scenarios.second();
+    world.taskSetsStop = false;
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(world.lease()).toMatchObject({ holder: world.instance('green', 1) });
+  });
+
+  it('when what an earlier attempt left does not stop', async () => {
+    const world = await scenarios.leftover();
+    world.taskSetsStop = false;
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(world.lease()).toMatchObject({ epoch: 7, holder: world.instance('blue', 1) });
+  });
+
+  it('writes nothing more once another workflow has taken the book', async () => {
+    const world = await scenarios.second();
+    world.faults.set('Look whether the new colour goes on trading', () => void world.preempt());
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(world.lease().workflow.execution).toBe('failover');
+    expect(world.lease().live).toMatchObject({ imageDigest: 'sha256:old' });
+    expect(world.taskSets).toHaveLength(2);
+    expect(world.primary).toBe('ts-old');
+  });
+});
+
+describe('a cutover that is refused', () => {
+  const refusal = async (world: CutoverWorld, input: Parameters<CutoverWorld['run']>[1] = request): Promise<string> => {
+    const before = JSON.stringify([world.lease(), world.taskSets]);
+    const result = await world.run(definition, input);
+    expect(result.error).toBe('Refused');
+    expect(JSON.stringify([world.lease(), world.taskSets])).toBe(before);
+    return result.cause ?? '';
+  };
+
+  it('names every fault of the input, what was seen and what to do', async () => {
+    const cause = await refusal(await scenarios.second(), { ...request, images: { trader: 'latest', guard: images.guard }, reason: '' });
+    expect(cause).toMatch(/images\.trader: .*\(seen: "latest"\)/);
+    expect(cause).toMatch(/reason: .*\(seen: ""\)/);
+    expect(cause).toMatch(/Correct it and start again/);
+  });
+  it('names the books there are', async () => {
+    expect(await refusal(await scenarios.second(), { ...request, book: 'nosuch' })).toMatch(new RegExp(`no book 'nosuch'.*${book}`));
+  });
+  it('names the workflow that holds the book', async () => {
+    const world = await scenarios.second();
+    await world.control.takeWorkflow(book, 'arn:another');
+    expect(await refusal(world)).toMatch(/arn:another/);
+  });
+  it('when the book is halted', async () => {
+    const world = await scenarios.second();
+    world.set({ mode: 'halted' });
+    expect(await refusal(world)).toMatch(/halted.*Resume/);
+  });
+  it('when the registry does not have the image', async () => {
+    const world = await scenarios.second();
+    world.faults.set('Check that the registry has the image of the guard', () => {
+      throw new TaskFailure('Ecr.ImageNotFoundException', 'The image does not exist');
+    });
+    expect(await refusal(world)).toMatch(/image of the guard: Ecr.ImageNotFoundException The image does not exist/);
+  });
+});
+
+// ── Every Retry and Catch ────────────────────────────────────────────────────────────────────────────────────
+
+interface Edge {
+  readonly state: string;
+  readonly definition: State;
+}
+function tasksOf(graph: Graph): Edge[] {
+  return Object.entries(graph.States).flatMap(([state, each]): Edge[] => [
+    ...(each.Type === 'Task' ? [{ state, definition: each }] : []),
+    ...(each.Branches ?? []).flatMap(tasksOf),
+    ...(each.ItemProcessor ? tasksOf(each.ItemProcessor) : []),
+  ]);
+}
+const tasks = tasksOf(definition as unknown as Graph);
+
+/** Which scenario passes each task, and how it ends undisturbed. */
+const usual: Record<Scenario, string> = {
+  second: 'Succeeded', first: 'Succeeded', leftover: 'Succeeded', unhealthy: 'RolledBack', snapshotStuck: 'RolledBack', tasksStuck: 'RolledBack',
+  lateDrain: 'RolledBack', stalled: 'RolledBack',
+};
+const passing = new Map<string, Scenario>();
+for (const scenario of ['second', 'first', 'leftover', 'unhealthy', 'lateDrain', 'stalled'] as const) {
+  const world = await scenarios[scenario]();
+  await run(world);
+  for (const state of world.visited()) if (!passing.has(state)) passing.set(state, scenario);
+}
+
+/** What an error that is caught leads to: a person, but for these. */
+const endingOf = (state: string, error: string): string => {
+  if (error === 'WorkflowPreemptedError') return 'NeedsAPerson';
+  if (state.startsWith('Check ')) return 'Refused';
+  if (state === 'Take the book for this execution') return error === 'States.ALL' ? 'NeedsAPerson' : 'Refused';
+  if (error === 'Rds.DbSnapshotAlreadyExistsException' || error === 'Ecs.TaskSetNotFoundException') return usual[passing.get(state)!];
+  const handsBack = ['Ask the holder to hand over', 'Look who holds the book', 'Look for accepted orders of the new colour', 'Look whether the new colour goes on trading'];
+  return handsBack.includes(state) ? 'RolledBack' : 'NeedsAPerson';
+};
+
+describe.each(tasks.map(({ state, definition: each }) => [state, each] as const))('%s', (state, each) => {
+  const scenario = passing.get(state)!;
+
+  it('is repeated after a passing fault', async () => {
+    const world = await scenarios[scenario]();
+    let failures = 0;
+    world.faults.set(state, () => {
+      if (failures > 0) return undefined;
+      failures += 1;
+      throw new TaskFailure(each.Retry![0]!.ErrorEquals[0]!, 'a passing fault');
+    });
+    expect(await run(world)).toBe(usual[scenario]);
+    expect(failures).toBe(1);
+  });
+
+  const caught = (each.Catch ?? []).flatMap(({ ErrorEquals }) => ErrorEquals);
+  it.each(caught)('ends as declared after %s', async (error) => {
+    const world = await scenarios[scenario]();
+    world.faults.set(state, (_, args) => {
+      if (error === 'Ecs.TaskSetNotFoundException') world.taskSets = world.taskSets.filter(({ Id }) => Id !== (args as { TaskSet: string }).TaskSet);
+      throw new TaskFailure(error === 'States.ALL' ? 'Unforeseen' : error, 'it said so');
+    });
+    expect(await run(world)).toBe(endingOf(state, error));
+    if (state !== 'Give the book back for other workflows') released(world);
+  });
+});
+
+describe('the preparation', () => {
+  it.each([['WorkflowPreemptedError', 'NeedsAPerson'], ['Unforeseen', 'RolledBack']])('ends as declared after %s within', async (error, ending) => {
+    const world = await scenarios.second();
+    world.faults.set('Look at the standbys of the new colour', () => {
+      throw new TaskFailure(error, 'it said so');
+    });
+    expect(await run(world)).toBe(ending);
+  });
+});
+
+describe.each([['Delete a task set of the old colour', 'second', 'NeedsAPerson'], ['Delete a task set of the new colour', 'unhealthy', 'NeedsAPerson']] as const)(
+  '%s', (state, scenario, ending) => {
+    it('fails its Map with what nobody expected', async () => {
+      const world = await scenarios[scenario]();
+      world.faults.set(state, () => {
+        throw new TaskFailure('Unforeseen', 'it said so');
+      });
+      expect(await run(world)).toBe(ending);
+    });
+  },
+);
+
+// The last test: it judges the ones before it.
+it('every Catch, Retry and branch of a Choice was reached by one of these tests', () => {
+  const edges = edgesOf(definition as unknown as Graph);
+  expect(edges.length).toBeGreaterThan(100);
+  expect(edges.filter((edge) => !reached.has(edge))).toEqual([]);
+});
+
+it('names only errors that the SDK of the service has', () => {
+  // The two that Step Functions itself adds to each service: a lost connection, and a refusal without a name.
+  const own = /^(\w+)\.(SdkClientException|\1Exception)$/;
+  const names = new Set(tasks.flatMap(({ definition: each }) => [...(each.Retry ?? []), ...(each.Catch ?? [])].flatMap(({ ErrorEquals }) => ErrorEquals)));
+  const ofApis = [...names].filter((name) => /^[A-Z]\w+\.\w+$/.test(name) && !/^(States|Lambda)\./.test(name) && !own.test(name));
+  expect(ofApis.toSorted()).toEqual(['Ecr.ImageNotFoundException', 'Ecs.TaskSetNotFoundException', 'Rds.DbSnapshotAlreadyExistsException']);
+  expect(ecr).toHaveProperty('ImageNotFoundException');
+  expect(ecs).toHaveProperty('TaskSetNotFoundException');
+  // The Java SDK, whose names Step Functions takes, ends the API's DBSnapshotAlreadyExistsFault in Exception.
+  expect(rds).toHaveProperty('DBSnapshotAlreadyExistsFault');
+});
+
+function edgesOf(graph: Graph): string[] {
+  return Object.entries(graph.States).flatMap(([name, state]) => [
+    ...(state.Choices ?? []).map((_, index) => `${name} → ${index}`),
+    ...(state.Default === undefined ? [] : [`${name} → default`]),
+    ...(state.Retry ?? []).map((_, index) => `${name} ↻ ${index}`),
+    ...(state.Catch ?? []).map((_, index) => `${name} ⚑ ${index}`),
+    ...(state.Branches ?? []).flatMap(edgesOf),
+    ...(state.ItemProcessor ? edgesOf(state.ItemProcessor) : []),
+  ]);
+}
