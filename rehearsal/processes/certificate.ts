@@ -105,7 +105,10 @@ function certificate(fields: {
 
 /** RFC 5280, 4.2.1.2, method 1 hashes the key's bits; any hash of the key serves as well. */
 function keyIdentifier(key: KeyObject): Buffer {
-  return createHash('sha256').update(key.export({ format: 'der', type: 'spki' })).digest().subarray(0, 20);
+  return createHash('sha256')
+    .update(key.export({ format: 'der', type: 'spki' }))
+    .digest()
+    .subarray(0, 20);
 }
 
 function alternativeName(host: string): Buffer {

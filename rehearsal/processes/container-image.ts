@@ -76,9 +76,16 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
   await mkdir(join(root, final.workingDirectory), { recursive: true });
   for (const step of bundles) await bundle(step, work, options.context);
   for (const copy of final.copies) await copyInto(root, copy, bundles, work, options.dockerfile);
-  const start = { entrypoint: final.entrypoint, environment: final.environment, user: final.user, workingDirectory: final.workingDirectory };
+  const start = {
+    entrypoint: final.entrypoint,
+    environment: final.environment,
+    user: final.user,
+    workingDirectory: final.workingDirectory,
+  };
   const tree = await describeTree(root);
-  const digest = createHash('sha256').update(JSON.stringify({ ...start, labels: options.labels ?? {}, tree })).digest('hex');
+  const digest = createHash('sha256')
+    .update(JSON.stringify({ ...start, labels: options.labels ?? {}, tree }))
+    .digest('hex');
   const kept = join(options.directory, digest);
   if (!(await stat(kept).catch(() => undefined))) await rename(root, kept);
   await makeReadOnly(kept);
@@ -133,12 +140,14 @@ function parseFinal(stage: Stage, dockerfile: string): FinalStage {
     } else if (keyword === 'ENV') {
       Object.assign(environment, parseEnv(rest) ?? fail(`'ENV ${rest}': wanted NAME=value …`));
     } else if (keyword === 'USER') {
-      const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(rest) ?? fail(`'USER ${rest}': wanted numbers, so that the platform can see it is not root`);
+      const [, uid, gid] =
+        /^(\d+)(?::(\d+))?$/.exec(rest) ?? fail(`'USER ${rest}': wanted numbers, so that the platform can see it is not root`);
       user = { uid: Number(uid), gid: Number(gid ?? uid) };
     } else if (keyword === 'WORKDIR') {
       workingDirectory = posix.resolve(workingDirectory, rest);
     } else if (keyword === 'ENTRYPOINT') {
-      entrypoint = parseExecForm(rest) ?? fail(`'ENTRYPOINT ${rest}': wanted the exec form, ["program", "argument"]: a shell would swallow SIGTERM`);
+      entrypoint =
+        parseExecForm(rest) ?? fail(`'ENTRYPOINT ${rest}': wanted the exec form, ["program", "argument"]: a shell would swallow SIGTERM`);
     } else if (!harmless.has(keyword) && !(keyword === 'ADD' && certificateBundle.test(`${rest} `))) {
       fail(`'${keyword} ${rest}' in the final stage is not rehearsed; move it to a build stage or teach container-image.ts what it does`);
     }
@@ -227,8 +236,8 @@ async function copyInto(
 ): Promise<void> {
   const step = bundles.find(({ stage, output }) => stage === copy.from && !posix.relative(output, copy.source).startsWith('..'));
   if (!step) {
-    const problem = `nothing is known to make ${copy.source} in stage '${copy.from}'; only the output of 'RUN node containers/build.ts NAME DIRECTORY' is`;
-    throw new DockerfileError(dockerfile, copy.line, problem);
+    const known = "only the output of 'RUN node containers/build.ts NAME DIRECTORY' is";
+    throw new DockerfileError(dockerfile, copy.line, `nothing is known to make ${copy.source} in stage '${copy.from}'; ${known}`);
   }
   const source = join(outputDirectory(work, step), posix.relative(step.output, copy.source));
   const found = await stat(source).catch(() => undefined);
@@ -253,7 +262,11 @@ async function describeTree(root: string): Promise<readonly string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const lines = entries.map(async (entry) => {
     const path = join(entry.parentPath, entry.name);
-    const content = entry.isFile() ? createHash('sha256').update(await readFile(path)).digest('hex') : 'directory';
+    const content = entry.isFile()
+      ? createHash('sha256')
+          .update(await readFile(path))
+          .digest('hex')
+      : 'directory';
     const executable = (await lstat(path)).mode & 0o111 ? 'executable' : 'plain';
     return `${path.slice(root.length)} ${executable} ${content}`;
   });

@@ -9,7 +9,7 @@ import { chmod, chown, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
-import pg from 'pg';
+import { Client } from 'pg';
 
 import { cached } from './cache.ts';
 import type { CertificateAuthority } from './certificate.ts';
@@ -176,7 +176,7 @@ async function start(options: PostgresOptions, program: string, user: User | und
 }
 
 async function createMaster(options: PostgresOptions, socketDirectory: string, port: number): Promise<void> {
-  const client = new pg.Client({ host: socketDirectory, port, user: 'rdsadmin', database: 'postgres' });
+  const client = new Client({ host: socketDirectory, port, user: 'rdsadmin', database: 'postgres' });
   await client.connect();
   try {
     // A refused statement would be logged with the password in it.

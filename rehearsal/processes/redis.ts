@@ -136,7 +136,11 @@ async function start(
   if (output.some((line) => line.includes('Address already in use') || line.includes('bind:'))) {
     throw new PortTakenError(port, new RedisStartError(program, 'did not start', output));
   }
-  throw new RedisStartError(program, `did not get ready within ${startBoundMs / 1000} s or ended with ${outcome.code ?? outcome.signal}`, output);
+  throw new RedisStartError(
+    program,
+    `did not get ready within ${startBoundMs / 1000} s or ended with ${outcome.code ?? outcome.signal}`,
+    output,
+  );
 }
 
 /** As redis.conf quotes: any byte survives. */
@@ -172,7 +176,9 @@ async function refusalOf(program: RedisProgram): Promise<string | undefined> {
   try {
     const env = program.libraryPath === undefined ? {} : { LD_LIBRARY_PATH: program.libraryPath };
     const { stdout } = await run(program.command, ['--version'], { env, timeout: answerBoundMs });
-    return /(redis|valkey) server v/i.test(stdout) ? undefined : `${program.command} is not a Redis server: it answers '${firstLine(stdout)}'`;
+    return /(redis|valkey) server v/i.test(stdout)
+      ? undefined
+      : `${program.command} is not a Redis server: it answers '${firstLine(stdout)}'`;
   } catch (error) {
     return `${program.command} does not start: ${firstLine(error instanceof Error ? error.message : String(error))}`;
   }
@@ -220,7 +226,8 @@ async function fromDebian(): Promise<RedisProgram> {
     return { command: join(directory, 'redis-server'), libraryPath: join(directory, 'lib'), origin: `Debian's package in ${directory}` };
   } catch (error) {
     const { stderr } = error as { stderr?: string };
-    const why = stderr?.split('\n').find((line) => line.startsWith('E:')) ?? firstLine(error instanceof Error ? error.message : String(error));
+    const why =
+      stderr?.split('\n').find((line) => line.startsWith('E:')) ?? firstLine(error instanceof Error ? error.message : String(error));
     throw new Error(`Debian's package: ${why}`, { cause: error });
   }
 }
@@ -238,7 +245,13 @@ async function unpackFromDebian(directory: string): Promise<void> {
   await mkdir(work);
   const deadline = Date.now() + aptBoundMs;
   const apt = async (command: string, args: readonly string[], options: readonly string[]): Promise<string> => {
-    const settings = ['Acquire::Retries=0', 'Acquire::http::Timeout=10', 'Acquire::https::Timeout=10', 'APT::Sandbox::User=root', ...options];
+    const settings = [
+      'Acquire::Retries=0',
+      'Acquire::http::Timeout=10',
+      'Acquire::https::Timeout=10',
+      'APT::Sandbox::User=root',
+      ...options,
+    ];
     const { stdout } = await run(command, [...settings.flatMap((setting) => ['-o', setting]), ...args], {
       cwd: work,
       env: { ...environmentForApt() },

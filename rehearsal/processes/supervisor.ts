@@ -8,6 +8,7 @@
  * escapes it.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,10 +111,7 @@ export class Supervisor {
     }
     const supervised = supervise(child, options);
     this.#children.add(supervised);
-    void supervised.exited.then(() => {
-      this.#children.delete(supervised);
-      this.#tell({ drop: `group-${supervised.pid}` });
-    });
+    void this.#forgetAfter(supervised);
     return supervised;
   }
 
@@ -146,6 +144,12 @@ export class Supervisor {
     await gone;
   }
 
+  async #forgetAfter(child: Child): Promise<void> {
+    await child.exited;
+    this.#children.delete(child);
+    this.#tell({ drop: `group-${child.pid}` });
+  }
+
   #tell(line: ReaperLine): void {
     if (this.#pipe.writable) this.#pipe.write(`${JSON.stringify(line)}\n`);
   }
@@ -160,26 +164,27 @@ function supervise(child: ChildProcess, options: SpawnOptions): Child {
   const pid = child.pid as number;
   const lastSignal = options.lastSignal ?? 'SIGKILL';
   let exit: Exit | undefined;
-  const lines = (['stdout', 'stderr'] as const).map((stream) => readLines(child[stream] as Readable, (line) => options.onLine?.(line, stream)));
-  const exited = new Promise<Exit>((resolve) => {
-    child.once('exit', (code, signal) => {
-      // Whatever it started goes with it; this also closes pipes that a grandchild keeps open.
-      if (lastSignal === 'SIGKILL') signalGroup(pid, 'SIGKILL');
-      const outputBound = setTimeout(() => {
-        child.stdout?.destroy();
-        child.stderr?.destroy();
-      }, outputBoundMs);
-      void Promise.all(lines).then(() => {
-        clearTimeout(outputBound);
-        exit = { code, signal };
-        resolve(exit);
-      });
-    });
-  });
+  const lines = (['stdout', 'stderr'] as const).map((stream) =>
+    readLines(child[stream] as Readable, (line) => options.onLine?.(line, stream)),
+  );
+  const exited = ended();
+  async function ended(): Promise<Exit> {
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    // Whatever it started goes with it; this also closes pipes that a grandchild keeps open.
+    if (lastSignal === 'SIGKILL') signalGroup(pid, 'SIGKILL');
+    const outputBound = setTimeout(() => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, outputBoundMs);
+    await Promise.all(lines);
+    clearTimeout(outputBound);
+    exit = { code, signal };
+    return exit;
+  }
   const send = (signal: NodeJS.Signals): void => {
     if (!exit) signalGroup(pid, signal);
   };
-  async function end(signal: NodeJS.Signals, boundMs: number): Promise<Exit> {
+  async function finish(signal: NodeJS.Signals, boundMs: number): Promise<Exit> {
     send(signal);
     // A stopped process handles no signal but SIGKILL: let it run to hear this one.
     if (signal !== 'SIGKILL') send('SIGCONT');
@@ -198,8 +203,8 @@ function supervise(child: ChildProcess, options: SpawnOptions): Child {
       return exit;
     },
     signal: send,
-    stop: (boundMs, signal = 'SIGTERM') => end(signal, boundMs),
-    kill: () => end(lastSignal, lastSignalBoundMs),
+    stop: (boundMs, signal = 'SIGTERM') => finish(signal, boundMs),
+    kill: () => finish(lastSignal, lastSignalBoundMs),
     pause: () => send('SIGSTOP'),
     resume: () => send('SIGCONT'),
   };

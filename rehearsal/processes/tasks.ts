@@ -42,6 +42,10 @@ export interface TaskRequest {
   readonly containers: readonly TaskContainer[];
   onHealth?(health: Health): void;
   onLine?(line: TaskLine): void;
+  /** It begins to end, for whatever reason. */
+  onStopping?(reason: string): void;
+  /** Its last process is gone. */
+  onStopped?(): void;
 }
 
 /** ECS's own words; which container it was is seen from the exit codes. */
@@ -175,7 +179,6 @@ class Task implements RunningTask {
   readonly #containers: ReadonlyMap<string, ContainerState>;
   readonly #ended = Promise.withResolvers<TaskEnd>();
   readonly #stopping = new AbortController();
-  #reason = '';
   #stop: Promise<TaskEnd> | undefined;
   #health: Health = 'UNKNOWN';
 
@@ -239,12 +242,15 @@ class Task implements RunningTask {
     } catch (error) {
       throw new ContainerStartError(definition.name, error instanceof Error ? error.message : String(error), error);
     }
-    void state.child.exited.then(() => {
-      state.health = 'UNKNOWN';
-      if (definition.essential) void this.stop(essentialExited);
-      else this.#judge();
-    });
+    void this.#attendEnd(state, state.child);
     if (definition.healthCheck) void this.#watch(state, definition.healthCheck, performance.now());
+  }
+
+  async #attendEnd(state: ContainerState, child: Child): Promise<void> {
+    await child.exited;
+    state.health = 'UNKNOWN';
+    if (state.definition.essential) await this.stop(essentialExited);
+    else this.#judge();
   }
 
   #dependenciesOf(state: ContainerState): Promise<unknown> {
@@ -299,24 +305,27 @@ class Task implements RunningTask {
   }
 
   async #stopAll(reason: string): Promise<TaskEnd> {
-    this.#reason = reason;
     this.#stopping.abort();
+    this.#request.onStopping?.(reason);
     // Those that depend on a container end before it.
     const ending = new Map<string, Promise<void>>();
     for (const state of inOrder(this.#containers).reverse()) {
       const dependents = [...this.#containers.values()].filter(({ definition }) =>
         definition.dependsOn.some(({ containerName }) => containerName === state.definition.name),
       );
-      const before = Promise.all(dependents.map(({ definition }) => ending.get(definition.name)));
+      const before = Promise.all(dependents.map(async ({ definition }) => ending.get(definition.name)));
       ending.set(
         state.definition.name,
         before.then(async () => void (await state.child?.stop(state.definition.stopTimeoutSeconds * 1000))),
       );
     }
     await Promise.all(ending.values());
-    const exits = [...this.#containers.values()].flatMap(({ definition, child }) => (child?.exit ? [[definition.name, child.exit] as const] : []));
-    const end = { reason: this.#reason, exits: Object.fromEntries(exits) };
+    const exits = [...this.#containers.values()].flatMap(({ definition, child }) =>
+      child?.exit ? [[definition.name, child.exit] as const] : [],
+    );
+    const end = { reason, exits: Object.fromEntries(exits) };
     this.#ended.resolve(end);
+    this.#request.onStopped?.();
     return end;
   }
 
@@ -335,8 +344,8 @@ function checkRequest(request: TaskRequest): void {
   const names = new Set(request.containers.map(({ name }) => name));
   for (const { name, healthCheck, dependsOn } of request.containers) {
     if (healthCheck && healthCheck.command[0] !== 'CMD') {
-      const problem = `its health check is ['${healthCheck.command.join("', '")}'], but only the form ['CMD', program, …] runs here: there is no shell of the image`;
-      throw new ContainerStartError(name, problem);
+      const seen = `its health check is ['${healthCheck.command.join("', '")}']`;
+      throw new ContainerStartError(name, `${seen}, but only the form ['CMD', program, …] runs here: there is no shell of the image`);
     }
     const missing = dependsOn.find(({ containerName }) => !names.has(containerName));
     if (missing) throw new ContainerStartError(name, `it depends on '${missing.containerName}', which the task does not have`);

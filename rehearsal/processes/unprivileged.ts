@@ -20,7 +20,9 @@ const nobody: User = { uid: 65534, gid: 65534 };
 /** Whom a server that refuses root runs as: `postgres`, else `nobody`; undefined when we are not root anyway. */
 export function serverUser(): User | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const accounts = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'));
+  const accounts = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
   for (const name of ['postgres', 'nobody']) {
     const [, , uid, gid] = accounts.find((account) => account[0] === name) ?? [];
     if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };

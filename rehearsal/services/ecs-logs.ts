@@ -8,7 +8,7 @@ import type { EcsTask } from './ecs-tasks.ts';
 
 export interface ContainerLogs {
   readonly write: (line: TaskLine) => void;
-  flush(): Promise<void>;
+  readonly flush: () => void;
 }
 
 /** The driver's own default is 5 s; lines should be there when a short rehearsal ends. */
@@ -54,7 +54,11 @@ export function awsLogs(world: World, task: EcsTask): ContainerLogs {
     clearTimeout(timer);
     timer = undefined;
     sending = sending.then(deliver).catch((error: unknown) => {
-      if (!told) world.log('container logs could not be delivered', { task: task.taskArn, error: error instanceof Error ? error.message : String(error) });
+      if (!told)
+        world.log('container logs could not be delivered', {
+          task: task.taskArn,
+          error: error instanceof Error ? error.message : String(error),
+        });
       told = true;
     });
     return sending;
@@ -65,6 +69,6 @@ export function awsLogs(world: World, task: EcsTask): ContainerLogs {
       streams.get(container)?.waiting.push({ timestamp: world.now().getTime(), message: line });
       timer ??= setTimeout(() => void send(), batchMs).unref();
     },
-    flush: send,
+    flush: () => void send(),
   };
 }

@@ -80,6 +80,7 @@ const defaults = { stopTimeoutSeconds: 30, intervalSeconds: 30, timeoutSeconds: 
 
 export class TaskLives {
   readonly #options: TaskLivesOptions;
+  readonly #starting = new Map<EcsTask, Promise<void>>();
   readonly #ending = new Map<EcsTask, Promise<void>>();
   #closed = false;
 
@@ -89,7 +90,11 @@ export class TaskLives {
 
   /** From PROVISIONING to RUNNING; whatever goes wrong on the way is told by the task's state, as at AWS. */
   start(task: EcsTask): void {
-    void this.#start(task).catch((error: unknown) => this.#failed(task, error));
+    const starting = this.#start(task);
+    this.#starting.set(
+      task,
+      starting.catch((error: unknown) => this.#failed(task, error)),
+    );
   }
 
   stop(task: EcsTask, stopCode: NonNullable<EcsTask['stopCode']>, reason: string): Promise<void> {
@@ -101,9 +106,10 @@ export class TaskLives {
   async close(tasks: Iterable<EcsTask>): Promise<void> {
     this.#closed = true;
     await Promise.all(
-      [...tasks].map(async ({ running }) => {
-        running?.kill();
-        await running?.stop('The rehearsal is over');
+      [...tasks].map(async (task) => {
+        await this.#starting.get(task);
+        task.running?.kill();
+        await task.running?.stop('The rehearsal is over');
       }),
     );
   }
@@ -112,7 +118,7 @@ export class TaskLives {
     const { world, launcher } = this.#options;
     this.#changed(task);
     await world.provision('ecs-task-start');
-    if (task.desiredStatus === 'STOPPED' || this.#closed) return;
+    if (isStopping(task) || this.#closed) return;
     task.lastStatus = 'PENDING';
     this.#changed(task);
     const { taskRoleArn } = task.definition;
@@ -129,23 +135,26 @@ export class TaskLives {
       onHealth: (health) => {
         this.#changed(task);
         // The service scheduler replaces a task that fails its health checks.
-        if (health === 'UNHEALTHY') void this.stop(task, 'ServiceSchedulerInitiated', 'Task failed container health checks').then(() => this.#lost(task));
+        if (health === 'UNHEALTHY') this.#lose(task, 'ServiceSchedulerInitiated', 'Task failed container health checks');
       },
+      onStopping: (reason) => {
+        if (reason === essentialExited) this.#lose(task, 'EssentialContainerExited', essentialExited);
+      },
+      onStopped: logs.flush,
     });
     task.running = running;
-    void running.stopped.then(async ({ reason }) => {
-      await logs.flush();
-      if (reason !== essentialExited || this.#closed) return;
-      await this.stop(task, 'EssentialContainerExited', essentialExited);
-      this.#lost(task);
-    });
-    if (this.#isStopping(task) || this.#closed) {
-      await running.stop(task.stoppedReason ?? 'Task stopped while it started');
-      return;
-    }
+    // Stopped while it started: whoever stops it waits for this start, and ends the processes then.
+    if (isStopping(task) || this.#closed) return;
     task.lastStatus = 'RUNNING';
     task.startedAt = world.now();
     this.#changed(task);
+  }
+
+  /** It ends though nobody wanted it to; the scheduler does not wait for its last process to replace it. */
+  #lose(task: EcsTask, stopCode: NonNullable<EcsTask['stopCode']>, reason: string): void {
+    if (this.#closed || isStopping(task)) return;
+    void this.stop(task, stopCode, reason);
+    this.#options.onLost(task);
   }
 
   async #stop(task: EcsTask, stopCode: NonNullable<EcsTask['stopCode']>, reason: string): Promise<void> {
@@ -156,37 +165,35 @@ export class TaskLives {
     task.stoppingAt = world.now();
     task.lastStatus = 'STOPPING';
     this.#changed(task);
+    await this.#starting.get(task);
     const end = await task.running?.stop(reason);
     // A process that a signal ended has the exit code that its shell would report: SIGKILL is 137.
     const codes = Object.entries(end?.exits ?? {}).map(([name, { code, signal }]) => [name, code ?? 128 + signalNumber(signal)] as const);
     task.exitCodes = Object.fromEntries(codes);
     task.lastStatus = 'STOPPED';
     task.stoppedAt = world.now();
-    world.log('ECS task stopped', { task: shortId(task.taskArn), service: task.serviceName, colour: task.externalId, reason, exitCodes: task.exitCodes });
+    world.log('ECS task stopped', {
+      task: shortId(task.taskArn),
+      service: task.serviceName,
+      colour: task.externalId,
+      reason,
+      exitCodes: task.exitCodes,
+    });
     this.#changed(task);
   }
 
-  async #failed(task: EcsTask, error: unknown): Promise<void> {
-    if (this.#closed) return;
+  #failed(task: EcsTask, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     const reason = error instanceof PullError ? `CannotPullContainerError: ${message}` : `CannotStartContainerError: ${message}`;
-    await this.stop(task, 'TaskFailedToStart', reason);
-    this.#lost(task);
-  }
-
-  #lost(task: EcsTask): void {
-    if (!this.#closed) this.#options.onLost(task);
-  }
-
-  #isStopping(task: EcsTask): boolean {
-    return task.desiredStatus === 'STOPPED';
+    this.#lose(task, 'TaskFailedToStart', reason);
   }
 
   #container(definition: ContainerDefinition): TaskContainer {
     const digest = /@(sha256:[0-9a-f]{64})$/.exec(definition.image)?.[1];
     const image = digest === undefined ? undefined : this.#options.images.get(digest);
     if (!image) throw new PullError(`pull image manifest has been retried 1 time(s): failed to resolve ref ${definition.image}: not found`);
-    if (definition.secrets?.length) throw new Error(`container '${definition.name}' has secrets injected, which is not modelled; read them at run time`);
+    if (definition.secrets?.length)
+      throw new Error(`container '${definition.name}' has secrets injected, which is not modelled; read them at run time`);
     const { healthCheck: check, entryPoint, command } = definition;
     return {
       name: definition.name,
@@ -220,6 +227,7 @@ export class TaskLives {
   }
 }
 
+const isStopping = ({ desiredStatus }: EcsTask): boolean => desiredStatus === 'STOPPED';
 const shortId = (arn: string): string => arn.split('/').at(-1)?.slice(0, 8) ?? arn;
 
 function signalNumber(signal: NodeJS.Signals | null): number {

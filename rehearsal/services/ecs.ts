@@ -60,13 +60,30 @@ interface TaskSet {
 /** The service quota "Task sets per service". */
 const taskSetsPerService = 5;
 const registrable = new Set([
-  'family', 'taskRoleArn', 'executionRoleArn', 'networkMode', 'containerDefinitions', 'volumes', 'placementConstraints',
-  'requiresCompatibilities', 'cpu', 'memory', 'tags', 'pidMode', 'ipcMode', 'proxyConfiguration', 'inferenceAccelerators',
-  'ephemeralStorage', 'runtimePlatform', 'enableFaultInjection',
+  'family',
+  'taskRoleArn',
+  'executionRoleArn',
+  'networkMode',
+  'containerDefinitions',
+  'volumes',
+  'placementConstraints',
+  'requiresCompatibilities',
+  'cpu',
+  'memory',
+  'tags',
+  'pidMode',
+  'ipcMode',
+  'proxyConfiguration',
+  'inferenceAccelerators',
+  'ephemeralStorage',
+  'runtimePlatform',
+  'enableFaultInjection',
 ]);
 
 const invalid = (message: string): AwsError => new AwsError('InvalidParameterException', message);
 const client = (message: string): AwsError => new AwsError('ClientException', message);
+/** ECS's own words for what its scheduler does. */
+const scaling = ({ id }: TaskSet): string => `Scaling activity initiated by (deployment ${id})`;
 const lastPart = (nameOrArn: string): string => nameOrArn.split('/').at(-1) ?? nameOrArn;
 
 export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
@@ -139,7 +156,7 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
     const wanted = computedDesiredCount(taskSet);
     const living = taskSet.tasks.filter(({ desiredStatus }) => desiredStatus === 'RUNNING');
     for (let count = living.length; count < wanted; count += 1) startTask(taskSet);
-    for (const task of living.slice(wanted)) void lives.stop(task, 'ServiceSchedulerInitiated', `Scaling activity initiated by (deployment ${taskSet.id})`);
+    for (const task of living.slice(wanted)) void lives.stop(task, 'ServiceSchedulerInitiated', scaling(taskSet));
   }
 
   function startTask(taskSet: TaskSet): void {
@@ -167,7 +184,8 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
   /** ECS spreads the tasks of a service over its zones. */
   function emptiestZone({ service, tasks }: TaskSet): string {
     const zones = ['a', 'b', 'c'].map((letter) => `${service.region}${letter}`);
-    const taken = (zone: string): number => tasks.filter((task) => task.desiredStatus === 'RUNNING' && task.availabilityZone === zone).length;
+    const taken = (zone: string): number =>
+      tasks.filter((task) => task.desiredStatus === 'RUNNING' && task.availabilityZone === zone).length;
     return zones.toSorted((one, other) => taken(one) - taken(other))[0] as string;
   }
 
@@ -175,25 +193,26 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
     const taskSet = [...services.values()].flatMap((service) => service.taskSets).find(({ id }) => id === task.taskSetId);
     if (!taskSet || taskSet.replacing || closed) return;
     taskSet.replacing = true;
-    world.provision('ecs-task-replace').then(
-      () => {
-        taskSet.replacing = false;
-        schedule(taskSet);
-      },
-      // The world closed meanwhile: nothing is to be replaced.
-      () => undefined,
-    );
+    void replaceLater(taskSet);
   }
 
-  function removeTaskSet(taskSet: TaskSet): void {
+  async function replaceLater(taskSet: TaskSet): Promise<void> {
+    try {
+      await world.provision('ecs-task-replace');
+    } catch {
+      // The world closed meanwhile: nothing is to be replaced.
+      return;
+    }
+    taskSet.replacing = false;
+    schedule(taskSet);
+  }
+
+  async function removeTaskSet(taskSet: TaskSet): Promise<void> {
     taskSet.status = 'DRAINING';
     taskSet.updatedAt = world.now();
     const { taskSets } = taskSet.service;
-    const ends = taskSet.tasks.map((task) => lives.stop(task, 'ServiceSchedulerInitiated', `Scaling activity initiated by (deployment ${taskSet.id})`));
-    void Promise.all(ends).then(() => {
-      const index = taskSets.indexOf(taskSet);
-      if (index >= 0) taskSets.splice(index, 1);
-    });
+    await Promise.all(taskSet.tasks.map((task) => lives.stop(task, 'ServiceSchedulerInitiated', scaling(taskSet))));
+    taskSets.splice(taskSets.indexOf(taskSet), 1);
   }
 
   // How AWS shows them.
@@ -293,7 +312,9 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
     },
     ListServices(_input, call) {
       const { clusterArn } = clusterOf(call);
-      return { serviceArns: [...services.values()].filter((service) => service.clusterArn === clusterArn).map(({ serviceArn }) => serviceArn) };
+      return {
+        serviceArns: [...services.values()].filter((service) => service.clusterArn === clusterArn).map(({ serviceArn }) => serviceArn),
+      };
     },
     DescribeServices(input, call) {
       const { clusterName } = clusterOf(call);
@@ -317,7 +338,9 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
       }
       checkNetwork(definition, input.networkConfiguration);
       const now = world.now();
-      const id = `ecs-svc/${BigInt(`0x${world.uniqueId(15)}`).toString().padStart(19, '1')}`;
+      const id = `ecs-svc/${BigInt(`0x${world.uniqueId(15)}`)
+        .toString()
+        .padStart(19, '1')}`;
       const taskSet: TaskSet = {
         id: lastPart(id),
         taskSetArn: arn(call.region, `task-set/${service.clusterName}/${service.serviceName}/${id}`),
@@ -368,7 +391,7 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
       if (!input.force && taskSet.scale.value > 0) {
         throw invalid('The task set cannot be deleted while it is scaled above 0. Scale it down or use force.');
       }
-      if (taskSet.status !== 'DRAINING') removeTaskSet(taskSet);
+      if (taskSet.status !== 'DRAINING') void removeTaskSet(taskSet);
       return { taskSet: describeTaskSet(taskSet) };
     },
     ListTasks(input, call) {
@@ -395,7 +418,8 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
       const task = findTask(clusterArn, input.task);
       if (!task) throw invalid('The referenced task was not found.');
       if (task.desiredStatus === 'RUNNING') {
-        void lives.stop(task, 'UserInitiated', input.reason ?? 'Task stopped by user').then(() => replaceLost(task));
+        void lives.stop(task, 'UserInitiated', input.reason ?? 'Task stopped by user');
+        replaceLost(task);
       }
       return { task: describeTask(task) };
     },
@@ -434,7 +458,7 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
         desiredCount: Number(properties['DesiredCount'] ?? 1),
         launchType: properties['LaunchType'] ?? 'FARGATE',
         createdAt: world.now(),
-        tags: (lowerKeys(properties['Tags'] ?? []) as Tag[]),
+        tags: lowerKeys(properties['Tags'] ?? []) as Tag[],
         taskSets: [],
       });
       return { ref: serviceArn, attributes: { Name: serviceName, ServiceArn: serviceArn } };
@@ -455,8 +479,10 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
 
 function checkDefinition(input: Record<string, unknown>): void {
   const unknown = Object.keys(input).filter((member) => !registrable.has(member));
-  if (unknown.length > 0) throw client(`RegisterTaskDefinition takes no ${unknown.join(', ')}: remove what only a registered revision has.`);
-  if (!/^[\w-]{1,255}$/.test(String(input['family'] ?? ''))) throw client('Family contains invalid characters.');
+  if (unknown.length > 0)
+    throw client(`RegisterTaskDefinition takes no ${unknown.join(', ')}: remove what only a registered revision has.`);
+  const { family } = input;
+  if (typeof family !== 'string' || !/^[\w-]{1,255}$/.test(family)) throw client('Family contains invalid characters.');
   const containers = input['containerDefinitions'] as ContainerDefinition[] | undefined;
   if (!containers?.length) throw client('Container list cannot be empty.');
   if (!containers.some(({ essential }) => essential ?? true)) throw client('At least one container must be marked as essential.');
@@ -469,9 +495,12 @@ function checkDefinition(input: Record<string, unknown>): void {
   if (late) throw client(`Fargate allows a stopTimeout of at most 120 seconds; container '${late.name}' has ${late.stopTimeout}.`);
 }
 
-function checkNetwork(definition: TaskDefinition, networkConfiguration: { awsvpcConfiguration?: { subnets?: string[] } } | undefined): void {
+function checkNetwork(
+  definition: TaskDefinition,
+  networkConfiguration: { awsvpcConfiguration?: { subnets?: string[] } } | undefined,
+): void {
   if (definition['networkMode'] === 'awsvpc' && !networkConfiguration?.awsvpcConfiguration?.subnets?.length) {
-    throw invalid('Network Configuration must be provided when networkMode \'awsvpc\' is specified.');
+    throw invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
   }
 }
 
@@ -488,6 +517,9 @@ function lowerKeys(value: unknown): unknown {
   const usersOwn = new Set(['Options', 'DockerLabels']);
   if (Array.isArray(value)) return value.map(lowerKeys);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([key, inner]) => [key.charAt(0).toLowerCase() + key.slice(1), usersOwn.has(key) ? inner : lowerKeys(inner)]);
+  const entries = Object.entries(value).map(([key, inner]) => [
+    key.charAt(0).toLowerCase() + key.slice(1),
+    usersOwn.has(key) ? inner : lowerKeys(inner),
+  ]);
   return Object.fromEntries(entries) as Record<string, unknown>;
 }

@@ -71,6 +71,15 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
     return found;
   }
 
+  async function complete(snapshot: Snapshot): Promise<void> {
+    try {
+      await world.provision('rds-snapshot');
+      snapshot.status = 'available';
+    } catch {
+      // The world closed meanwhile: it stays as it is.
+    }
+  }
+
   const operations: Record<string, OperationHandler> = {
     DescribeDBInstances(input, { region }) {
       const name: string | undefined = input.DBInstanceIdentifier;
@@ -83,7 +92,10 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
       const instance = instances.get(identifierOf(input.DBInstanceIdentifier));
       if (!instance) throw new AwsError('DBInstanceNotFoundFault', `DBInstance ${input.DBInstanceIdentifier} not found.`);
       if (snapshots.has(identifier)) {
-        throw new AwsError('DBSnapshotAlreadyExistsFault', `Cannot create the snapshot because a snapshot with the identifier ${identifier} already exists.`);
+        throw new AwsError(
+          'DBSnapshotAlreadyExistsFault',
+          `Cannot create the snapshot because a snapshot with the identifier ${identifier} already exists.`,
+        );
       }
       if (snapshots.size >= manualSnapshotsPerRegion) {
         throw new AwsError('SnapshotQuotaExceededFault', 'Cannot create more than 100 manual snapshots');
@@ -97,13 +109,7 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
         status: 'creating',
       };
       snapshots.set(identifier, snapshot);
-      world.provision('rds-snapshot').then(
-        () => {
-          snapshot.status = 'available';
-        },
-        // The world closed meanwhile.
-        () => undefined,
-      );
+      void complete(snapshot);
       return { DBSnapshot: describeSnapshot(snapshot) };
     },
     DescribeDBSnapshots(input, { region }) {
@@ -118,7 +124,10 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
     DeleteDBSnapshot(input, { region }) {
       const snapshot = snapshotOf(region, input.DBSnapshotIdentifier);
       if (snapshot.status !== 'available') {
-        throw new AwsError('InvalidDBSnapshotStateFault', `Cannot delete the snapshot because it is not currently in the available or failed state.`);
+        throw new AwsError(
+          'InvalidDBSnapshotStateFault',
+          `Cannot delete the snapshot because it is not currently in the available or failed state.`,
+        );
       }
       inRegion(region).snapshots.delete(snapshot.identifier);
       return { DBSnapshot: { ...describeSnapshot(snapshot), Status: 'deleted' } };
@@ -223,10 +232,11 @@ function describeSnapshot({ identifier, arn, instance, createdAt, status, tags }
 const isTrue = (value: unknown): boolean => value === true || value === 'true';
 
 function checkIdentifier(value: unknown, member: string): string {
-  const identifier = String(value ?? '').toLowerCase();
+  const identifier = typeof value === 'string' ? value.toLowerCase() : '';
   if (!/^[a-z](?:-?[a-z0-9])*$/.test(identifier) || identifier.length > (member === 'DBInstanceIdentifier' ? 63 : 255)) {
-    const rule = 'must begin with a letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens';
-    throw new AwsError('InvalidParameterValue', `The parameter ${member} is not a valid identifier. Identifiers ${rule}.`);
+    const rule = 'must begin with a letter; must contain only ASCII letters, digits, and hyphens';
+    const ending = 'must not end with a hyphen or contain two consecutive hyphens';
+    throw new AwsError('InvalidParameterValue', `The parameter ${member} is not a valid identifier. Identifiers ${rule}; and ${ending}.`);
   }
   return identifier;
 }
@@ -234,10 +244,16 @@ function checkIdentifier(value: unknown, member: string): string {
 function checkInstance(properties: Readonly<Record<string, unknown>>): void {
   const { Engine: engine, EngineVersion: version, MasterUsername: user, MasterUserPassword: password } = properties;
   if (engine !== 'postgres' || !String(version).startsWith('17')) {
-    throw new AwsError('InvalidParameterCombination', `Cannot find version ${String(version)} for ${String(engine)}: only PostgreSQL 17 is modelled here.`);
+    throw new AwsError(
+      'InvalidParameterCombination',
+      `Cannot find version ${String(version)} for ${String(engine)}: only PostgreSQL 17 is modelled here.`,
+    );
   }
   if (typeof user !== 'string' || !/^[A-Za-z]\w{0,15}$/.test(user) || user === 'rdsadmin') {
-    throw new AwsError('InvalidParameterValue', `MasterUsername ${String(user)} cannot be used: it must be 1 to 16 letters, numbers or underscores and no reserved word.`);
+    throw new AwsError(
+      'InvalidParameterValue',
+      `MasterUsername ${String(user)} cannot be used: it must be 1 to 16 letters, numbers or underscores and no reserved word.`,
+    );
   }
   if (typeof password !== 'string' || !/^[\x21-\x7e]{8,128}$/.test(password) || /[/'"@]/.test(password)) {
     const rule = "Only printable ASCII characters besides '/', '@', '\"', ' ' may be used, 8 to 128 of them.";

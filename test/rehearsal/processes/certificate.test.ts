@@ -34,7 +34,9 @@ test('a TLS client trusts it by its authority, and not by another', async () => 
   const { port } = server.address() as AddressInfo;
   const greet = (ca: string): Promise<string> =>
     new Promise((resolve, reject) => {
-      connect({ host: '127.0.0.1', port, ca: readFileSync(ca) }).once('data', (data) => resolve(data.toString())).once('error', reject);
+      connect({ host: '127.0.0.1', port, ca: readFileSync(ca) })
+        .once('data', (data) => resolve(data.toString()))
+        .once('error', reject);
     });
   try {
     await expect(greet(site.authority.caFile)).resolves.toBe('hello');

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { commandOutside, parseDockerfile } from '../../../rehearsal/processes/container-image.ts';
@@ -51,18 +51,28 @@ test('one file is copied under the name that the target gives it', async () => {
 
 test('a build that fails says why', async () => {
   const dockerfile = final(`COPY --from=build /out /app\n${ending}`).replace('ts bot', 'ts nobody');
-  await expect(imageOf(site, 'broken', { files: {}, dockerfile })).rejects.toThrow(/containers\/build\.ts nobody' failed: [^]*unknown image nobody/);
+  await expect(imageOf(site, 'broken', { files: {}, dockerfile })).rejects.toThrow(
+    /containers\/build\.ts nobody' failed: [^]*unknown image nobody/,
+  );
 });
 
 test('a copy of what no build step made says where', async () => {
   const dockerfile = final(`COPY --from=build /src/secret /app/\n${ending}`);
-  await expect(imageOf(site, 'elsewhere', { files: {}, dockerfile })).rejects.toThrow(/Dockerfile:4: nothing is known to make \/src\/secret/);
+  await expect(imageOf(site, 'elsewhere', { files: {}, dockerfile })).rejects.toThrow(
+    /Dockerfile:4: nothing is known to make \/src\/secret/,
+  );
   const missing = final(`COPY --from=build /out/none.mjs /app/\n${ending}`);
-  await expect(imageOf(site, 'missing', { files: {}, dockerfile: missing })).rejects.toThrow(/Dockerfile:4: the build did not make \/out\/none.mjs/);
+  await expect(imageOf(site, 'missing', { files: {}, dockerfile: missing })).rejects.toThrow(
+    /Dockerfile:4: the build did not make \/out\/none.mjs/,
+  );
 });
 
 test.each([
-  ['a shell at the end', `COPY --from=build /out /app\nRUN apt-get update\n${ending}`, /D:5: 'RUN apt-get update' in the final stage is not rehearsed/],
+  [
+    'a shell at the end',
+    `COPY --from=build /out /app\nRUN apt-get update\n${ending}`,
+    /D:5: 'RUN apt-get update' in the final stage is not rehearsed/,
+  ],
   ['the shell form', 'USER 1\nENTRYPOINT node main.mjs\n', /D:5: 'ENTRYPOINT node main.mjs': wanted the exec form/],
   ['a CMD', `CMD ["x"]\n${ending}`, /D:4: 'CMD \["x"\]'/],
   ['the context', `COPY package.json /app/\n${ending}`, /D:4: COPY out of the build context/],

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client, type ClientConfig } from 'pg';
 import { expect, test } from 'vitest';
 
 import { startPostgres, type RunningServer } from '../../../rehearsal/processes/postgres.ts';
@@ -11,11 +11,18 @@ const masterPassword = "it's a \\ password";
 
 function start(name: string): Promise<RunningServer> {
   const { supervisor, authority } = site;
-  return startPostgres({ supervisor, authority, directory: join(site.directory, name), masterUser: 'baton', masterPassword, database: 'trading' });
+  return startPostgres({
+    supervisor,
+    authority,
+    directory: join(site.directory, name),
+    masterUser: 'baton',
+    masterPassword,
+    database: 'trading',
+  });
 }
 
-async function query(server: RunningServer, sql: string, options: pg.ClientConfig = {}): Promise<unknown[]> {
-  const client = new pg.Client({
+async function query(server: RunningServer, sql: string, options: ClientConfig = {}): Promise<unknown[]> {
+  const client = new Client({
     host: server.host,
     port: server.port,
     user: 'baton',
@@ -35,7 +42,9 @@ async function query(server: RunningServer, sql: string, options: pg.ClientConfi
 test('is PostgreSQL 17 as RDS offers it: TLS that verifies, a password, a master that is no superuser, data of its own', async () => {
   const [one, two] = await Promise.all([start('one'), start('two')]);
   expect(one.port).not.toBe(two.port);
-  const sql = 'SELECT current_setting(\'server_version_num\')::int / 10000 AS major, rolsuper, ssl FROM pg_roles, pg_stat_ssl WHERE rolname = current_user AND pid = pg_backend_pid()';
+  const sql =
+    "SELECT current_setting('server_version_num')::int / 10000 AS major, rolsuper, ssl FROM pg_roles, pg_stat_ssl " +
+    'WHERE rolname = current_user AND pid = pg_backend_pid()';
   expect(await query(one, sql)).toEqual([{ major: 17, rolsuper: false, ssl: true }]);
 
   await expect(query(one, 'SELECT 1', { ssl: false })).rejects.toThrow('no encryption');

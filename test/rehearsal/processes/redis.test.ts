@@ -13,10 +13,23 @@ const authToken = 'token with " and \\ and ü';
 test('is Redis as ElastiCache offers it: TLS that verifies, AUTH, no other way in, nothing kept', async () => {
   const { supervisor, authority, directory } = site;
   const lines: string[] = [];
-  const server = await startRedis({ supervisor, authority, directory: join(directory, 'redis'), authToken, onLine: (line) => lines.push(line) });
+  const server = await startRedis({
+    supervisor,
+    authority,
+    directory: join(directory, 'redis'),
+    authToken,
+    onLine: (line) => lines.push(line),
+  });
   const tls = { ca: readFileSync(server.caFile, 'utf8') };
   const client = (options: object): Redis => {
-    const redis = new Redis({ host: server.host, port: server.port, lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, ...options });
+    const redis = new Redis({
+      host: server.host,
+      port: server.port,
+      lazyConnect: true,
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+      ...options,
+    });
     redis.on('error', () => undefined);
     return redis;
   };
@@ -32,7 +45,10 @@ test('is Redis as ElastiCache offers it: TLS that verifies, AUTH, no other way i
     ['no TLS', client({ password: authToken, connectTimeout: 2000 })],
   ];
   for (const [how, redis] of closed) {
-    await expect(redis.connect().then(() => redis.get('key')), how).rejects.toThrow();
+    await expect(
+      redis.connect().then(() => redis.get('key')),
+      how,
+    ).rejects.toThrow();
     redis.disconnect();
   }
   good.disconnect();
@@ -45,7 +61,9 @@ test('the server that REDIS_BIN names is the one, or none is', async () => {
   await writeFile(pretender, '#!/bin/sh\necho I am a teapot\n');
   await chmod(pretender, 0o755);
   await expect(findRedis({ REDIS_BIN: pretender })).rejects.toThrow(RedisUnavailableError);
-  await expect(findRedis({ REDIS_BIN: pretender })).rejects.toThrow(/REDIS_BIN: .*pretender is not a Redis server: it answers 'I am a teapot'/);
+  await expect(findRedis({ REDIS_BIN: pretender })).rejects.toThrow(
+    /REDIS_BIN: .*pretender is not a Redis server: it answers 'I am a teapot'/,
+  );
   await expect(findRedis({ REDIS_BIN: '/no/such/server' })).rejects.toThrow(/apt install redis-server/);
 });
 

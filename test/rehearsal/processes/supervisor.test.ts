@@ -26,7 +26,9 @@ async function started(script: string, options: { env?: Record<string, string> }
 }
 
 test('a child has the environment it was given and nothing of ours; its output comes line by line', async () => {
-  const { child, lines } = await started('console.log(JSON.stringify(process.env)); console.error("two\\nthree"); process.exit(3)', { env: { ONE: '1' } });
+  const { child, lines } = await started('console.log(JSON.stringify(process.env)); console.error("two\\nthree"); process.exit(3)', {
+    env: { ONE: '1' },
+  });
   expect(await child.exited).toEqual({ code: 3, signal: null });
   const [environment] = lines.filter((line) => line.startsWith('stdout: '));
   expect(JSON.parse(environment?.slice('stdout: '.length) ?? '')).toEqual({ ONE: '1' });
@@ -34,7 +36,9 @@ test('a child has the environment it was given and nothing of ours; its output c
 });
 
 test('stop asks first', async () => {
-  const { child, lines } = await started(`process.on('SIGTERM', () => { console.log('bye'); process.exit(0); }); console.log('up'); ${forever}`);
+  const { child, lines } = await started(
+    `process.on('SIGTERM', () => { console.log('bye'); process.exit(0); }); console.log('up'); ${forever}`,
+  );
   await until('the child is up', () => lines.includes('stdout: up'));
   expect(await child.stop(10_000)).toEqual({ code: 0, signal: null });
   expect(lines).toContain('stdout: bye');
@@ -61,7 +65,8 @@ test('a paused child does nothing until it is resumed, and can be killed while p
 });
 
 test('what a child started ends with it', async () => {
-  const script = `const c = require('node:child_process').spawn(process.execPath, ['-e', '${forever}'], { stdio: 'inherit' }); console.log(c.pid); ${forever}`;
+  const spawnAnother = `require('node:child_process').spawn(process.execPath, ['-e', '${forever}'], { stdio: 'inherit' })`;
+  const script = `console.log(${spawnAnother}.pid); ${forever}`;
   const { child, lines } = await started(script);
   const grandchild = Number((await until('the grandchild is there', () => lines[0])).slice('stdout: '.length));
   expect(isAlive(grandchild)).toBe(true);
@@ -70,7 +75,9 @@ test('what a child started ends with it', async () => {
 });
 
 test('a program that is not there is an error that names it', async () => {
-  await expect(site.supervisor.spawn({ name: 'ghost', command: '/no/such/program', env: {} })).rejects.toThrow(/could not start ghost \(\/no\/such\/program\)/);
+  await expect(site.supervisor.spawn({ name: 'ghost', command: '/no/such/program', env: {} })).rejects.toThrow(
+    /could not start ghost \(\/no\/such\/program\)/,
+  );
 });
 
 test('close ends the children, paused ones too, and removes the directories, read-only ones too', async () => {

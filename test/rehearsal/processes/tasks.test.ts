@@ -2,7 +2,14 @@ import { request } from 'node:http';
 import { expect, test } from 'vitest';
 
 import type { BuiltImage } from '../../../rehearsal/processes/container-image.ts';
-import { essentialExited, TaskLauncher, type Health, type TaskContainer, type TaskLine, type TaskRequest } from '../../../rehearsal/processes/tasks.ts';
+import {
+  essentialExited,
+  TaskLauncher,
+  type Health,
+  type TaskContainer,
+  type TaskLine,
+  type TaskRequest,
+} from '../../../rehearsal/processes/tasks.ts';
 import { imageOf, until, useSite } from './site.ts';
 
 const site = useSite();
@@ -23,11 +30,22 @@ const container = (name: string, built: BuiltImage, more: Partial<TaskContainer>
   dependsOn: [],
   ...more,
 });
-const healthCheck = { command: ['CMD', 'node', '/app/probe.mjs'], intervalSeconds: 0.05, timeoutSeconds: 5, retries: 2, startPeriodSeconds: 0 };
+const healthCheck = {
+  command: ['CMD', 'node', '/app/probe.mjs'],
+  intervalSeconds: 0.05,
+  timeoutSeconds: 5,
+  retries: 2,
+  startPeriodSeconds: 0,
+};
 
 function launcher(): TaskLauncher {
   const { supervisor, authority } = site;
-  return new TaskLauncher({ supervisor, endpoint: () => 'http://127.0.0.1:4566', caFile: authority.caFile, portVariables: ['BATON_GUARD_PORT'] });
+  return new TaskLauncher({
+    supervisor,
+    endpoint: () => 'http://127.0.0.1:4566',
+    caFile: authority.caFile,
+    portVariables: ['BATON_GUARD_PORT'],
+  });
 }
 
 function recorded(containers: readonly TaskContainer[]): { task: TaskRequest; lines: TaskLine[]; healths: Health[] } {
@@ -68,15 +86,23 @@ test('a container has the environment of image, definition and platform, and not
 });
 
 test('the image user cannot write into its tree', async () => {
-  const built = await image('readonly', 'import { writeFileSync } from "node:fs"; try { writeFileSync("new", ""); } catch (error) { console.log(error.code); }');
+  const built = await image(
+    'readonly',
+    'import { writeFileSync } from "node:fs"; try { writeFileSync("new", ""); } catch (error) { console.log(error.code); }',
+  );
   const { task, lines } = recorded([container('trader', built)]);
-  await (await launcher().launch(task)).stopped;
+  await (
+    await launcher().launch(task)
+  ).stopped;
   expect(lines.map(({ line }) => line)).toEqual(['EACCES']);
 });
 
 test('two tasks have the port to themselves; the containers of one share it; health is checked; a stop drains', async () => {
   const built = await image('healthy', listener);
-  const asks = await image('asks', `setInterval(async () => console.log(await (await fetch('http://127.0.0.1:' + process.env.BATON_GUARD_PORT)).text()), 50);`);
+  const asks = await image(
+    'asks',
+    `setInterval(async () => console.log(await (await fetch('http://127.0.0.1:' + process.env.BATON_GUARD_PORT)).text()), 50);`,
+  );
   const tasks = [1, 2].map(() =>
     recorded([
       container('trader', asks, { dependsOn: [{ containerName: 'guard', condition: 'HEALTHY' }] }),
@@ -93,7 +119,11 @@ test('two tasks have the port to themselves; the containers of one share it; hea
     expect(running[index]?.health).toBe('HEALTHY');
   }
   const ends = await Promise.all(running.map((one) => one.stop('the test is over')));
-  for (const end of ends) expect(end).toEqual({ reason: 'the test is over', exits: { guard: { code: 0, signal: null }, trader: { code: null, signal: 'SIGTERM' } } });
+  for (const end of ends)
+    expect(end).toEqual({
+      reason: 'the test is over',
+      exits: { guard: { code: 0, signal: null }, trader: { code: null, signal: 'SIGTERM' } },
+    });
   expect(tasks[0]?.lines.map(({ line }) => line)).toContain('draining');
   expect(own.running).toHaveLength(0);
 });
@@ -126,7 +156,9 @@ test('a paused task is silent and speaks again when resumed', async () => {
   await until('the guard listens', () => lines.some(({ line }) => line === 'listening'));
   running.pause();
   const answer = new Promise<number | undefined>((resolve, reject) => {
-    request({ host: '127.0.0.1', port: running.ports['BATON_GUARD_PORT'] }, (got) => resolve(got.resume().statusCode)).on('error', reject).end();
+    request({ host: '127.0.0.1', port: running.ports['BATON_GUARD_PORT'] }, (got) => resolve(got.resume().statusCode))
+      .on('error', reject)
+      .end();
   });
   expect(await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 200, 'silence'))])).toBe('silence');
   running.resume();

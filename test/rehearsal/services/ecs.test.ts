@@ -92,10 +92,17 @@ async function service(): Promise<string> {
   return name;
 }
 
-async function taskSet(name: string, digest: string, more: Record<string, unknown> = {}, container: Record<string, unknown> = {}): Promise<any> {
+async function taskSet(
+  name: string,
+  digest: string,
+  more: Record<string, unknown> = {},
+  container: Record<string, unknown> = {},
+): Promise<any> {
   await callPlain('RegisterTaskDefinition', definition(name, digest, container));
   const scale = { value: 100, unit: 'PERCENT' };
-  return (await call('CreateTaskSet', { service: name, externalId: 'blue', taskDefinition: name, networkConfiguration: vpc, scale, ...more })).taskSet;
+  return (
+    await call('CreateTaskSet', { service: name, externalId: 'blue', taskDefinition: name, networkConfiguration: vpc, scale, ...more })
+  ).taskSet;
 }
 
 const without = (input: Record<string, unknown>, member: string): Record<string, unknown> =>
@@ -107,9 +114,19 @@ const retire = (name: string, id: string) => call('DeleteTaskSet', { service: na
 
 test('a task set runs the tasks of its service in different zones, tells the bus, and ends with its processes', async () => {
   const name = await service();
-  expect((await call('DescribeServices', { services: [name] })).services[0]).toMatchObject({ runningCount: 0, deploymentController: { type: 'EXTERNAL' } });
+  expect((await call('DescribeServices', { services: [name] })).services[0]).toMatchObject({
+    runningCount: 0,
+    deploymentController: { type: 'EXTERNAL' },
+  });
   const before = await taskSet(name, good);
-  expect(before).toMatchObject({ status: 'ACTIVE', computedDesiredCount: 2, runningCount: 0, pendingCount: 2, stabilityStatus: 'STABILIZING', externalId: 'blue' });
+  expect(before).toMatchObject({
+    status: 'ACTIVE',
+    computedDesiredCount: 2,
+    runningCount: 0,
+    pendingCount: 2,
+    stabilityStatus: 'STABILIZING',
+    externalId: 'blue',
+  });
 
   await until('both tasks run', () => runningOf(name).length === 2);
   expect(await describeOne(name)).toMatchObject({ runningCount: 2, pendingCount: 0, stabilityStatus: 'STEADY_STATE' });
@@ -150,7 +167,11 @@ test('a task that dies is replaced, and one that is stopped by hand too', async 
   const [first, second] = tasksOf(name);
   first?.running?.kill();
   await until('it is seen as stopped', () => first?.lastStatus === 'STOPPED');
-  expect(first).toMatchObject({ stopCode: 'EssentialContainerExited', stoppedReason: 'Essential container in task exited', exitCodes: { trader: 137 } });
+  expect(first).toMatchObject({
+    stopCode: 'EssentialContainerExited',
+    stoppedReason: 'Essential container in task exited',
+    exitCodes: { trader: 137 },
+  });
   await until('another runs in its place', () => runningOf(name).length === 2);
   expect(tasksOf(name)).toHaveLength(3);
 
@@ -184,7 +205,12 @@ test('steady means healthy, where there is a check; who fails it is replaced', a
   await retire(name, set.id);
 
   const other = await service();
-  const ill = await taskSet(other, good, { scale: { value: 50, unit: 'PERCENT' } }, { healthCheck: { ...check, command: ['CMD', 'node', '/app/none.mjs'] } });
+  const ill = await taskSet(
+    other,
+    good,
+    { scale: { value: 50, unit: 'PERCENT' } },
+    { healthCheck: { ...check, command: ['CMD', 'node', '/app/none.mjs'] } },
+  );
   await until('it was replaced', () => tasksOf(other).length > 1);
   expect(tasksOf(other)[0]).toMatchObject({ stopCode: 'ServiceSchedulerInitiated', stoppedReason: 'Task failed container health checks' });
   await retire(other, ill.id);
@@ -211,7 +237,11 @@ test('the same client token is the same task set, and starts nothing twice', asy
 test('revisions: the family means the latest active one; what a template read back has too many is refused', async () => {
   const family = 'baton-dev-revisions';
   const first = await callPlain('RegisterTaskDefinition', { ...definition(family, good), tags: [{ key: 'Owner', value: 'desk' }] });
-  expect(first.taskDefinition).toMatchObject({ revision: 1, status: 'ACTIVE', taskDefinitionArn: `arn:aws:ecs:us-east-1:111111111111:task-definition/${family}:1` });
+  expect(first.taskDefinition).toMatchObject({
+    revision: 1,
+    status: 'ACTIVE',
+    taskDefinitionArn: `arn:aws:ecs:us-east-1:111111111111:task-definition/${family}:1`,
+  });
   await callPlain('RegisterTaskDefinition', definition(family, good));
   expect((await callPlain('DescribeTaskDefinition', { taskDefinition: family })).taskDefinition.revision).toBe(2);
   const tagged = await callPlain('DescribeTaskDefinition', { taskDefinition: `${family}:1`, include: ['TAGS'] });
@@ -223,20 +253,34 @@ test('revisions: the family means the latest active one; what a template read ba
     message: expect.stringMatching(/takes no .*taskDefinitionArn/),
   });
   const name = await service();
-  await expect(call('CreateTaskSet', { service: name, taskDefinition: `${family}:2`, networkConfiguration: vpc })).rejects.toThrow('TaskDefinition is inactive');
+  await expect(call('CreateTaskSet', { service: name, taskDefinition: `${family}:2`, networkConfiguration: vpc })).rejects.toThrow(
+    'TaskDefinition is inactive',
+  );
 });
 
 test("the template's names become the API's; what the user named keeps its case", async () => {
   const made = await create('AWS::ECS::TaskDefinition', {
     Family: 'baton-dev-template',
     NetworkMode: 'awsvpc',
-    ContainerDefinitions: [{ Name: 'guard', Image: 'x', Environment: [{ Name: 'BATON_BOOK', Value: 'btc' }], LogConfiguration: { LogDriver: 'awslogs', Options: { Own: 'Value' } } }],
+    ContainerDefinitions: [
+      {
+        Name: 'guard',
+        Image: 'x',
+        Environment: [{ Name: 'BATON_BOOK', Value: 'btc' }],
+        LogConfiguration: { LogDriver: 'awslogs', Options: { Own: 'Value' } },
+      },
+    ],
     Tags: [{ Key: 'Owner', Value: 'desk' }],
   });
   expect(made.ref).toBe('arn:aws:ecs:us-east-1:111111111111:task-definition/baton-dev-template:1');
   const { taskDefinition, tags } = await callPlain('DescribeTaskDefinition', { taskDefinition: 'baton-dev-template', include: ['TAGS'] });
   expect(taskDefinition.containerDefinitions).toEqual([
-    { name: 'guard', image: 'x', environment: [{ name: 'BATON_BOOK', value: 'btc' }], logConfiguration: { logDriver: 'awslogs', options: { Own: 'Value' } } },
+    {
+      name: 'guard',
+      image: 'x',
+      environment: [{ name: 'BATON_BOOK', value: 'btc' }],
+      logConfiguration: { logDriver: 'awslogs', options: { Own: 'Value' } },
+    },
   ]);
   expect(tags).toEqual([{ key: 'Owner', value: 'desk' }]);
 });
@@ -254,14 +298,18 @@ test('what an EXTERNAL service does not allow or needs is refused', async () => 
   const name = await service();
   await callPlain('RegisterTaskDefinition', definition('baton-dev-checks', good));
   const valid = { service: name, taskDefinition: 'baton-dev-checks', networkConfiguration: vpc };
-  await expect(call('CreateTaskSet', { ...valid, networkConfiguration: undefined })).rejects.toThrow('Network Configuration must be provided');
+  await expect(call('CreateTaskSet', { ...valid, networkConfiguration: undefined })).rejects.toThrow(
+    'Network Configuration must be provided',
+  );
   await expect(call('CreateTaskSet', { ...valid, taskDefinition: 'none' })).rejects.toThrow('TaskDefinition not found.');
   await expect(call('CreateTaskSet', { ...valid, scale: { value: 150, unit: 'PERCENT' } })).rejects.toThrow('between 0 and 100');
   await expect(call('CreateTaskSet', { ...valid, clientToken: 'x'.repeat(37) })).rejects.toThrow('36 ASCII characters');
   await expect(create('AWS::ECS::Service', { Cluster: 'baton-dev', DesiredCount: 1 })).rejects.toThrow('only EXTERNAL is');
   const noCpu = without(definition('baton-dev-checks', good), 'cpu');
   await expect(callPlain('RegisterTaskDefinition', noCpu)).rejects.toThrow("Fargate requires that 'cpu' be defined");
-  await expect(callPlain('RegisterTaskDefinition', definition('baton-dev-checks', good, { stopTimeout: 300 }))).rejects.toThrow('at most 120 seconds');
+  await expect(callPlain('RegisterTaskDefinition', definition('baton-dev-checks', good, { stopTimeout: 300 }))).rejects.toThrow(
+    'at most 120 seconds',
+  );
 });
 
 /** Without the cluster that most calls name. */

@@ -10,7 +10,13 @@ import { useSite } from '../processes/site.ts';
 const site = useSite();
 const region = 'us-east-1';
 const AuthToken = 'abcdefgh!&#$^<>-';
-const properties = { ReplicationGroupDescription: 'limits', Engine: 'valkey', AuthToken, TransitEncryptionEnabled: true, AutomaticFailoverEnabled: true };
+const properties = {
+  ReplicationGroupDescription: 'limits',
+  Engine: 'valkey',
+  AuthToken,
+  TransitEncryptionEnabled: true,
+  AutomaticFailoverEnabled: true,
+};
 let world: CloudWorld;
 let model: ElastiCacheModel;
 
@@ -27,7 +33,13 @@ async function create(given: Record<string, unknown>): Promise<CreatedResource> 
   return handler({ type, logicalId: 'Thing', stackName: 'test', region, generatedName: 'test-Thing-1', properties: given });
 }
 const describeGroups = async (id: string): Promise<any> =>
-  world.call({ service: 'elasticache', operation: 'DescribeReplicationGroups', region, caller: world.operator.caller, input: { ReplicationGroupId: id } });
+  world.call({
+    service: 'elasticache',
+    operation: 'DescribeReplicationGroups',
+    region,
+    caller: world.operator.caller,
+    input: { ReplicationGroupId: id },
+  });
 
 test('a replication group is a Redis that its endpoint and token lead to', async () => {
   const { ref, attributes } = await create({ ...properties, ReplicationGroupId: 'baton-dev' });
@@ -39,9 +51,15 @@ test('a replication group is a Redis that its endpoint and token lead to', async
   expect(await redis.ping()).toBe('PONG');
   redis.disconnect();
   const { ReplicationGroups } = await describeGroups(ref);
-  expect(ReplicationGroups[0]).toMatchObject({ Status: 'available', AutomaticFailover: 'enabled', NodeGroups: [{ PrimaryEndpoint: { Address: host, Port: port } }] });
+  expect(ReplicationGroups[0]).toMatchObject({
+    Status: 'available',
+    AutomaticFailover: 'enabled',
+    NodeGroups: [{ PrimaryEndpoint: { Address: host, Port: port } }],
+  });
   expect(JSON.stringify(ReplicationGroups)).not.toContain(AuthToken);
-  await expect(create({ ...properties, ReplicationGroupId: 'baton-dev' })).rejects.toMatchObject({ name: 'ReplicationGroupAlreadyExistsFault' });
+  await expect(create({ ...properties, ReplicationGroupId: 'baton-dev' })).rejects.toMatchObject({
+    name: 'ReplicationGroupAlreadyExistsFault',
+  });
   await expect(describeGroups('none')).rejects.toMatchObject({ name: 'ReplicationGroupNotFoundFault' });
 });
 
@@ -52,5 +70,7 @@ test.each([
   ['a short token', { AuthToken: 'short' }],
   ['a wrong name', { ReplicationGroupId: '1st' }],
 ])('%s is refused', async (_what, wrong) => {
-  await expect(create({ ...properties, ReplicationGroupId: 'wrong', ...wrong })).rejects.toMatchObject({ name: 'InvalidParameterValueException' });
+  await expect(create({ ...properties, ReplicationGroupId: 'wrong', ...wrong })).rejects.toMatchObject({
+    name: 'InvalidParameterValueException',
+  });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import pg from 'pg';
+import { Client } from 'pg';
 
 import type { CreatedResource } from '../../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../../rehearsal/cloud/world.ts';
@@ -10,7 +10,15 @@ import { useSite } from '../processes/site.ts';
 const site = useSite();
 const region = 'us-east-1';
 const MasterUserPassword = 'correct-horse-battery';
-const properties = { Engine: 'postgres', EngineVersion: '17.6', MasterUsername: 'baton', MasterUserPassword, DBName: 'trading', AllocatedStorage: '100', MultiAZ: true };
+const properties = {
+  Engine: 'postgres',
+  EngineVersion: '17.6',
+  MasterUsername: 'baton',
+  MasterUserPassword,
+  DBName: 'trading',
+  AllocatedStorage: '100',
+  MultiAZ: true,
+};
 let world: CloudWorld;
 let model: RdsModel;
 let database: CreatedResource;
@@ -34,7 +42,7 @@ test('an instance is a PostgreSQL that its endpoint, user and password lead to',
   expect(database.ref).toBe('baton-dev');
   expect(database.attributes['DBInstanceArn']).toBe('arn:aws:rds:us-east-1:111111111111:db:baton-dev');
   const server = model.servers(region).get('baton-dev');
-  const client = new pg.Client({
+  const client = new Client({
     host: String(database.attributes['Endpoint.Address']),
     port: Number(database.attributes['Endpoint.Port']),
     user: 'baton',
@@ -46,7 +54,12 @@ test('an instance is a PostgreSQL that its endpoint, user and password lead to',
   expect((await client.query('SELECT current_database()')).rows).toEqual([{ current_database: 'trading' }]);
   await client.end();
   const { DBInstances } = await call('DescribeDBInstances', { DBInstanceIdentifier: 'baton-dev' });
-  expect(DBInstances[0]).toMatchObject({ DBInstanceStatus: 'available', MultiAZ: true, AllocatedStorage: 100, Endpoint: { Port: server?.port } });
+  expect(DBInstances[0]).toMatchObject({
+    DBInstanceStatus: 'available',
+    MultiAZ: true,
+    AllocatedStorage: 100,
+    Endpoint: { Port: server?.port },
+  });
   expect(JSON.stringify(DBInstances)).not.toContain(MasterUserPassword);
 });
 
@@ -54,7 +67,9 @@ test('a snapshot is creating, then available; its name is taken; then it can be 
   const name = { DBSnapshotIdentifier: 'cutover-1' };
   const { DBSnapshot } = await call('CreateDBSnapshot', { ...name, DBInstanceIdentifier: 'baton-dev' });
   expect(DBSnapshot).toMatchObject({ Status: 'creating', DBSnapshotArn: 'arn:aws:rds:us-east-1:111111111111:snapshot:cutover-1' });
-  await expect(call('CreateDBSnapshot', { ...name, DBInstanceIdentifier: 'baton-dev' })).rejects.toMatchObject({ name: 'DBSnapshotAlreadyExistsFault' });
+  await expect(call('CreateDBSnapshot', { ...name, DBInstanceIdentifier: 'baton-dev' })).rejects.toMatchObject({
+    name: 'DBSnapshotAlreadyExistsFault',
+  });
   await expect(call('DeleteDBSnapshot', name)).rejects.toMatchObject({ name: 'InvalidDBSnapshotStateFault' });
   await expect.poll(async () => (await call('DescribeDBSnapshots', name)).DBSnapshots[0].Status, { timeout: 15_000 }).toBe('available');
   expect((await call('DescribeDBSnapshots', { DBInstanceIdentifier: 'baton-dev' })).DBSnapshots).toHaveLength(1);
@@ -76,5 +91,7 @@ test.each([
   ['a reserved user', { MasterUsername: 'rdsadmin' }],
   ['a password that RDS does not take', { MasterUserPassword: 'with@and/or' }],
 ])('%s is refused', async (_what, wrong) => {
-  await expect(create('AWS::RDS::DBInstance', { ...properties, DBInstanceIdentifier: 'wrong', ...wrong })).rejects.toThrow(/InvalidParameter|cannot be used|not a valid|only PostgreSQL/);
+  await expect(create('AWS::RDS::DBInstance', { ...properties, DBInstanceIdentifier: 'wrong', ...wrong })).rejects.toThrow(
+    /InvalidParameter|cannot be used|not a valid|only PostgreSQL/,
+  );
 });
