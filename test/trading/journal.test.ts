@@ -1,0 +1,79 @@
+/** The journal on the local DynamoDB, through the unmodified SDK client. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BookName, Epoch } from '../../lib/lease/model.ts';
+import { DuplicateIntentError } from '../../lib/trading/journal.ts';
+import { startStage, type Stage } from '../trader/stage.ts';
+
+const intent = { symbol: 'BTC/USDT', side: 'buy', price: '59000.01', quantity: '0.0005' } as const;
+let stage: Stage;
+let books = 0;
+beforeAll(async () => { stage = await startStage({ latencies: { dynamodbReadMs: 0, dynamodbWriteMs: 0 } }); });
+afterAll(() => stage.close());
+
+/** A book of its own for each test. */
+function fresh() {
+  books += 1;
+  const book = `book${books}` as BookName;
+  const at = (epoch: number, sequence: number) => ({ book, epoch: epoch as Epoch, sequence });
+  return { book, at, journal: stage.journal };
+}
+
+describe('the journal', () => {
+  it('has each sequence of an epoch once', async () => {
+    const { journal, at } = fresh();
+    await journal.writeIntent(at(1, 1), intent);
+    await expect(journal.writeIntent(at(1, 1), intent)).rejects.toThrow(DuplicateIntentError);
+    await journal.writeIntent(at(2, 1), intent);
+  });
+
+  it('shows what is open, oldest first, and forgets what has an outcome', async () => {
+    const { journal, at, book } = fresh();
+    for (const [epoch, sequence] of [[1, 1], [1, 2], [1, 1_000_000_000], [2, 3]] as const) await journal.writeIntent(at(epoch, sequence), intent);
+    await journal.writeOutcome(at(1, 2), { status: 'accepted', venueOrderId: 'v2' });
+    const { intents } = await journal.openIntents(book);
+    expect(intents.map(({ epoch, sequence }) => [epoch, sequence])).toEqual([[1, 1], [1, 1_000_000_000], [2, 3]]);
+    expect(intents[0]).toMatchObject({ intent, book });
+  });
+
+  it('keeps the first outcome, and writes none for an intent that is not there', async () => {
+    const { journal, at, book } = fresh();
+    await journal.writeIntent(at(1, 1), intent);
+    await journal.writeOutcome(at(1, 1), { status: 'accepted', venueOrderId: 'v1' });
+    await journal.writeOutcome(at(1, 1), { status: 'expired', reason: 'late word' });
+    await journal.writeOutcome(at(1, 9), { status: 'never-sent' });
+    expect(await journal.acceptedIn(book, 1 as Epoch, { limit: 5 })).toMatchObject([{ sequence: 1, outcome: { status: 'accepted', venueOrderId: 'v1' } }]);
+    expect((await journal.openIntents(book)).intents).toEqual([]);
+  });
+
+  it('shows what was accepted in one epoch, up to a limit', async () => {
+    const { journal, at, book } = fresh();
+    for (let sequence = 1; sequence <= 6; sequence++) {
+      await journal.writeIntent(at(11, sequence), intent);
+      await journal.writeOutcome(at(11, sequence), sequence === 2 ? { status: 'rejected', reason: '170131' } : { status: 'accepted', venueOrderId: `v${sequence}` });
+    }
+    await journal.writeIntent(at(1, 1), intent);
+    await journal.writeOutcome(at(1, 1), { status: 'accepted', venueOrderId: 'old' });
+    expect((await journal.acceptedIn(book, 11 as Epoch, { limit: 3 })).map(({ sequence }) => sequence)).toEqual([1, 3, 4]);
+    expect(await journal.acceptedIn(book, 12 as Epoch, { limit: 3 })).toEqual([]);
+  });
+
+  it('reads from the mark on, however long the history, and never lowers the mark', async () => {
+    const { journal, at, book } = fresh();
+    await journal.writeIntent(at(3, 1), intent); // Below the mark: nobody will ask for it.
+    const position = { quantity: '9.5', lastExecutionId: 'e7' };
+    await journal.writeMark(book, { epoch: 3 as Epoch, sequence: 5, position });
+    await journal.writeMark(book, { epoch: 2 as Epoch, sequence: 900 });
+    await journal.writeIntent(at(3, 5), intent);
+    const open = await journal.openIntents(book);
+    expect(open.mark).toEqual({ epoch: 3, sequence: 5, position });
+    expect(open.intents.map(({ sequence }) => sequence)).toEqual([5]);
+  });
+
+  it('pages', async () => {
+    const { journal, at, book } = fresh();
+    for (let first = 1; first <= 450; first += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, n) => journal.writeIntent(at(1, first + n), intent)));
+    }
+    expect((await journal.openIntents(book)).intents.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 450 }, (_, n) => n + 1));
+  });
+});

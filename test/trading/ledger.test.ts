@@ -1,0 +1,107 @@
+/** The ledger on a real PostgreSQL: its migrations, its batches, and a database that goes away. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrate } from '../../containers/trader/migrations/run.ts';
+import type { BookName, Epoch } from '../../lib/lease/model.ts';
+import { clientOrderId } from '../../lib/trading/client-order-id.ts';
+import { Ledger } from '../../lib/trading/ledger.ts';
+import type { Order, OrderState } from '../../lib/trading/order.ts';
+import { startPostgres, type RunningServer } from '../../rehearsal/processes/postgres.ts';
+import { until, useSite } from '../rehearsal/processes/site.ts';
+
+const site = useSite();
+let server: RunningServer;
+let reader: pg.Client;
+const password = 'a password';
+
+beforeAll(async () => {
+  server = await startPostgres({
+    supervisor: site.supervisor, authority: site.authority, directory: join(site.directory, 'postgres'), masterUser: 'baton', masterPassword: password, database: 'baton',
+  });
+});
+afterAll(() => reader?.end());
+
+const connect = () => new pg.Client({
+  host: server.host, port: server.port, user: 'baton', password, database: 'baton',
+  ssl: { rejectUnauthorized: true, ca: readFileSync(server.caFile, 'utf8') }, connectionTimeoutMillis: 2000,
+});
+const quietly = (client: pg.ClientBase) => migrate(client, () => undefined);
+
+function order(sequence: number, state: OrderState): Order {
+  const author = { book: 'alpha' as BookName, epoch: 1 as Epoch, sequence };
+  return { ...author, clientOrderId: clientOrderId(author), symbol: 'BTC/USDT', side: 'buy', price: '59000.01', quantity: '0.0005', state, fills: [], venueOrderId: 'v' };
+}
+const fill = (executionId: string) => ({
+  executionId, venueOrderId: 'v', clientOrderId: order(1, 'FILLED').clientOrderId, symbol: 'BTC/USDT', side: 'buy' as const, price: '59000', quantity: '0.0005',
+  fee: '0.0000005', feeCurrency: 'BTC', atVenueMs: 1_790_000_000_123,
+});
+
+describe('the ledger', () => {
+  it('is migrated once, although two tasks start at once', async () => {
+    const clients = [connect(), connect(), connect()];
+    await Promise.all(clients.map((client) => client.connect()));
+    await Promise.all(clients.map(quietly));
+    await Promise.all(clients.map(quietly));
+    const { rows } = await clients[0]!.query<{ name: string }>('SELECT name FROM migrations');
+    expect(rows).toEqual([{ name: '0001-ledger' }]);
+    await Promise.all(clients.map((client) => client.end()));
+    reader = connect();
+    await reader.connect();
+  });
+
+  it('writes orders, fills and the position, each once, and never moves an order back', async () => {
+    const ledger = new Ledger({ connect, migrate: quietly, book: 'alpha', log: () => undefined });
+    ledger.start();
+    ledger.order(order(1, 'SETTLED'));
+    ledger.order(order(2, 'SUBMITTED'));
+    ledger.fill(fill('e1'));
+    ledger.fill(fill('e1'));
+    ledger.position({ book: 'alpha', symbol: 'BTC/USDT', quantity: '10.0004995', epoch: 1 });
+    await until('all written', () => ledger.queuedRows === 0 && ledger.writable);
+    ledger.order(order(1, 'SUBMITTED')); // Late news, as of a batch written twice.
+    ledger.fill(fill('e1'));
+    for (let sequence = 10; sequence < 1210; sequence++) ledger.order(order(sequence, 'CANCELLED'));
+    await ledger.close();
+    expect((await reader.query('SELECT sequence, state, price FROM orders WHERE sequence < 10 ORDER BY sequence')).rows).toEqual([
+      { sequence: '1', state: 'SETTLED', price: '59000.01' }, { sequence: '2', state: 'SUBMITTED', price: '59000.01' },
+    ]);
+    expect((await reader.query('SELECT count(*)::int AS count FROM orders')).rows).toEqual([{ count: 1202 }]);
+    expect((await reader.query('SELECT execution_id, fee, executed_at FROM fills')).rows).toEqual([
+      { execution_id: 'e1', fee: '0.0000005', executed_at: new Date(1_790_000_000_123) },
+    ]);
+    expect((await reader.query('SELECT quantity FROM positions')).rows).toEqual([{ quantity: '10.0004995' }]);
+  });
+
+  it('keeps what it could not write, says so, and writes it when the database is back', async () => {
+    let open = false;
+    const words: boolean[] = [];
+    const ledger = new Ledger({
+      connect: () => (open ? connect() : new pg.Client({ host: '127.0.0.1', port: 1 })), migrate: quietly, book: 'alpha', log: () => undefined,
+      onChange: () => words.push(ledger.writable),
+    });
+    ledger.start();
+    ledger.order(order(5000, 'SUBMITTED'));
+    ledger.order(order(5000, 'FILLED'));
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    expect([ledger.writable, ledger.queuedRows]).toEqual([false, 1]);
+    open = true;
+    await until('written', () => ledger.queuedRows === 0 && ledger.writable);
+    await reader.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = 'baton'`);
+    await until('the loss seen', () => !ledger.writable);
+    ledger.order(order(5001, 'SUBMITTED'));
+    await until('written on a new connection', () => ledger.queuedRows === 0 && ledger.writable);
+    await ledger.close();
+    expect(words.slice(0, 3)).toEqual([true, false, true]);
+    expect((await reader.query('SELECT sequence, state FROM orders WHERE sequence >= 5000 ORDER BY sequence')).rows).toEqual([
+      { sequence: '5000', state: 'FILLED' }, { sequence: '5001', state: 'SUBMITTED' },
+    ]);
+  });
+
+  it('holds a bounded number of rows, the newest', async () => {
+    const ledger = new Ledger({ connect, migrate: quietly, book: 'alpha', log: () => undefined, queuedRowsAtMost: 3 });
+    for (let sequence = 1; sequence <= 5; sequence++) ledger.order(order(sequence, 'SUBMITTED'));
+    expect([ledger.queuedRows, ledger.droppedRows]).toEqual([3, 2]);
+  });
+});
