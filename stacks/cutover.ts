@@ -182,7 +182,7 @@ export class CutoverStack extends Stack {
     });
     allow(net, state.leaseTable, ['GetItem', 'UpdateItem']);
     this.#letPublish(net.function);
-    new events.Rule(this, 'LastNetRule', {
+    const rule = new events.Rule(this, 'LastNetRule', {
       ruleName: `${prefix}-last-net`,
       description: 'Executions that ended without success may have left a lock or a drain',
       eventPattern: {
@@ -190,8 +190,8 @@ export class CutoverStack extends Stack {
         detailType: ['Step Functions Execution Status Change'],
         detail: { stateMachineArn: [this.machine.machine.stateMachineArn], status: ['FAILED', 'TIMED_OUT', 'ABORTED'] },
       },
-      targets: [new targets.LambdaFunction(net.function, { retryAttempts: 10, maxEventAge: Duration.hours(1) })],
     });
+    rule.addTarget(new targets.LambdaFunction(net.function, { retryAttempts: 10, maxEventAge: Duration.hours(1) }));
     return net;
   }
 

@@ -34,6 +34,7 @@ function valueAt(value: unknown, path: readonly string[]): unknown {
 
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? String(value);
+  // What has no JSON form, such as a function, cannot have come from outside.
+  const text = JSON.stringify(value) ?? typeof value;
   return text.length <= shownAtMost ? text : `${text.slice(0, shownAtMost)}…`;
 }

@@ -96,8 +96,8 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   // ── Undo: before the hand-over, or once the book was handed back ─────────────────────────────────────────
   const removeIncoming = removal(w, parts, {
     what: 'the new colour', key: 'incoming', colour: incoming,
-    then: ending.rolledBack,
-    tooLate: { then: ending.needsAPerson, comment: 'It does not stop.', assign: { why: js("$why & ' Its task set could not be removed.'") } },
+    next: ending.rolledBack,
+    tooLate: { next: ending.needsAPerson, comment: 'It does not stop.', assign: { why: js("$why & ' Its task set could not be removed.'") } },
     catches: { WorkflowPreemptedError: ending.preempted, 'States.ALL': ending.needsAPerson },
   });
 
@@ -108,8 +108,8 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const succeeded = ending.succeeded;
   const retire = removal(w, parts, {
     what: 'the old colour', key: 'outgoing', colour: outgoing,
-    then: succeeded,
-    tooLate: { then: ending.needsAPerson, comment: 'It does not stop.', assign: { why: 'The old colour could not be removed; the new one trades.' } },
+    next: succeeded,
+    tooLate: { next: ending.needsAPerson, comment: 'It does not stop.', assign: { why: 'The old colour could not be removed; the new one trades.' } },
     catches: { WorkflowPreemptedError: ending.preempted, 'States.ALL': ending.needsAPerson },
   });
 
@@ -121,7 +121,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   });
   lookAfterWindow.next(w.choice('Does the new colour still trade?', {
     comment: 'Whoever holds the book now must not be retired.',
-    answers: [{ when: js("$trading = 'trading'"), then: retire, comment: 'It does: the old colour has done its duty.' }],
+    answers: [{ when: js("$trading = 'trading'"), next: retire, comment: 'It does: the old colour has done its duty.' }],
     otherwise: w.pass('Note that the new colour did not outlive the window', {
       comment: 'Both colours stay as they are; whichever holds the lease trades.',
       assign: { why: js("'After the bake the new colour stopped trading, and the old one was kept: ' & $seen") },
@@ -158,7 +158,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   publishLive.next(makePrimary);
   makePrimary.next(w.choice('Is there an old colour to retire?', {
     comment: 'At the first cutover of a book there is none.',
-    answers: [{ when: js('$plan.first'), then: succeeded, comment: 'The first cutover is done.' }],
+    answers: [{ when: js('$plan.first'), next: succeeded, comment: 'The first cutover is done.' }],
     otherwise: keepWarm,
   }));
 
@@ -198,14 +198,14 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
     judge: 'Does the new colour trade?',
     judgeComment: 'The first moment at which the cutover can be called one.',
     answers: [
-      { when: js("$trading = 'trading'"), then: bake, comment: 'The venue accepts its orders.', assign: noted('The venue accepts orders of the new colour.') },
+      { when: js("$trading = 'trading'"), next: bake, comment: 'The venue accepts its orders.', assign: noted('The venue accepts orders of the new colour.') },
       {
-        when: js("$trading = 'lost'"), then: askBackIfPossible, comment: 'The old colour has taken over again.',
+        when: js("$trading = 'lost'"), next: askBackIfPossible, comment: 'The old colour has taken over again.',
         assign: { why: js("'The new colour lost the book before it traded: ' & $seen") },
       },
     ],
     tooLate: {
-      then: askBackIfPossible, comment: 'It holds the book and does not trade.',
+      next: askBackIfPossible, comment: 'It holds the book and does not trade.',
       assign: { why: js(`'The new colour had too few orders accepted within ${limits.proveSeconds} s: ' & $seen`) },
     },
     pause: 'Wait a moment for orders', everySeconds: pollSeconds, limitSeconds: limits.proveSeconds,
@@ -221,8 +221,8 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   stopAsking.next(w.choice('Who holds the book now?', {
     comment: 'A hand-over may have been written in the last moment, and is then as good as any.',
     answers: [
-      { when: js('$holder = $plan.incoming'), then: prove, comment: 'It came late, but it came.' },
-      { when: js('$holder and $holder = $plan.outgoing'), then: removeIncoming, comment: 'Nothing has changed: the new colour goes.' },
+      { when: js('$holder = $plan.incoming'), next: prove, comment: 'It came late, but it came.' },
+      { when: js('$holder and $holder = $plan.outgoing'), next: removeIncoming, comment: 'Nothing has changed: the new colour goes.' },
     ],
     otherwise: ending.needsAPerson,
   }));
@@ -239,13 +239,13 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
     judge: 'Has the new colour taken the book?',
     judgeComment: 'The instances do this among themselves; the machine only watches.',
     answers: [
-      { when: js("$handover = 'held'"), then: prove, comment: 'It holds and has renewed.', assign: noted('The new colour holds the book.') },
+      { when: js("$handover = 'held'"), next: prove, comment: 'It holds and has renewed.', assign: noted('The new colour holds the book.') },
       {
-        when: js("$handover = 'declined'"), then: removeIncoming, comment: 'The holder saw no successor alive and ready.',
+        when: js("$handover = 'declined'"), next: removeIncoming, comment: 'The holder saw no successor alive and ready.',
         assign: { why: 'The holder ended the drain itself: it saw no successor alive and ready.' },
       },
     ],
-    tooLate: { then: stopAsking, comment: 'The drain took too long.', assign: { why: `The book did not change hands within ${limits.drainSeconds} s.` } },
+    tooLate: { next: stopAsking, comment: 'The drain took too long.', assign: { why: `The book did not change hands within ${limits.drainSeconds} s.` } },
     pause: 'Wait a moment for the hand-over', everySeconds: pollSeconds, limitSeconds: limits.drainSeconds,
   });
   const openBook = w.invoke('Open the book for its first trader', parts.leaseControl, 'openBook', {
@@ -277,7 +277,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   });
   prepare.next(w.choice('Is this the first cutover of the book?', {
     comment: 'Then there is no holder to ask.',
-    answers: [{ when: js('$plan.first'), then: openBook, comment: 'Nobody has ever traded this book.' }],
+    answers: [{ when: js('$plan.first'), next: openBook, comment: 'Nobody has ever traded this book.' }],
     otherwise: startDrain,
   }));
 
@@ -352,11 +352,11 @@ function snapshot(w: Workflow, parts: CutoverParts): sfn.IChainable {
     judge: 'Is the snapshot available?', judgeComment: 'A cutover changes no data; the snapshot is for what the new image may do later.',
     answers: [{
       when: js("$snapshotStatus = 'available'"), comment: 'It is there.',
-      then: w.pass('Note the snapshot that was taken', { comment: 'The report names it.', outputs: js("{ 'snapshot': $snapshotId }") }),
+      next: w.pass('Note the snapshot that was taken', { comment: 'The report names it.', outputs: js("{ 'snapshot': $snapshotId }") }),
     }],
     tooLate: {
       comment: 'It takes too long.',
-      then: w.fail('The snapshot was not available in time', {
+      next: w.fail('The snapshot was not available in time', {
         comment: 'The preparation fails; the old colour was not touched.', error: preparation.snapshotLate,
         cause: js(`'Snapshot ' & $snapshotId & ' is ' & $snapshotStatus & ' after ${snapshotLimitSeconds} s.'`),
       }),
@@ -394,11 +394,11 @@ function bringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
     judge: 'Are the standbys healthy and reconciled?', judgeComment: 'Both of them: a colour with one task is no better than the one it replaces.',
     answers: [{
       when: js('$standbysReady'), comment: 'All of them.',
-      then: w.pass('Note what was started', { comment: 'For the outer machine.', outputs: js("{ 'taskSet': $started.taskSet, 'revision': $newRevision }") }),
+      next: w.pass('Note what was started', { comment: 'For the outer machine.', outputs: js("{ 'taskSet': $started.taskSet, 'revision': $newRevision }") }),
     }],
     tooLate: {
       comment: 'They are not.',
-      then: w.fail('The standbys did not become healthy in time', {
+      next: w.fail('The standbys did not become healthy in time', {
         comment: 'The preparation fails; the old colour was not touched.', error: preparation.notHealthy,
         cause: js(`'After ${limits.healthySeconds} s: ' & $missing`),
       }),
@@ -423,10 +423,10 @@ function bringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
     begin: 'Begin to wait for running tasks', since: 'provisioningSince',
     ask: lookAtTasks,
     judge: 'Do all tasks of the new colour run?', judgeComment: 'The 60 s of health are counted from here: provisioning is the platform, not the bot.',
-    answers: [{ when: js('$started.tasks > 0 and $started.running >= $started.tasks'), then: healthy, comment: 'They do.' }],
+    answers: [{ when: js('$started.tasks > 0 and $started.running >= $started.tasks'), next: healthy, comment: 'They do.' }],
     tooLate: {
       comment: 'They do not.',
-      then: w.fail('The tasks of the new colour did not start in time', {
+      next: w.fail('The tasks of the new colour did not start in time', {
         comment: 'The preparation fails; the old colour was not touched.', error: preparation.notRunning,
         cause: js(`$string($started.running) & ' of ' & $string($started.tasks) & ' tasks run after ${provisioningLimitSeconds} s.'`),
       }),
@@ -474,10 +474,10 @@ function bringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
 
   return removal(w, parts, {
     what: 'an earlier attempt', key: 'leftover', colour: incoming,
-    then: template,
+    next: template,
     tooLate: {
       comment: 'It does not stop.',
-      then: w.fail('What an earlier attempt left could not be removed', {
+      next: w.fail('What an earlier attempt left could not be removed', {
         comment: 'The preparation fails; the old colour was not touched.', error: preparation.leftoverStays,
         cause: js(`'A task set of ' & $plan.incoming & ' is still there after ${removalLimitSeconds} s.'`),
       }),
@@ -492,7 +492,7 @@ export const revisionFields = [
 ] as const;
 
 function revisionOf({ repositories }: CutoverParts): Record<(typeof revisionFields)[number], unknown> {
-  const image = (container: 'trader' | 'guard'): string => `${quoted(`${container}`)}: ${quoted(`${repositories[container].uri}@`)} & $request.images.${container}`;
+  const image = (container: 'trader' | 'guard'): string => `${quoted(container)}: ${quoted(`${repositories[container].uri}@`)} & $request.images.${container}`;
   return {
     Family: js('$book.family'),
     TaskRoleArn: js('$template.TaskRoleArn'),
@@ -534,11 +534,11 @@ function handBack(
     ask: lookForOrders,
     judge: 'Does the old colour trade again?', judgeComment: 'Only then may the new one go.',
     answers: [{
-      when: js("$trading = 'trading'"), then: to.handedBack, comment: 'It does.',
+      when: js("$trading = 'trading'"), next: to.handedBack, comment: 'It does.',
       assign: noted('The venue accepts orders of the old colour again.'),
     }],
     tooLate: {
-      then: to.needsAPerson, comment: 'Neither colour trades.',
+      next: to.needsAPerson, comment: 'Neither colour trades.',
       assign: { why: js(`$why & ' Handed back, the old colour had too few orders accepted within ${limits.proveSeconds} s: ' & $seen`) },
     },
     pause: 'Wait a moment for orders of the old colour', everySeconds: pollSeconds, limitSeconds: limits.proveSeconds,
@@ -554,14 +554,14 @@ function handBack(
     ask: lookForHolder,
     judge: 'Has the old colour taken the book back?', judgeComment: 'By hand-over, or by take-over when the new colour is dead.',
     answers: [
-      { when: js("$handover = 'held'"), then: prove, comment: 'It holds and has renewed.', assign: noted('The old colour holds the book again.') },
+      { when: js("$handover = 'held'"), next: prove, comment: 'It holds and has renewed.', assign: noted('The old colour holds the book again.') },
       {
-        when: js("$handover = 'declined'"), then: to.needsAPerson, comment: 'The holder saw no old instance alive and ready.',
+        when: js("$handover = 'declined'"), next: to.needsAPerson, comment: 'The holder saw no old instance alive and ready.',
         assign: { why: js("$why & ' It could not be handed back: the holder saw no instance of the old colour alive and ready.'") },
       },
     ],
     tooLate: {
-      then: to.needsAPerson, comment: 'It does not come back.',
+      next: to.needsAPerson, comment: 'It does not come back.',
       assign: { why: js(`$why & ' It was not handed back within ${limits.drainSeconds} s.'`) },
     },
     pause: 'Wait a moment for the old colour', everySeconds: pollSeconds, limitSeconds: limits.drainSeconds,
@@ -575,7 +575,7 @@ function handBack(
   ask.next(awaitHandover);
   return w.choice('Is there an old colour to hand back to?', {
     comment: 'At the first cutover of a book there is none: the new colour is left as it is.',
-    answers: [{ when: js('$plan.first'), then: to.needsAPerson, comment: 'Nobody else can trade this book.' }],
+    answers: [{ when: js('$plan.first'), next: to.needsAPerson, comment: 'Nobody else can trade this book.' }],
     otherwise: ask,
   });
 }
@@ -589,7 +589,7 @@ function removal(
     readonly what: string;
     readonly key: string;
     readonly colour: Jsonata;
-    readonly then: sfn.IChainable;
+    readonly next: sfn.IChainable;
     readonly tooLate: Omit<Answer, 'when'>;
     readonly catches: Catches<'WorkflowPreemptedError'>;
   },
@@ -603,7 +603,7 @@ function removal(
     input: { ...fresh, colour },
     catches,
   });
-  forget.next(options.then);
+  forget.next(options.next);
   const remove = w.forEach(`Delete each task set of ${what}`, {
     comment: 'Those already stopping are left to it.',
     items: js(`[$${found}[Status != 'DRAINING']]`),
@@ -631,7 +631,7 @@ function removal(
     begin: `Begin to remove ${what}`, since: `${key}Since`,
     ask: look,
     judge: `Are all task sets of ${what} gone?`, judgeComment: 'Their tasks have up to 120 s to stop.',
-    answers: [{ when: js(`$count($${found}) = 0`), then: forget, comment: 'None is left.' }],
+    answers: [{ when: js(`$count($${found}) = 0`), next: forget, comment: 'None is left.' }],
     tooLate: options.tooLate,
     meanwhile: remove,
     pause: `Wait a moment for ${what} to stop`, everySeconds: pollSeconds, limitSeconds: removalLimitSeconds,
@@ -647,11 +647,11 @@ function endingsOf(
     answers: [
       {
         when: js("$loose = '' and $outcome = 'succeeded'"), comment: 'Everything was done.',
-        then: w.succeed('The cutover succeeded', { comment: 'The new colour trades, the old one is gone.', outputs: js('$summary') }),
+        next: w.succeed('The cutover succeeded', { comment: 'The new colour trades, the old one is gone.', outputs: js('$summary') }),
       },
       {
         when: js("$loose = '' and $outcome = 'rolled-back'"), comment: 'The old colour trades as before.',
-        then: w.fail('The cutover was rolled back', { comment: 'The old colour trades as before.', error: endings.rolledBack, cause: js('$why') }),
+        next: w.fail('The cutover was rolled back', { comment: 'The old colour trades as before.', error: endings.rolledBack, cause: js('$why') }),
       },
     ],
     otherwise: w.fail('The cutover needs a person', {

@@ -40,7 +40,7 @@ interface StateOptions {
 
 export interface Answer {
   readonly when: Jsonata;
-  readonly then: sfn.IChainable;
+  readonly next: sfn.IChainable;
   readonly comment: string;
   readonly assign?: Assignment;
 }
@@ -196,7 +196,7 @@ export class Workflow {
   choice(name: string, options: StateOptions & { readonly answers: readonly Answer[]; readonly otherwise: sfn.IChainable }): sfn.Choice {
     const choice = sfn.Choice.jsonata(this.#scope, name, { comment: options.comment });
     for (const answer of options.answers) {
-      choice.when(sfn.Condition.jsonata(answer.when), answer.then, { comment: answer.comment, ...assignOf(answer) });
+      choice.when(sfn.Condition.jsonata(answer.when), answer.next, { comment: answer.comment, ...assignOf(answer) });
     }
     choice.otherwise(options.otherwise);
     return choice;
@@ -274,8 +274,8 @@ export class Workflow {
       comment: options.judgeComment,
       answers: [
         ...options.answers,
-        { when: js(`${good} and $${counter} + 1 >= ${rounds}`), then: options.done, comment: 'That was the last look.' },
-        { when: options.good, then: pause, comment: 'So far so good.', assign: { [counter]: js(`$${counter} + 1`) } },
+        { when: js(`${good} and $${counter} + 1 >= ${rounds}`), next: options.done, comment: 'That was the last look.' },
+        { when: options.good, next: pause, comment: 'So far so good.', assign: { [counter]: js(`$${counter} + 1`) } },
       ],
       otherwise: options.bad,
     });

@@ -1,5 +1,5 @@
 /** What a cutover decides, from what was seen alone. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCutoverRequest } from '../../lib/cutover/request.ts';
 import { planCutover } from '../../lib/cutover/plan.ts';

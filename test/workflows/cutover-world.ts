@@ -25,20 +25,23 @@ export const request = { book, images, reason: 'a new strategy', requestedBy: 'a
 export const executionArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-cutover:run-1';
 
 /** The definition that a deployment would send, its references resolved to the logical names of the template. */
-export function synthesizedCutover(): { readonly definition: StateMachineDefinition; readonly template: Template } {
+export function synthesizedCutover(): { readonly definition: StateMachineDefinition; readonly taskTemplate: Record<string, unknown> } {
   const outdir = mkdtempSync(path.join(tmpdir(), 'baton-synth-'));
   try {
     buildApp({ settings, outdir, validation: false }).synth();
-    const template = JSON.parse(readFileSync(path.join(outdir, 'baton-dev-cutover.template.json'), 'utf8')) as Template;
-    const machine = Object.values(template.Resources).find(({ Type }) => Type === 'AWS::StepFunctions::StateMachine');
-    const definition = JSON.parse(joined(machine?.Properties?.['DefinitionString'], template)) as StateMachineDefinition;
-    return { definition, template };
+    const read = (stack: string): Template => JSON.parse(readFileSync(path.join(outdir, `baton-dev-${stack}.template.json`), 'utf8')) as Template;
+    const propertiesOf = ({ Resources }: Template, type: string): Record<string, unknown> =>
+      Object.values(Resources).find(({ Type }) => Type === type)?.Properties ?? {};
+    const template = read('cutover');
+    const source = propertiesOf(template, 'AWS::StepFunctions::StateMachine')['DefinitionString'];
+    const definition = JSON.parse(joined(source, template)) as StateMachineDefinition;
+    return { definition, taskTemplate: propertiesOf(read('trading'), 'AWS::ECS::TaskDefinition') };
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }
 }
 
-export interface Template {
+interface Template {
   readonly Resources: Readonly<Record<string, { readonly Type: string; readonly Properties?: Record<string, unknown> }>>;
 }
 
@@ -47,7 +50,7 @@ function joined(value: unknown, template: Template): string {
   const { 'Fn::Join': join, 'Fn::GetAtt': attribute, Ref } = value as { 'Fn::Join'?: [string, unknown[]]; 'Fn::GetAtt'?: [string, string]; Ref?: string };
   if (join !== undefined) return join[1].map((part) => joined(part, template)).join(join[0]);
   if (Ref !== undefined) return Ref === 'AWS::Partition' ? 'aws' : Ref;
-  if (attribute !== undefined) return String(template.Resources[attribute[0]]?.Properties?.['FunctionName'] ?? attribute[0]);
+  if (attribute !== undefined) return (template.Resources[attribute[0]]?.Properties?.['FunctionName'] as string | undefined) ?? attribute[0];
   return Object.keys(value as object).join();
 }
 
@@ -178,8 +181,9 @@ export class CutoverWorld {
     const { step, ...input } = args['Payload'] as { step: string };
     const contract = [leaseControl, cutoverInspection].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
     const declared = (contract?.steps as Record<string, { input: { parse(value: unknown): unknown } }> | undefined)?.[step];
-    const implementation = this.#steps[args['FunctionName'] as string]?.[step];
-    if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${String(args['FunctionName'])}`);
+    const functionName = args['FunctionName'] as string;
+    const implementation = this.#steps[functionName]?.[step];
+    if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${functionName}`);
     this.#worldMovesOn(step);
     try {
       return await implementation(declared.input.parse(input));

@@ -3,11 +3,12 @@ import * as ecr from '@aws-sdk/client-ecr';
 import * as ecs from '@aws-sdk/client-ecs';
 import * as rds from '@aws-sdk/client-rds';
 import { describe, expect, it } from 'vitest';
+import { revisionFields } from '../../lib/workflows/cutover.ts';
 import type { Graph, State } from '../../lib/workflows/checks.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
 import { book, CutoverWorld, executionArn, images, request, synthesizedCutover } from './cutover-world.ts';
 
-const { definition } = synthesizedCutover();
+const { definition, taskTemplate } = synthesizedCutover();
 const reached = new Set<string>();
 
 async function run(world: CutoverWorld, input: Parameters<CutoverWorld['run']>[1] = request): Promise<string> {
@@ -88,6 +89,12 @@ describe('a cutover that succeeds', () => {
     expect(created['ClientToken']).toMatch(/^[0-9a-f]{32}$/);
   });
 
+  it('copies every field that the synthesized template has', () => {
+    const copied: readonly string[] = revisionFields;
+    // Tags are for the bill and stay with the template.
+    expect(Object.keys(taskTemplate).filter((field) => field !== 'Tags' && !copied.includes(field))).toEqual([]);
+  });
+
   it('opens the book at its first cutover and has nothing to retire', async () => {
     const world = await scenarios.first();
     expect(await run(world)).toBe('Succeeded');
@@ -104,7 +111,10 @@ describe('a cutover that succeeds', () => {
 
   it('goes on when the hand-over is written in the moment it stops asking', async () => {
     const world = await scenarios.lateDrain();
-    world.faults.set('Stop asking the old colour for the book', () => void world.handOver('green'));
+    world.faults.set('Stop asking the old colour for the book', () => {
+      world.handOver('green');
+      return undefined;
+    });
     expect(await run(world)).toBe('Succeeded');
   });
 });
@@ -220,7 +230,10 @@ describe('a cutover that needs a person', () => {
 
   it('writes nothing more once another workflow has taken the book', async () => {
     const world = await scenarios.second();
-    world.faults.set('Look whether the new colour goes on trading', () => void world.preempt());
+    world.faults.set('Look whether the new colour goes on trading', () => {
+      world.preempt();
+      return undefined;
+    });
     expect(await run(world)).toBe('NeedsAPerson');
     expect(world.lease().workflow.execution).toBe('failover');
     expect(world.lease().live).toMatchObject({ imageDigest: 'sha256:old' });
