@@ -220,7 +220,9 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
         if (!outcome.failed) return;
         const delaySeconds = asynchronousRetryDelaysSeconds[attempt];
         if (attempt < retryAttempts && delaySeconds !== undefined) {
-          await world.sleep(compressedMs(delaySeconds));
+          const waitedMs = compressedMs(delaySeconds);
+          world.log(`lambda ${target.name}: waits before it tries an asynchronous event again`, { modelledSeconds: delaySeconds, waitedMs });
+          await world.sleep(waitedMs);
           continue;
         }
         if (onFailureArn !== undefined) await deliverFailure(target, onFailureArn, { requestId, event, outcome, attempts: attempt + 1 });

@@ -217,7 +217,7 @@ class Execution {
         const retry = plan.next(error);
         if (retry !== undefined) {
           this.#progress(visit.name, { kind: 'retried', ...retry, error, cause });
-          await this.#sleep(waitMs(retry.delaySeconds), visit.frame.signal);
+          await this.#pause(retry.delaySeconds, visit);
           continue;
         }
         const index = findCatcher(state.Catch, error);
@@ -404,12 +404,15 @@ class Execution {
       if (Number.isNaN(atMs)) throw this.#wrongType(visit, 'Timestamp', 'an ISO 8601 time', timestamp);
       seconds = Math.max(0, (atMs - clock.now()) / 1000);
     }
-    await this.#sleep(waitMs(seconds), visit.frame.signal);
+    await this.#pause(seconds, visit);
   }
 
-  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+  async #pause(seconds: number, visit: Visit): Promise<void> {
+    const { signal } = visit.frame;
+    const waitedMs = waitMs(seconds);
+    this.#progress(visit.name, { kind: 'waiting', modelledSeconds: seconds, waitedMs });
     try {
-      await this.#options.clock.sleep(Math.min(ms, timerMsMax), signal);
+      await this.#options.clock.sleep(Math.min(waitedMs, timerMsMax), signal);
     } catch (thrown) {
       signal.throwIfAborted();
       throw thrown;

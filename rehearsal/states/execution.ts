@@ -65,6 +65,8 @@ export interface ExecutionIdentity {
 export type ProgressEvent = { readonly atMs: number; readonly state: string } & (
   | { readonly kind: 'entered'; readonly type: string; readonly comment?: string }
   | { readonly kind: 'exited'; readonly type: string }
+  /** A Wait state, or the interval before a retry: what was asked for, and what the compressed clock makes of it. */
+  | { readonly kind: 'waiting'; readonly modelledSeconds: number; readonly waitedMs: number }
   /** A rule of a Choice was taken: its index, or 'default'. */
   | { readonly kind: 'chosen'; readonly branch: number | 'default'; readonly next: string }
   | { readonly kind: 'retried'; readonly retrier: number; readonly error: string; readonly cause: string; readonly attempt: number; readonly delaySeconds: number }

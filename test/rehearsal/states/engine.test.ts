@@ -80,7 +80,9 @@ describe('each kind of state', () => {
     const waits = (seconds: number): States => ({ A: { Type: 'Wait', Seconds: seconds, End: true } });
     expect((await run(waits(10))).elapsedSeconds).toBe(10);
     expect((await run(waits(11))).elapsedSeconds).toBe(1);
-    expect((await run(waits(600))).elapsedSeconds).toBe(10);
+    const long = await run(waits(600));
+    expect(long.elapsedSeconds).toBe(10);
+    expect(long.events.filter(({ kind }) => kind === 'waiting')).toMatchObject([{ state: 'A', modelledSeconds: 600, waitedMs: 10_000 }]);
     const until: States = { A: { Type: 'Wait', Timestamp: '{% $fromMillis($millis() + 7000) %}', End: true } };
     expect((await run(until)).elapsedSeconds).toBe(7);
   });
