@@ -85,5 +85,5 @@ async function bodyOf<Schema extends z.ZodMiniType>(c: Context, schema: Schema):
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  return refuse(parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`).join('; '));
+  return refuse(parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${'expected' in issue ? `wanted ${issue.expected}` : issue.message}`).join('; '));
 }

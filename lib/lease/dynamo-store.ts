@@ -133,7 +133,7 @@ export function renderWrite(tableName: string, write: LeaseWrite): UpdateItemCom
 
 type Item = Record<string, AttributeValue>;
 
-function toLease(item: Item): Lease {
+export function toLease(item: Item): Lease {
   const { item: _key, ...lease } = unmarshalMap(item);
   return lease as unknown as Lease;
 }
