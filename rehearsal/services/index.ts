@@ -1,0 +1,32 @@
+/** Every service of the local AWS besides those that the caller makes because it watches them. */
+import type { ServiceModel } from '../cloud/model.ts';
+import type { CloudWorld } from '../cloud/world.ts';
+import { ecr } from './ecr.ts';
+import { elasticache } from './elasticache.ts';
+import { events } from './events.ts';
+import { iam } from './iam.ts';
+import { lambdaModel, type LambdaOptions } from './lambda.ts';
+import { logs } from './logs.ts';
+import { monitoring } from './monitoring.ts';
+import { rds, type RdsModel, type ServerHostOptions } from './rds.ts';
+import { s3 } from './s3.ts';
+import { secretsmanager } from './secretsmanager.ts';
+import { sns } from './sns.ts';
+import { ssm } from './ssm.ts';
+import { statesModel, type StatesOptions } from './states.ts';
+import { sts } from './sts.ts';
+
+export interface OtherServicesOptions extends LambdaOptions, StatesOptions {
+  /** Where the real PostgreSQL and Redis run. */
+  readonly servers: ServerHostOptions;
+}
+export interface OtherServices {
+  readonly models: readonly ServiceModel[];
+  readonly databases: RdsModel;
+}
+
+export function otherServices(world: CloudWorld, options: OtherServicesOptions): OtherServices {
+  const databases = rds(world, options.servers);
+  const small = [ecr, events, iam, logs, monitoring, s3, secretsmanager, sns, ssm, sts].map((model) => model(world));
+  return { models: [...small, databases, elasticache(world, options.servers), lambdaModel(world, options), statesModel(world, options)], databases };
+}

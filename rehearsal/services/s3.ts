@@ -1,0 +1,115 @@
+/** S3: buckets with versioned objects, as much as writing and reading reports needs. */
+import { createHash } from 'node:crypto';
+
+import { AwsError, type ServiceModel, type World } from '../cloud/model.ts';
+
+interface StoredObject {
+  readonly body: Buffer;
+  readonly contentType: string;
+  readonly eTag: string;
+  readonly versionId: string;
+  readonly at: Date;
+  readonly metadata: Record<string, string>;
+}
+interface Bucket {
+  readonly region: string;
+  readonly versioned: boolean;
+  /** By key, the newest version last. */
+  readonly objects: Map<string, StoredObject[]>;
+}
+interface PutInput {
+  readonly Bucket: string;
+  readonly Key: string;
+  readonly Body?: unknown;
+  readonly ContentType?: string;
+  readonly Metadata?: Record<string, string>;
+}
+interface ObjectInput {
+  readonly Bucket: string;
+  readonly Key: string;
+  readonly VersionId?: string;
+}
+
+export function s3(world: World): ServiceModel {
+  const buckets = new Map<string, Bucket>();
+
+  function bucketOf(name: string): Bucket {
+    const bucket = buckets.get(name);
+    if (!bucket) throw new AwsError('NoSuchBucket', 'The specified bucket does not exist', { data: { BucketName: name } });
+    return bucket;
+  }
+
+  function objectOf({ Bucket, Key, VersionId }: ObjectInput): StoredObject | undefined {
+    const versions = bucketOf(Bucket).objects.get(Key) ?? [];
+    return VersionId === undefined ? versions.at(-1) : versions.find(({ versionId }) => versionId === VersionId);
+  }
+
+  function headers({ contentType, eTag, versionId, at, metadata, body }: StoredObject, { Bucket }: ObjectInput): Record<string, unknown> {
+    const version = bucketOf(Bucket).versioned ? { VersionId: versionId } : {};
+    return { ContentLength: body.length, ContentType: contentType, ETag: eTag, LastModified: at, Metadata: metadata, ...version };
+  }
+
+  return {
+    service: 's3',
+    operations: {
+      PutObject: (input: PutInput) => {
+        const bucket = bucketOf(input.Bucket);
+        const body = bytes(input.Body);
+        const stored: StoredObject = {
+          body,
+          contentType: input.ContentType ?? 'application/octet-stream',
+          eTag: `"${createHash('md5').update(body).digest('hex')}"`,
+          versionId: world.uniqueId(32),
+          at: world.now(),
+          metadata: input.Metadata ?? {},
+        };
+        const before = bucket.versioned ? (bucket.objects.get(input.Key) ?? []) : [];
+        bucket.objects.set(input.Key, [...before, stored]);
+        return { ETag: stored.eTag, ...(bucket.versioned ? { VersionId: stored.versionId } : {}) };
+      },
+      GetObject: (input: ObjectInput) => {
+        const found = objectOf(input);
+        if (!found) throw new AwsError('NoSuchKey', 'The specified key does not exist.', { data: { Key: input.Key } });
+        return { ...headers(found, input), Body: found.body };
+      },
+      HeadObject: (input: ObjectInput) => {
+        const found = buckets.has(input.Bucket) ? objectOf(input) : undefined;
+        if (!found) throw new AwsError('NotFound', 'Not Found');
+        return headers(found, input);
+      },
+      HeadBucket: ({ Bucket }: ObjectInput) => {
+        const bucket = buckets.get(Bucket);
+        if (!bucket) throw new AwsError('NotFound', 'Not Found');
+        return { BucketRegion: bucket.region };
+      },
+      ListObjectsV2: ({ Bucket, Prefix = '', MaxKeys = 1000, StartAfter = '', ContinuationToken }: Record<string, never> & { Bucket: string; Prefix?: string; MaxKeys?: number; StartAfter?: string; ContinuationToken?: string }) => {
+        const after = ContinuationToken ?? StartAfter;
+        const all = [...bucketOf(Bucket).objects].filter(([key]) => key.startsWith(Prefix) && key > after).sort(([a], [b]) => (a < b ? -1 : 1));
+        const page = all.slice(0, MaxKeys);
+        const more = all.length > page.length;
+        const Contents = page.flatMap(([Key, versions]) =>
+          versions.slice(-1).map(({ body, eTag, at }) => ({ Key, Size: body.length, ETag: eTag, LastModified: at, StorageClass: 'STANDARD' })),
+        );
+        return { Name: Bucket, Prefix, MaxKeys, KeyCount: page.length, IsTruncated: more, Contents, ...(more ? { NextContinuationToken: page.at(-1)?.[0] } : {}) };
+      },
+    },
+    resources: {
+      'AWS::S3::Bucket': ({ properties, generatedName, region }) => {
+        const name = String(properties['BucketName'] ?? generatedName.toLowerCase().slice(0, 63));
+        if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name)) throw new AwsError('InvalidBucketName', `The specified bucket is not valid: ${name}`);
+        if (buckets.has(name)) throw new AwsError('BucketAlreadyOwnedByYou', `${name} already exists`);
+        const versioned = (properties['VersioningConfiguration'] as { Status?: string } | undefined)?.Status === 'Enabled';
+        buckets.set(name, { region, versioned, objects: new Map() });
+        const domain = `${name}.s3.amazonaws.com`;
+        return { ref: name, attributes: { Arn: `arn:aws:s3:::${name}`, DomainName: domain, RegionalDomainName: `${name}.s3.${region}.amazonaws.com` } };
+      },
+    },
+  };
+}
+
+/** A body comes as bytes from a client, and as text or a structure from a state machine. */
+function bytes(body: unknown): Buffer {
+  if (body === undefined || body === null) return Buffer.alloc(0);
+  if (body instanceof Uint8Array) return Buffer.from(body);
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}

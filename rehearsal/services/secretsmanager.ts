@@ -1,0 +1,173 @@
+/** Secrets Manager: secrets by name and Region with staged versions, and the passwords that CloudFormation asks it to make. */
+import { AwsError, type OperationHandler, type ServiceModel, type World } from '../cloud/model.ts';
+
+interface Version {
+  readonly id: string;
+  readonly secretString: string;
+  readonly createdAt: Date;
+  stages: string[];
+}
+interface Secret {
+  readonly arn: string;
+  readonly name: string;
+  readonly region: string;
+  readonly description: string | undefined;
+  readonly kmsKeyId: string | undefined;
+  readonly createdAt: Date;
+  versions: Version[];
+}
+interface GenerateSecretString {
+  readonly PasswordLength?: number;
+  readonly ExcludeCharacters?: string;
+  readonly ExcludeLowercase?: boolean;
+  readonly ExcludeUppercase?: boolean;
+  readonly ExcludeNumbers?: boolean;
+  readonly ExcludePunctuation?: boolean;
+  readonly IncludeSpace?: boolean;
+  readonly RequireEachIncludedType?: boolean;
+  readonly SecretStringTemplate?: string;
+  readonly GenerateStringKey?: string;
+}
+const passwordLength = 32;
+const punctuation = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
+
+export function secretsmanager(world: World): ServiceModel {
+  const secrets: Secret[] = [];
+
+  function secretOf(id: string, region: string): Secret {
+    const found = secrets.find((secret) => secret.region === region && [secret.name, secret.arn, secret.arn.slice(0, -7)].includes(id));
+    if (!found) throw new AwsError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
+    return found;
+  }
+
+  /** Gives the stages to one version; a stage is on one version only, and what AWSCURRENT left becomes AWSPREVIOUS. */
+  function stage(secret: Secret, version: Version, stages: readonly string[]): void {
+    const current = secret.versions.find((other) => other !== version && other.stages.includes('AWSCURRENT'));
+    const moved = stages.includes('AWSCURRENT') ? [...stages, 'AWSPREVIOUS'] : stages;
+    for (const other of secret.versions) other.stages = other.stages.filter((name) => !moved.includes(name));
+    version.stages = [...version.stages, ...stages];
+    if (current && stages.includes('AWSCURRENT')) current.stages = [...current.stages, 'AWSPREVIOUS'];
+  }
+
+  function put(secret: Secret, secretString: string, id: string, stages: readonly string[]): Version {
+    const version: Version = { id, secretString, createdAt: world.now(), stages: [] };
+    secret.versions = [...secret.versions, version];
+    stage(secret, version, stages);
+    secret.versions = secret.versions.filter(({ stages: left }) => left.length > 0);
+    return version;
+  }
+
+  const putSecretValue: OperationHandler = (
+    input: { SecretId: string; SecretString?: string; ClientRequestToken?: string; VersionStages?: string[] },
+    { region },
+  ) => {
+    const secret = secretOf(input.SecretId, region);
+    if (input.SecretString === undefined) throw new AwsError('InvalidRequestException', 'You must provide either SecretString or SecretBinary.');
+    const id = input.ClientRequestToken ?? world.uniqueId(32);
+    const repeated = secret.versions.find((version) => version.id === id);
+    if (repeated && repeated.secretString !== input.SecretString) {
+      throw new AwsError('ResourceExistsException', `You can't use ClientRequestToken ${id} because that value is already in use for a version of secret ${secret.arn}.`);
+    }
+    const version = repeated ?? put(secret, input.SecretString, id, input.VersionStages ?? ['AWSCURRENT']);
+    return { ARN: secret.arn, Name: secret.name, VersionId: version.id, VersionStages: version.stages };
+  };
+
+  return {
+    service: 'secretsmanager',
+    operations: {
+      GetSecretValue: (input: { SecretId: string; VersionId?: string; VersionStage?: string }, { region }) => {
+        const secret = secretOf(input.SecretId, region);
+        const wantedStage = input.VersionStage ?? (input.VersionId === undefined ? 'AWSCURRENT' : undefined);
+        const version = secret.versions.find(
+          ({ id, stages }) => (input.VersionId === undefined || id === input.VersionId) && (wantedStage === undefined || stages.includes(wantedStage)),
+        );
+        if (!version) {
+          const what = input.VersionId === undefined ? `staging label: ${wantedStage}` : `VersionId: ${input.VersionId}`;
+          throw new AwsError('ResourceNotFoundException', `Secrets Manager can't find the specified secret value for ${what}`);
+        }
+        return {
+          ARN: secret.arn, Name: secret.name, VersionId: version.id, VersionStages: version.stages,
+          SecretString: version.secretString, CreatedDate: version.createdAt,
+        };
+      },
+      PutSecretValue: putSecretValue,
+      DescribeSecret: ({ SecretId }: { SecretId: string }, { region }) => {
+        const { arn, name, description, kmsKeyId, createdAt, versions } = secretOf(SecretId, region);
+        return {
+          ARN: arn, Name: name, Description: description, KmsKeyId: kmsKeyId, CreatedDate: createdAt,
+          VersionIdsToStages: Object.fromEntries(versions.map(({ id, stages }) => [id, stages])),
+        };
+      },
+    },
+    resources: {
+      'AWS::SecretsManager::Secret': ({ properties, generatedName, region }) => {
+        const name = String(properties['Name'] ?? generatedName);
+        if (secrets.some((secret) => secret.name === name && secret.region === region)) {
+          throw new AwsError('ResourceExistsException', `The operation failed because the secret ${name} already exists.`);
+        }
+        const secret: Secret = {
+          arn: `arn:aws:secretsmanager:${region}:${world.accountId}:secret:${name}-${world.uniqueId(6)}`,
+          name,
+          region,
+          description: properties['Description'] as string | undefined,
+          kmsKeyId: properties['KmsKeyId'] as string | undefined,
+          createdAt: world.now(),
+          versions: [],
+        };
+        secrets.push(secret);
+        const generate = properties['GenerateSecretString'] as GenerateSecretString | undefined;
+        const given = properties['SecretString'] as string | undefined;
+        if (generate || given !== undefined) put(secret, given ?? generated(world, generate ?? {}), world.uniqueId(32), ['AWSCURRENT']);
+        return { ref: secret.arn, attributes: { Id: secret.arn } };
+      },
+      /** Adds where the database is to the secret that opens it. */
+      'AWS::SecretsManager::SecretTargetAttachment': async ({ properties, region }) => {
+        const secret = secretOf(String(properties['SecretId']), region);
+        if (properties['TargetType'] !== 'AWS::RDS::DBInstance') {
+          throw new AwsError('InvalidRequestException', `the target type '${String(properties['TargetType'])}' is not modelled; AWS::RDS::DBInstance is`);
+        }
+        const answer = (await world.call({
+          service: 'rds', operation: 'DescribeDBInstances', region,
+          caller: { accessKeyId: 'cloudformation.amazonaws.com' },
+          input: { DBInstanceIdentifier: properties['TargetId'] },
+        })) as { DBInstances: ReadonlyArray<{ Engine?: string; DBName?: string; DBInstanceIdentifier?: string; Endpoint?: { Address: string; Port: number } }> };
+        const database = answer.DBInstances[0];
+        const current = secret.versions.find(({ stages }) => stages.includes('AWSCURRENT'));
+        const connection = {
+          engine: database?.Engine,
+          host: database?.Endpoint?.Address,
+          port: database?.Endpoint?.Port,
+          dbname: database?.DBName,
+          dbInstanceIdentifier: database?.DBInstanceIdentifier,
+        };
+        put(secret, JSON.stringify({ ...(JSON.parse(current?.secretString ?? '{}') as object), ...connection }), world.uniqueId(32), ['AWSCURRENT']);
+        return { ref: secret.arn, attributes: {} };
+      },
+    },
+  };
+}
+
+function generated(world: World, options: GenerateSecretString): string {
+  const excluded = options.ExcludeCharacters ?? '';
+  const types = [
+    isTrue(options.ExcludeLowercase) ? '' : 'abcdefghijklmnopqrstuvwxyz',
+    isTrue(options.ExcludeUppercase) ? '' : 'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+    isTrue(options.ExcludeNumbers) ? '' : '0123456789',
+    isTrue(options.ExcludePunctuation) ? '' : punctuation,
+    isTrue(options.IncludeSpace) ? ' ' : '',
+  ].map((characters) => [...characters].filter((character) => !excluded.includes(character)));
+  const included = types.filter((characters) => characters.length > 0);
+  const all = included.flat();
+  const length = Number(options.PasswordLength ?? passwordLength);
+  const drawn = Buffer.from(world.uniqueId(length * 4), 'hex');
+  const pick = (from: readonly string[], index: number): string => from[drawn.readUInt16BE(index * 2) % from.length] as string;
+  const everyType = options.RequireEachIncludedType === undefined || isTrue(options.RequireEachIncludedType);
+  const password = Array.from({ length }, (_unused, index) => pick((everyType ? included[index] : undefined) ?? all, index)).join('');
+  if (options.SecretStringTemplate === undefined || options.GenerateStringKey === undefined) return password;
+  return JSON.stringify({ ...(JSON.parse(options.SecretStringTemplate) as object), [options.GenerateStringKey]: password });
+}
+
+/** Templates may spell a boolean as text. */
+function isTrue(value: unknown): boolean {
+  return String(value) === 'true';
+}
