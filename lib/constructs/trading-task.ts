@@ -30,8 +30,8 @@ export interface TradingTaskTemplateProps {
 const noImage = `sha256:${'0'.repeat(64)}`;
 /** Fargate's longest: a task that is stopped drains and hands over within it. */
 const stopTimeoutSeconds = 120;
-/** Numeric, as both Dockerfiles have it, so that no image decides whom it runs as. */
-const user = '1000:1000';
+/** Nobody in particular, as in both Dockerfiles: set here too, so that no image decides whom it runs as. */
+const user = '65532:65532';
 
 export class TradingTaskTemplate extends Construct {
   readonly taskRole: iam.Role;

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { environmentNames, loadSettings, parseSettings, SettingsError } from '../../lib/settings/index.ts';
 
 /** Settings of which anything may be spoilt, as a person can in a file. */
-// oxlint-disable-next-line typescript/no-explicit-any
 type Editable = Record<string, any>;
 function editable(): Editable {
   return structuredClone(loadSettings('dev'));

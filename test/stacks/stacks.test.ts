@@ -1,0 +1,165 @@
+/** What the templates must say, whatever else they say: the properties that safety and the requirements rest on. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { type App, Stack } from 'aws-cdk-lib';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { buildApp } from '../../bin/app.ts';
+import { GuardEnvironment, TraderEnvironment } from '../../lib/contracts/task-environment.ts';
+import { loadSettings } from '../../lib/settings/index.ts';
+
+const directory = mkdtempSync(path.join(tmpdir(), 'baton-stacks-'));
+let app: App;
+
+beforeAll(() => {
+  vi.stubEnv('CDK_VALIDATION', 'false');
+  app = buildApp({ settings: loadSettings('production'), outdir: directory, validation: false });
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function template(name: string): Template {
+  return Template.fromStack(app.node.findChild(`baton-production-${name}`) as Stack);
+}
+
+test('every stack refuses to be deleted', () => {
+  for (const child of app.node.children) if (Stack.isStack(child)) expect(child.terminationProtection, child.stackName).toBe(true);
+});
+
+test('the lease and the journal are strongly consistent in two Regions, judged by a witness, without TTL', () => {
+  const tables = template('trading-state').findResources('AWS::DynamoDB::GlobalTable');
+  expect(Object.values(tables).map(({ Properties }) => Properties.TableName)).toEqual(['baton-production-lease', 'baton-production-journal']);
+  for (const { Properties, DeletionPolicy } of Object.values(tables)) {
+    expect(Properties).toMatchObject({ MultiRegionConsistency: 'STRONG', GlobalTableWitnesses: [{ Region: 'us-east-2' }] });
+    expect(Properties.Replicas.map(({ Region }: { Region: string }) => Region).toSorted()).toEqual(['us-east-1', 'us-west-2']);
+    for (const replica of Properties.Replicas) {
+      expect(replica).toMatchObject({ DeletionProtectionEnabled: true, PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } });
+    }
+    expect(Properties).not.toHaveProperty('TimeToLiveSpecification');
+    expect(DeletionPolicy).toBe('Retain');
+  }
+});
+
+test('each book is created by the deployment, and the home is recorded only after that was not refused', () => {
+  const state = template('trading-state');
+  state.hasResource('Custom::BatonBook', { DeletionPolicy: 'Retain', Properties: { Book: 'alpha', Home: 'us-east-1', LeaseMs: 5000 } });
+  const [book] = Object.keys(state.findResources('Custom::BatonBook'));
+  state.hasResource('AWS::SSM::Parameter', { DependsOn: [book], Properties: { Name: '/baton/production/home-region/us-east-1' } });
+});
+
+test('a deployment that believes in another home is refused before it starts', () => {
+  for (const name of ['data', 'trading', 'cutover']) {
+    template(name).hasParameter('ConfirmedHomeRegion', {
+      Type: 'AWS::SSM::Parameter::Value<String>',
+      Default: '/baton/production/home-region/us-east-1',
+      AllowedValues: ['/baton/production/home-region/us-east-1'],
+    });
+  }
+});
+
+describe('the trading task', () => {
+  const task = (): { Properties: Record<string, any> } => Object.values(template('trading').findResources('AWS::ECS::TaskDefinition'))[0] as never;
+
+  test('is a guard and a trader that can do no more than their work', () => {
+    const { Properties } = task();
+    expect(Properties).toMatchObject({ Family: 'baton-production-alpha-template', Cpu: '1024', Memory: '2048', NetworkMode: 'awsvpc' });
+    expect(Properties['ContainerDefinitions'].map(({ Name }: { Name: string }) => Name)).toEqual(['guard', 'trader']);
+    for (const container of Properties['ContainerDefinitions']) {
+      expect(container).toMatchObject({
+        Essential: true,
+        User: '65532:65532',
+        ReadonlyRootFilesystem: true,
+        LinuxParameters: { Capabilities: { Drop: ['ALL'] } },
+        StopTimeout: 120,
+        HealthCheck: { Interval: 10, Retries: 3, StartPeriod: 30 },
+        LogConfiguration: { LogDriver: 'awslogs', Options: { mode: 'non-blocking' } },
+      });
+      expect(container, 'secrets are read at run time').not.toHaveProperty('Secrets');
+    }
+  });
+
+  test('gives each container the environment of its contract', () => {
+    const added = { BATON_COLOUR: 'blue', BATON_IMAGE_DIGEST: 'sha256:1', AWS_REGION: 'us-east-1' };
+    for (const [index, contract] of [GuardEnvironment, TraderEnvironment].entries()) {
+      const variables = task().Properties['ContainerDefinitions'][index].Environment as Array<{ Name: string; Value: unknown }>;
+      const given = Object.fromEntries(variables.map(({ Name, Value }) => [Name, typeof Value === 'string' ? Value : 'resolved at deployment']));
+      expect(contract.safeParse({ ...given, ...added })).toMatchObject({ success: true });
+      expect(Object.keys(contract.shape).filter((name) => !(name in given) && !(name in added))).toEqual([]);
+    }
+  });
+
+  test('may write the items of its own book and no other', () => {
+    const statements = Object.values(template('trading').findResources('AWS::IAM::Policy')).flatMap(({ Properties }) => Properties.PolicyDocument.Statement);
+    const onTables = statements.filter(({ Action }) => JSON.stringify(Action).includes('dynamodb:'));
+    expect(onTables.length).toBe(2);
+    for (const { Condition } of onTables) expect(Condition).toEqual({ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['alpha'] } });
+  });
+});
+
+test('the service takes task sets from outside and nothing from a deployment', () => {
+  template('trading').hasResource('AWS::ECS::Service', {
+    DeletionPolicy: 'Retain',
+    UpdateReplacePolicy: 'Retain',
+    Properties: { ServiceName: 'baton-production-alpha', DesiredCount: 2, DeploymentController: { Type: 'EXTERNAL' }, TaskDefinition: Match.absent() },
+  });
+});
+
+test('images are immutable and scanned, and none is ever deleted by a rule', () => {
+  const trading = template('trading');
+  trading.resourceCountIs('AWS::ECR::Repository', 2);
+  trading.allResourcesProperties('AWS::ECR::Repository', {
+    ImageTagMutability: 'IMMUTABLE',
+    ImageScanningConfiguration: { ScanOnPush: true },
+    LifecyclePolicy: Match.absent(),
+  });
+});
+
+test('three zones, three kinds of subnet, fixed addresses that outlive the stack, gateway endpoints, flow logs', () => {
+  const network = template('network');
+  network.resourceCountIs('AWS::EC2::Subnet', 9);
+  network.resourceCountIs('AWS::EC2::NatGateway', 2);
+  network.allResources('AWS::EC2::EIP', { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+  network.resourceCountIs('AWS::EC2::EIP', 2);
+  network.resourceCountIs('AWS::EC2::VPCEndpoint', 2);
+  network.allResourcesProperties('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Gateway' });
+  network.resourceCountIs('AWS::EC2::FlowLog', 1);
+});
+
+test('nothing comes in to a trader; database and cache are reached from traders only', () => {
+  const network = template('network');
+  const ingress = Object.values(network.findResources('AWS::EC2::SecurityGroupIngress')).map(({ Properties }) => Properties);
+  expect(new Set(ingress.map(({ FromPort, ToPort }) => `${FromPort}-${ToPort}`))).toEqual(new Set(['5432-5432', '6379-6379']));
+  for (const { SourceSecurityGroupId } of ingress) expect(JSON.stringify(SourceSecurityGroupId)).toContain('TraderSecurityGroup');
+  for (const { Properties } of Object.values(network.findResources('AWS::EC2::SecurityGroup'))) {
+    expect(Properties).not.toHaveProperty('SecurityGroupIngress');
+  }
+});
+
+test('PostgreSQL as required', () => {
+  template('data').hasResource('AWS::RDS::DBInstance', {
+    DeletionPolicy: 'Retain',
+    Properties: {
+      Engine: 'postgres', EngineVersion: '17', MultiAZ: true, StorageType: 'gp3', AllocatedStorage: '100', StorageEncrypted: true,
+      BackupRetentionPeriod: 30, DeletionProtection: true, EnableCloudwatchLogsExports: ['postgresql', 'upgrade'],
+      AutoMinorVersionUpgrade: false, ManageMasterUserPassword: Match.absent(),
+    },
+  });
+  template('data').hasResourceProperties('AWS::RDS::DBParameterGroup', { Parameters: { 'rds.force_ssl': '1' } });
+});
+
+test('Redis as required', () => {
+  template('data').hasResourceProperties('AWS::ElastiCache::ReplicationGroup', {
+    TransitEncryptionEnabled: true, TransitEncryptionMode: 'required', AtRestEncryptionEnabled: true, AutomaticFailoverEnabled: true,
+    MultiAZEnabled: true, NumCacheClusters: 2, SnapshotRetentionLimit: 7, AuthToken: Match.anyValue(),
+  });
+});
+
+test('no template needs a resource type that the CDK backs by a Lambda of its own', () => {
+  const types = ['trading-state', 'network', 'data', 'trading', 'cutover'].flatMap((name) =>
+    Object.values(template(name).toJSON().Resources as Record<string, { Type: string }>).map(({ Type }) => Type),
+  );
+  expect([...new Set(types)].filter((type) => type.startsWith('Custom::') || type === 'AWS::CloudFormation::CustomResource')).toEqual(['Custom::BatonBook']);
+});
