@@ -11,15 +11,21 @@ const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
 const agent = new http.Agent({ keepAlive: true });
 
 // The other end of this pipe is the rehearsal: when it is gone, however it went, so is this process.
-process.stdin.on('end', () => process.exit(0)).on('error', () => process.exit(0)).resume();
+process.stdin
+  .on('end', () => process.exit(0))
+  .on('error', () => process.exit(0))
+  .resume();
 
 function call(method, resource, body) {
   return new Promise((resolve, reject) => {
-    const request = http.request({ host, port, method, path: `/2018-06-01/runtime/${resource}`, agent, headers: { 'content-type': 'application/json' } }, (response) => {
-      const chunks = [];
-      response.on('data', (chunk) => chunks.push(chunk)).on('error', reject);
-      response.on('end', () => resolve({ headers: response.headers, body: Buffer.concat(chunks).toString() }));
-    });
+    const request = http.request(
+      { host, port, method, path: `/2018-06-01/runtime/${resource}`, agent, headers: { 'content-type': 'application/json' } },
+      (response) => {
+        const chunks = [];
+        response.on('data', (chunk) => chunks.push(chunk)).on('error', reject);
+        response.on('end', () => resolve({ headers: response.headers, body: Buffer.concat(chunks).toString() }));
+      },
+    );
     request.on('error', reject).end(body);
   });
 }
@@ -46,10 +52,12 @@ async function loadHandler() {
       if (error?.code !== 'ERR_MODULE_NOT_FOUND' || !String(error.message).includes(base + extension)) throw error;
     }
   }
-  if (module === undefined) throw Object.assign(new Error(`Error: Cannot find module '${path.basename(base)}'`), { name: 'Runtime.ImportModuleError' });
+  if (module === undefined)
+    throw Object.assign(new Error(`Error: Cannot find module '${path.basename(base)}'`), { name: 'Runtime.ImportModuleError' });
   const exported = handlerName.slice(dot + 1);
   const handler = module[exported] ?? module.default?.[exported];
-  if (typeof handler !== 'function') throw Object.assign(new Error(`${handlerName} is undefined or not exported`), { name: 'Runtime.HandlerNotFound' });
+  if (typeof handler !== 'function')
+    throw Object.assign(new Error(`${handlerName} is undefined or not exported`), { name: 'Runtime.HandlerNotFound' });
   return handler;
 }
 

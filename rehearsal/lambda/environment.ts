@@ -121,7 +121,9 @@ export class ExecutionEnvironment {
     for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine);
     this.#exited = new Promise((resolve) => {
       child.once('error', (error) => this.#gone(`could not be started: ${error.message}`, resolve));
-      child.once('exit', (code, signal) => this.#gone(signal === null ? `exit status ${code}` : `signal: ${signal === 'SIGKILL' ? 'killed' : signal}`, resolve));
+      child.once('exit', (code, signal) =>
+        this.#gone(signal === null ? `exit status ${code}` : `signal: ${signal === 'SIGKILL' ? 'killed' : signal}`, resolve),
+      );
     });
   }
 

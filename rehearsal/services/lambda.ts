@@ -63,10 +63,17 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
   function createFunction({ properties, generatedName, region }: ResourceRequest): CreatedResource {
     const name = String(properties.FunctionName ?? generatedName).slice(0, 64);
     if (!runtimes.has(properties.Runtime)) {
-      throw new AwsError('InvalidParameterValueException', `The runtime '${properties.Runtime}' of '${name}' is not modelled; modelled are ${[...runtimes].join(', ')}.`);
+      throw new AwsError(
+        'InvalidParameterValueException',
+        `The runtime '${properties.Runtime}' of '${name}' is not modelled; modelled are ${[...runtimes].join(', ')}.`,
+      );
     }
     const key: unknown = properties.Code?.S3Key;
-    if (typeof key !== 'string') throw new AwsError('InvalidParameterValueException', `The code of '${name}' is not an asset (Code.S3Key); inline code and images are not modelled.`);
+    if (typeof key !== 'string')
+      throw new AwsError(
+        'InvalidParameterValueException',
+        `The code of '${name}' is not an asset (Code.S3Key); inline code and images are not modelled.`,
+      );
     const arn = `arn:aws:lambda:${region}:${world.accountId}:function:${name}`;
     // New code starts in new environments; those that still serve the old one end with their invocation.
     const previous = functions.get(arn);
@@ -95,7 +102,10 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
   function createVersion({ properties, region }: ResourceRequest): CreatedResource {
     const target = functionOf(String(properties.FunctionName), region);
     target.versions += 1;
-    return { ref: `${target.arn}:${target.versions}`, attributes: { Version: String(target.versions), FunctionArn: `${target.arn}:${target.versions}` } };
+    return {
+      ref: `${target.arn}:${target.versions}`,
+      attributes: { Version: String(target.versions), FunctionArn: `${target.arn}:${target.versions}` },
+    };
   }
 
   function createAlias({ properties, region }: ResourceRequest): CreatedResource {
@@ -147,7 +157,9 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
 
   async function run(target: LambdaFunction, event: string): Promise<{ outcome: InvocationOutcome; requestId: string }> {
     if (target.inFlight >= target.concurrencyMax) {
-      throw new AwsError('TooManyRequestsException', 'Rate Exceeded.', { data: { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded', Type: 'User' } });
+      throw new AwsError('TooManyRequestsException', 'Rate Exceeded.', {
+        data: { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded', Type: 'User' },
+      });
     }
     target.inFlight += 1;
     const requestId = world.uniqueId(32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
@@ -221,7 +233,10 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
         const delaySeconds = asynchronousRetryDelaysSeconds[attempt];
         if (attempt < retryAttempts && delaySeconds !== undefined) {
           const waitedMs = compressedMs(delaySeconds);
-          world.log(`lambda ${target.name}: waits before it tries an asynchronous event again`, { modelledSeconds: delaySeconds, waitedMs });
+          world.log(`lambda ${target.name}: waits before it tries an asynchronous event again`, {
+            modelledSeconds: delaySeconds,
+            waitedMs,
+          });
           await world.sleep(waitedMs);
           continue;
         }
@@ -248,8 +263,15 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
     });
     const service = destinationArn.split(':')[2] ?? '';
     const base = { region: target.region, caller: world.callerFor(target.roleArn) };
-    if (service === 'sns') await world.call({ ...base, service, operation: 'Publish', input: { TopicArn: destinationArn, Message: record } });
-    else if (service === 'lambda') await world.call({ ...base, service, operation: 'Invoke', input: { FunctionName: destinationArn, InvocationType: 'Event', Payload: Buffer.from(record) } });
+    if (service === 'sns')
+      await world.call({ ...base, service, operation: 'Publish', input: { TopicArn: destinationArn, Message: record } });
+    else if (service === 'lambda')
+      await world.call({
+        ...base,
+        service,
+        operation: 'Invoke',
+        input: { FunctionName: destinationArn, InvocationType: 'Event', Payload: Buffer.from(record) },
+      });
     else throw new Error(`A failure destination of the service '${service}' is not modelled: ${destinationArn}`);
   }
 
@@ -261,13 +283,17 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
   async function writeLog(target: LambdaFunction, message: string): Promise<void> {
     const base = { service: 'logs', region: target.region, caller: world.callerFor(target.roleArn) };
     const names = { logGroupName: target.logGroupName, logStreamName: logStreamName(target) };
-    const put = () => world.call({ ...base, operation: 'PutLogEvents', input: { ...names, logEvents: [{ timestamp: world.now().getTime(), message }] } });
+    const put = () =>
+      world.call({ ...base, operation: 'PutLogEvents', input: { ...names, logEvents: [{ timestamp: world.now().getTime(), message }] } });
     try {
       try {
         await put();
       } catch (error) {
         if (!(error instanceof AwsError) || error.name !== 'ResourceNotFoundException') throw error;
-        await tolerate('ResourceAlreadyExistsException', world.call({ ...base, operation: 'CreateLogGroup', input: { logGroupName: target.logGroupName } }));
+        await tolerate(
+          'ResourceAlreadyExistsException',
+          world.call({ ...base, operation: 'CreateLogGroup', input: { logGroupName: target.logGroupName } }),
+        );
         await tolerate('ResourceAlreadyExistsException', world.call({ ...base, operation: 'CreateLogStream', input: names }));
         await put();
       }
@@ -280,9 +306,14 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
     service: 'lambda',
     operations: {
       Invoke: invoke,
-      GetFunction: ({ FunctionName }: { FunctionName: string }, { region }) => ({ Configuration: configurationOf(functionOf(FunctionName, region)) }),
-      GetFunctionConfiguration: ({ FunctionName }: { FunctionName: string }, { region }) => configurationOf(functionOf(FunctionName, region)),
-      ListFunctions: (_input, { region }) => ({ Functions: [...functions.values()].filter((known) => known.region === region).map(configurationOf) }),
+      GetFunction: ({ FunctionName }: { FunctionName: string }, { region }) => ({
+        Configuration: configurationOf(functionOf(FunctionName, region)),
+      }),
+      GetFunctionConfiguration: ({ FunctionName }: { FunctionName: string }, { region }) =>
+        configurationOf(functionOf(FunctionName, region)),
+      ListFunctions: (_input, { region }) => ({
+        Functions: [...functions.values()].filter((known) => known.region === region).map(configurationOf),
+      }),
     },
     resources: {
       'AWS::Lambda::Function': createFunction,
@@ -305,16 +336,32 @@ function closing(): AwsError {
 }
 
 function configurationOf({ arn, name, roleArn, handler, timeoutSeconds, memoryMb }: LambdaFunction): Record<string, unknown> {
-  return { FunctionName: name, FunctionArn: arn, Runtime: 'nodejs24.x', Role: roleArn, Handler: handler, Timeout: timeoutSeconds, MemorySize: memoryMb, State: 'Active', Version: '$LATEST' };
+  return {
+    FunctionName: name,
+    FunctionArn: arn,
+    Runtime: 'nodejs24.x',
+    Role: roleArn,
+    Handler: handler,
+    Timeout: timeoutSeconds,
+    MemorySize: memoryMb,
+    State: 'Active',
+    Version: '$LATEST',
+  };
 }
 
 function eventOf(payload: Uint8Array | string | undefined, bytesMax: number): string {
-  const text = payload === undefined || payload.length === 0 ? '{}' : typeof payload === 'string' ? payload : Buffer.from(payload).toString();
-  if (Buffer.byteLength(text) > bytesMax) throw new AwsError('RequestTooLargeException', `Request must be smaller than ${bytesMax} bytes for the InvokeFunction operation`, { data: { Type: 'User' } });
+  const text =
+    payload === undefined || payload.length === 0 ? '{}' : typeof payload === 'string' ? payload : Buffer.from(payload).toString();
+  if (Buffer.byteLength(text) > bytesMax)
+    throw new AwsError('RequestTooLargeException', `Request must be smaller than ${bytesMax} bytes for the InvokeFunction operation`, {
+      data: { Type: 'User' },
+    });
   try {
     JSON.parse(text);
   } catch (error) {
-    throw new AwsError('InvalidRequestContentException', `Could not parse request body into json: ${(error as Error).message}`, { data: { Type: 'User' } });
+    throw new AwsError('InvalidRequestContentException', `Could not parse request body into json: ${(error as Error).message}`, {
+      data: { Type: 'User' },
+    });
   }
   return text;
 }
@@ -325,7 +372,11 @@ function logStreamName({ name }: LambdaFunction): string {
 
 /** Like the line that Lambda itself writes after each invocation. */
 function reportLine(requestId: string, { memoryMb }: LambdaFunction, { durationMs, initMs, maxMemoryMb }: InvocationOutcome): string {
-  const figures = [`Duration: ${durationMs.toFixed(2)} ms`, `Billed Duration: ${Math.ceil(durationMs + (initMs ?? 0))} ms`, `Memory Size: ${memoryMb} MB`];
+  const figures = [
+    `Duration: ${durationMs.toFixed(2)} ms`,
+    `Billed Duration: ${Math.ceil(durationMs + (initMs ?? 0))} ms`,
+    `Memory Size: ${memoryMb} MB`,
+  ];
   if (maxMemoryMb !== undefined) figures.push(`Max Memory Used: ${maxMemoryMb} MB`);
   if (initMs !== undefined) figures.push(`Init Duration: ${initMs.toFixed(2)} ms`);
   return `REPORT RequestId: ${requestId}\t${figures.join('\t')}`;

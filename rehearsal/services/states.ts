@@ -36,7 +36,10 @@ interface Execution {
 
 export interface StatesOptions {
   /** For the live display: every step of every execution. */
-  readonly onProgress?: (execution: { readonly arn: string; readonly name: string; readonly machine: string; readonly region: string }, event: ProgressEvent) => void;
+  readonly onProgress?: (
+    execution: { readonly arn: string; readonly name: string; readonly machine: string; readonly region: string },
+    event: ProgressEvent,
+  ) => void;
 }
 
 const executionNamePattern = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u;
@@ -63,11 +66,16 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
     try {
       definition = parseDefinition(definitionText);
     } catch (error) {
-      if (error instanceof InvalidDefinitionError || error instanceof SyntaxError) throw new AwsError('InvalidDefinition', `Invalid State Machine Definition of '${name}': ${error.message}`);
+      if (error instanceof InvalidDefinitionError || error instanceof SyntaxError)
+        throw new AwsError('InvalidDefinition', `Invalid State Machine Definition of '${name}': ${error.message}`);
       throw error;
     }
     for (const resource of taskResources(definition)) {
-      if (integrationOf(resource) === undefined) throw new AwsError('InvalidDefinition', `${type} '${name}' uses '${resource}', which is not modelled; add it to rehearsal/states/integrations.ts`);
+      if (integrationOf(resource) === undefined)
+        throw new AwsError(
+          'InvalidDefinition',
+          `${type} '${name}' uses '${resource}', which is not modelled; add it to rehearsal/states/integrations.ts`,
+        );
     }
     const arn = `arn:aws:states:${region}:${world.accountId}:stateMachine:${name}`;
     machines.set(arn, { arn, name, region, roleArn: String(properties.RoleArn), definitionText, definition, creationDate: world.now() });
@@ -87,7 +95,16 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
       if (known.ending === undefined && known.input === text) return { executionArn: arn, startDate: known.startDate };
       throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${arn}'`);
     }
-    const execution: Execution = { arn, name, machine, input: text, startDate: world.now(), history: [], stop: new AbortController(), running: Promise.resolve() };
+    const execution: Execution = {
+      arn,
+      name,
+      machine,
+      input: text,
+      startDate: world.now(),
+      history: [],
+      stop: new AbortController(),
+      running: Promise.resolve(),
+    };
     executions.set(arn, execution);
     announce(execution);
     execution.running = run(execution, parsed);
@@ -113,7 +130,13 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
         clock,
         random,
         signal: execution.stop.signal,
-        context: { executionArn: arn, executionName: name, stateMachineArn: machine.arn, stateMachineName: machine.name, roleArn: machine.roleArn },
+        context: {
+          executionArn: arn,
+          executionName: name,
+          stateMachineArn: machine.arn,
+          stateMachineName: machine.name,
+          roleArn: machine.roleArn,
+        },
         tokens,
         history: execution.history,
         onEvent: (event) => {
@@ -124,7 +147,8 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
       ending = { ...result, stopDate: new Date(result.stopMs) };
     } catch (error) {
       // A fault of the rehearsal, not of the machine: no catcher may hide it.
-      const cause = `The rehearsal failed inside '${machine.name}': ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+      const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      const cause = `The rehearsal failed inside '${machine.name}': ${what}`;
       world.log(cause, { execution: name });
       ending = { status: 'FAILED', error: 'States.Runtime', cause, stopDate: world.now() };
     }
@@ -171,7 +195,11 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
 
   function checkToken(state: TokenState): Record<string, never> {
     if (state === 'unknown') throw new AwsError('InvalidToken', 'Invalid token');
-    if (state === 'over') throw new AwsError('TaskTimedOut', 'The task token has either expired or the task associated with the token has already been closed.');
+    if (state === 'over')
+      throw new AwsError(
+        'TaskTimedOut',
+        'The task token has either expired or the task associated with the token has already been closed.',
+      );
     return {};
   }
 
@@ -229,7 +257,9 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
     },
     ListStateMachines(_input: unknown, { region }: Call) {
       const listed = [...machines.values()].filter((machine) => machine.region === region);
-      return { stateMachines: listed.map(({ arn, name, creationDate }) => ({ stateMachineArn: arn, name, type: 'STANDARD', creationDate })) };
+      return {
+        stateMachines: listed.map(({ arn, name, creationDate }) => ({ stateMachineArn: arn, name, type: 'STANDARD', creationDate })),
+      };
     },
     SendTaskSuccess({ taskToken, output }: { taskToken: string; output: string }) {
       return checkToken(tokens.answer(taskToken, { output: parseJson(output, 'InvalidOutput', 'Invalid Output') }));
@@ -247,7 +277,8 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
     operations,
     resources: { 'AWS::StepFunctions::StateMachine': createStateMachine },
     async close() {
-      for (const execution of executions.values()) execution.stop.abort({ error: 'RehearsalClosed', cause: 'The rehearsal ended while this execution ran.' });
+      for (const execution of executions.values())
+        execution.stop.abort({ error: 'RehearsalClosed', cause: 'The rehearsal ended while this execution ran.' });
       await Promise.all([...executions.values()].map((execution) => execution.running));
     },
   };
@@ -260,7 +291,8 @@ function definitionOf(properties: Record<string, unknown>): string {
     DefinitionSubstitutions?: Record<string, string>;
   };
   const text = DefinitionString ?? (Definition === undefined ? undefined : JSON.stringify(Definition));
-  if (text === undefined) throw new AwsError('InvalidDefinition', 'A state machine needs DefinitionString or Definition; a definition in S3 is not modelled.');
+  if (text === undefined)
+    throw new AwsError('InvalidDefinition', 'A state machine needs DefinitionString or Definition; a definition in S3 is not modelled.');
   return text.replace(/\$\{([^}!]+)\}/g, (whole, name: string) => DefinitionSubstitutions?.[name] ?? whole);
 }
 

@@ -101,7 +101,21 @@ export class InvalidDefinitionError extends Error {
 
 const types: ReadonlySet<string> = new Set(['Task', 'Parallel', 'Map', 'Pass', 'Wait', 'Choice', 'Succeed', 'Fail']);
 /** Fields of the older JSONPath mode: ignoring one would run another machine than the one written. */
-const jsonPathFields = ['InputPath', 'OutputPath', 'ResultPath', 'Parameters', 'ResultSelector', 'Result', 'ItemsPath', 'SecondsPath', 'TimestampPath', 'TimeoutSecondsPath', 'HeartbeatSecondsPath', 'ErrorPath', 'CausePath'];
+const jsonPathFields = [
+  'InputPath',
+  'OutputPath',
+  'ResultPath',
+  'Parameters',
+  'ResultSelector',
+  'Result',
+  'ItemsPath',
+  'SecondsPath',
+  'TimestampPath',
+  'TimeoutSecondsPath',
+  'HeartbeatSecondsPath',
+  'ErrorPath',
+  'CausePath',
+];
 
 export function parseDefinition(source: StateMachineDefinition | string): StateMachineDefinition {
   const definition: StateMachineDefinition = typeof source === 'string' ? JSON.parse(source) : source;
@@ -113,22 +127,27 @@ function checkGraph(graph: StateGraph, language: string, where: string, outerVar
   const fail = (message: string): never => {
     throw new InvalidDefinitionError(message);
   };
-  if (!graph.States || graph.States[graph.StartAt] === undefined) fail(`${where}: StartAt names '${graph.StartAt}', which is not among its states`);
+  if (!graph.States || graph.States[graph.StartAt] === undefined)
+    fail(`${where}: StartAt names '${graph.StartAt}', which is not among its states`);
   const assigned = new Set(outerVariables);
   for (const state of Object.values(graph.States)) for (const name of assignedNames(state)) assigned.add(name);
   for (const [name, state] of Object.entries(graph.States)) {
     const at = `state '${name}'`;
     if (!types.has(state.Type)) fail(`${at}: Type '${state.Type}' is unknown; known are ${[...types].join(', ')}`);
-    if ((state.QueryLanguage ?? language) !== 'JSONata') fail(`${at}: only QueryLanguage JSONata is run here, seen ${state.QueryLanguage ?? language}`);
-    for (const field of jsonPathFields) if (field in state) fail(`${at}: '${field}' belongs to JSONPath; a JSONata state has Arguments, Assign and Output`);
-    for (const next of successors(state)) if (graph.States[next] === undefined) fail(`${at}: goes to '${next}', which is not among the states of ${where}`);
+    if ((state.QueryLanguage ?? language) !== 'JSONata')
+      fail(`${at}: only QueryLanguage JSONata is run here, seen ${state.QueryLanguage ?? language}`);
+    for (const field of jsonPathFields)
+      if (field in state) fail(`${at}: '${field}' belongs to JSONPath; a JSONata state has Arguments, Assign and Output`);
+    for (const next of successors(state))
+      if (graph.States[next] === undefined) fail(`${at}: goes to '${next}', which is not among the states of ${where}`);
     if (!endsOrContinues(state)) fail(`${at}: has neither Next nor End`);
     for (const variable of assignedNames(state)) {
       // An inner scope reads the outer one's variables and may not assign a variable of the same name.
       if (outerVariables.has(variable)) fail(`${at}: assigns $${variable}, which an outer scope assigns too`);
       if (variable === 'states') fail(`${at}: $states is reserved`);
     }
-    if (state.Type === 'Parallel') state.Branches.forEach((branch, index) => checkGraph(branch, language, `branch ${index} of '${name}'`, assigned));
+    if (state.Type === 'Parallel')
+      state.Branches.forEach((branch, index) => checkGraph(branch, language, `branch ${index} of '${name}'`, assigned));
     if (state.Type === 'Map') {
       const mode = state.ItemProcessor.ProcessorConfig?.Mode ?? 'INLINE';
       if (mode !== 'INLINE') fail(`${at}: only inline Map is run here, seen ProcessorConfig.Mode ${mode}`);

@@ -17,7 +17,14 @@ import {
   type WaitState,
 } from './definition.ts';
 import { ended, linked, together } from './concurrency.ts';
-import { TaskFailure, type ExecutionIdentity, type ExecutionOptions, type ExecutionResult, type Json, type ProgressEvent } from './execution.ts';
+import {
+  TaskFailure,
+  type ExecutionIdentity,
+  type ExecutionOptions,
+  type ExecutionResult,
+  type Json,
+  type ProgressEvent,
+} from './execution.ts';
 import { findCatcher, RetryPlan, StateFailure } from './failure.ts';
 import { HistoryLine, inputOf, outputOf, type HistoryEvent } from './history.ts';
 import { evaluate, type Scope } from './jsonata.ts';
@@ -129,7 +136,10 @@ class Execution {
         return this.#result({ status: 'FAILED', error, cause });
       }
       if (thrown instanceof Stopped) {
-        const why = { ...(thrown.error === undefined ? {} : { error: thrown.error }), ...(thrown.cause === undefined ? {} : { cause: thrown.cause }) };
+        const why = {
+          ...(thrown.error === undefined ? {} : { error: thrown.error }),
+          ...(thrown.cause === undefined ? {} : { cause: thrown.cause }),
+        };
         if (thrown.status === 'TIMED_OUT') line.add('ExecutionTimedOut', { executionTimedOutEventDetails: why });
         else line.add('ExecutionAborted', { executionAbortedEventDetails: why });
         return this.#result({ status: thrown.status, ...why });
@@ -251,7 +261,8 @@ class Execution {
     const args = state.Arguments === undefined ? visit.input : await evaluateField(state.Arguments, 'Arguments');
     this.#checkSize(visit.name, args);
     const timeoutSeconds = await this.#seconds(state.TimeoutSeconds ?? defaultTimeoutSeconds, visit, 'TimeoutSeconds');
-    const heartbeatSeconds = state.HeartbeatSeconds === undefined ? undefined : await this.#seconds(state.HeartbeatSeconds, visit, 'HeartbeatSeconds');
+    const heartbeatSeconds =
+      state.HeartbeatSeconds === undefined ? undefined : await this.#seconds(state.HeartbeatSeconds, visit, 'HeartbeatSeconds');
 
     line.add('TaskScheduled', {
       taskScheduledEventDetails: {
@@ -267,13 +278,20 @@ class Execution {
 
     const { controller: attempt, unlink } = linked(signal);
     const submitted = (output: Json): void => {
-      if (!attempt.signal.aborted) line.add('TaskSubmitted', { taskSubmittedEventDetails: { resourceType, resource, ...outputOf(output) } });
+      if (!attempt.signal.aborted)
+        line.add('TaskSubmitted', { taskSubmittedEventDetails: { resourceType, resource, ...outputOf(output) } });
     };
     let beatMs = clock.now();
     const answered = taskToken === undefined ? undefined : this.#answerTo(taskToken, () => (beatMs = clock.now()));
     const work = async (): Promise<Json> => {
       const result = toJson(
-        await invoke(state.Resource, args, { state: visit.name, retryCount, signal: attempt.signal, submitted, ...(taskToken === undefined ? {} : { taskToken }) }),
+        await invoke(state.Resource, args, {
+          state: visit.name,
+          retryCount,
+          signal: attempt.signal,
+          submitted,
+          ...(taskToken === undefined ? {} : { taskToken }),
+        }),
       );
       if (answered === undefined) return result;
       submitted(result);
@@ -286,8 +304,12 @@ class Execution {
       throw new StateFailure('States.Timeout', `The task '${visit.name}' ran longer than its TimeoutSeconds of ${timeoutSeconds}.`);
     };
     const missBeat = async (seconds: number): Promise<never> => {
-      for (let leftMs = seconds * 1000; leftMs > 0; leftMs = beatMs + seconds * 1000 - clock.now()) await clock.sleep(leftMs, attempt.signal);
-      throw new StateFailure('States.HeartbeatTimeout', `The task '${visit.name}' sent no heartbeat for its HeartbeatSeconds of ${seconds}.`);
+      for (let leftMs = seconds * 1000; leftMs > 0; leftMs = beatMs + seconds * 1000 - clock.now())
+        await clock.sleep(leftMs, attempt.signal);
+      throw new StateFailure(
+        'States.HeartbeatTimeout',
+        `The task '${visit.name}' sent no heartbeat for its HeartbeatSeconds of ${seconds}.`,
+      );
     };
     try {
       const racers: Promise<Json>[] = [work(), timeOut(), ended(attempt.signal)];
@@ -324,7 +346,12 @@ class Execution {
     try {
       const branches = state.Branches.map((branch) => async (inner: AbortSignal) => {
         const branchLine = line.fork();
-        const output = await this.#runGraph(branch, input, { line: branchLine, signal: inner, item: visit.frame.item, variables: visit.frame.variables });
+        const output = await this.#runGraph(branch, input, {
+          line: branchLine,
+          signal: inner,
+          item: visit.frame.item,
+          variables: visit.frame.variables,
+        });
         line.previousEventId = branchLine.previousEventId;
         return output;
       });
@@ -351,8 +378,16 @@ class Execution {
         itemLine.add('MapIterationStarted', { mapIterationStartedEventDetails: details });
         const item = { Index: index, Value: value };
         try {
-          const input = state.ItemSelector === undefined ? value : await this.#evaluate(state.ItemSelector, visit, 'ItemSelector', {}, retryCount, { Map: { Item: item } });
-          const output = await this.#runGraph(state.ItemProcessor, input, { line: itemLine, signal: inner, item, variables: visit.frame.variables });
+          const input =
+            state.ItemSelector === undefined
+              ? value
+              : await this.#evaluate(state.ItemSelector, visit, 'ItemSelector', {}, retryCount, { Map: { Item: item } });
+          const output = await this.#runGraph(state.ItemProcessor, input, {
+            line: itemLine,
+            signal: inner,
+            item,
+            variables: visit.frame.variables,
+          });
           itemLine.add('MapIterationSucceeded', { mapIterationSucceededEventDetails: details });
           line.previousEventId = itemLine.previousEventId;
           return output;
@@ -388,7 +423,8 @@ class Execution {
       this.#progress(visit.name, { kind: 'chosen', branch: index, next: rule.Next });
       return { ...(await this.#close(rule, visit, visit.input, {}, 0, `Choices[${index}]/`)), next: rule.Next };
     }
-    if (state.Default === undefined) throw new StateFailure('States.NoChoiceMatched', `${this.#where(visit)}. No rule matched and there is no Default.`);
+    if (state.Default === undefined)
+      throw new StateFailure('States.NoChoiceMatched', `${this.#where(visit)}. No rule matched and there is no Default.`);
     this.#progress(visit.name, { kind: 'chosen', branch: 'default', next: state.Default });
     return { ...(await this.#close(state, visit, visit.input)), next: state.Default };
   }
@@ -433,11 +469,19 @@ class Execution {
       assigned[name] = await this.#evaluate(value, visit, `${prefix}Assign/${name}`, reserved, retryCount);
       this.#checkSize(visit.name, assigned[name]);
     }
-    const output = fields.Output === undefined ? defaultOutput : await this.#evaluate(fields.Output, visit, `${prefix}Output`, reserved, retryCount);
+    const output =
+      fields.Output === undefined ? defaultOutput : await this.#evaluate(fields.Output, visit, `${prefix}Output`, reserved, retryCount);
     return { output, assigned };
   }
 
-  async #evaluate(value: Json, visit: Visit, field: string, reserved: Record<string, Json> = {}, retryCount = 0, context: Record<string, Json> = {}): Promise<Json> {
+  async #evaluate(
+    value: Json,
+    visit: Visit,
+    field: string,
+    reserved: Record<string, Json> = {},
+    retryCount = 0,
+    context: Record<string, Json> = {},
+  ): Promise<Json> {
     const { clock, random } = this.#options;
     const { frame, input } = visit;
     const scope: Scope = {
@@ -461,7 +505,14 @@ class Execution {
   #context(visit: Visit, retryCount: number): Record<string, Json> {
     const { executionArn, executionName, roleArn, stateMachineArn, stateMachineName } = this.#identity;
     return {
-      Execution: { Id: executionArn, Input: this.#options.input, Name: executionName, RoleArn: roleArn, StartTime: isoTime(this.#startMs), RedriveCount: 0 },
+      Execution: {
+        Id: executionArn,
+        Input: this.#options.input,
+        Name: executionName,
+        RoleArn: roleArn,
+        StartTime: isoTime(this.#startMs),
+        RedriveCount: 0,
+      },
       StateMachine: { Id: stateMachineArn, Name: stateMachineName },
       State: { Name: visit.name, EnteredTime: isoTime(visit.enteredMs), RetryCount: retryCount },
       ...(visit.frame.item === undefined ? {} : { Map: { Item: visit.frame.item } }),
@@ -470,7 +521,8 @@ class Execution {
 
   async #seconds(value: number | string, visit: Visit, field: string): Promise<number> {
     const seconds = await this.#evaluate(value, visit, field);
-    if (typeof seconds !== 'number' || !Number.isInteger(seconds) || seconds < 0) throw this.#wrongType(visit, field, 'a whole number of at least 0', seconds);
+    if (typeof seconds !== 'number' || !Number.isInteger(seconds) || seconds < 0)
+      throw this.#wrongType(visit, field, 'a whole number of at least 0', seconds);
     return seconds;
   }
 
@@ -481,7 +533,10 @@ class Execution {
   }
 
   #wrongType(visit: Visit, field: string, expected: string, seen: Json): StateFailure {
-    return new StateFailure('States.QueryEvaluationError', `${this.#where(visit)}. The field '${field}' must be ${expected}, seen ${JSON.stringify(seen)}.`);
+    return new StateFailure(
+      'States.QueryEvaluationError',
+      `${this.#where(visit)}. The field '${field}' must be ${expected}, seen ${JSON.stringify(seen)}.`,
+    );
   }
 
   #where(visit: Visit): string {
@@ -490,7 +545,10 @@ class Execution {
 
   #checkSize(name: string, payload: Json): void {
     if (Buffer.byteLength(JSON.stringify(payload)) > payloadBytesMax) {
-      throw new StateFailure('States.DataLimitExceeded', `The state/task '${name}' returned a result with a size exceeding the maximum number of bytes service limit.`);
+      throw new StateFailure(
+        'States.DataLimitExceeded',
+        `The state/task '${name}' returned a result with a size exceeding the maximum number of bytes service limit.`,
+      );
     }
   }
 

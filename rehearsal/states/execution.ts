@@ -69,7 +69,14 @@ export type ProgressEvent = { readonly atMs: number; readonly state: string } & 
   | { readonly kind: 'waiting'; readonly modelledSeconds: number; readonly waitedMs: number }
   /** A rule of a Choice was taken: its index, or 'default'. */
   | { readonly kind: 'chosen'; readonly branch: number | 'default'; readonly next: string }
-  | { readonly kind: 'retried'; readonly retrier: number; readonly error: string; readonly cause: string; readonly attempt: number; readonly delaySeconds: number }
+  | {
+      readonly kind: 'retried';
+      readonly retrier: number;
+      readonly error: string;
+      readonly cause: string;
+      readonly attempt: number;
+      readonly delaySeconds: number;
+    }
   | { readonly kind: 'caught'; readonly catcher: number; readonly error: string; readonly cause: string; readonly next: string }
   /** The state ends its branch with this error. */
   | { readonly kind: 'failed'; readonly error: string; readonly cause: string }

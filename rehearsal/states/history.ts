@@ -44,4 +44,7 @@ export class HistoryLine {
 
 /** How AWS shows a payload beside its size note. */
 export const inputOf = (input: unknown): Record<string, unknown> => ({ input: JSON.stringify(input), inputDetails: { truncated: false } });
-export const outputOf = (output: unknown): Record<string, unknown> => ({ output: JSON.stringify(output), outputDetails: { truncated: false } });
+export const outputOf = (output: unknown): Record<string, unknown> => ({
+  output: JSON.stringify(output),
+  outputDetails: { truncated: false },
+});

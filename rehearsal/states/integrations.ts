@@ -53,7 +53,11 @@ function sdkIntegration({ signingName, prefix }: SdkService, camelOperation: str
   return async (args, call) => {
     const sdk = await loadSdk(signingName);
     const schema = sdk[`${operation}$`] as readonly unknown[] | undefined;
-    if (!Array.isArray(schema)) throw new TaskFailure('States.Runtime', `The service '${signingName}' has no operation '${camelOperation}'; the name is the API's, beginning in lower case.`);
+    if (!Array.isArray(schema))
+      throw new TaskFailure(
+        'States.Runtime',
+        `The service '${signingName}' has no operation '${camelOperation}'; the name is the API's, beginning in lower case.`,
+      );
     const input = toSdk(args, normalized(schema[4]), 'Arguments') as Record<string, unknown>;
     try {
       return fromSdk((await call(signingName, operation, input)) ?? {}, normalized(schema[5]));
@@ -77,14 +81,20 @@ const optimized: Readonly<Record<string, Integration>> = {
 
 async function invokeLambda(args: Json, call: ServiceCall): Promise<Json> {
   const { Payload = {}, ...rest } = asRecord(args, 'lambda:invoke');
-  const answer = await callAs('Lambda', 'AWSLambdaException', 'lambda', () => call('lambda', 'Invoke', { ...rest, Payload: Buffer.from(JSON.stringify(Payload)) }));
+  const answer = await callAs('Lambda', 'AWSLambdaException', 'lambda', () =>
+    call('lambda', 'Invoke', { ...rest, Payload: Buffer.from(JSON.stringify(Payload)) }),
+  );
   const payload = answer.Payload === undefined ? null : parsePayload(answer.Payload);
   if (answer.FunctionError !== undefined) {
     // The name of a handler's error is what Retry and Catch compare; the whole payload is the cause.
     const { errorType } = (payload ?? {}) as { errorType?: string };
     throw new TaskFailure(errorType ?? 'Lambda.Unknown', JSON.stringify(payload));
   }
-  return { ExecutedVersion: (answer.ExecutedVersion ?? '$LATEST') as Json, Payload: payload, StatusCode: (answer.StatusCode ?? 200) as Json };
+  return {
+    ExecutedVersion: (answer.ExecutedVersion ?? '$LATEST') as Json,
+    Payload: payload,
+    StatusCode: (answer.StatusCode ?? 200) as Json,
+  };
 }
 
 async function publish(args: Json, call: ServiceCall): Promise<Json> {
@@ -97,18 +107,28 @@ async function publish(args: Json, call: ServiceCall): Promise<Json> {
 /** Unlike the SDK integration, this one keeps the API's own spelling. */
 function dynamodb(operation: string): Integration {
   return async (args, call) => {
-    const answer = await callAs('DynamoDB', 'AmazonDynamoDBException', 'dynamodb', () => call('dynamodb', operation, asRecord(args, `dynamodb:${operation}`)));
+    const answer = await callAs('DynamoDB', 'AmazonDynamoDBException', 'dynamodb', () =>
+      call('dynamodb', operation, asRecord(args, `dynamodb:${operation}`)),
+    );
     return JSON.parse(JSON.stringify({ ...answer, $metadata: undefined })) as Json;
   };
 }
 
-async function callAs(prefix: string, unmodelled: string, signingName: string, call: () => Promise<unknown>): Promise<Record<string, unknown>> {
+async function callAs(
+  prefix: string,
+  unmodelled: string,
+  signingName: string,
+  call: () => Promise<unknown>,
+): Promise<Record<string, unknown>> {
   try {
     return ((await call()) ?? {}) as Record<string, unknown>;
   } catch (thrown) {
     if (!isAnswer(thrown)) throw thrown;
     const sdk = await loadSdk(signingName);
-    throw new TaskFailure(`${prefix}.${isModelled(sdk, thrown.name) ? thrown.name : unmodelled}`, `${thrown.message} (Service: ${prefix}; Status Code: ${statusOf(thrown)})`);
+    throw new TaskFailure(
+      `${prefix}.${isModelled(sdk, thrown.name) ? thrown.name : unmodelled}`,
+      `${thrown.message} (Service: ${prefix}; Status Code: ${statusOf(thrown)})`,
+    );
   }
 }
 
@@ -120,7 +140,11 @@ function toSdk(value: Json, schema: NormalizedSchema, path: string): unknown {
     const sdk: Record<string, unknown> = {};
     for (const [name, member] of Object.entries(asRecord(value, path))) {
       const known = members.get(name);
-      if (known === undefined) throw new TaskFailure('States.Runtime', `The field '${name}' of ${path} is not supported by Step Functions; supported are ${[...members.keys()].join(', ')}.`);
+      if (known === undefined)
+        throw new TaskFailure(
+          'States.Runtime',
+          `The field '${name}' of ${path} is not supported by Step Functions; supported are ${[...members.keys()].join(', ')}.`,
+        );
       sdk[known.name] = toSdk(member, known.member, `${path}/${name}`);
     }
     return sdk;
@@ -130,7 +154,9 @@ function toSdk(value: Json, schema: NormalizedSchema, path: string): unknown {
     return value.map((item, index) => toSdk(item, schema.getValueSchema(), `${path}[${index}]`));
   }
   if (schema.isMapSchema()) {
-    return Object.fromEntries(Object.entries(asRecord(value, path)).map(([key, member]) => [key, toSdk(member, schema.getValueSchema(), `${path}/${key}`)]));
+    return Object.fromEntries(
+      Object.entries(asRecord(value, path)).map(([key, member]) => [key, toSdk(member, schema.getValueSchema(), `${path}/${key}`)]),
+    );
   }
   if (schema.isTimestampSchema()) return new Date(value as string);
   // A body is text as it stands, or JSON.
@@ -151,7 +177,9 @@ function fromSdk(value: unknown, schema: NormalizedSchema): Json {
   }
   if (schema.isListSchema()) return (value as unknown[]).map((item) => fromSdk(item, schema.getValueSchema()));
   if (schema.isMapSchema()) {
-    return Object.fromEntries(Object.entries(value as Record<string, unknown>).map(([key, member]) => [key, fromSdk(member, schema.getValueSchema())]));
+    return Object.fromEntries(
+      Object.entries(value as Record<string, unknown>).map(([key, member]) => [key, fromSdk(member, schema.getValueSchema())]),
+    );
   }
   if (schema.isTimestampSchema()) return (value as Date).toISOString().replace('.000Z', 'Z');
   if (schema.isBlobSchema()) return typeof value === 'string' ? value : Buffer.from(value as Uint8Array).toString();
@@ -159,7 +187,9 @@ function fromSdk(value: unknown, schema: NormalizedSchema): Json {
 }
 
 function normalized(schema: unknown): NormalizedSchema {
-  return NormalizedSchema.of((typeof schema === 'function' ? (schema as () => unknown)() : schema) as Parameters<typeof NormalizedSchema.of>[0]);
+  return NormalizedSchema.of(
+    (typeof schema === 'function' ? (schema as () => unknown)() : schema) as Parameters<typeof NormalizedSchema.of>[0],
+  );
 }
 
 function isModelled(sdk: SdkModule, errorName: string): boolean {
@@ -181,6 +211,7 @@ function parsePayload(payload: unknown): Json {
 }
 
 function asRecord(value: Json, what: string): Record<string, Json> {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new TaskFailure('States.Runtime', `${what} takes an object, seen ${JSON.stringify(value)}.`);
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new TaskFailure('States.Runtime', `${what} takes an object, seen ${JSON.stringify(value)}.`);
   return value;
 }

@@ -49,7 +49,10 @@ export async function evaluate(value: Json, scope: Scope, field: string): Promis
 
 async function evaluateExpression(expression: string, scope: Scope, field: string): Promise<Json> {
   const fail = (what: string): never => {
-    throw new StateFailure('States.QueryEvaluationError', `${scope.where}. The JSONata expression '${expression.trim()}' specified for the field '${field}' ${what}`);
+    throw new StateFailure(
+      'States.QueryEvaluationError',
+      `${scope.where}. The JSONata expression '${expression.trim()}' specified for the field '${field}' ${what}`,
+    );
   };
   let result: unknown;
   try {
@@ -91,7 +94,8 @@ function stepFunctionsFunctions(scope: Scope): Record<string, unknown> {
       return parts;
     },
     range: (first: number, last: number, step: number): number[] => {
-      if (![first, last, step].every((value) => typeof value === 'number') || step === 0) throw new Error('$range takes first, last and a step other than 0');
+      if (![first, last, step].every((value) => typeof value === 'number') || step === 0)
+        throw new Error('$range takes first, last and a step other than 0');
       const values: number[] = [];
       for (let value = first; step > 0 ? value <= last : value >= last; value += step) {
         if (values.length === 1000) throw new Error('$range makes at most 1000 values');
@@ -103,7 +107,9 @@ function stepFunctionsFunctions(scope: Scope): Record<string, unknown> {
       const names: Record<string, string> = { MD5: 'md5', 'SHA-1': 'sha1', 'SHA-256': 'sha256', 'SHA-384': 'sha384', 'SHA-512': 'sha512' };
       const name = names[algorithm];
       if (name === undefined) throw new Error(`$hash knows ${Object.keys(names).join(', ')}, seen ${algorithm}`);
-      return createHash(name).update(typeof data === 'string' ? data : JSON.stringify(data)).digest('hex');
+      return createHash(name)
+        .update(typeof data === 'string' ? data : JSON.stringify(data))
+        .digest('hex');
     },
     random: (seed?: number): number => (seed === undefined ? scope.random.number() : seededNumber(seed)),
     uuid: (): string => scope.random.uuid(),
@@ -117,7 +123,9 @@ function stepFunctionsFunctions(scope: Scope): Record<string, unknown> {
 
 /** `$now(picture?, timezone?)` at the engine's instant, by JSONata's own formatter. */
 async function nowFunction(nowMs: number): Promise<unknown> {
-  return compile('function($ms) { function($picture, $timezone) { $fromMillis($ms, $picture, $timezone) } }($MS)').evaluate(undefined, { MS: nowMs });
+  return compile('function($ms) { function($picture, $timezone) { $fromMillis($ms, $picture, $timezone) } }($MS)').evaluate(undefined, {
+    MS: nowMs,
+  });
 }
 
 /** mulberry32: the same seed gives the same number, as $random(seed) promises. */

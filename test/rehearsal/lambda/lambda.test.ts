@@ -25,7 +25,8 @@ exports.handler = async (event, context) => {
   if (event.exit) process.exit(3);
   if (event.environment) return process.env;
   if (event.waitMs) await new Promise((resolve) => setTimeout(resolve, event.waitMs));
-  return { event, served, pid: process.pid, remainingMs: context.getRemainingTimeInMillis(), name: context.functionName, requestId: context.awsRequestId };
+  const { functionName: name, awsRequestId: requestId } = context;
+  return { event, served, pid: process.pid, remainingMs: context.getRemainingTimeInMillis(), name, requestId };
 };
 exports.nothing = async () => undefined;
 `;
@@ -61,9 +62,21 @@ function logsModel(): ServiceModel {
 
 async function start(properties: Record<string, unknown> = {}, more: readonly ServiceModel[] = []): Promise<void> {
   printed = [];
-  world = createWorld({ seed: 7, accountId: '111111111111', regions: [region], services: (made) => [lambdaModel(made, { assetDirectory: () => directory }), logsModel(), ...more] });
+  world = createWorld({
+    seed: 7,
+    accountId: '111111111111',
+    regions: [region],
+    services: (made) => [lambdaModel(made, { assetDirectory: () => directory }), logsModel(), ...more],
+  });
   world.setEndpoint('http://127.0.0.1:1');
-  await create('AWS::Lambda::Function', { FunctionName: 'f', Runtime: 'nodejs24.x', Handler: 'index.handler', Code: { S3Bucket: 'b', S3Key: 'x.zip' }, Role: roleArn, ...properties });
+  await create('AWS::Lambda::Function', {
+    FunctionName: 'f',
+    Runtime: 'nodejs24.x',
+    Handler: 'index.handler',
+    Code: { S3Bucket: 'b', S3Key: 'x.zip' },
+    Role: roleArn,
+    ...properties,
+  });
 }
 
 function create(type: string, properties: Record<string, unknown>) {
@@ -79,12 +92,18 @@ interface Answer {
   readonly payload: any;
 }
 async function invoke(event: unknown, more: Record<string, unknown> = {}): Promise<Answer> {
-  const answer = (await world.call({ service: 'lambda', operation: 'Invoke', region, caller: world.operator.caller, input: { FunctionName: 'f', Payload: Buffer.from(JSON.stringify(event)), ...more } })) as Answer & { Payload?: Uint8Array };
+  const answer = (await world.call({
+    service: 'lambda',
+    operation: 'Invoke',
+    region,
+    caller: world.operator.caller,
+    input: { FunctionName: 'f', Payload: Buffer.from(JSON.stringify(event)), ...more },
+  })) as Answer & { Payload?: Uint8Array };
   return { ...answer, payload: answer.Payload === undefined ? undefined : JSON.parse(Buffer.from(answer.Payload).toString()) };
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !condition(); ) {
+  for (const deadline = Date.now() + 10_000; !condition();) {
     if (Date.now() > deadline) throw new Error('waited 10 s for a state that did not come');
     await delay(5);
   }
@@ -116,7 +135,11 @@ describe('one environment', () => {
   test('errors keep their type; the process survives them', async () => {
     await start();
     const failed = await invoke({ fail: true });
-    expect(failed).toMatchObject({ StatusCode: 200, FunctionError: 'Unhandled', payload: { errorType: 'BookBusy', errorMessage: 'the book is busy' } });
+    expect(failed).toMatchObject({
+      StatusCode: 200,
+      FunctionError: 'Unhandled',
+      payload: { errorType: 'BookBusy', errorMessage: 'the book is busy' },
+    });
     expect(failed.payload.trace[0]).toBe('BookBusy: the book is busy');
     expect((await invoke({ throwText: true })).payload).toMatchObject({ errorType: 'string', errorMessage: 'only text' });
     expect((await invoke({})).payload.served).toBe(3);
@@ -137,7 +160,10 @@ describe('one environment', () => {
 
   test('a process that ends by itself is an error with its exit status', async () => {
     await start();
-    expect((await invoke({ exit: true })).payload).toMatchObject({ errorType: 'Runtime.ExitError', errorMessage: expect.stringContaining('exit status 3') });
+    expect((await invoke({ exit: true })).payload).toMatchObject({
+      errorType: 'Runtime.ExitError',
+      errorMessage: expect.stringContaining('exit status 3'),
+    });
     expect((await invoke({})).payload.served).toBe(1);
   });
 
@@ -170,7 +196,9 @@ describe('one environment', () => {
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
         AWS_LAMBDA_LOG_GROUP_NAME: '/baton/f',
       });
-      const foreign = Object.keys(payload).filter((name) => !/^(AWS_|LAMBDA_|_HANDLER$|_X_AMZN_TRACE_ID$|TZ$|LANG$|PATH$|TABLE$)/.test(name));
+      const foreign = Object.keys(payload).filter(
+        (name) => !/^(AWS_|LAMBDA_|_HANDLER$|_X_AMZN_TRACE_ID$|TZ$|LANG$|PATH$|TABLE$)/.test(name),
+      );
       expect(foreign).toEqual([]);
     } finally {
       delete process.env.BATON_TEST_CANARY;
@@ -186,7 +214,8 @@ describe('one environment', () => {
     const messages = printed.map(({ message }) => message);
     expect(messages.filter((message) => !message.startsWith('REPORT'))).toEqual(['loaded', 'first', 'second']);
     const reports = messages.filter((message) => message.startsWith('REPORT'));
-    expect(reports[0]).toMatch(/^REPORT RequestId: [0-9a-f-]{36}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\tMax Memory Used: \d+ MB\tInit Duration: [\d.]+ ms$/);
+    expect(reports[0]).toMatch(/^REPORT RequestId: [0-9a-f-]{36}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\t/);
+    expect(reports[0]).toMatch(/\tMemory Size: 128 MB\tMax Memory Used: \d+ MB\tInit Duration: [\d.]+ ms$/);
     expect(reports[1]).not.toContain('Init Duration');
   });
 });
@@ -194,7 +223,13 @@ describe('one environment', () => {
 test('a function deployed again starts anew', async () => {
   await start();
   const before = await invoke({});
-  await create('AWS::Lambda::Function', { FunctionName: 'f', Runtime: 'nodejs24.x', Handler: 'index.handler', Code: { S3Key: 'y.zip' }, Role: roleArn });
+  await create('AWS::Lambda::Function', {
+    FunctionName: 'f',
+    Runtime: 'nodejs24.x',
+    Handler: 'index.handler',
+    Code: { S3Key: 'y.zip' },
+    Role: roleArn,
+  });
   const after = await invoke({});
   expect(after.payload.served).toBe(1);
   await until(() => !isAlive(before.payload.pid));
@@ -203,7 +238,8 @@ test('a function deployed again starts anew', async () => {
 describe('many at a time', () => {
   test('parallel invocations have a process each; the processes are used again', async () => {
     await start();
-    const pids = async (): Promise<Set<number>> => new Set((await Promise.all([1, 2, 3].map(() => invoke({ waitMs: 300 })))).map(({ payload }) => payload.pid));
+    const pids = async (): Promise<Set<number>> =>
+      new Set((await Promise.all([1, 2, 3].map(() => invoke({ waitMs: 300 })))).map(({ payload }) => payload.pid));
     const first = await pids();
     expect(first.size).toBe(3);
     expect(await pids()).toEqual(first);
@@ -223,7 +259,11 @@ describe('asynchronous', () => {
     const published: Record<string, unknown>[] = [];
     const sns: ServiceModel = { service: 'sns', operations: { Publish: (input: Record<string, unknown>) => published.push(input) } };
     await start({}, [sns]);
-    await create('AWS::Lambda::EventInvokeConfig', { FunctionName: 'f', Qualifier: '$LATEST', DestinationConfig: { OnFailure: { Destination: 'arn:aws:sns:us-east-1:111111111111:t' } } });
+    await create('AWS::Lambda::EventInvokeConfig', {
+      FunctionName: 'f',
+      Qualifier: '$LATEST',
+      DestinationConfig: { OnFailure: { Destination: 'arn:aws:sns:us-east-1:111111111111:t' } },
+    });
     expect(await invoke({ fail: true }, { InvocationType: 'Event' })).toMatchObject({ StatusCode: 202 });
     expect(published).toEqual([]);
     await until(() => published.length === 1);
@@ -238,7 +278,10 @@ describe('asynchronous', () => {
 describe('refused', () => {
   test('what is not there, not JSON, too large, or not modelled', async () => {
     await start();
-    await expect(invoke({}, { FunctionName: 'g' })).rejects.toMatchObject({ name: 'ResourceNotFoundException', message: 'Function not found: arn:aws:lambda:us-east-1:111111111111:function:g' });
+    await expect(invoke({}, { FunctionName: 'g' })).rejects.toMatchObject({
+      name: 'ResourceNotFoundException',
+      message: 'Function not found: arn:aws:lambda:us-east-1:111111111111:function:g',
+    });
     await expect(invoke({}, { Payload: 'no json' })).rejects.toMatchObject({ name: 'InvalidRequestContentException' });
     await expect(invoke('x'.repeat(7 * 1024 * 1024))).rejects.toMatchObject({ name: 'RequestTooLargeException' });
     await expect(invoke({}, { LogType: 'Tail' })).rejects.toThrow('not modelled');
@@ -250,7 +293,14 @@ describe('refused', () => {
     await start();
     const version = await create('AWS::Lambda::Version', { FunctionName: 'f' });
     const alias = await create('AWS::Lambda::Alias', { FunctionName: 'f', Name: 'live' });
-    for (const name of ['f', 'f:live', '111111111111:function:f', 'arn:aws:lambda:us-east-1:111111111111:function:f', version.ref, alias.ref]) {
+    for (const name of [
+      'f',
+      'f:live',
+      '111111111111:function:f',
+      'arn:aws:lambda:us-east-1:111111111111:function:f',
+      version.ref,
+      alias.ref,
+    ]) {
       expect((await invoke({}, { FunctionName: name })).payload.name).toBe('f');
     }
   });
@@ -265,7 +315,8 @@ test('no process outlives a rehearsal that dies abruptly', async () => {
       '--input-type=module',
       '--eval',
       `const { ExecutionEnvironment } = await import(${JSON.stringify(environmentModule)});
-       const environment = await ExecutionEnvironment.start({ functionArn: 'a', codeDirectory: ${JSON.stringify(directory)}, handler: 'index.handler', variables: {}, memoryMb: 128, onLine() {} });
+       const code = { functionArn: 'a', codeDirectory: ${JSON.stringify(directory)}, handler: 'index.handler' };
+       const environment = await ExecutionEnvironment.start({ ...code, variables: {}, memoryMb: 128, onLine() {} });
        const { payload } = await environment.invoke({ requestId: 'r', event: '{}', timeoutSeconds: 5 });
        console.log(JSON.parse(payload).pid);
        setInterval(() => {}, 1000);`,

@@ -11,13 +11,35 @@ const succeed: State = { Type: 'Succeed' };
 describe('each kind of state', () => {
   const table: { name: string; states: States; input?: Json; output?: Json; error?: string }[] = [
     { name: 'Pass hands its input on', states: { A: { Type: 'Pass', End: true } }, input: { a: 1 }, output: { a: 1 } },
-    { name: 'Pass with Output', states: { A: { Type: 'Pass', Output: { b: '{% $states.input.a + 1 %}', plain: 'text' }, End: true } }, input: { a: 1 }, output: { b: 2, plain: 'text' } },
-    { name: 'Succeed with Output', states: { A: { Type: 'Succeed', Output: '{% $states.input.a %}' } }, input: { a: [1, 2] }, output: [1, 2] },
-    { name: 'Fail evaluates Error and Cause', states: { A: { Type: 'Fail', Error: "{% 'Wrong' & $states.input.a %}", Cause: 'as written' } }, input: { a: 1 }, error: 'Wrong1: as written' },
+    {
+      name: 'Pass with Output',
+      states: { A: { Type: 'Pass', Output: { b: '{% $states.input.a + 1 %}', plain: 'text' }, End: true } },
+      input: { a: 1 },
+      output: { b: 2, plain: 'text' },
+    },
+    {
+      name: 'Succeed with Output',
+      states: { A: { Type: 'Succeed', Output: '{% $states.input.a %}' } },
+      input: { a: [1, 2] },
+      output: [1, 2],
+    },
+    {
+      name: 'Fail evaluates Error and Cause',
+      states: { A: { Type: 'Fail', Error: "{% 'Wrong' & $states.input.a %}", Cause: 'as written' } },
+      input: { a: 1 },
+      error: 'Wrong1: as written',
+    },
     {
       name: 'Choice takes the first rule that holds',
       states: {
-        A: { Type: 'Choice', Choices: [{ Condition: false, Next: 'B' }, { Condition: '{% $states.input.a > 1 %}', Next: 'C', Output: 'second' }, { Condition: true, Next: 'B' }] },
+        A: {
+          Type: 'Choice',
+          Choices: [
+            { Condition: false, Next: 'B' },
+            { Condition: '{% $states.input.a > 1 %}', Next: 'C', Output: 'second' },
+            { Condition: true, Next: 'B' },
+          ],
+        },
         B: { Type: 'Fail', Error: 'NotHere' },
         C: succeed,
       },
@@ -26,21 +48,57 @@ describe('each kind of state', () => {
     },
     {
       name: 'Choice falls to its Default with its own Output',
-      states: { A: { Type: 'Choice', Choices: [{ Condition: false, Next: 'B', Output: 'rule' }], Default: 'B', Output: 'default' }, B: succeed },
+      states: {
+        A: { Type: 'Choice', Choices: [{ Condition: false, Next: 'B', Output: 'rule' }], Default: 'B', Output: 'default' },
+        B: succeed,
+      },
       output: 'default',
     },
-    { name: 'Choice without a match', states: { A: { Type: 'Choice', Choices: [{ Condition: false, Next: 'B' }] }, B: succeed }, error: 'States.NoChoiceMatched' },
-    { name: 'Choice whose condition is no boolean', states: { A: { Type: 'Choice', Choices: [{ Condition: "{% 'yes' %}", Next: 'B' }] }, B: succeed }, error: 'States.QueryEvaluationError' },
-    { name: 'Wait for no whole number of seconds', states: { A: { Type: 'Wait', Seconds: '{% 1.5 %}', End: true } }, error: 'States.QueryEvaluationError' },
-    { name: 'Wait until what is no time', states: { A: { Type: 'Wait', Timestamp: 'tomorrow', End: true } }, error: 'States.QueryEvaluationError' },
+    {
+      name: 'Choice without a match',
+      states: { A: { Type: 'Choice', Choices: [{ Condition: false, Next: 'B' }] }, B: succeed },
+      error: 'States.NoChoiceMatched',
+    },
+    {
+      name: 'Choice whose condition is no boolean',
+      states: { A: { Type: 'Choice', Choices: [{ Condition: "{% 'yes' %}", Next: 'B' }] }, B: succeed },
+      error: 'States.QueryEvaluationError',
+    },
+    {
+      name: 'Wait for no whole number of seconds',
+      states: { A: { Type: 'Wait', Seconds: '{% 1.5 %}', End: true } },
+      error: 'States.QueryEvaluationError',
+    },
+    {
+      name: 'Wait until what is no time',
+      states: { A: { Type: 'Wait', Timestamp: 'tomorrow', End: true } },
+      error: 'States.QueryEvaluationError',
+    },
     {
       name: 'Parallel answers in the order of its branches',
-      states: { A: { Type: 'Parallel', Arguments: { n: 7 }, Branches: [machine({ B: { Type: 'Wait', Seconds: 5, End: true } }), machine({ C: { Type: 'Pass', Output: '{% $states.input.n %}', End: true } })], End: true } },
+      states: {
+        A: {
+          Type: 'Parallel',
+          Arguments: { n: 7 },
+          Branches: [
+            machine({ B: { Type: 'Wait', Seconds: 5, End: true } }),
+            machine({ C: { Type: 'Pass', Output: '{% $states.input.n %}', End: true } }),
+          ],
+          End: true,
+        },
+      },
       output: [{ n: 7 }, 7],
     },
     {
       name: 'Map over an array',
-      states: { A: { Type: 'Map', Items: '{% $states.input.list %}', ItemProcessor: machine({ B: { Type: 'Pass', Output: '{% $states.input * 2 %}', End: true } }), End: true } },
+      states: {
+        A: {
+          Type: 'Map',
+          Items: '{% $states.input.list %}',
+          ItemProcessor: machine({ B: { Type: 'Pass', Output: '{% $states.input * 2 %}', End: true } }),
+          End: true,
+        },
+      },
       input: { list: [1, 2, 3] },
       output: [2, 4, 6],
     },
@@ -49,8 +107,18 @@ describe('each kind of state', () => {
       states: {
         A: {
           Type: 'Map',
-          ItemSelector: { i: '{% $states.context.Map.Item.Index %}', v: '{% $states.context.Map.Item.Value %}', all: '{% $count($states.input) %}' },
-          ItemProcessor: machine({ B: { Type: 'Pass', Output: '{% $states.input.i & $states.input.v & $states.input.all & $states.context.Map.Item.Index %}', End: true } }),
+          ItemSelector: {
+            i: '{% $states.context.Map.Item.Index %}',
+            v: '{% $states.context.Map.Item.Value %}',
+            all: '{% $count($states.input) %}',
+          },
+          ItemProcessor: machine({
+            B: {
+              Type: 'Pass',
+              Output: '{% $states.input.i & $states.input.v & $states.input.all & $states.context.Map.Item.Index %}',
+              End: true,
+            },
+          }),
           End: true,
         },
       },
@@ -59,12 +127,23 @@ describe('each kind of state', () => {
     },
     {
       name: 'Map over an object',
-      states: { A: { Type: 'Map', ItemProcessor: machine({ B: { Type: 'Pass', Output: '{% $states.input.Key & $states.input.Value %}', End: true } }), End: true } },
+      states: {
+        A: {
+          Type: 'Map',
+          ItemProcessor: machine({ B: { Type: 'Pass', Output: '{% $states.input.Key & $states.input.Value %}', End: true } }),
+          End: true,
+        },
+      },
       input: { a: 1, b: 2 },
       output: ['a1', 'b2'],
     },
     { name: 'Map over nothing', states: { A: { Type: 'Map', ItemProcessor: machine({ B: succeed }), End: true } }, input: [], output: [] },
-    { name: 'Map over a number', states: { A: { Type: 'Map', ItemProcessor: machine({ B: succeed }), End: true } }, input: 5, error: 'States.QueryEvaluationError' },
+    {
+      name: 'Map over a number',
+      states: { A: { Type: 'Map', ItemProcessor: machine({ B: succeed }), End: true } },
+      input: 5,
+      error: 'States.QueryEvaluationError',
+    },
   ];
   test.each(table)('$name', async ({ states, input = {}, output, error }) => {
     const result = await run(states, { input });
@@ -97,14 +176,17 @@ describe('expressions', () => {
     { expression: '$random()', gives: 0.5 },
     { expression: '$random(42) = $random(42)', gives: true },
     { expression: '$uuid()', gives: 'uuid-1' },
-    { expression: "$parse('{\"a\": [true]}').a", gives: [true] },
+    { expression: '$parse(\'{"a": [true]}\').a', gives: [true] },
     { expression: '$now()', gives: '2026-01-01T00:00:00.000Z' },
     { expression: "$now('[Y]-[M01]')", gives: '2026-01' },
     { expression: '$millis()', gives: Date.UTC(2026, 0, 1) },
     { expression: '$states.context.Execution.Input.a', gives: 1 },
     { expression: '$states.context.State.Name', gives: 'A' },
     { expression: '{ "kept": 1, "gone": $states.input.none }', gives: { kept: 1 } },
-    { expression: '$states.input.none', fails: "The JSONata expression '$states.input.none' specified for the field 'Output/x' returned nothing (undefined)." },
+    {
+      expression: '$states.input.none',
+      fails: "The JSONata expression '$states.input.none' specified for the field 'Output/x' returned nothing (undefined).",
+    },
     { expression: '"a" + 1', fails: 'threw an error: The left side of the "+" operator must evaluate to a number' },
     { expression: '$eval("1")', fails: '$eval is not supported' },
     { expression: '$sum', fails: 'returned a function' },
@@ -143,7 +225,13 @@ describe('variables', () => {
       A: { Type: 'Pass', Assign: { outer: 'o' }, Next: 'P' },
       P: {
         Type: 'Parallel',
-        Branches: [machine({ B: { Type: 'Pass', Assign: { inner: '{% $outer & 1 %}' }, Next: 'B2' }, B2: { Type: 'Pass', Output: '{% $inner %}', End: true } }), machine({ C: { Type: 'Pass', Output: '{% $exists($inner) %}', End: true } })],
+        Branches: [
+          machine({
+            B: { Type: 'Pass', Assign: { inner: '{% $outer & 1 %}' }, Next: 'B2' },
+            B2: { Type: 'Pass', Output: '{% $inner %}', End: true },
+          }),
+          machine({ C: { Type: 'Pass', Output: '{% $exists($inner) %}', End: true } }),
+        ],
         Assign: { joined: '{% $states.result[0] %}' },
         Next: 'D',
       },
@@ -153,16 +241,35 @@ describe('variables', () => {
   });
 
   test('iterations of a Map have variables of their own', async () => {
-    const iteration = machine({ B: { Type: 'Pass', Assign: { mine: '{% $states.input %}' }, Next: 'W' }, W: { Type: 'Wait', Seconds: '{% 4 - $mine %}', Next: 'C' }, C: { Type: 'Pass', Output: '{% $mine %}', End: true } });
+    const iteration = machine({
+      B: { Type: 'Pass', Assign: { mine: '{% $states.input %}' }, Next: 'W' },
+      W: { Type: 'Wait', Seconds: '{% 4 - $mine %}', Next: 'C' },
+      C: { Type: 'Pass', Output: '{% $mine %}', End: true },
+    });
     expect((await run({ A: { Type: 'Map', ItemProcessor: iteration, End: true } }, { input: [1, 2, 3] })).output).toEqual([1, 2, 3]);
   });
 
   const rejected: { name: string; states: States; message: string }[] = [
-    { name: 'an inner scope assigns an outer variable', states: { A: { Type: 'Pass', Assign: { v: 1 }, Next: 'P' }, P: { Type: 'Parallel', Branches: [machine({ B: { Type: 'Pass', Assign: { v: 2 }, End: true } })], End: true } }, message: 'assigns $v, which an outer scope assigns too' },
+    {
+      name: 'an inner scope assigns an outer variable',
+      states: {
+        A: { Type: 'Pass', Assign: { v: 1 }, Next: 'P' },
+        P: { Type: 'Parallel', Branches: [machine({ B: { Type: 'Pass', Assign: { v: 2 }, End: true } })], End: true },
+      },
+      message: 'assigns $v, which an outer scope assigns too',
+    },
     { name: 'a state goes nowhere', states: { A: { Type: 'Pass', Next: 'Nowhere' } }, message: "goes to 'Nowhere'" },
     { name: 'a state neither goes on nor ends', states: { A: { Type: 'Pass' } }, message: 'neither Next nor End' },
-    { name: 'a field of JSONPath', states: { A: { Type: 'Pass', ResultPath: '$', End: true } as State }, message: "'ResultPath' belongs to JSONPath" },
-    { name: 'a state in JSONPath', states: { A: { Type: 'Pass', QueryLanguage: 'JSONPath', End: true } }, message: 'only QueryLanguage JSONata' },
+    {
+      name: 'a field of JSONPath',
+      states: { A: { Type: 'Pass', ResultPath: '$', End: true } as State },
+      message: "'ResultPath' belongs to JSONPath",
+    },
+    {
+      name: 'a state in JSONPath',
+      states: { A: { Type: 'Pass', QueryLanguage: 'JSONPath', End: true } },
+      message: 'only QueryLanguage JSONata',
+    },
   ];
   test.each(rejected)('refused before it runs: $name', async ({ states, message }) => {
     await expect(run(states)).rejects.toThrow(message);
@@ -188,7 +295,9 @@ describe('failures', () => {
   test.each(names)('$pattern catches $error: $matches', async ({ pattern, error, matches }) => {
     const states: States = { A: { ...task, Catch: [{ ErrorEquals: [pattern], Next: 'B' }], End: true }, B: succeed };
     const result = await run(states, { invoke: scripted(new TaskFailure(error, 'why')) });
-    expect(result).toMatchObject(matches ? { status: 'SUCCEEDED', output: { Error: error, Cause: 'why' } } : { status: 'FAILED', error, cause: 'why' });
+    expect(result).toMatchObject(
+      matches ? { status: 'SUCCEEDED', output: { Error: error, Cause: 'why' } } : { status: 'FAILED', error, cause: 'why' },
+    );
   });
 
   test('the first catcher that matches decides; it may assign and shape the output', async () => {
@@ -197,7 +306,12 @@ describe('failures', () => {
         ...task,
         Catch: [
           { ErrorEquals: ['Other'], Next: 'C' },
-          { ErrorEquals: ['Boom', 'Bang'], Next: 'B', Assign: { why: '{% $states.errorOutput.Cause %}' }, Output: { was: '{% $states.errorOutput.Error %}', input: '{% $states.input.a %}' } },
+          {
+            ErrorEquals: ['Boom', 'Bang'],
+            Next: 'B',
+            Assign: { why: '{% $states.errorOutput.Cause %}' },
+            Output: { was: '{% $states.errorOutput.Error %}', input: '{% $states.input.a %}' },
+          },
           { ErrorEquals: ['States.ALL'], Next: 'C' },
         ],
         Output: 'never evaluated for a failure',
@@ -230,7 +344,11 @@ describe('failures', () => {
     const result = await run(states, { invoke });
     expect(result.status).toBe('SUCCEEDED');
     expect(invoke.calls.map(({ args }) => args)).toEqual([{ attempt: 0 }, { attempt: 1 }, { attempt: 2 }, { attempt: 3 }]);
-    expect(result.events.filter((event) => event.kind === 'retried').map(({ error, retrier, attempt, delaySeconds }) => [error, retrier, attempt, delaySeconds])).toEqual([
+    expect(
+      result.events
+        .filter((event) => event.kind === 'retried')
+        .map(({ error, retrier, attempt, delaySeconds }) => [error, retrier, attempt, delaySeconds]),
+    ).toEqual([
       ['Slow', 0, 1, 2],
       ['Odd', 1, 1, 1],
       ['Slow', 0, 2, 3],
@@ -240,7 +358,10 @@ describe('failures', () => {
 
   test('defaults of Retry, the largest delay, and full jitter', async () => {
     const delays = async (retrier: object): Promise<number[]> => {
-      const result = await run({ A: { ...task, Retry: [{ ErrorEquals: ['States.ALL'], ...retrier }], End: true } }, { invoke: scripted(new TaskFailure('E', '')) });
+      const result = await run(
+        { A: { ...task, Retry: [{ ErrorEquals: ['States.ALL'], ...retrier }], End: true } },
+        { invoke: scripted(new TaskFailure('E', '')) },
+      );
       expect(result.status).toBe('FAILED');
       return result.events.flatMap((event) => (event.kind === 'retried' ? [event.delaySeconds] : []));
     };
@@ -251,14 +372,23 @@ describe('failures', () => {
   });
 
   test('an Output that cannot be evaluated fails its task, which can be caught', async () => {
-    const states: States = { A: { ...task, Output: '{% $states.result.none %}', Catch: [{ ErrorEquals: ['States.QueryEvaluationError'], Next: 'B' }], End: true }, B: succeed };
-    expect(await run(states, { invoke: scripted({}) })).toMatchObject({ status: 'SUCCEEDED', output: { Error: 'States.QueryEvaluationError' } });
+    const states: States = {
+      A: { ...task, Output: '{% $states.result.none %}', Catch: [{ ErrorEquals: ['States.QueryEvaluationError'], Next: 'B' }], End: true },
+      B: succeed,
+    };
+    expect(await run(states, { invoke: scripted({}) })).toMatchObject({
+      status: 'SUCCEEDED',
+      output: { Error: 'States.QueryEvaluationError' },
+    });
   });
 
   test('256 KiB is the most that a state may give, and no wildcard catches more', async () => {
     const states: States = { A: { ...task, Catch: [{ ErrorEquals: ['States.ALL'], Next: 'B' }], Output: 'small', End: true }, B: succeed };
     expect(await run(states, { invoke: scripted('x'.repeat(262_142)) })).toMatchObject({ status: 'SUCCEEDED' });
-    expect(await run(states, { invoke: scripted('x'.repeat(262_143)) })).toMatchObject({ status: 'FAILED', error: 'States.DataLimitExceeded' });
+    expect(await run(states, { invoke: scripted('x'.repeat(262_143)) })).toMatchObject({
+      status: 'FAILED',
+      error: 'States.DataLimitExceeded',
+    });
     // Two bytes a letter: the limit counts bytes, not letters.
     expect(await run(states, { invoke: scripted('é'.repeat(140_000)) })).toMatchObject({ error: 'States.DataLimitExceeded' });
   });
@@ -283,7 +413,10 @@ describe('failures', () => {
     const states: States = { A: { Type: 'Parallel', Branches: branches, Retry: [{ ErrorEquals: ['Boom'] }], End: true } };
     expect(await run(states, { invoke })).toMatchObject({ status: 'SUCCEEDED', output: ['one', 'two'] });
     expect(ended).toEqual(['"slow"']);
-    const uncaught = await run({ A: { Type: 'Parallel', Branches: branches, Catch: [{ ErrorEquals: ['Boom'], Next: 'D' }], End: true }, D: succeed }, { invoke: (_r, args) => (args === 'bad' ? Promise.reject(new TaskFailure('Boom', 'again')) : silent(_r, args, undefined as never)) });
+    const uncaught = await run(
+      { A: { Type: 'Parallel', Branches: branches, Catch: [{ ErrorEquals: ['Boom'], Next: 'D' }], End: true }, D: succeed },
+      { invoke: (_r, args) => (args === 'bad' ? Promise.reject(new TaskFailure('Boom', 'again')) : silent(_r, args, undefined as never)) },
+    );
     expect(uncaught).toMatchObject({ status: 'SUCCEEDED', output: { Error: 'Boom', Cause: 'again' } });
   });
 
@@ -297,14 +430,17 @@ describe('failures', () => {
       return 'in';
     });
     const leave = scripted('out');
-    const result = await run({ A: { Type: 'Map', MaxConcurrency: 2, ItemProcessor: item, End: true } }, {
-      input: [1, 2, 3, 4, 5],
-      invoke: (resource, args, context) => {
-        if (context.state === 'B') return invoke(resource, args, context);
-        running -= 1;
-        return leave(resource, args, context);
+    const result = await run(
+      { A: { Type: 'Map', MaxConcurrency: 2, ItemProcessor: item, End: true } },
+      {
+        input: [1, 2, 3, 4, 5],
+        invoke: (resource, args, context) => {
+          if (context.state === 'B') return invoke(resource, args, context);
+          running -= 1;
+          return leave(resource, args, context);
+        },
       },
-    });
+    );
     expect(result.output).toEqual(['out', 'out', 'out', 'out', 'out']);
     expect(most).toBe(2);
     expect(result.elapsedSeconds).toBe(3);
@@ -314,7 +450,16 @@ describe('failures', () => {
 describe('time-outs and callbacks', () => {
   test('TimeoutSeconds ends each attempt on its own', async () => {
     let aborted = 0;
-    const states: States = { A: { ...task, TimeoutSeconds: '{% 4 %}', Retry: [{ ErrorEquals: ['States.Timeout'], IntervalSeconds: 1, MaxAttempts: 1 }], Catch: [{ ErrorEquals: ['States.Timeout'], Next: 'B' }], End: true }, B: succeed };
+    const states: States = {
+      A: {
+        ...task,
+        TimeoutSeconds: '{% 4 %}',
+        Retry: [{ ErrorEquals: ['States.Timeout'], IntervalSeconds: 1, MaxAttempts: 1 }],
+        Catch: [{ ErrorEquals: ['States.Timeout'], Next: 'B' }],
+        End: true,
+      },
+      B: succeed,
+    };
     const invoke = scripted((_resource, _args, { signal }) => {
       signal.addEventListener('abort', () => (aborted += 1));
       return new Promise(() => undefined);
@@ -326,7 +471,15 @@ describe('time-outs and callbacks', () => {
   });
 
   test('the machine ends when its own TimeoutSeconds are over, whatever is caught', async () => {
-    const states: States = { A: { Type: 'Parallel', Branches: [machine({ B: { ...task, Catch: [{ ErrorEquals: ['States.ALL'], Next: 'C' }], End: true }, C: succeed })], Catch: [{ ErrorEquals: ['States.ALL'], Next: 'D' }], End: true }, D: succeed };
+    const states: States = {
+      A: {
+        Type: 'Parallel',
+        Branches: [machine({ B: { ...task, Catch: [{ ErrorEquals: ['States.ALL'], Next: 'C' }], End: true }, C: succeed })],
+        Catch: [{ ErrorEquals: ['States.ALL'], Next: 'D' }],
+        End: true,
+      },
+      D: succeed,
+    };
     const result = await run(machine(states, { TimeoutSeconds: 30 }), { invoke: silent });
     expect(result).toMatchObject({ status: 'TIMED_OUT', elapsedSeconds: 30 });
     expect(result.history.at(-1)?.type).toBe('ExecutionTimedOut');
@@ -338,36 +491,72 @@ describe('time-outs and callbacks', () => {
       stop.abort({ error: 'Enough', cause: 'said the operator' });
       return new Promise(() => undefined);
     });
-    const result = await run({ A: { ...task, Catch: [{ ErrorEquals: ['States.ALL'], Next: 'B' }], End: true }, B: succeed }, { invoke, signal: stop.signal });
+    const result = await run(
+      { A: { ...task, Catch: [{ ErrorEquals: ['States.ALL'], Next: 'B' }], End: true }, B: succeed },
+      { invoke, signal: stop.signal },
+    );
     expect(result).toMatchObject({ status: 'ABORTED', error: 'Enough', cause: 'said the operator' });
     expect(await run({ A: succeed }, { signal: AbortSignal.abort() })).toMatchObject({ status: 'ABORTED' });
   });
 
-  const callback = { Type: 'Task', Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken', Arguments: { token: '{% $states.context.Task.Token %}' }, End: true } as const;
+  const callback = {
+    Type: 'Task',
+    Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken',
+    Arguments: { token: '{% $states.context.Task.Token %}' },
+    End: true,
+  } as const;
 
   test('a task token is answered once, from outside', async () => {
     const tokens = new TaskTokens();
     const states = [] as string[];
     const invoke = scripted(async (_resource, args, { taskToken }) => {
       expect(args).toEqual({ token: taskToken });
-      setImmediate(() => states.push(tokens.answer('never given', { output: 1 }), tokens.answer(taskToken ?? '', { output: { done: true } }), tokens.answer(taskToken ?? '', { output: 2 })));
+      setImmediate(() =>
+        states.push(
+          tokens.answer('never given', { output: 1 }),
+          tokens.answer(taskToken ?? '', { output: { done: true } }),
+          tokens.answer(taskToken ?? '', { output: 2 }),
+        ),
+      );
       return 'accepted';
     });
     const result = await run({ A: { ...callback, TimeoutSeconds: 1000 } }, { invoke, tokens });
     expect(result.output).toEqual({ done: true });
     expect(states).toEqual(['unknown', 'waiting', 'over']);
-    expect(result.history.map(({ type }) => type)).toEqual(['ExecutionStarted', 'TaskStateEntered', 'TaskScheduled', 'TaskStarted', 'TaskSubmitted', 'TaskSucceeded', 'TaskStateExited', 'ExecutionSucceeded']);
+    expect(result.history.map(({ type }) => type)).toEqual([
+      'ExecutionStarted',
+      'TaskStateEntered',
+      'TaskScheduled',
+      'TaskStarted',
+      'TaskSubmitted',
+      'TaskSucceeded',
+      'TaskStateExited',
+      'ExecutionSucceeded',
+    ]);
   });
 
   test('a failure by token has the name that was sent', async () => {
     const tokens = new TaskTokens();
-    const invoke = scripted(async (_resource, _args, { taskToken = '' }) => tokens.answer(taskToken, { error: 'Refused', cause: 'by hand' }));
+    const invoke = scripted(async (_resource, _args, { taskToken = '' }) =>
+      tokens.answer(taskToken, { error: 'Refused', cause: 'by hand' }),
+    );
     expect(await run({ A: callback }, { invoke, tokens })).toMatchObject({ status: 'FAILED', error: 'Refused', cause: 'by hand' });
   });
 
   test('a heartbeat that stays away fails the task; each one gives it the full interval again', async () => {
     const tokens = new TaskTokens();
-    const states: States = { A: { Type: 'Parallel', Branches: [machine({ B: { ...callback, HeartbeatSeconds: 5 } }), machine({ C: { Type: 'Wait', Seconds: 4, Next: 'D' }, D: { ...task, End: true } })], Catch: [{ ErrorEquals: ['States.HeartbeatTimeout'], Next: 'E' }], End: true }, E: succeed };
+    const states: States = {
+      A: {
+        Type: 'Parallel',
+        Branches: [
+          machine({ B: { ...callback, HeartbeatSeconds: 5 } }),
+          machine({ C: { Type: 'Wait', Seconds: 4, Next: 'D' }, D: { ...task, End: true } }),
+        ],
+        Catch: [{ ErrorEquals: ['States.HeartbeatTimeout'], Next: 'E' }],
+        End: true,
+      },
+      E: succeed,
+    };
     let given = '';
     const result = await run(states, {
       tokens,
@@ -388,17 +577,30 @@ describe('time-outs and callbacks', () => {
     });
     const result = await run({ A: { Type: 'Task', Resource: 'arn:aws:states:::ecs:runTask.sync', End: true } }, { invoke });
     expect(result.output).toEqual({ job: 'done' });
-    expect(result.history.find(({ type }) => type === 'TaskSubmitted')).toMatchObject({ taskSubmittedEventDetails: { resourceType: 'ecs', resource: 'runTask.sync', output: '{"job":1}' } });
+    expect(result.history.find(({ type }) => type === 'TaskSubmitted')).toMatchObject({
+      taskSubmittedEventDetails: { resourceType: 'ecs', resource: 'runTask.sync', output: '{"job":1}' },
+    });
   });
 });
 
 describe('history', () => {
   test('a task that is retried and caught, as AWS would list it', async () => {
     const states: States = {
-      'Ask the service': { Type: 'Task', Resource: 'arn:aws:states:::aws-sdk:ecs:describeTaskSets', Arguments: { Cluster: 'c' }, TimeoutSeconds: 9, Retry: [{ ErrorEquals: ['Busy'], MaxAttempts: 1 }], Catch: [{ ErrorEquals: ['States.ALL'], Next: 'End it', Assign: { seen: 1 } }], End: true },
+      'Ask the service': {
+        Type: 'Task',
+        Resource: 'arn:aws:states:::aws-sdk:ecs:describeTaskSets',
+        Arguments: { Cluster: 'c' },
+        TimeoutSeconds: 9,
+        Retry: [{ ErrorEquals: ['Busy'], MaxAttempts: 1 }],
+        Catch: [{ ErrorEquals: ['States.ALL'], Next: 'End it', Assign: { seen: 1 } }],
+        End: true,
+      },
       'End it': { Type: 'Fail', Error: 'NeedsAPerson', Cause: 'look' },
     };
-    const { history } = await run(states, { invoke: scripted(new TaskFailure('Busy', 'b'), new TaskFailure('Gone', 'g')), input: { a: 1 } });
+    const { history } = await run(states, {
+      invoke: scripted(new TaskFailure('Busy', 'b'), new TaskFailure('Gone', 'g')),
+      input: { a: 1 },
+    });
     expect(history.map(({ id, previousEventId, type }) => `${id} ${previousEventId} ${type}`)).toEqual([
       '1 0 ExecutionStarted',
       '2 0 TaskStateEntered',
@@ -413,16 +615,35 @@ describe('history', () => {
       '11 10 ExecutionFailed',
     ]);
     expect(history[1]?.stateEnteredEventDetails).toEqual({ name: 'Ask the service', input: '{"a":1}', inputDetails: { truncated: false } });
-    expect(history[2]?.taskScheduledEventDetails).toEqual({ resourceType: 'aws-sdk:ecs', resource: 'describeTaskSets', region: 'us-east-1', parameters: '{"Cluster":"c"}', timeoutInSeconds: 9 });
-    expect(history[4]?.taskFailedEventDetails).toEqual({ resourceType: 'aws-sdk:ecs', resource: 'describeTaskSets', error: 'Busy', cause: 'b' });
+    expect(history[2]?.taskScheduledEventDetails).toEqual({
+      resourceType: 'aws-sdk:ecs',
+      resource: 'describeTaskSets',
+      region: 'us-east-1',
+      parameters: '{"Cluster":"c"}',
+      timeoutInSeconds: 9,
+    });
+    expect(history[4]?.taskFailedEventDetails).toEqual({
+      resourceType: 'aws-sdk:ecs',
+      resource: 'describeTaskSets',
+      error: 'Busy',
+      cause: 'b',
+    });
     expect(history[8]?.stateExitedEventDetails).toMatchObject({ output: '{"Error":"Gone","Cause":"g"}', assignedVariables: { seen: '1' } });
     expect(history[10]?.executionFailedEventDetails).toEqual({ error: 'NeedsAPerson', cause: 'look' });
   });
 
   test('every type of event is one that the SDK knows', async () => {
     const known = readFileSync(new URL('../../../node_modules/@aws-sdk/client-sfn/dist-types/models/enums.d.ts', import.meta.url), 'utf8');
-    const branch = machine({ B: { Type: 'Choice', Choices: [{ Condition: true, Next: 'M' }] }, M: { Type: 'Map', ItemProcessor: machine({ C: { ...task, End: true } }), Next: 'W' }, W: { Type: 'Wait', Seconds: 1, Next: 'P' }, P: { Type: 'Pass', Output: '{% $none %}', End: true } });
-    const { history } = await run({ A: { Type: 'Parallel', Branches: [branch, branch], Catch: [{ ErrorEquals: ['States.ALL'], Next: 'S' }], End: true }, S: succeed }, { input: [1, 2], invoke: scripted('ok') });
+    const branch = machine({
+      B: { Type: 'Choice', Choices: [{ Condition: true, Next: 'M' }] },
+      M: { Type: 'Map', ItemProcessor: machine({ C: { ...task, End: true } }), Next: 'W' },
+      W: { Type: 'Wait', Seconds: 1, Next: 'P' },
+      P: { Type: 'Pass', Output: '{% $none %}', End: true },
+    });
+    const { history } = await run(
+      { A: { Type: 'Parallel', Branches: [branch, branch], Catch: [{ ErrorEquals: ['States.ALL'], Next: 'S' }], End: true }, S: succeed },
+      { input: [1, 2], invoke: scripted('ok') },
+    );
     const types = new Set(history.map(({ type }) => type));
     expect([...types].filter((type) => !known.includes(`"${type}"`))).toEqual([]);
     expect(types.has('MapIterationSucceeded') && types.has('EvaluationFailed') && types.has('ParallelStateFailed')).toBe(true);
@@ -437,19 +658,36 @@ describe('history', () => {
 });
 
 test('any graph of Pass and Choice ends as walking it by hand says', async () => {
-  const graph = fc.integer({ min: 1, max: 6 }).chain((size) =>
-    fc.array(fc.record({ add: fc.integer({ min: 1, max: 5 }), limit: fc.integer({ min: 0, max: 40 }), low: fc.nat(size - 1), high: fc.nat(size - 1) }), { minLength: size, maxLength: size }),
-  );
+  const graph = fc
+    .integer({ min: 1, max: 6 })
+    .chain((size) =>
+      fc.array(
+        fc.record({
+          add: fc.integer({ min: 1, max: 5 }),
+          limit: fc.integer({ min: 0, max: 40 }),
+          low: fc.nat(size - 1),
+          high: fc.nat(size - 1),
+        }),
+        { minLength: size, maxLength: size },
+      ),
+    );
   await fc.assert(
     fc.asyncProperty(graph, async (nodes) => {
       const states: States = { start: { Type: 'Pass', Assign: { n: 0 }, Next: 'add0' } };
       nodes.forEach(({ add, limit, low, high }, index) => {
         states[`add${index}`] = { Type: 'Pass', Assign: { n: `{% $n + ${add} %}` }, Next: `choose${index}` };
-        states[`choose${index}`] = { Type: 'Choice', Choices: [{ Condition: '{% $n > 60 %}', Next: 'end' }, { Condition: `{% $n < ${limit} %}`, Next: `add${low}` }], Default: `add${high}` };
+        states[`choose${index}`] = {
+          Type: 'Choice',
+          Choices: [
+            { Condition: '{% $n > 60 %}', Next: 'end' },
+            { Condition: `{% $n < ${limit} %}`, Next: `add${low}` },
+          ],
+          Default: `add${high}`,
+        };
       });
       states.end = { Type: 'Succeed', Output: '{% $n %}' };
       let expected = 0;
-      for (let at = 0; expected <= 60; ) {
+      for (let at = 0; expected <= 60;) {
         const node = nodes[at];
         if (node === undefined) throw new Error('a graph names a node it has not');
         expected += node.add;

@@ -1,6 +1,13 @@
 /** Runs a machine of a few states with scripted tasks under virtual time. */
 import type { State, StateMachineDefinition } from '../../../rehearsal/states/definition.ts';
-import { runExecution, type ExecutionOptions, type ExecutionResult, type Invoke, type Json, type ProgressEvent } from '../../../rehearsal/states/engine.ts';
+import {
+  runExecution,
+  type ExecutionOptions,
+  type ExecutionResult,
+  type Invoke,
+  type Json,
+  type ProgressEvent,
+} from '../../../rehearsal/states/engine.ts';
 import { virtualClock } from '../../../rehearsal/states/virtual-clock.ts';
 
 export type States = Record<string, State>;
@@ -35,7 +42,9 @@ const never: Invoke = (resource) => {
 };
 
 /** A task whose attempts answer one after the other; a function answers by itself, an Error is thrown. */
-export function scripted(...answers: (Json | Error | Invoke)[]): Invoke & { readonly calls: { resource: string; args: Json; retryCount: number }[] } {
+export function scripted(
+  ...answers: (Json | Error | Invoke)[]
+): Invoke & { readonly calls: { resource: string; args: Json; retryCount: number }[] } {
   const calls: { resource: string; args: Json; retryCount: number }[] = [];
   const invoke: Invoke = async (resource, args, context) => {
     calls.push({ resource, args, retryCount: context.retryCount });
