@@ -90,6 +90,8 @@ export interface TaskLauncherOptions {
   readonly caFile: string;
   /** Variables that name a port within the task's own network. */
   readonly portVariables: readonly string[];
+  /** Addresses outside the account, as variables have them, and what stands for them on this machine. */
+  readonly addresses?: Readonly<Record<string, string>>;
 }
 
 /** The container could not be started; ECS calls it CannotStartContainerError. */
@@ -125,16 +127,17 @@ export class TaskLauncher {
   }
 
   async #spawner(request: TaskRequest, container: TaskContainer, ports: Readonly<Record<string, number>>): Promise<Spawner> {
-    const { supervisor, endpoint, caFile } = this.#options;
+    const { supervisor, endpoint, caFile, addresses = {} } = this.#options;
     const { image } = container;
     // Only root can become the image's user; anybody else runs it as himself.
     const user = process.getuid?.() === 0 ? image.user : undefined;
     const node = await this.#nodeFor(user);
+    const defined = Object.entries(container.environment).map(([name, value]) => [name, addresses[value] ?? value] as const);
     const ownPorts = Object.entries(ports).filter(([name]) => name in container.environment);
     const env = {
       PATH: '/usr/bin:/bin',
       ...image.environment,
-      ...container.environment,
+      ...Object.fromEntries(Object.entries(container.environment).map(([name, value]) => [name, addresses[value] ?? value])),
       ...Object.fromEntries(ownPorts.map(([name, port]) => [name, String(port)])),
       AWS_REGION: request.region,
       AWS_ENDPOINT_URL: endpoint(),

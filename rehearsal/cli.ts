@@ -1,0 +1,135 @@
+/**
+ * `npm run rehearse`: the synthesized system on this machine, against a real PostgreSQL, a real Redis, a
+ * simulated exchange and a local AWS.
+ *
+ * Exit codes: 0 every promise held; 1 a promise was broken or a scenario could not go on; 2 wrong usage, or
+ * something that is needed is not on this machine; 130 and 143 interrupted (nothing is left running).
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import pc from 'picocolors';
+import { createProgress, type Progress } from './report/progress.ts';
+import { held, render, seconds, type Report } from './report/report.ts';
+import { rehearse } from './rehearse.ts';
+import { scenarios } from './scenarios/index.ts';
+import type { Scenario } from './scenarios/scenario.ts';
+import { synthesize } from './synthesize.ts';
+import { UnavailableError } from './unavailable.ts';
+
+interface Options {
+  readonly fault: readonly string[];
+  readonly env: string;
+  readonly seed: number;
+  readonly out?: string;
+  readonly json?: true;
+  readonly list?: true;
+}
+
+/** One telling of a scenario. */
+interface Telling {
+  readonly scenario: Scenario;
+  readonly faults: readonly string[];
+}
+
+const program = new Command('rehearse')
+  .description('Runs the synthesized system on this machine and shows what happened.')
+  .usage('[scenario] [options]')
+  .argument('[scenario]', `one of: ${scenarios.map((scenario) => scenario.name).join(', ')}; all of them when not said`)
+  .option('--fault <name>', 'make this go wrong (repeatable; --list explains)', (name, names: readonly string[]) => [...names, name], [] as readonly string[])
+  .option('--env <name>', 'the settings to rehearse: dev, staging or production', 'production')
+  .option('--seed <number>', 'decides what is drawn at random', wholeNumber, randomInt(1, 1_000_000))
+  .option('--out <directory>', 'write report.json and the log there')
+  .option('--json', 'print the report (or the list) as JSON; progress goes to standard error')
+  .option('--list', 'list scenarios, their faults and what each promises')
+  .addHelpText('after', '\nExamples:\n  npm run rehearse\n  npm run rehearse -- cutover --out rehearsal-out --seed 7\n  npm run rehearse -- cutover --fault green-does-not-trade')
+  .exitOverride();
+
+try {
+  program.parse();
+  const options = program.opts<Options>();
+  process.exitCode = options.list === true ? list(options) : await run(tellings(program.args[0], options.fault), options);
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else if (error instanceof UnavailableError) {
+    console.error(pc.red(error.message));
+    process.exitCode = 2;
+  } else throw error;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError(`wanted a whole number of up to nine digits, got '${text}'.`);
+  return Number(text);
+}
+
+function tellings(name: string | undefined, faults: readonly string[]): readonly Telling[] {
+  if (name === undefined) {
+    if (faults.length > 0) program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
+    return scenarios.flatMap((scenario) => [{ scenario, faults: [] }, ...scenario.faults.map((fault) => ({ scenario, faults: [fault.name] }))]);
+  }
+  const scenario = scenarios.find((each) => each.name === name);
+  if (scenario === undefined) return program.error(`error: no scenario '${name}'; there are: ${scenarios.map((each) => each.name).join(', ')}`);
+  const unknown = faults.find((fault) => !scenario.faults.some((each) => each.name === fault));
+  if (unknown !== undefined) {
+    const known = scenario.faults.map((fault) => fault.name).join(', ') || 'none';
+    return program.error(`error: the scenario '${name}' has no fault '${unknown}'; it has: ${known}`);
+  }
+  return [{ scenario, faults: [...new Set(faults)] }];
+}
+
+function list({ json }: Options): 0 {
+  if (json === true) {
+    console.log(JSON.stringify(scenarios.map(({ name, summary, promises, faults }) => ({ name, summary, promises, faults })), null, 2));
+    return 0;
+  }
+  for (const { name, summary, promises, faults } of scenarios) {
+    console.log(`${pc.bold(name)}  ${summary}`);
+    for (const promise of promises) console.log(`    promises  ${promise}`);
+    for (const fault of faults) console.log(`    --fault ${fault.name}  ${fault.summary} Ends: ${fault.outcome}.`);
+  }
+  return 0;
+}
+
+async function run(plan: readonly Telling[], { env, seed, out, json }: Options): Promise<0 | 1> {
+  const progress = createProgress(json === true ? process.stderr : process.stdout);
+  const reports: Report[] = [];
+  try {
+    progress.heading(`Synthesizing ${env}`);
+    await using assembly = await synthesize(env, progress);
+    for (const { scenario, faults } of plan) {
+      reports.push(await tell(scenario, faults, { assembly, seed, out: directoryFor(out, plan, scenario, faults), progress }));
+    }
+  } finally {
+    progress.close();
+  }
+  const kept = reports.every(held);
+  if (json === true) console.log(JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2));
+  else console.log(`\n${reports.map(render).join('\n\n')}`);
+  if (reports.length > 1 && json !== true) {
+    const total = reports.reduce((sum, report) => sum + report.durationMs, 0);
+    console.log(`\n${reports.filter(held).length} of ${reports.length} scenarios kept every promise, in ${seconds(total)}`);
+  }
+  if (!kept) console.error(pc.red(`A promise was broken. To see it again: npm run rehearse -- <scenario> --seed ${seed} --out <directory>`));
+  return kept ? 0 : 1;
+}
+
+async function tell(
+  scenario: Scenario,
+  faults: readonly string[],
+  options: { assembly: Awaited<ReturnType<typeof synthesize>>; seed: number; out: string | undefined; progress: Progress },
+): Promise<Report> {
+  const { report, log } = await rehearse(scenario, faults, options);
+  if (options.out !== undefined) {
+    await mkdir(options.out, { recursive: true });
+    await writeFile(join(options.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+    await writeFile(join(options.out, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  }
+  return report;
+}
+
+/** One telling writes into the directory itself, several each into one of their own. */
+function directoryFor(out: string | undefined, plan: readonly Telling[], scenario: Scenario, faults: readonly string[]): string | undefined {
+  if (out === undefined || plan.length === 1) return out;
+  return join(out, [scenario.name, ...faults].join('+'));
+}

@@ -1,0 +1,43 @@
+/** Tells one scenario on a stage of its own and makes its report. */
+import type { Assembly } from './synthesize.ts';
+import type { Progress } from './report/progress.ts';
+import { exactly, neverBroken, type Report } from './report/report.ts';
+import type { Scenario } from './scenarios/scenario.ts';
+import { Stage } from './stage.ts';
+import type { LogLine } from './cloud/world.ts';
+
+export interface RehearsalOptions {
+  readonly assembly: Assembly;
+  readonly seed: number;
+  readonly progress: Progress;
+}
+
+export async function rehearse(
+  scenario: Scenario, faults: readonly string[], { assembly, seed, progress }: RehearsalOptions,
+): Promise<{ readonly report: Report; readonly log: readonly LogLine[] }> {
+  const began = performance.now();
+  progress.heading(`${scenario.name}${faults.map((fault) => ` --fault ${fault}`).join('')} (seed ${seed})`);
+  const stage = await Stage.open({ assembly, seed, progress });
+  try {
+    const end = await scenario.run(stage, new Set(faults));
+    const trading = stage.trading();
+    const leaks = await stage.secretsFound();
+    const report: Report = {
+      scenario: scenario.name,
+      seed,
+      faults,
+      outcome: end.outcome,
+      promises: [...neverBroken(trading), ...end.promises, exactly('no-secret', 'Secrets found in logs, histories, reports or notices', leaks.join(', ') || 'none', 'none')],
+      trading,
+      lease: stage.tenures(),
+      steps: end.steps,
+      durationMs: Math.round(performance.now() - began),
+      modelledDurationMs: Math.round(end.modelledDurationMs),
+    };
+    return { report, log: stage.log };
+  } finally {
+    const closed = progress.begin('Put everything away');
+    await stage.close();
+    closed();
+  }
+}

@@ -1,0 +1,28 @@
+/** What a scenario is: a story with promises, and the faults it can be told with. */
+import type { Outcome, PromiseKept, Step } from '../report/report.ts';
+import type { Stage } from '../stage.ts';
+
+export interface Fault {
+  readonly name: string;
+  /** What goes wrong, in a sentence. */
+  readonly summary: string;
+  /** How the scenario must end then. */
+  readonly outcome: Outcome;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly summary: string;
+  /** What it promises, for `--list`; the report has the figures. */
+  readonly promises: readonly string[];
+  readonly faults: readonly Fault[];
+  /** Runs on a fresh stage. Throws only when the rehearsal itself could not go on. */
+  run(stage: Stage, faults: ReadonlySet<string>): Promise<ScenarioEnd>;
+}
+
+export interface ScenarioEnd {
+  readonly outcome: Outcome;
+  readonly promises: readonly PromiseKept[];
+  readonly steps: readonly Step[];
+  readonly modelledDurationMs: number;
+}
