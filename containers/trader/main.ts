@@ -1,6 +1,7 @@
 /**
  * The trader container's entry: environment, secrets and clocks come in here, and a trader goes on from them.
  */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -27,7 +28,7 @@ const redisTimeoutMs = 50;
 const databaseTimeoutMs = 5000;
 
 const log: Log = (level, message, fields = {}) => {
-  process.stdout.write(`${JSON.stringify({ level, message, container: 'trader', at: new Date().toISOString(), ...fields })}\n`);
+  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, container: 'trader', ...fields })}\n`);
 };
 
 const clock: Clock = {
@@ -58,7 +59,7 @@ async function main(): Promise<void> {
     host: environment.BATON_REDIS_HOST,
     port: Number(environment.BATON_REDIS_PORT),
     password: redisToken.reveal(),
-    tls: { servername: environment.BATON_REDIS_HOST },
+    tls: {},
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: redisTimeoutMs,
@@ -97,8 +98,11 @@ async function main(): Promise<void> {
       monotonicNs: clock.monotonicNs,
       venueClock: () => permits.view?.venueClock ?? undefined,
     }),
-    // Its own attempts stay below a permit's life; the trader decides what a failure means.
-    journal: new Journal({ client: new DynamoDBClient({ maxAttempts: 3 }), tableName: environment.BATON_JOURNAL_TABLE }),
+    journal: new Journal({
+      client: new DynamoDBClient({ maxAttempts: 3, requestHandler: { connectionTimeout: 500, requestTimeout: 700, throwOnRequestTimeout: true } }),
+      tableName: environment.BATON_JOURNAL_TABLE,
+      writerId: randomUUID(),
+    }),
     limits: new RateLimit({ redis, book: environment.BATON_BOOK }),
     ledger,
     redisReachable: () => redis.status === 'ready',

@@ -70,20 +70,29 @@ const markEntry = 'mark';
 export class Journal {
   readonly #client: DynamoDBClient;
   readonly #tableName: string;
+  readonly #writerId: string | undefined;
+  #writes = 0;
 
-  constructor({ client, tableName }: { client: DynamoDBClient; tableName: string }) {
+  /** `writerId` is needed to write intents: unique to this life of this process, it tells a repeated write from a second writer. */
+  constructor({ client, tableName, writerId }: { client: DynamoDBClient; tableName: string; writerId?: string }) {
     this.#client = client;
     this.#tableName = tableName;
+    this.#writerId = writerId;
   }
 
   /** Must have resolved before the order is sent. Throws DuplicateIntentError for a sequence used before. */
   async writeIntent(author: OrderAuthor, intent: OrderIntent): Promise<void> {
+    if (this.#writerId === undefined) throw new Error('this journal was opened for reading: give it a writerId to write intents');
     const id = clientOrderId(author);
+    this.#writes += 1;
+    const writtenBy = { S: `${this.#writerId}/${this.#writes}` };
     try {
       await this.#retryingConflicts(() => this.#client.send(new PutItemCommand({
         TableName: this.#tableName,
-        Item: { ...key(author), clientOrderId: { S: id }, intent: map(intent) },
-        ConditionExpression: 'attribute_not_exists(book)',
+        Item: { ...key(author), clientOrderId: { S: id }, intent: map(intent), writtenBy },
+        // The SDK repeats a write whose answer was lost: to find that very write there is no second use.
+        ConditionExpression: 'attribute_not_exists(book) OR writtenBy = :writtenBy',
+        ExpressionAttributeValues: { ':writtenBy': writtenBy },
       })));
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) throw new DuplicateIntentError(id);

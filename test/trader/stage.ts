@@ -13,7 +13,7 @@ import { Trader, type Clock, type Permits, type TraderOptions } from '../../lib/
 import { Bybit } from '../../lib/venues/bybit.ts';
 import type { Execution } from '../../lib/venues/venue.ts';
 import { startFront } from '../../rehearsal/cloud/front.ts';
-import { createWorld } from '../../rehearsal/cloud/world.ts';
+import { createWorld, type CloudWorld } from '../../rehearsal/cloud/world.ts';
 import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
 import { startVenue, type RunningVenue, type VenueOptions } from '../../rehearsal/venue/server.ts';
 
@@ -91,9 +91,13 @@ export class ToldGuard implements Permits {
   }
 }
 
+type Middleware = Parameters<DynamoDBClient['middlewareStack']['add']>[0];
+
 export interface Stage {
   readonly venue: RunningVenue;
   readonly journal: Journal;
+  /** A journal whose requests pass what the test puts in their way, below the SDK's retries. */
+  journalThrough(middleware: Middleware): Journal;
   trader(guard: ToldGuard, change?: Partial<TraderOptions>): Trader;
   bybit(guard?: ToldGuard): Bybit;
   /** The ledger's rows, newest news of each. */
@@ -110,19 +114,11 @@ export async function startStage(
     seed: 1, accountId: '111122223333', regions: ['us-east-1'], services: (inside) => [dynamodb(inside)], latencies,
   });
   const front = await startFront(world);
-  const model = world.models().find(({ service }) => service === 'dynamodb');
-  await model?.resources?.['AWS::DynamoDB::GlobalTable']?.({
-    type: 'AWS::DynamoDB::GlobalTable', logicalId: 'Journal', stackName: 'test', region: 'us-east-1', generatedName: tableName,
-    properties: {
-      TableName: tableName, BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: [{ AttributeName: 'book', KeyType: 'HASH' }, { AttributeName: 'entry', KeyType: 'RANGE' }],
-      AttributeDefinitions: [{ AttributeName: 'book', AttributeType: 'S' }, { AttributeName: 'entry', AttributeType: 'S' }],
-      Replicas: [{ Region: 'us-east-1' }, { Region: 'us-west-2' }], MultiRegionConsistency: 'STRONG',
-      GlobalTableWitnesses: [{ Region: 'us-east-2' }],
-    },
-  });
-  const client = new DynamoDBClient({ endpoint: front.endpoint, region: 'us-east-1', credentials: world.credentialsFor('arn:aws:iam::111122223333:role/test') });
-  const journal = new Journal({ client, tableName });
+  await createTable(world, tableName, 'entry');
+  const login = { endpoint: front.endpoint, region: 'us-east-1', credentials: world.credentialsFor('arn:aws:iam::111122223333:role/test') };
+  const client = new DynamoDBClient(login);
+  const others: DynamoDBClient[] = [];
+  const journal = new Journal({ client, tableName, writerId: 'test' });
   const ledger = { orders: new Map<string, Order>(), fills: new Map<string, Execution>() };
   const traders: Trader[] = [];
   const bybit = (guard?: ToldGuard) => new Bybit({
@@ -131,6 +127,12 @@ export async function startStage(
   return {
     venue,
     journal,
+    journalThrough: (middleware) => {
+      const other = new DynamoDBClient(login);
+      others.push(other);
+      other.middlewareStack.add(middleware, { step: 'deserialize', priority: 'low', name: 'testFault' });
+      return new Journal({ client: other, tableName, writerId: 'other' });
+    },
     ledger,
     bybit,
     trader: (guard, change) => {
@@ -148,12 +150,27 @@ export async function startStage(
     },
     close: async () => {
       await Promise.all(traders.map((trader) => trader.close()));
-      client.destroy();
+      for (const each of [client, ...others]) each.destroy();
       await front.close();
       await world.close();
       await venue.close();
     },
   };
+}
+
+/** A strongly consistent table with the partition key `book`, as the trading-state stack has them. */
+export async function createTable(world: CloudWorld, name: string, sortKey: string): Promise<void> {
+  const create = world.models().find(({ service }) => service === 'dynamodb')?.resources?.['AWS::DynamoDB::GlobalTable'];
+  await create?.({
+    type: 'AWS::DynamoDB::GlobalTable', logicalId: name, stackName: 'test', region: 'us-east-1', generatedName: name,
+    properties: {
+      TableName: name, BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: [{ AttributeName: 'book', KeyType: 'HASH' }, { AttributeName: sortKey, KeyType: 'RANGE' }],
+      AttributeDefinitions: [{ AttributeName: 'book', AttributeType: 'S' }, { AttributeName: sortKey, AttributeType: 'S' }],
+      Replicas: [{ Region: 'us-east-1' }, { Region: 'us-west-2' }], MultiRegionConsistency: 'STRONG',
+      GlobalTableWitnesses: [{ Region: 'us-east-2' }],
+    },
+  });
 }
 
 /** Waits for a state, bounded. */

@@ -26,6 +26,20 @@ describe('the journal', () => {
     await journal.writeIntent(at(2, 1), intent);
   });
 
+  it('takes its own write again when the answer to it was lost', async () => {
+    const { at, book } = fresh();
+    // The SDK sees a cut connection and repeats the very same request.
+    let cut = 0;
+    const journal = stage.journalThrough((next) => async (request) => {
+      const answer = await next(request);
+      if (cut++ === 0) throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError' });
+      return answer;
+    });
+    await journal.writeIntent(at(1, 1), intent);
+    expect(cut).toBe(2);
+    expect((await journal.openIntents(book)).intents).toHaveLength(1);
+  });
+
   it('shows what is open, oldest first, and forgets what has an outcome', async () => {
     const { journal, at, book } = fresh();
     for (const [epoch, sequence] of [[1, 1], [1, 2], [1, 1_000_000_000], [2, 3]] as const) await journal.writeIntent(at(epoch, sequence), intent);
