@@ -132,7 +132,6 @@ export class TaskLauncher {
     // Only root can become the image's user; anybody else runs it as himself.
     const user = process.getuid?.() === 0 ? image.user : undefined;
     const node = await this.#nodeFor(user);
-    const defined = Object.entries(container.environment).map(([name, value]) => [name, addresses[value] ?? value] as const);
     const ownPorts = Object.entries(ports).filter(([name]) => name in container.environment);
     const env = {
       PATH: '/usr/bin:/bin',

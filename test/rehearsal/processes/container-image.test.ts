@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -47,6 +49,15 @@ test('one file is copied under the name that the target gives it', async () => {
   const { root } = await imageOf(site, 'file', { files: { 'main.mjs': 'x' }, dockerfile });
   expect(existsSync(join(root, 'srv/start.mjs'))).toBe(true);
   expect(existsSync(join(root, 'bin/main.mjs'))).toBe(true);
+});
+
+test.each(['guard', 'trader'])('the Dockerfile of the %s is understood whole, and starts as a number', async (name) => {
+  const dockerfile = fileURLToPath(new URL(`../../../containers/${name}/Dockerfile`, import.meta.url));
+  const { final, bundles } = parseDockerfile(await readFile(dockerfile, 'utf8'), dockerfile);
+  expect(bundles).toEqual([{ stage: 'build', args: ['containers/build.ts', name], output: '/out' }]);
+  expect(final.copies).toHaveLength(1);
+  expect(final.user.uid).toBeGreaterThan(0);
+  expect(final.entrypoint).toHaveLength(2);
 });
 
 test('a build that fails says why', async () => {

@@ -45,6 +45,7 @@ function launcher(): TaskLauncher {
     endpoint: () => 'http://127.0.0.1:4566',
     caFile: authority.caFile,
     portVariables: ['BATON_GUARD_PORT'],
+    addresses: { 'https://api.venue.example': 'http://127.0.0.1:9999' },
   });
 }
 
@@ -65,7 +66,11 @@ function recorded(containers: readonly TaskContainer[]): { task: TaskRequest; li
 
 test('a container has the environment of image, definition and platform, and nothing of ours', async () => {
   const built = await image('environment', 'console.log(JSON.stringify([process.env, process.cwd(), process.getuid()]))');
-  const { task, lines } = recorded([container('trader', built, { environment: { BATON_BOOK: 'btc', BATON_GUARD_PORT: '7070' } })]);
+  const { task, lines } = recorded([
+    container('trader', built, {
+      environment: { BATON_BOOK: 'btc', BATON_GUARD_PORT: '7070', BATON_VENUE_URL: 'https://api.venue.example' },
+    }),
+  ]);
   const running = await launcher().launch(task);
   expect(await running.stopped).toEqual({ reason: essentialExited, exits: { trader: { code: 0, signal: null } } });
   const [environment, cwd, uid] = JSON.parse(lines[0]?.line ?? '') as [Record<string, string>, string, number];
@@ -74,6 +79,7 @@ test('a container has the environment of image, definition and platform, and not
     NODE_ENV: 'production',
     GREETING: 'hello there',
     BATON_BOOK: 'btc',
+    BATON_VENUE_URL: 'http://127.0.0.1:9999',
     BATON_GUARD_PORT: String(running.ports['BATON_GUARD_PORT']),
     AWS_REGION: 'us-east-1',
     AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
