@@ -283,20 +283,14 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
   async function writeLog(target: LambdaFunction, message: string): Promise<void> {
     const base = { service: 'logs', region: target.region, caller: world.callerFor(target.roleArn) };
     const names = { logGroupName: target.logGroupName, logStreamName: logStreamName(target) };
-    const put = () =>
-      world.call({ ...base, operation: 'PutLogEvents', input: { ...names, logEvents: [{ timestamp: world.now().getTime(), message }] } });
+    const logEvents = [{ timestamp: world.now().getTime(), message }];
+    const call = (operation: string, input: Record<string, unknown>) => world.call({ ...base, operation, input });
+    // What is missing is made, the group only when the template has not made it: a role may create no more than it needs.
+    const put = () => call('PutLogEvents', { ...names, logEvents });
+    const createStream = () => call('CreateLogStream', names);
+    const createGroup = () => call('CreateLogGroup', { logGroupName: target.logGroupName });
     try {
-      try {
-        await put();
-      } catch (error) {
-        if (!(error instanceof AwsError) || error.name !== 'ResourceNotFoundException') throw error;
-        await tolerate(
-          'ResourceAlreadyExistsException',
-          world.call({ ...base, operation: 'CreateLogGroup', input: { logGroupName: target.logGroupName } }),
-        );
-        await tolerate('ResourceAlreadyExistsException', world.call({ ...base, operation: 'CreateLogStream', input: names }));
-        await put();
-      }
+      await orAfter(put, () => orAfter(createStream, createGroup));
     } catch (error) {
       world.log(`lambda ${target.name}: ${message}`, { notInLogGroup: String(error) });
     }
@@ -382,10 +376,13 @@ function reportLine(requestId: string, { memoryMb }: LambdaFunction, { durationM
   return `REPORT RequestId: ${requestId}\t${figures.join('\t')}`;
 }
 
-async function tolerate(errorName: string, work: Promise<unknown>): Promise<void> {
+/** Does the work; when something it needs is not there, makes that and does it again. */
+async function orAfter(work: () => Promise<unknown>, makeMissing: () => Promise<unknown>): Promise<void> {
   try {
-    await work;
+    await work();
   } catch (error) {
-    if (!(error instanceof AwsError) || error.name !== errorName) throw error;
+    if (!(error instanceof AwsError) || error.name !== 'ResourceNotFoundException') throw error;
+    await makeMissing();
+    await work();
   }
 }

@@ -5,8 +5,9 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { AwsError, type ResourceRequest, type ServiceModel } from '../../../rehearsal/cloud/model.ts';
+import type { OperationHandler, ResourceRequest, ServiceModel } from '../../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../../rehearsal/cloud/world.ts';
+import { logs } from '../../../rehearsal/services/logs.ts';
 import { lambdaModel } from '../../../rehearsal/services/lambda.ts';
 
 const region = 'us-east-1';
@@ -44,20 +45,17 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }));
 afterEach(() => world.close());
 
-/** A log group that has to be made first, as CloudWatch Logs would ask. */
-function logsModel(): ServiceModel {
-  const streams = new Set<string>();
-  return {
-    service: 'logs',
-    operations: {
-      CreateLogGroup: () => ({}),
-      CreateLogStream: ({ logGroupName }: { logGroupName: string }) => streams.add(logGroupName),
-      PutLogEvents({ logGroupName, logEvents }: { logGroupName: string; logEvents: { message: string }[] }) {
-        if (!streams.has(logGroupName)) throw new AwsError('ResourceNotFoundException', 'The specified log group does not exist.');
-        for (const { message } of logEvents) printed.push({ group: logGroupName, message });
-      },
+/** CloudWatch Logs, whose groups and streams have to be made first; what is put there is kept. */
+function recorded(made: CloudWorld): ServiceModel {
+  const model = logs(made);
+  const operations: Record<string, OperationHandler> = {
+    ...model.operations,
+    async PutLogEvents(input: { logGroupName: string; logEvents: { message: string }[] }, call) {
+      await model.operations.PutLogEvents?.(input, call);
+      for (const { message } of input.logEvents) printed.push({ group: input.logGroupName, message });
     },
   };
+  return { ...model, operations };
 }
 
 async function start(properties: Record<string, unknown> = {}, more: readonly ServiceModel[] = []): Promise<void> {
@@ -66,7 +64,7 @@ async function start(properties: Record<string, unknown> = {}, more: readonly Se
     seed: 7,
     accountId: '111111111111',
     regions: [region],
-    services: (made) => [lambdaModel(made, { assetDirectory: () => directory }), logsModel(), ...more],
+    services: (made) => [lambdaModel(made, { assetDirectory: () => directory }), recorded(made), ...more],
   });
   world.setEndpoint('http://127.0.0.1:1');
   await create('AWS::Lambda::Function', {
