@@ -11,6 +11,8 @@ export interface ContainerDefinition {
   readonly name: string;
   readonly image: string;
   readonly essential?: boolean;
+  /** Overrides the image's. */
+  readonly user?: string;
   readonly entryPoint?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: ReadonlyArray<{ readonly name: string; readonly value: string }>;
@@ -197,7 +199,7 @@ export class TaskLives {
     const { healthCheck: check, entryPoint, command } = definition;
     return {
       name: definition.name,
-      image,
+      image: { ...image, user: userOf(definition) ?? image.user },
       essential: definition.essential ?? true,
       environment: Object.fromEntries((definition.environment ?? []).map(({ name, value }) => [name, value])),
       ...(entryPoint?.length && { entryPoint }),
@@ -229,6 +231,13 @@ export class TaskLives {
 
 const isStopping = ({ desiredStatus }: EcsTask): boolean => desiredStatus === 'STOPPED';
 const shortId = (arn: string): string => arn.split('/').at(-1)?.slice(0, 8) ?? arn;
+
+function userOf({ name, user }: ContainerDefinition): BuiltImage['user'] | undefined {
+  if (user === undefined) return undefined;
+  const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
+  if (uid === undefined) throw new Error(`container '${name}' runs as '${user}'; only a user given in numbers is modelled`);
+  return { uid: Number(uid), gid: Number(gid ?? uid) };
+}
 
 function signalNumber(signal: NodeJS.Signals | null): number {
   return signal === 'SIGKILL' ? 9 : 15;

@@ -53,11 +53,11 @@ test('one file is copied under the name that the target gives it', async () => {
 
 test.each(['guard', 'trader'])('the Dockerfile of the %s is understood whole, and starts as a number', async (name) => {
   const dockerfile = fileURLToPath(new URL(`../../../containers/${name}/Dockerfile`, import.meta.url));
-  const { final, bundles } = parseDockerfile(await readFile(dockerfile, 'utf8'), dockerfile);
+  const { final: stage, bundles } = parseDockerfile(await readFile(dockerfile, 'utf8'), dockerfile);
   expect(bundles).toEqual([{ stage: 'build', args: ['containers/build.ts', name], output: '/out' }]);
-  expect(final.copies).toHaveLength(1);
-  expect(final.user.uid).toBeGreaterThan(0);
-  expect(final.entrypoint).toHaveLength(2);
+  expect(stage.copies).toHaveLength(1);
+  expect(stage.user.uid).toBeGreaterThan(0);
+  expect(stage.entrypoint).toHaveLength(2);
 });
 
 test('a build that fails says why', async () => {

@@ -17,7 +17,7 @@ let model: EcsModel;
 let good: string;
 let served = 0;
 
-const listener = `process.on('SIGTERM', () => process.exit(0)); console.log('up ' + process.env.COLOUR); setInterval(() => {}, 1000);`;
+const listener = `process.on('SIGTERM', () => process.exit(0)); console.log('up ' + process.env.COLOUR, process.getuid()); setInterval(() => {}, 1000);`;
 
 beforeAll(async () => {
   const built = await imageOf(site, 'bot', { files: { 'main.mjs': listener, 'probe.mjs': 'process.exit(0)' } });
@@ -71,6 +71,7 @@ function definition(family: string, digest: string, more: Record<string, unknown
         name: 'trader',
         image: `111111111111.dkr.ecr.us-east-1.amazonaws.com/baton-dev/trader@${digest}`,
         environment: [{ name: 'COLOUR', value: 'blue' }],
+        user: '65533:65533',
         stopTimeout: 5,
         logConfiguration: { logDriver: 'awslogs', options: { 'awslogs-group': '/baton/dev/btc', 'awslogs-stream-prefix': 'trader' } },
         ...more,
@@ -157,7 +158,7 @@ test('a task set runs the tasks of its service in different zones, tells the bus
   await expect(call('UpdateTaskSet', { service: name, taskSet: before.id, scale: { value: 0, unit: 'PERCENT' } })).rejects.toMatchObject({
     name: 'TaskSetNotFoundException',
   });
-  expect(printed(taskArns[0])).toEqual(['up blue']);
+  expect(printed(taskArns[0])).toEqual([`up blue ${process.getuid?.() === 0 ? 65533 : process.getuid?.()}`]);
 });
 
 test('a task that dies is replaced, and one that is stopped by hand too', async () => {
