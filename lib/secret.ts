@@ -16,7 +16,13 @@ export class Secret {
     return this.#text;
   }
 
-  toString(): string { return '[secret]'; }
-  toJSON(): string { return '[secret]'; }
-  [inspect.custom](): string { return '[secret]'; }
+  toString(): string {
+    return '[secret]';
+  }
+  toJSON(): string {
+    return '[secret]';
+  }
+  [inspect.custom](): string {
+    return '[secret]';
+  }
 }

@@ -12,7 +12,16 @@ const sources = join(dirname(fileURLToPath(import.meta.resolve('ccxt'))), 'src')
 
 /** Never called on Bybit's paths; whoever calls one after all is told which. */
 const leftOut = [
-  /dydx-v4-client/, /zklink/, /starknet/, /mexc/, /protobufjs/, /^ws$/, /socks-proxy-agent/, /https?-proxy-agent/, /^jiti$/, /^glob$/,
+  /dydx-v4-client/,
+  /zklink/,
+  /starknet/,
+  /mexc/,
+  /protobufjs/,
+  /^ws$/,
+  /socks-proxy-agent/,
+  /https?-proxy-agent/,
+  /^jiti$/,
+  /^glob$/,
 ];
 
 export const ccxtOnlyBybit: Plugin = {
@@ -24,7 +33,8 @@ export const ccxtOnlyBybit: Plugin = {
       resolveDir: sources,
     }));
     build.onResolve({ filter: new RegExp(leftOut.map(({ source }) => source).join('|')) }, ({ path }) => ({
-      path, namespace: 'left-out',
+      path,
+      namespace: 'left-out',
     }));
     build.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({ contents: stub(path), loader: 'js' }));
   },

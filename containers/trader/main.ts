@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Redis } from 'ioredis';
-import pg from 'pg';
+import { Client } from 'pg';
 import * as z from 'zod/mini';
 import { TraderEnvironment } from '../../lib/contracts/task-environment.ts';
 import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
@@ -45,7 +45,8 @@ const clock: Clock = {
 async function main(): Promise<void> {
   const environment = readEnvironment();
   const permits = new PermitSource({
-    port: Number(environment.BATON_GUARD_PORT), monotonicNs: () => process.hrtime.bigint() as MonotonicNs,
+    port: Number(environment.BATON_GUARD_PORT),
+    monotonicNs: () => process.hrtime.bigint() as MonotonicNs,
   });
   const guardHeard = permits.start();
   const secrets = new SecretsManagerClient({});
@@ -67,18 +68,19 @@ async function main(): Promise<void> {
   });
   const ledger = new Ledger({
     book: environment.BATON_BOOK,
-    connect: () => new pg.Client({
-      host: environment.BATON_DATABASE_HOST,
-      port: Number(environment.BATON_DATABASE_PORT),
-      database: environment.BATON_DATABASE_NAME,
-      user: databaseLogin.username.reveal(),
-      password: databaseLogin.password.reveal(),
-      ssl: { rejectUnauthorized: true },
-      connectionTimeoutMillis: databaseTimeoutMs,
-      query_timeout: databaseTimeoutMs,
-      keepAlive: true,
-      application_name: `baton-${environment.BATON_BOOK}`,
-    }),
+    connect: () =>
+      new Client({
+        host: environment.BATON_DATABASE_HOST,
+        port: Number(environment.BATON_DATABASE_PORT),
+        database: environment.BATON_DATABASE_NAME,
+        user: databaseLogin.username.reveal(),
+        password: databaseLogin.password.reveal(),
+        ssl: { rejectUnauthorized: true },
+        connectionTimeoutMillis: databaseTimeoutMs,
+        query_timeout: databaseTimeoutMs,
+        keepAlive: true,
+        application_name: `baton-${environment.BATON_BOOK}`,
+      }),
     migrate: (client) => migrate(client, (message) => log('info', 'migrations', { message })),
     log: (message, fields) => log('warn', message, fields),
     onChange: () => trader.statusChanged(),
@@ -99,7 +101,10 @@ async function main(): Promise<void> {
       venueClock: () => permits.view?.venueClock ?? undefined,
     }),
     journal: new Journal({
-      client: new DynamoDBClient({ maxAttempts: 3, requestHandler: { connectionTimeout: 500, requestTimeout: 700, throwOnRequestTimeout: true } }),
+      client: new DynamoDBClient({
+        maxAttempts: 3,
+        requestHandler: { connectionTimeout: 500, requestTimeout: 700, throwOnRequestTimeout: true },
+      }),
       tableName: environment.BATON_JOURNAL_TABLE,
       writerId: randomUUID(),
     }),
@@ -116,9 +121,15 @@ async function main(): Promise<void> {
   ledger.start();
   await guardHeard;
   trader.start();
-  log('info', 'started', { book: environment.BATON_BOOK, image: environment.BATON_IMAGE_DIGEST, sinceProcessStartMs: Math.round(performance.now()) });
+  log('info', 'started', {
+    book: environment.BATON_BOOK,
+    image: environment.BATON_IMAGE_DIGEST,
+    sinceProcessStartMs: Math.round(performance.now()),
+  });
 
-  await new Promise<void>((resolve) => { process.once('SIGTERM', resolve); });
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+  });
   log('info', 'SIGTERM: waiting until the guard has given up the lease');
   await leaseGone(permits);
   await trader.close();
@@ -155,7 +166,9 @@ async function readText(secrets: SecretsManagerClient, arn: string): Promise<Sec
 
 /** A JSON object with a text under each of these names. Its errors never show what was found: it is a secret still. */
 async function readJson<Name extends string>(
-  secrets: SecretsManagerClient, arn: string, names: readonly Name[],
+  secrets: SecretsManagerClient,
+  arn: string,
+  names: readonly Name[],
 ): Promise<Readonly<Record<Name, Secret>>> {
   const text = await readText(secrets, arn);
   const shape = z.record(z.string(), z.unknown());
@@ -165,14 +178,19 @@ async function readJson<Name extends string>(
   } catch {
     throw new Error(`secret ${arn} is no JSON object; wanted one with ${names.join(' and ')}`);
   }
-  return Object.fromEntries(names.map((name) => {
-    const value = found[name];
-    if (typeof value !== 'string') throw new Error(`secret ${arn} has no text under '${name}'; put it there and start again`);
-    return [name, new Secret(value)];
-  })) as Record<Name, Secret>;
+  return Object.fromEntries(
+    names.map((name) => {
+      const value = found[name];
+      if (typeof value !== 'string') throw new Error(`secret ${arn} has no text under '${name}'; put it there and start again`);
+      return [name, new Secret(value)];
+    }),
+  ) as Record<Name, Secret>;
 }
 
-main().then(() => process.exit(0), (error: unknown) => {
-  log('error', 'the trader cannot run', { error: error instanceof Error ? error.message : String(error) });
-  process.exit(1);
-});
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    log('error', 'the trader cannot run', { error: error instanceof Error ? error.message : String(error) });
+    process.exit(1);
+  },
+);

@@ -8,7 +8,12 @@
  * entry everything has an outcome, so that a takeover reads the newest few entries and not the history of the book.
  */
 import {
-  ConditionalCheckFailedException, DynamoDBClient, PutItemCommand, QueryCommand, ReplicatedWriteConflictException, UpdateItemCommand,
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  PutItemCommand,
+  QueryCommand,
+  ReplicatedWriteConflictException,
+  UpdateItemCommand,
   type AttributeValue,
 } from '@aws-sdk/client-dynamodb';
 import type { BookName, Epoch } from '../lease/model.ts';
@@ -56,7 +61,10 @@ export interface OpenIntents {
 
 export class DuplicateIntentError extends Error {
   constructor(id: string) {
-    super(`the journal already has order ${id}: one (epoch, sequence) was used twice; it was not sent. Stop this trader and look for a second one`);
+    super(
+      `the journal already has order ${id}: one (epoch, sequence) was used twice; it was not sent. ` +
+        'Stop this trader and look for a second one',
+    );
     this.name = 'DuplicateIntentError';
   }
 }
@@ -87,13 +95,17 @@ export class Journal {
     this.#writes += 1;
     const writtenBy = { S: `${this.#writerId}/${this.#writes}` };
     try {
-      await this.#retryingConflicts(() => this.#client.send(new PutItemCommand({
-        TableName: this.#tableName,
-        Item: { ...key(author), clientOrderId: { S: id }, intent: map(intent), writtenBy },
-        // The SDK repeats a write whose answer was lost: to find that very write there is no second use.
-        ConditionExpression: 'attribute_not_exists(book) OR writtenBy = :writtenBy',
-        ExpressionAttributeValues: { ':writtenBy': writtenBy },
-      })));
+      await this.#retryingConflicts(() =>
+        this.#client.send(
+          new PutItemCommand({
+            TableName: this.#tableName,
+            Item: { ...key(author), clientOrderId: { S: id }, intent: map(intent), writtenBy },
+            // The SDK repeats a write whose answer was lost: to find that very write there is no second use.
+            ConditionExpression: 'attribute_not_exists(book) OR writtenBy = :writtenBy',
+            ExpressionAttributeValues: { ':writtenBy': writtenBy },
+          }),
+        ),
+      );
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) throw new DuplicateIntentError(id);
       throw error;
@@ -103,14 +115,18 @@ export class Journal {
   /** The first outcome stays; to write one again does nothing. */
   async writeOutcome(author: OrderAuthor, outcome: Outcome): Promise<void> {
     try {
-      await this.#retryingConflicts(() => this.#client.send(new UpdateItemCommand({
-        TableName: this.#tableName,
-        Key: key(author),
-        UpdateExpression: 'SET #outcome = :outcome',
-        ConditionExpression: 'attribute_exists(book) AND attribute_not_exists(#outcome)',
-        ExpressionAttributeNames: { '#outcome': 'outcome' },
-        ExpressionAttributeValues: { ':outcome': map(outcome) },
-      })));
+      await this.#retryingConflicts(() =>
+        this.#client.send(
+          new UpdateItemCommand({
+            TableName: this.#tableName,
+            Key: key(author),
+            UpdateExpression: 'SET #outcome = :outcome',
+            ConditionExpression: 'attribute_exists(book) AND attribute_not_exists(#outcome)',
+            ExpressionAttributeNames: { '#outcome': 'outcome' },
+            ExpressionAttributeValues: { ':outcome': map(outcome) },
+          }),
+        ),
+      );
     } catch (error) {
       if (!(error instanceof ConditionalCheckFailedException)) throw error;
     }
@@ -120,16 +136,22 @@ export class Journal {
   async writeMark(book: BookName, mark: JournalMark): Promise<void> {
     const entry = entryKey(mark.epoch, mark.sequence);
     try {
-      await this.#retryingConflicts(() => this.#client.send(new PutItemCommand({
-        TableName: this.#tableName,
-        Item: {
-          book: { S: book }, entry: { S: markEntry }, below: { S: entry },
-          ...(mark.position && { position: map(mark.position) }),
-        },
-        ConditionExpression: 'attribute_not_exists(book) OR #below <= :below',
-        ExpressionAttributeNames: { '#below': 'below' },
-        ExpressionAttributeValues: { ':below': { S: entry } },
-      })));
+      await this.#retryingConflicts(() =>
+        this.#client.send(
+          new PutItemCommand({
+            TableName: this.#tableName,
+            Item: {
+              book: { S: book },
+              entry: { S: markEntry },
+              below: { S: entry },
+              ...(mark.position && { position: map(mark.position) }),
+            },
+            ConditionExpression: 'attribute_not_exists(book) OR #below <= :below',
+            ExpressionAttributeNames: { '#below': 'below' },
+            ExpressionAttributeValues: { ':below': { S: entry } },
+          }),
+        ),
+      );
     } catch (error) {
       if (!(error instanceof ConditionalCheckFailedException)) throw error;
     }
@@ -141,7 +163,9 @@ export class Journal {
     let mark: JournalMark | undefined;
     let below = '';
     const pages = this.#pages({
-      KeyConditionExpression: 'book = :book', ExpressionAttributeValues: { ':book': { S: book } }, ScanIndexForward: false,
+      KeyConditionExpression: 'book = :book',
+      ExpressionAttributeValues: { ':book': { S: book } },
+      ScanIndexForward: false,
     });
     for await (const items of pages) {
       for (const item of items) {
@@ -177,19 +201,29 @@ export class Journal {
   }
 
   async *#pages(query: {
-    KeyConditionExpression: string; ExpressionAttributeValues: Record<string, AttributeValue>; ScanIndexForward?: boolean;
+    KeyConditionExpression: string;
+    ExpressionAttributeValues: Record<string, AttributeValue>;
+    ScanIndexForward?: boolean;
   }): AsyncGenerator<readonly Item[]> {
     let from: Item | undefined;
     for (let page = 0; page < pagesAtMost; page++) {
-      const answer = await this.#client.send(new QueryCommand({
-        TableName: this.#tableName, ConsistentRead: true, Limit: pageSize, ...query, ...(from && { ExclusiveStartKey: from }),
-      }));
+      const answer = await this.#client.send(
+        new QueryCommand({
+          TableName: this.#tableName,
+          ConsistentRead: true,
+          Limit: pageSize,
+          ...query,
+          ...(from && { ExclusiveStartKey: from }),
+        }),
+      );
       yield answer.Items ?? [];
       from = answer.LastEvaluatedKey;
       if (from === undefined) return;
     }
-    throw new Error(`the journal has more than ${pagesAtMost * pageSize} entries above its mark: no mark was written for long. `
-      + `Look at the trader's log for failed marks; resolve the open intents by hand before trading`);
+    throw new Error(
+      `the journal has more than ${pagesAtMost * pageSize} entries above its mark: no mark was written for long. ` +
+        `Look at the trader's log for failed marks; resolve the open intents by hand before trading`,
+    );
   }
 
   /** Another Region wrote the same item at this moment: nothing was applied, so to write again is safe. */
@@ -212,13 +246,13 @@ const entryKey = (epoch: Epoch, sequence: number) => epochPrefix(epoch) + String
 const key = ({ book, epoch, sequence }: OrderAuthor): Item => ({ book: { S: book }, entry: { S: entryKey(epoch, sequence) } });
 
 function map(value: object): AttributeValue {
-  const present = Object.entries(value as Record<string, string | undefined>).filter(([, text]) => text !== undefined);
-  return { M: Object.fromEntries(present.map(([name, text]) => [name, { S: String(text) }])) };
+  const present = Object.entries(value as Record<string, string | undefined>).filter(([, each]) => each !== undefined);
+  return { M: Object.fromEntries(present.map(([name, each]) => [name, { S: String(each) }])) };
 }
 
-function unmap<T>(value: AttributeValue | undefined): T | undefined {
+function unmap(value: AttributeValue | undefined): Record<string, string> | undefined {
   if (value?.M === undefined) return undefined;
-  return Object.fromEntries(Object.entries(value.M).map(([name, each]) => [name, each.S])) as T;
+  return Object.fromEntries(Object.entries(value.M).map(([name, each]) => [name, each.S ?? '']));
 }
 
 function text(item: Item, name: string): string {
@@ -233,17 +267,19 @@ function readAuthor(book: string, entry: string): OrderAuthor {
 }
 
 function readEntry(item: Item): JournalEntry {
-  const intent = unmap<OrderIntent>(item['intent']);
+  const intent = unmap(item['intent']) as OrderIntent | undefined;
   if (intent === undefined) throw new Error(`journal item ${text(item, 'entry')} has no intent`);
-  const outcome = unmap<Outcome>(item['outcome']);
+  const outcome = unmap(item['outcome']) as Outcome | undefined;
   return {
-    ...readAuthor(text(item, 'book'), text(item, 'entry')), clientOrderId: text(item, 'clientOrderId'), intent,
+    ...readAuthor(text(item, 'book'), text(item, 'entry')),
+    clientOrderId: text(item, 'clientOrderId'),
+    intent,
     ...(outcome && { outcome }),
   };
 }
 
 function readMark(item: Item): JournalMark {
   const { epoch, sequence } = readAuthor(text(item, 'book'), text(item, 'below'));
-  const position = unmap<{ quantity: string; lastExecutionId: string }>(item['position']);
+  const position = unmap(item['position']) as JournalMark['position'];
   return { epoch, sequence, ...(position && { position }) };
 }

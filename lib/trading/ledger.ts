@@ -5,7 +5,7 @@
  * lost is written again. While the database is away the queue holds the newest news of each row up to a bound; beyond it the oldest rows
  * are dropped and counted, for the journal and the venue still have them.
  */
-import pg from 'pg';
+import type { Client, ClientBase } from 'pg';
 import type { Execution } from '../venues/venue.ts';
 import { isEnded, type Order } from './order.ts';
 
@@ -17,9 +17,9 @@ export interface LedgerPosition {
 }
 
 export interface LedgerOptions {
-  readonly connect: () => pg.Client;
+  readonly connect: () => Client;
   /** Brings the schema up to date; run once, on the first connection. */
-  readonly migrate: (client: pg.ClientBase) => Promise<void>;
+  readonly migrate: (client: ClientBase) => Promise<void>;
   readonly book: string;
   readonly log: (message: string, fields: Record<string, unknown>) => void;
   /** Called when `writable` changes. */
@@ -50,9 +50,15 @@ export class Ledger {
   }
 
   /** Connected to a database that takes writes, with the schema up to date. */
-  get writable(): boolean { return this.#writable; }
-  get queuedRows(): number { return this.#orders.size + this.#fills.size; }
-  get droppedRows(): number { return this.#droppedRows; }
+  get writable(): boolean {
+    return this.#writable;
+  }
+  get queuedRows(): number {
+    return this.#orders.size + this.#fills.size;
+  }
+  get droppedRows(): number {
+    return this.#droppedRows;
+  }
 
   start(): void {
     this.#running ??= this.#run();
@@ -110,7 +116,7 @@ export class Ledger {
     }
   }
 
-  async #writeUntilClosed(client: pg.Client, failure: () => Error | undefined): Promise<void> {
+  async #writeUntilClosed(client: Client, failure: () => Error | undefined): Promise<void> {
     let sinceProbeMs = probeEveryMs;
     for (;;) {
       const failed = failure();
@@ -128,7 +134,7 @@ export class Ledger {
     }
   }
 
-  async #writeBatch(client: pg.Client): Promise<boolean> {
+  async #writeBatch(client: Client): Promise<boolean> {
     const orders = [...this.#orders.values()].slice(0, batchRowsAtMost);
     const fills = [...this.#fills.values()].slice(0, batchRowsAtMost);
     const position = this.#position;
@@ -170,13 +176,13 @@ export class Ledger {
 }
 
 /** A connection to a standby or to a database in recovery answers, and refuses every write: that is not writable. */
-async function probe(client: pg.Client): Promise<void> {
+async function probe(client: Client): Promise<void> {
   const { rows } = await client.query<{ read_only: boolean }>('SELECT pg_is_in_recovery() AS read_only');
   if (rows[0]?.read_only !== false) throw new Error('the database is in recovery: it takes no writes until it is promoted');
 }
 
 /** How far along its life a state is: a row is never moved back by news that comes late or twice. */
-const progress = `CASE %s.state WHEN 'PENDING' THEN 0 WHEN 'SUBMITTED' THEN 1 WHEN 'CANCELLED' THEN 2 WHEN 'FILLED' THEN 3 WHEN 'SETTLED' THEN 4 ELSE 2 END`;
+const progress = `CASE %s.state WHEN 'PENDING' THEN 0 WHEN 'SUBMITTED' THEN 1 WHEN 'FILLED' THEN 3 WHEN 'SETTLED' THEN 4 ELSE 2 END`;
 
 const upsertOrders = `
   INSERT INTO orders (client_order_id, book, epoch, sequence, symbol, side, price, quantity, state, venue_order_id, reason)
@@ -189,9 +195,12 @@ const upsertOrders = `
   WHERE ${progress.replace('%s', 'excluded')} >= ${progress.replace('%s', 'orders')}`;
 
 const upsertFills = `
-  INSERT INTO fills (execution_id, client_order_id, venue_order_id, book, symbol, side, price, quantity, fee, fee_currency, executed_at)
-  SELECT execution_id, client_order_id, venue_order_id, book, symbol, side, price, quantity, fee, fee_currency, to_timestamp(at_ms / 1000.0)
-  FROM jsonb_to_recordset($1::jsonb) AS news (execution_id text, client_order_id text, venue_order_id text, book text, symbol text, side text,
+  INSERT INTO fills
+    (execution_id, client_order_id, venue_order_id, book, symbol, side, price, quantity, fee, fee_currency, executed_at)
+  SELECT execution_id, client_order_id, venue_order_id, book, symbol, side, price, quantity, fee, fee_currency,
+    to_timestamp(at_ms / 1000.0)
+  FROM jsonb_to_recordset($1::jsonb) AS news (execution_id text, client_order_id text, venue_order_id text, book text,
+    symbol text, side text,
     price numeric, quantity numeric, fee numeric, fee_currency text, at_ms double precision)
   ON CONFLICT (execution_id) DO NOTHING`;
 
@@ -202,17 +211,34 @@ const upsertPosition = `
 
 function orderRow(order: Order): Record<string, unknown> {
   return {
-    client_order_id: order.clientOrderId, book: order.book, epoch: order.epoch, sequence: order.sequence, symbol: order.symbol, side: order.side,
-    price: order.price, quantity: order.quantity, state: order.state, venue_order_id: order.venueOrderId ?? null,
+    client_order_id: order.clientOrderId,
+    book: order.book,
+    epoch: order.epoch,
+    sequence: order.sequence,
+    symbol: order.symbol,
+    side: order.side,
+    price: order.price,
+    quantity: order.quantity,
+    state: order.state,
+    venue_order_id: order.venueOrderId ?? null,
     // Set for ends only: the reason of an order that goes on is none.
-    reason: isEnded(order.state) ? order.reason ?? null : null,
+    reason: isEnded(order.state) ? (order.reason ?? null) : null,
   };
 }
 
 function fillRow(book: string, fill: Execution): Record<string, unknown> {
   return {
-    execution_id: fill.executionId, client_order_id: fill.clientOrderId, venue_order_id: fill.venueOrderId, book, symbol: fill.symbol, side: fill.side,
-    price: fill.price, quantity: fill.quantity, fee: fill.fee, fee_currency: fill.feeCurrency, at_ms: fill.atVenueMs,
+    execution_id: fill.executionId,
+    client_order_id: fill.clientOrderId,
+    venue_order_id: fill.venueOrderId,
+    book,
+    symbol: fill.symbol,
+    side: fill.side,
+    price: fill.price,
+    quantity: fill.quantity,
+    fee: fill.fee,
+    fee_currency: fill.feeCurrency,
+    at_ms: fill.atVenueMs,
   };
 }
 

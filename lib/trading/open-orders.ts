@@ -29,11 +29,15 @@ export class OpenOrders {
     this.#options = options;
   }
 
-  get count(): number { return this.#orders.size; }
+  get count(): number {
+    return this.#orders.size;
+  }
   get position(): { readonly quantity: string; readonly lastExecutionId: string } {
     return { quantity: unscaled(this.#position), lastExecutionId: this.#lastExecutionId };
   }
-  get positionMoved(): number { return Number(unscaled(this.#position - this.#startPosition)); }
+  get positionMoved(): number {
+    return Number(unscaled(this.#position - this.#startPosition));
+  }
 
   /** Resting at the venue and not yet asked to go, oldest first. */
   get resting(): readonly Order[] {
@@ -98,7 +102,7 @@ export class OpenOrders {
     this.#lastExecutionId = executions.at(-1)?.executionId ?? this.#lastExecutionId;
     const open = new Set(openAtVenue.map((order) => order.clientOrderId));
     const unexplained: Order[] = [];
-    for (const order of [...this.#orders.values()]) {
+    for (const order of this.#orders.values()) {
       if (!acceptedBefore.has(order.clientOrderId) || open.has(order.clientOrderId)) continue;
       if (this.#cancelling.has(order.venueOrderId ?? '')) this.tell(order.clientOrderId, { type: 'cancelled' });
       else unexplained.push(order);

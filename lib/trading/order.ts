@@ -54,7 +54,9 @@ export function isEnded(state: OrderState): boolean {
 }
 
 /** Which events leave which states, and where to. A state that an event leads to takes the event again, changing nothing. */
-const transitions: Readonly<Record<Exclude<OrderEvent['type'], 'filled'>, { readonly from: readonly OrderState[]; readonly to: OrderState }>> = {
+const transitions: Readonly<
+  Record<Exclude<OrderEvent['type'], 'filled'>, { readonly from: readonly OrderState[]; readonly to: OrderState }>
+> = {
   sent: { from: ['PENDING'], to: 'SUBMITTED' },
   accepted: { from: ['SUBMITTED'], to: 'SUBMITTED' },
   rejected: { from: ['SUBMITTED'], to: 'REJECTED' },

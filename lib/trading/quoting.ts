@@ -29,9 +29,14 @@ export interface Standing {
 }
 
 export function nextQuote(touch: Touch, { positionMoved, lastSide }: Standing, settings: QuotingSettings): Quote {
-  const side = positionMoved >= settings.positionLimit ? 'sell'
-    : positionMoved <= -settings.positionLimit ? 'buy'
-    : lastSide === 'buy' ? 'sell' : 'buy';
+  const side =
+    positionMoved >= settings.positionLimit
+      ? 'sell'
+      : positionMoved <= -settings.positionLimit
+        ? 'buy'
+        : lastSide === 'buy'
+          ? 'sell'
+          : 'buy';
   const price = side === 'buy' ? touch.bid * (1 - settings.distance) : touch.ask * (1 + settings.distance);
   return { side, price, quantity: settings.quantity };
 }

@@ -5,7 +5,10 @@
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
-export interface Rate { readonly count: number; readonly perSeconds: number }
+export interface Rate {
+  readonly count: number;
+  readonly perSeconds: number;
+}
 export const orderRate: Rate = { count: 100, perSeconds: 10 };
 export const requestRate: Rate = { count: 1200, perSeconds: 60 };
 

@@ -51,7 +51,9 @@ export interface ReconcileOptions {
 
 export async function reconcile({ book, epoch, venue, journal, baseCurrency }: ReconcileOptions): Promise<Reconciliation> {
   const [openOrders, { executions, wallet }, { intents, mark }] = await Promise.all([
-    venue.openOrders(), readBooks(venue), journal.openIntents(book),
+    venue.openOrders(),
+    readBooks(venue),
+    journal.openIntents(book),
   ]);
   const adopted: OrderAtVenue[] = [];
   const foreign: OrderAtVenue[] = [];
@@ -61,9 +63,14 @@ export async function reconcile({ book, epoch, venue, journal, baseCurrency }: R
     else if (author.epoch > epoch) throw new SupersededError(epoch, author);
     else adopted.push(order);
   }
-  const resolved = await Promise.all(intents.filter((entry) => entry.epoch < epoch).map(async (entry) => ({
-    entry, outcome: await outcomeOf(entry, openOrders, executions, venue),
-  })));
+  const resolved = await Promise.all(
+    intents
+      .filter((entry) => entry.epoch < epoch)
+      .map(async (entry) => ({
+        entry,
+        outcome: await outcomeOf(entry, openOrders, executions, venue),
+      })),
+  );
   let books = { executions, wallet };
   let position = checkPosition(books, mark, baseCurrency);
   // An order that was filled between the two reads looks like a mismatch: only one that stays is one.
@@ -76,7 +83,10 @@ export async function reconcile({ book, epoch, venue, journal, baseCurrency }: R
 
 const looksAtMost = 3;
 
-interface Books { readonly executions: readonly Execution[]; readonly wallet: string }
+interface Books {
+  readonly executions: readonly Execution[];
+  readonly wallet: string;
+}
 
 async function readBooks(venue: Pick<Venue, 'executions' | 'position'>): Promise<Books> {
   const [executions, wallet] = await Promise.all([venue.executions(), venue.position()]);
@@ -84,11 +94,15 @@ async function readBooks(venue: Pick<Venue, 'executions' | 'position'>): Promise
 }
 
 async function outcomeOf(
-  { clientOrderId }: JournalEntry, openOrders: readonly OrderAtVenue[], executions: readonly Execution[], venue: Pick<Venue, 'find'>,
+  { clientOrderId }: JournalEntry,
+  openOrders: readonly OrderAtVenue[],
+  executions: readonly Execution[],
+  venue: Pick<Venue, 'find'>,
 ): Promise<Outcome> {
-  const seen = openOrders.find((order) => order.clientOrderId === clientOrderId)
-    ?? executions.find((execution) => execution.clientOrderId === clientOrderId)
-    ?? await venue.find(clientOrderId);
+  const seen =
+    openOrders.find((order) => order.clientOrderId === clientOrderId) ??
+    executions.find((execution) => execution.clientOrderId === clientOrderId) ??
+    (await venue.find(clientOrderId));
   if (seen === undefined) return { status: 'expired', reason: 'not at the venue after its deadline' };
   if ('status' in seen && seen.status === 'rejected') return { status: 'rejected', venueOrderId: seen.venueOrderId };
   return { status: 'accepted', venueOrderId: seen.venueOrderId };

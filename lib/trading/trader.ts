@@ -112,7 +112,9 @@ export class Trader {
   }
 
   /** Whether a request is under way whose outcome is not known. */
-  get busy(): boolean { return this.#inFlight.size > 0; }
+  get busy(): boolean {
+    return this.#inFlight.size > 0;
+  }
 
   /** To be called when something outside changed that the status tells: the database, Redis. */
   statusChanged(): void {
@@ -177,11 +179,18 @@ export class Trader {
     }
     void this.#writeOutcomes();
     if (found.position.mismatch) {
-      log('error', 'the position at the venue is not what the journal leads to: someone else traded or moved coins; the venue\'s figure is used', {
-        severity: 'P0', epoch, ...found.position,
-      });
+      log(
+        'error',
+        "the position at the venue is not what the journal leads to: someone else traded or moved coins; the venue's figure is used",
+        {
+          severity: 'P0',
+          epoch,
+          ...found.position,
+        },
+      );
     }
-    if (found.foreign.length > 0) log('warn', 'resting orders that this book did not send are left alone', { epoch, count: found.foreign.length });
+    if (found.foreign.length > 0)
+      log('warn', 'resting orders that this book did not send are left alone', { epoch, count: found.foreign.length });
     log('info', 'reconciled', { epoch, adopted: found.adopted.length, resolved: found.resolved.length, position: found.position.atVenue });
     void this.#report();
   }
@@ -193,7 +202,7 @@ export class Trader {
     this.#stopTrading();
     const trading = { epoch, stop: new AbortController() };
     this.#trading = trading;
-    if (!await this.#reconcileFor(epoch)) {
+    if (!(await this.#reconcileFor(epoch))) {
       // The guard's next word finds us ready to try again.
       if (this.#reconciling?.epoch === epoch) this.#reconciling = undefined;
       if (this.#trading === trading) this.#trading = undefined;
@@ -252,7 +261,10 @@ export class Trader {
     if (answer.kind === 'accepted') this.#latencies.add(Number(clock.monotonicNs() - sentNs) / 1e6);
     if (answer.kind === 'ambiguous') {
       this.#counts.ambiguous += 1;
-      log('warn', 'the venue\'s answer is doubtful: looking after the deadline, not sending again', { clientOrderId, reason: answer.reason });
+      log('warn', "the venue's answer is doubtful: looking after the deadline, not sending again", {
+        clientOrderId,
+        reason: answer.reason,
+      });
       answer = await this.#lookAfterDeadline(clientOrderId, permit);
     }
     this.#known(clientOrderId, answer);
@@ -267,7 +279,9 @@ export class Trader {
       try {
         const found = await venue.find(clientOrderId);
         if (found === undefined) return { kind: 'expired', reason: 'not at the venue after its deadline' };
-        return found.status === 'rejected' ? { kind: 'rejected', reason: 'found rejected' } : { kind: 'accepted', venueOrderId: found.venueOrderId };
+        return found.status === 'rejected'
+          ? { kind: 'rejected', reason: 'found rejected' }
+          : { kind: 'accepted', venueOrderId: found.venueOrderId };
       } catch (error) {
         log('warn', 'the venue does not say what became of an order', { clientOrderId, error: messageOf(error) });
         await clock.sleep(retryAfterMs);
@@ -337,18 +351,20 @@ export class Trader {
   /** Writes each known outcome; one that fails stays and is written again at the next look. */
   async #writeOutcomes(): Promise<void> {
     const { journal, log } = this.#options;
-    await Promise.all([...this.#unwritten].map(async ([clientOrderId, entry]) => {
-      if (entry.outcome === undefined || entry.writing) return;
-      entry.writing = true;
-      try {
-        await journal.writeOutcome(entry.author, entry.outcome);
-        this.#unwritten.delete(clientOrderId);
-      } catch (error) {
-        log('warn', 'an outcome was not written; it will be again', { clientOrderId, error: messageOf(error) });
-      } finally {
-        entry.writing = false;
-      }
-    }));
+    await Promise.all(
+      [...this.#unwritten].map(async ([clientOrderId, entry]) => {
+        if (entry.outcome === undefined || entry.writing) return;
+        entry.writing = true;
+        try {
+          await journal.writeOutcome(entry.author, entry.outcome);
+          this.#unwritten.delete(clientOrderId);
+        } catch (error) {
+          log('warn', 'an outcome was not written; it will be again', { clientOrderId, error: messageOf(error) });
+        } finally {
+          entry.writing = false;
+        }
+      }),
+    );
   }
 
   async #writeMark(): Promise<void> {
@@ -361,7 +377,7 @@ export class Trader {
     try {
       await journal.writeMark(book, { epoch, sequence, position: this.#orders.position });
     } catch (error) {
-      log('warn', 'the journal\'s mark was not raised', { error: messageOf(error) });
+      log('warn', "the journal's mark was not raised", { error: messageOf(error) });
     }
   }
 
@@ -411,7 +427,7 @@ export class Trader {
   async #lookAsHolder(): Promise<void> {
     const { venue, ledger, book, symbol } = this.#options;
     const epoch = this.#trading?.epoch;
-    if (epoch === undefined || !await this.#reconcileFor(epoch)) return;
+    if (epoch === undefined || !(await this.#reconcileFor(epoch))) return;
     const acceptedBefore = this.#orders.acceptedIds();
     this.#countReads(2);
     const [openAtVenue, touch] = await Promise.all([venue.openOrders(), venue.touch()]);
@@ -436,14 +452,16 @@ export class Trader {
     const permit = permits.permit();
     if ('error' in permit) return;
     this.#orders.cancelling(ids);
-    this.#underWay((async () => {
-      const answer = await venue.cancel(ids, permit);
-      if (answer.kind === 'accepted') return;
-      log('warn', `cancellation ${answer.kind}`, { count: ids.length, reason: answer.reason });
-      // Either way they are asked again if they still rest; a doubtful one may still take effect until its deadline.
-      if (answer.kind === 'ambiguous') await this.#untilExpired(permit);
-      this.#orders.notCancelling(ids);
-    })());
+    this.#underWay(
+      (async () => {
+        const answer = await venue.cancel(ids, permit);
+        if (answer.kind === 'accepted') return;
+        log('warn', `cancellation ${answer.kind}`, { count: ids.length, reason: answer.reason });
+        // Either way they are asked again if they still rest; a doubtful one may still take effect until its deadline.
+        if (answer.kind === 'ambiguous') await this.#untilExpired(permit);
+        this.#orders.notCancelling(ids);
+      })(),
+    );
   }
 
   async #report(): Promise<void> {

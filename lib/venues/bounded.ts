@@ -53,7 +53,9 @@ export const bybitExpiry: ExpiryAtSigning = {
   apply: (exchange, windowMs) => {
     const usual: unknown = exchange.options['recvWindow'];
     exchange.options['recvWindow'] = windowMs;
-    return () => { exchange.options['recvWindow'] = usual; };
+    return () => {
+      exchange.options['recvWindow'] = usual;
+    };
   },
 };
 
@@ -84,7 +86,9 @@ export function bounded<Base extends ExchangeClass>(base: Base, expiry: ExpiryAt
       if (!expiry.changes({ api: String(api), method, path })) return super.sign(...request);
       const deadline = deadlines.getStore();
       if (deadline === undefined) {
-        throw new NeverSentError(`${this.id} ${method} ${path} changes something and has no deadline, so it was not sent: call it through within()`);
+        throw new NeverSentError(
+          `${this.id} ${method} ${path} changes something and has no deadline, so it was not sent: call it through within()`,
+        );
       }
       const clock = venueClock();
       if (clock === undefined) {
@@ -94,7 +98,9 @@ export function bounded<Base extends ExchangeClass>(base: Base, expiry: ExpiryAt
       const timestampMs = Math.floor(venueNowMs(clock, nowNs));
       const windowMs = Math.min(longestWindowMs, Math.floor(deadline.venueDeadlineMs) - timestampMs);
       if (windowMs < shortestWindowMs || nowNs >= BigInt(deadline.expiresAtNs)) {
-        throw new NeverSentError(`${this.id} ${method} ${path} was not sent: ${windowMs} ms were left of its permit (at least ${shortestWindowMs} wanted)`);
+        throw new NeverSentError(
+          `${this.id} ${method} ${path} was not sent: ${windowMs} ms were left of its permit (at least ${shortestWindowMs} wanted)`,
+        );
       }
       const restore = expiry.apply(this, windowMs);
       this.#frozenMs = timestampMs;

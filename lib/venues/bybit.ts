@@ -86,10 +86,10 @@ export class Bybit implements Venue {
 
   async place(order: NewOrder, deadline: Deadline): Promise<Answer> {
     return this.#change('an order', deadline, async () => {
-      const placed = await this.#exchange.createOrder(
-        this.#symbol, 'limit', order.side, Number(order.quantity), Number(order.price), { clientOrderId: order.clientOrderId },
-      );
-      return String(placed.id ?? '');
+      const placed = await this.#exchange.createOrder(this.#symbol, 'limit', order.side, Number(order.quantity), Number(order.price), {
+        clientOrderId: order.clientOrderId,
+      });
+      return placed.id ?? '';
     });
   }
 
@@ -164,7 +164,9 @@ export class Bybit implements Venue {
 
   async #timed<T>(what: string, ms: number, call: () => Promise<T>): Promise<T> {
     let timer: { clear(): void } | undefined;
-    const late = new Promise<never>((_, reject) => { timer = this.#setTimer(() => reject(new VenueTimeoutError(what, ms)), ms); });
+    const late = new Promise<never>((_, reject) => {
+      timer = this.#setTimer(() => reject(new VenueTimeoutError(what, ms)), ms);
+    });
     try {
       return await Promise.race([call(), late]);
     } finally {
@@ -179,11 +181,12 @@ function realTimer(action: () => void, ms: number): { clear(): void } {
 }
 
 function orderFrom(order: CcxtOrder): OrderAtVenue {
-  const status = order.status === 'closed' ? 'filled' : order.status === 'canceled' ? 'cancelled' : order.status === 'open' ? 'open' : 'rejected';
+  const status =
+    order.status === 'closed' ? 'filled' : order.status === 'canceled' ? 'cancelled' : order.status === 'open' ? 'open' : 'rejected';
   return {
-    venueOrderId: String(order.id ?? ''),
+    venueOrderId: order.id ?? '',
     clientOrderId: order.clientOrderId ?? '',
-    symbol: String(order.symbol ?? ''),
+    symbol: order.symbol ?? '',
     side: order.side as 'buy' | 'sell',
     price: decimal(order.price ?? 0),
     quantity: decimal(order.amount ?? 0),
@@ -197,13 +200,13 @@ function executionFrom(trade: CcxtTrade): Execution {
   return {
     executionId: String(trade.id),
     venueOrderId: String(trade.order),
-    clientOrderId: String((trade.info as { orderLinkId?: string }).orderLinkId ?? ''),
+    clientOrderId: (trade.info as { orderLinkId?: string }).orderLinkId ?? '',
     symbol: String(trade.symbol),
     side: trade.side as 'buy' | 'sell',
     price: decimal(trade.price ?? 0),
     quantity: decimal(trade.amount ?? 0),
     fee: decimal(trade.fee?.cost ?? 0),
-    feeCurrency: String(trade.fee?.currency ?? ''),
+    feeCurrency: trade.fee?.currency ?? '',
     atVenueMs: trade.timestamp ?? 0,
   };
 }

@@ -3,9 +3,7 @@
  * A path that is not here answers 10017; nothing answers an empty success.
  */
 import type { VenueKey } from './gate.ts';
-import {
-  instrument, Refusal, units, type Market, type MarketExecution, type MarketOrder, type OrderReference,
-} from './market.ts';
+import { instrument, Refusal, units, type Market, type MarketExecution, type MarketOrder, type OrderReference } from './market.ts';
 
 export type Arguments = Readonly<Record<string, unknown>>;
 export interface Endpoint {
@@ -25,7 +23,9 @@ export function endpoints(market: Market, nowMs: () => number): Readonly<Record<
       return { timeSecond: String(Math.floor(now / 1000)), timeNano: `${now}000000` };
     }),
     'GET /v5/market/instruments-info': publicly((args) => ({
-      category: args['category'], nextPageCursor: '', list: args['category'] === category && args['status'] !== 'PreLaunch' ? [instrumentView()] : [],
+      category: args['category'],
+      nextPageCursor: '',
+      list: args['category'] === category && args['status'] !== 'PreLaunch' ? [instrumentView()] : [],
     })),
     'GET /v5/market/tickers': publicly((args) => {
       onlySpot(args);
@@ -33,19 +33,47 @@ export function endpoints(market: Market, nowMs: () => number): Readonly<Record<
     }),
     'GET /v5/market/orderbook': publicly((args) => {
       onlySpot(args);
-      return { s: instrument.symbol, b: [[cents(market.bidCents), '5']], a: [[cents(market.askCents), '5']], ts: Math.floor(nowMs()), u: 1, seq: 1 };
+      return {
+        s: instrument.symbol,
+        b: [[cents(market.bidCents), '5']],
+        a: [[cents(market.askCents), '5']],
+        ts: Math.floor(nowMs()),
+        u: 1,
+        seq: 1,
+      };
     }),
 
     'GET /v5/user/query-api': signed('look', (_args, key) => ({
-      id: key.apiKey, note: '', apiKey: key.apiKey, readOnly: key.readOnly ? 1 : 0, secret: '', permissions: { Spot: ['SpotTrade'] },
-      ips: key.ips ?? ['*'], type: 1, deadlineDay: 90, expiredAt: '2027-01-01T00:00:00Z', createdAt: '2026-01-01T00:00:00Z', unified: 0, uta: 1,
-      userID: key.account, isMaster: false, parentUid: '0',
+      id: key.apiKey,
+      note: '',
+      apiKey: key.apiKey,
+      readOnly: key.readOnly ? 1 : 0,
+      secret: '',
+      permissions: { Spot: ['SpotTrade'] },
+      ips: key.ips ?? ['*'],
+      type: 1,
+      deadlineDay: 90,
+      expiredAt: '2027-01-01T00:00:00Z',
+      createdAt: '2026-01-01T00:00:00Z',
+      unified: 0,
+      uta: 1,
+      userID: key.account,
+      isMaster: false,
+      parentUid: '0',
     })),
     'GET /v5/account/info': signed('look', () => ({ unifiedMarginStatus: 5, marginMode: 'REGULAR_MARGIN', updatedTime: '1' })),
     'GET /v5/account/wallet-balance': signed('look', (_args, { account }) => {
       const { baseNano, quoteE8 } = market.wallet(account);
-      const coin = (name: string, walletBalance: string) => ({ coin: name, walletBalance, equity: walletBalance, locked: '0', availableToWithdraw: '' });
-      return { list: [{ accountType: 'UNIFIED', coin: [coin(instrument.base, units(baseNano, 9)), coin(instrument.quote, units(quoteE8, 8))] }] };
+      const coin = (name: string, walletBalance: string) => ({
+        coin: name,
+        walletBalance,
+        equity: walletBalance,
+        locked: '0',
+        availableToWithdraw: '',
+      });
+      return {
+        list: [{ accountType: 'UNIFIED', coin: [coin(instrument.base, units(baseNano, 9)), coin(instrument.quote, units(quoteE8, 8))] }],
+      };
     }),
 
     'POST /v5/order/create': signed('order', (args, { account }) => {
@@ -53,29 +81,40 @@ export function endpoints(market: Market, nowMs: () => number): Readonly<Record<
       if (args['orderType'] !== 'Limit') throw new Refusal(10001, 'params error: only limit orders are simulated');
       const side = args['side'];
       if (side !== 'Buy' && side !== 'Sell') throw new Refusal(10001, 'params error: side invalid');
-      return created(market.create(account, {
-        orderLinkId: text(args, 'orderLinkId'), side, priceCents: inUnits(args, 'price', 2), quantityMicro: inUnits(args, 'qty', 6),
-      }));
+      return created(
+        market.create(account, {
+          orderLinkId: text(args, 'orderLinkId'),
+          side,
+          priceCents: inUnits(args, 'price', 2),
+          quantityMicro: inUnits(args, 'qty', 6),
+        }),
+      );
     }),
     'POST /v5/order/amend': signed('order', (args, { account }) => {
       onlySpot(args);
-      return created(market.amend(account, reference(args), {
-        ...(args['price'] !== undefined && { priceCents: inUnits(args, 'price', 2) }),
-        ...(args['qty'] !== undefined && { quantityMicro: inUnits(args, 'qty', 6) }),
-      }));
+      return created(
+        market.amend(account, reference(args), {
+          ...(args['price'] !== undefined && { priceCents: inUnits(args, 'price', 2) }),
+          ...(args['qty'] !== undefined && { quantityMicro: inUnits(args, 'qty', 6) }),
+        }),
+      );
     }),
     'POST /v5/order/cancel': signed('change', (args, { account }) => {
       onlySpot(args);
       return created(market.cancel(account, reference(args)));
     }),
     'POST /v5/order/cancel-batch': signed('change', (args, { account }) => {
-      const requests = Array.isArray(args['request']) ? args['request'] as Arguments[] : [];
+      const requests = Array.isArray(args['request']) ? (args['request'] as Arguments[]) : [];
       const outcomes = requests.map((each) => {
         try {
           return { order: created(market.cancel(account, reference(each))), code: 0, msg: 'OK' };
         } catch (error) {
           if (!(error instanceof Refusal)) throw error;
-          return { order: { orderId: text(each, 'orderId'), orderLinkId: text(each, 'orderLinkId') }, code: error.code, msg: error.message };
+          return {
+            order: { orderId: text(each, 'orderId'), orderLinkId: text(each, 'orderLinkId') },
+            code: error.code,
+            msg: error.message,
+          };
         }
       });
       return {
@@ -89,25 +128,53 @@ export function endpoints(market: Market, nowMs: () => number): Readonly<Record<
       return { list: market.resting(account).map((order) => created(market.cancel(account, order))), success: '1' };
     }),
 
-    'GET /v5/order/realtime': signed('look', (args, { account }) => page(args, ordersPage, () => {
-      const one = market.find(account, reference(args));
-      return names(args) ? (one === undefined ? [] : [one]) : market.resting(account).reverse();
-    }, orderView)),
-    'GET /v5/order/history': signed('look', (args, { account }) => page(args, ordersPage, () => {
-      const one = market.find(account, reference(args));
-      if (names(args)) return one === undefined || isOpen(one) ? [] : [one];
-      return market.ended(account).reverse();
-    }, orderView)),
-    'GET /v5/execution/list': signed('look', (args, { account }) => page(args, executionsPage, () => market.executions(account)
-      .filter(({ order }) => !names(args) || order.orderId === args['orderId'] || order.orderLinkId === args['orderLinkId'])
-      .reverse(), executionView)),
+    'GET /v5/order/realtime': signed('look', (args, { account }) =>
+      page(
+        args,
+        ordersPage,
+        () => {
+          const one = market.find(account, reference(args));
+          return names(args) ? (one === undefined ? [] : [one]) : market.resting(account).reverse();
+        },
+        orderView,
+      ),
+    ),
+    'GET /v5/order/history': signed('look', (args, { account }) =>
+      page(
+        args,
+        ordersPage,
+        () => {
+          const one = market.find(account, reference(args));
+          if (names(args)) return one === undefined || isOpen(one) ? [] : [one];
+          return market.ended(account).reverse();
+        },
+        orderView,
+      ),
+    ),
+    'GET /v5/execution/list': signed('look', (args, { account }) =>
+      page(
+        args,
+        executionsPage,
+        () =>
+          market
+            .executions(account)
+            .filter(({ order }) => !names(args) || order.orderId === args['orderId'] || order.orderLinkId === args['orderLinkId'])
+            .reverse(),
+        executionView,
+      ),
+    ),
   };
 }
 
 const publicly = (answer: Endpoint['answer']): Endpoint => ({ kind: 'public', answer });
 const signed = (kind: 'look' | 'change' | 'order', answer: Endpoint['answer']): Endpoint => ({ kind, answer });
 
-const text = (args: Arguments, name: string) => (args[name] === undefined ? '' : String(args[name]));
+/** Empty for what is missing or no text and no number. */
+function text(args: Arguments, name: string): string {
+  const value = args[name];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
 const cents = (value: number) => units(value, 2);
 const isOpen = (order: MarketOrder) => order.status === 'New' || order.status === 'PartiallyFilled';
 const created = ({ orderId, orderLinkId }: MarketOrder) => ({ orderId, orderLinkId });
@@ -118,7 +185,8 @@ function reference(args: Arguments): OrderReference {
 }
 
 function onlySpot(args: Arguments): void {
-  if (args['category'] !== category) throw new Refusal(10001, `params error: category ${text(args, 'category')} is not simulated, only ${category}`);
+  if (args['category'] !== category)
+    throw new Refusal(10001, `params error: category ${text(args, 'category')} is not simulated, only ${category}`);
   if (args['symbol'] !== undefined && args['symbol'] !== instrument.symbol) throw new Refusal(10001, 'Not supported symbols');
 }
 
@@ -127,13 +195,17 @@ function inUnits(args: Arguments, name: string, places: number): number {
   const found = /^(\d+)(?:\.(\d*))?$/.exec(text(args, name));
   const fraction = (found?.[2] ?? '').replace(/0+$/, '');
   const value = found === null || fraction.length > places ? 0 : Number(found[1] + fraction.padEnd(places, '0'));
-  if (!(value > 0)) throw new Refusal(10001, `params error: ${name} '${text(args, name)}' invalid (a positive decimal with ${places} places)`);
+  if (!(value > 0))
+    throw new Refusal(10001, `params error: ${name} '${text(args, name)}' invalid (a positive decimal with ${places} places)`);
   return value;
 }
 
 /** Newest first, by an opaque cursor, as Bybit pages. */
 function page<T>(
-  args: Arguments, size: { usual: number; most: number }, find: () => T[], view: (item: T) => Record<string, unknown>,
+  args: Arguments,
+  size: { usual: number; most: number },
+  find: () => T[],
+  view: (item: T) => Record<string, unknown>,
 ): Record<string, unknown> {
   onlySpot(args);
   const limit = Math.min(size.most, Number(args['limit'] ?? size.usual));
@@ -146,36 +218,89 @@ function page<T>(
 function orderView(order: MarketOrder): Record<string, unknown> {
   const { orderId, orderLinkId, side, filledMicro, filledValueE8 } = order;
   return {
-    orderId, orderLinkId, side, symbol: instrument.symbol, orderType: 'Limit', timeInForce: 'GTC', price: cents(order.priceCents),
-    qty: units(order.quantityMicro, 6), orderStatus: order.status, cumExecQty: units(filledMicro, 6), cumExecValue: units(filledValueE8, 8),
-    avgPrice: filledMicro === 0 ? '' : cents(Math.round(filledValueE8 / filledMicro)), cumExecFee: '0',
+    orderId,
+    orderLinkId,
+    side,
+    symbol: instrument.symbol,
+    orderType: 'Limit',
+    timeInForce: 'GTC',
+    price: cents(order.priceCents),
+    qty: units(order.quantityMicro, 6),
+    orderStatus: order.status,
+    cumExecQty: units(filledMicro, 6),
+    cumExecValue: units(filledValueE8, 8),
+    avgPrice: filledMicro === 0 ? '' : cents(Math.round(filledValueE8 / filledMicro)),
+    cumExecFee: '0',
     leavesQty: isOpen(order) ? units(order.quantityMicro - filledMicro, 6) : '0',
-    createdTime: String(Math.floor(order.createdAtMs)), updatedTime: String(Math.floor(order.updatedAtMs)),
+    createdTime: String(Math.floor(order.createdAtMs)),
+    updatedTime: String(Math.floor(order.updatedAtMs)),
   };
 }
 
-function executionView({ executionId, order, priceCents, quantityMicro, fee, feeCurrency, isMaker, atMs }: MarketExecution): Record<string, unknown> {
+function executionView({
+  executionId,
+  order,
+  priceCents,
+  quantityMicro,
+  fee,
+  feeCurrency,
+  isMaker,
+  atMs,
+}: MarketExecution): Record<string, unknown> {
   return {
-    symbol: instrument.symbol, orderId: order.orderId, orderLinkId: order.orderLinkId, side: order.side, orderPrice: cents(order.priceCents),
-    orderQty: units(order.quantityMicro, 6), orderType: 'Limit', execId: executionId, execPrice: cents(priceCents),
-    execQty: units(quantityMicro, 6), execValue: units(quantityMicro * priceCents, 8), execFee: fee, feeCurrency, feeRate: '0.001', isMaker,
-    execType: 'Trade', execTime: String(Math.floor(atMs)),
+    symbol: instrument.symbol,
+    orderId: order.orderId,
+    orderLinkId: order.orderLinkId,
+    side: order.side,
+    orderPrice: cents(order.priceCents),
+    orderQty: units(order.quantityMicro, 6),
+    orderType: 'Limit',
+    execId: executionId,
+    execPrice: cents(priceCents),
+    execQty: units(quantityMicro, 6),
+    execValue: units(quantityMicro * priceCents, 8),
+    execFee: fee,
+    feeCurrency,
+    feeRate: '0.001',
+    isMaker,
+    execType: 'Trade',
+    execTime: String(Math.floor(atMs)),
   };
 }
 
 function instrumentView(): Record<string, unknown> {
   return {
-    symbol: instrument.symbol, baseCoin: instrument.base, quoteCoin: instrument.quote, innovation: '0', status: 'Trading', marginTrading: 'none',
+    symbol: instrument.symbol,
+    baseCoin: instrument.base,
+    quoteCoin: instrument.quote,
+    innovation: '0',
+    status: 'Trading',
+    marginTrading: 'none',
     priceFilter: { tickSize: '0.01' },
     lotSizeFilter: {
-      basePrecision: '0.000001', quotePrecision: '0.00000001', minOrderQty: '0.000001', maxOrderQty: '100', minOrderAmt: '1', maxOrderAmt: '4000000',
+      basePrecision: '0.000001',
+      quotePrecision: '0.00000001',
+      minOrderQty: '0.000001',
+      maxOrderQty: '100',
+      minOrderAmt: '1',
+      maxOrderAmt: '4000000',
     },
   };
 }
 
 function tickerView(market: Market): Record<string, unknown> {
   return {
-    symbol: instrument.symbol, bid1Price: cents(market.bidCents), bid1Size: '5', ask1Price: cents(market.askCents), ask1Size: '5',
-    lastPrice: cents(market.bidCents), prevPrice24h: '60000', price24hPcnt: '0', highPrice24h: '61000', lowPrice24h: '59000', turnover24h: '1', volume24h: '1',
+    symbol: instrument.symbol,
+    bid1Price: cents(market.bidCents),
+    bid1Size: '5',
+    ask1Price: cents(market.askCents),
+    ask1Size: '5',
+    lastPrice: cents(market.bidCents),
+    prevPrice24h: '60000',
+    price24hPcnt: '0',
+    highPrice24h: '61000',
+    lowPrice24h: '59000',
+    turnover24h: '1',
+    volume24h: '1',
   };
 }

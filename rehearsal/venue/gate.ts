@@ -61,16 +61,20 @@ export class Gate {
     const timestampMs = Number(timestamp);
     const windowMs = window === '' ? usualWindowMs : Number(window);
     if (!(nowMs - windowMs <= timestampMs && timestampMs < nowMs + 1000)) {
-      throw new Refusal(10002, 'invalid request, please check your server timestamp or recv_window param. '
-        + `req_timestamp[${timestamp}],server_timestamp[${nowMs}],recv_window[${windowMs}]`);
+      throw new Refusal(
+        10002,
+        'invalid request, please check your server timestamp or recv_window param. ' +
+          `req_timestamp[${timestamp}],server_timestamp[${nowMs}],recv_window[${windowMs}]`,
+      );
     }
     const text = timestamp + apiKey + window + (request.method === 'POST' ? request.body : request.query);
     if (!sameText(createHmac('sha256', key.secret).update(text).digest('hex'), signature)) {
       throw new Refusal(10004, 'error sign! Please check your signature generation algorithm.');
     }
     if (key.readOnly && kind !== 'look') throw new Refusal(10005, 'Permission denied, please check your API key permissions.');
-    const within = windowOf(this.#requests, key.account, 60_000, this.#limits.requestsPerMinute).take(nowMs)
-      && (kind !== 'order' || windowOf(this.#orders, key.account, 10_000, this.#limits.ordersPer10Seconds).take(nowMs));
+    const within =
+      windowOf(this.#requests, key.account, 60_000, this.#limits.requestsPerMinute).take(nowMs) &&
+      (kind !== 'order' || windowOf(this.#orders, key.account, 10_000, this.#limits.ordersPer10Seconds).take(nowMs));
     if (!within) throw new Refusal(10006, 'Too many visits. Exceeded the API Rate Limit.');
     return key;
   }
@@ -80,7 +84,10 @@ export class Gate {
 export function signedHeaders({ headers }: Pick<SignedRequest, 'headers'>) {
   const header = (name: string) => String(headers[name] ?? '');
   return {
-    apiKey: header('x-bapi-api-key'), timestamp: header('x-bapi-timestamp'), window: header('x-bapi-recv-window'), signature: header('x-bapi-sign'),
+    apiKey: header('x-bapi-api-key'),
+    timestamp: header('x-bapi-timestamp'),
+    window: header('x-bapi-recv-window'),
+    signature: header('x-bapi-sign'),
   };
 }
 

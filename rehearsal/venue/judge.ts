@@ -4,7 +4,10 @@
  */
 import { createOrderPath, type VenueEntry } from './record.ts';
 
-export interface Grant { readonly epoch: number; readonly atMs: number }
+export interface Grant {
+  readonly epoch: number;
+  readonly atMs: number;
+}
 
 export interface Handover {
   readonly fromEpoch: number;
@@ -71,7 +74,12 @@ function handoversIn(accepted: readonly VenueEntry[]): Handover[] {
     if (epoch === undefined || (current !== undefined && epoch <= current)) return;
     const before = accepted[index - 1];
     if (current !== undefined && before !== undefined) {
-      handovers.push({ fromEpoch: current, toEpoch: epoch, gapMs: entry.decidedAtMs - before.decidedAtMs, firstOrderAtMs: entry.decidedAtMs });
+      handovers.push({
+        fromEpoch: current,
+        toEpoch: epoch,
+        gapMs: entry.decidedAtMs - before.decidedAtMs,
+        firstOrderAtMs: entry.decidedAtMs,
+      });
     }
     current = epoch;
   });

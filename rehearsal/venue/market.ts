@@ -5,7 +5,11 @@
  * millionths of the base coin, base balances in 10⁻⁹, quote balances in 10⁻⁸. A buy pays its fee in the base coin and a sale in the
  * quote coin, as at Bybit.
  */
-export interface Instrument { readonly symbol: string; readonly base: string; readonly quote: string }
+export interface Instrument {
+  readonly symbol: string;
+  readonly base: string;
+  readonly quote: string;
+}
 export const instrument: Instrument = { symbol: 'BTCUSDT', base: 'BTC', quote: 'USDT' };
 
 export type OrderStatus = 'New' | 'PartiallyFilled' | 'Filled' | 'Cancelled';
@@ -35,7 +39,10 @@ export interface MarketExecution {
   readonly atMs: number;
 }
 
-export interface Wallet { baseNano: number; quoteE8: number }
+export interface Wallet {
+  baseNano: number;
+  quoteE8: number;
+}
 
 /** A refusal in the venue's words. */
 export class Refusal extends Error {
@@ -68,8 +75,12 @@ export class Market {
     this.#nowMs = nowMs;
   }
 
-  get bidCents(): number { return this.#midCents - halfSpreadCents; }
-  get askCents(): number { return this.#midCents + halfSpreadCents; }
+  get bidCents(): number {
+    return this.#midCents - halfSpreadCents;
+  }
+  get askCents(): number {
+    return this.#midCents + halfSpreadCents;
+  }
 
   wallet(account: string): Wallet {
     let wallet = this.#wallets.get(account);
@@ -84,7 +95,7 @@ export class Market {
   step(): void {
     const pull = (startCents - this.#midCents) / 200;
     this.#midCents += Math.round((this.#random() * 2 - 1) * largestStepCents + pull);
-    for (const order of [...this.#resting]) this.#match(order, true);
+    for (const order of this.#resting) this.#match(order, true);
   }
 
   create(account: string, wish: { orderLinkId: string; side: 'Buy' | 'Sell'; priceCents: number; quantityMicro: number }): MarketOrder {
@@ -94,8 +105,14 @@ export class Market {
     this.#count += 1;
     const atMs = this.#nowMs();
     const order: MarketOrder = {
-      ...wish, orderId: `19${String(this.#count).padStart(17, '0')}`, account, filledMicro: 0, filledValueE8: 0, status: 'New',
-      createdAtMs: atMs, updatedAtMs: atMs,
+      ...wish,
+      orderId: `19${String(this.#count).padStart(17, '0')}`,
+      account,
+      filledMicro: 0,
+      filledValueE8: 0,
+      status: 'New',
+      createdAtMs: atMs,
+      updatedAtMs: atMs,
     };
     this.#orders.set(order.orderId, order);
     if (wish.orderLinkId !== '') this.#byLink.set(link, order);
@@ -155,9 +172,10 @@ export class Market {
       if (order.side === 'Buy') lockedE8 += openMicro * order.priceCents;
       else lockedNano += openMicro * 1000;
     }
-    const enough = wish.side === 'Buy'
-      ? wish.quantityMicro * wish.priceCents <= wallet.quoteE8 - lockedE8
-      : wish.quantityMicro * 1000 <= wallet.baseNano - lockedNano;
+    const enough =
+      wish.side === 'Buy'
+        ? wish.quantityMicro * wish.priceCents <= wallet.quoteE8 - lockedE8
+        : wish.quantityMicro * 1000 <= wallet.baseNano - lockedNano;
     if (!enough) throw new Refusal(170131, 'Insufficient balance.');
   }
 
@@ -185,13 +203,22 @@ export class Market {
     order.updatedAtMs = this.#nowMs();
     if (order.status === 'Filled') this.#resting.delete(order);
     this.#executions.push({
-      executionId: `e${String(this.#executions.length + 1).padStart(12, '0')}`, order, priceCents, quantityMicro, isMaker,
-      fee: buys ? units(feeNano, 9) : units(feeE8, 8), feeCurrency: buys ? instrument.base : instrument.quote, atMs: order.updatedAtMs,
+      executionId: `e${String(this.#executions.length + 1).padStart(12, '0')}`,
+      order,
+      priceCents,
+      quantityMicro,
+      isMaker,
+      fee: buys ? units(feeNano, 9) : units(feeE8, 8),
+      feeCurrency: buys ? instrument.base : instrument.quote,
+      atMs: order.updatedAtMs,
     });
   }
 }
 
-export interface OrderReference { readonly orderId?: string; readonly orderLinkId?: string }
+export interface OrderReference {
+  readonly orderId?: string;
+  readonly orderLinkId?: string;
+}
 
 const linkKey = (account: string, orderLinkId: string) => `${account}/${orderLinkId}`;
 

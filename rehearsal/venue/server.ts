@@ -83,7 +83,13 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
     const { status, envelope, account } = decide(endpoint, seen);
     const { apiKey, timestamp, window } = signedHeaders(seen);
     record.push({
-      arrivedAtMs, decidedAtMs: monotonicMs(), method, path, apiKey, accepted: envelope.retCode === 0, code: envelope.retCode,
+      arrivedAtMs,
+      decidedAtMs: monotonicMs(),
+      method,
+      path,
+      apiKey,
+      accepted: envelope.retCode === 0,
+      code: envelope.retCode,
       ...(account !== undefined && { account }),
       ...(timestamp !== '' && { timestampMs: Number(timestamp) }),
       ...(window !== '' && { windowMs: Number(window) }),
@@ -92,7 +98,8 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
 
     await delay(latencyMs + met.replyDelayMs, closing.signal);
     if (met.reply === 'cut') return void request.socket.destroy();
-    if (met.reply === 'bad-gateway') return void response.writeHead(502, { 'content-type': 'text/html' }).end('<html>502 Bad Gateway</html>');
+    if (met.reply === 'bad-gateway')
+      return void response.writeHead(502, { 'content-type': 'text/html' }).end('<html>502 Bad Gateway</html>');
     response.writeHead(status, { 'content-type': 'application/json' });
     if (met.reply === 'stalled') return response.flushHeaders();
     response.end(JSON.stringify(envelope));
@@ -122,15 +129,22 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     market,
     record,
-    setFault: (change) => { fault = { ...fault, ...change }; },
-    clearFault: () => { fault = noFault; },
-    setClockOffset: (ms) => { clockOffsetMs = ms; },
-    close: () => new Promise((resolve) => {
-      clearInterval(walk);
-      closing.abort();
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
+    setFault: (change) => {
+      fault = { ...fault, ...change };
+    },
+    clearFault: () => {
+      fault = noFault;
+    },
+    setClockOffset: (ms) => {
+      clockOffsetMs = ms;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        clearInterval(walk);
+        closing.abort();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }
 
@@ -184,9 +198,13 @@ function delay(ms: number, signal: AbortSignal): Promise<void> {
   if (ms <= 0) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(new Error('the venue closes'));
-    }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        reject(new Error('the venue closes'));
+      },
+      { once: true },
+    );
   });
 }

@@ -1,6 +1,6 @@
 /**
- * The trader as it ships – its bundle, in a process of its own, beside the guard's – on a real PostgreSQL, a real Redis, the local AWS and the
- * simulated venue: ready soon after its start, trading under a lease, gone cleanly, and its secrets nowhere to be read.
+ * The trader as it ships – its bundle, in a process of its own, beside the guard's – on a real PostgreSQL, a real Redis, the
+ * local AWS and the simulated venue: trading soon after its start, gone cleanly, and its secrets nowhere to be read.
  */
 import { mkdir } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -29,7 +29,9 @@ const key = { apiKey: `${canary}-key`, secret: `${canary}-venue`, account: '1' }
 const password = `${canary}-database`;
 const authToken = `${canary}-redis`;
 const secrets: Readonly<Record<string, string>> = {
-  venue: JSON.stringify({ apiKey: key.apiKey, secret: key.secret }), database: JSON.stringify({ username: 'baton', password }), redis: authToken,
+  venue: JSON.stringify({ apiKey: key.apiKey, secret: key.secret }),
+  database: JSON.stringify({ username: 'baton', password }),
+  redis: authToken,
 };
 
 const secretsManager: ServiceModel = {
@@ -46,13 +48,25 @@ const secretsManager: ServiceModel = {
 it('starts, trades under the lease, drains at SIGTERM, and shows no secret', async () => {
   const { supervisor, authority, directory } = site;
   const venue = await startVenue({ seed: 3, keys: [key] });
-  const world = createWorld({ seed: 1, accountId: '111122223333', regions: [region], services: (inside) => [dynamodb(inside), secretsManager] });
+  const world = createWorld({
+    seed: 1,
+    accountId: '111122223333',
+    regions: [region],
+    services: (inside) => [dynamodb(inside), secretsManager],
+  });
   const front = await startFront(world);
   const credentials = world.credentialsFor('arn:aws:iam::111122223333:role/task');
   const client = new DynamoDBClient({ endpoint: front.endpoint, region, credentials });
   try {
     const [postgres, redis] = await Promise.all([
-      startPostgres({ supervisor, authority, directory: join(directory, 'pg'), masterUser: 'baton', masterPassword: password, database: 'baton' }),
+      startPostgres({
+        supervisor,
+        authority,
+        directory: join(directory, 'pg'),
+        masterUser: 'baton',
+        masterPassword: password,
+        database: 'baton',
+      }),
       startRedis({ supervisor, authority, directory: join(directory, 'redis'), authToken }),
       createTable(world, 'lease', 'item'),
       createTable(world, 'journal', 'entry'),
@@ -69,19 +83,41 @@ it('starts, trades under the lease, drains at SIGTERM, and shows no secret', asy
     const lines: string[] = [];
     const port = String(await freePort());
     const shared = {
-      AWS_REGION: region, AWS_ENDPOINT_URL: front.endpoint, AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-      BATON_BOOK: book, BATON_VENUE: 'bybit', BATON_VENUE_URL: venue.url, BATON_GUARD_PORT: port, BATON_COLOUR: 'blue', BATON_IMAGE_DIGEST: 'sha256:1',
+      AWS_REGION: region,
+      AWS_ENDPOINT_URL: front.endpoint,
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      BATON_BOOK: book,
+      BATON_VENUE: 'bybit',
+      BATON_VENUE_URL: venue.url,
+      BATON_GUARD_PORT: port,
+      BATON_COLOUR: 'blue',
+      BATON_IMAGE_DIGEST: 'sha256:1',
       NODE_EXTRA_CA_CERTS: redis.caFile,
     };
-    const start = (name: string, env: Record<string, string>) => supervisor.spawn({
-      name, command: process.execPath, args: [join(directory, name, 'main.mjs')], env: { ...shared, ...env }, onLine: (line) => lines.push(line),
-    });
+    const start = (name: string, env: Record<string, string>) =>
+      supervisor.spawn({
+        name,
+        command: process.execPath,
+        args: [join(directory, name, 'main.mjs')],
+        env: { ...shared, ...env },
+        onLine: (line) => lines.push(line),
+      });
     const orders = () => judge(venue.record, { book }).ordersAccepted;
     const guard = await start('guard', { BATON_LEASE_TABLE: 'lease', BATON_DRAIN_TIMEOUT_MS: '20000' });
     const trader = await start('trader', {
-      BATON_JOURNAL_TABLE: 'journal', BATON_VENUE_SECRET_ARN: 'venue', BATON_SYMBOL: 'BTC/USDT', BATON_ORDERS_PER_SECOND: '10',
-      BATON_DATABASE_HOST: '127.0.0.1', BATON_DATABASE_PORT: String(postgres.port), BATON_DATABASE_NAME: 'baton', BATON_DATABASE_SECRET_ARN: 'database',
-      BATON_REDIS_HOST: '127.0.0.1', BATON_REDIS_PORT: String(redis.port), BATON_REDIS_SECRET_ARN: 'redis', BATON_REQUIRES: 'database',
+      BATON_JOURNAL_TABLE: 'journal',
+      BATON_VENUE_SECRET_ARN: 'venue',
+      BATON_SYMBOL: 'BTC/USDT',
+      BATON_ORDERS_PER_SECOND: '10',
+      BATON_DATABASE_HOST: '127.0.0.1',
+      BATON_DATABASE_PORT: String(postgres.port),
+      BATON_DATABASE_NAME: 'baton',
+      BATON_DATABASE_SECRET_ARN: 'database',
+      BATON_REDIS_HOST: '127.0.0.1',
+      BATON_REDIS_PORT: String(redis.port),
+      BATON_REDIS_SECRET_ARN: 'redis',
+      BATON_REQUIRES: 'database',
     });
     const beganMs = performance.now();
     const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text().catch(() => '');
@@ -95,7 +131,10 @@ it('starts, trades under the lease, drains at SIGTERM, and shows no secret', asy
 
     for (const child of children) child.signal('SIGTERM');
     const exits = await Promise.all(children.map((child) => child.exited));
-    expect(exits.map((exit) => exit.code), lines.slice(-20).join('\n')).toEqual([0, 0]);
+    expect(
+      exits.map((exit) => exit.code),
+      lines.slice(-20).join('\n'),
+    ).toEqual([0, 0]);
     expect(judge(venue.record, { book })).toMatchObject({ duplicatesAccepted: 0, staleEpochAccepted: 0, lateRejected: 0 });
     expect((await control.read(book)).holder).toBeUndefined();
     if (process.env['SHOW_GAPS']) process.stdout.write(`first order ${Math.round(firstOrderMs)} ms\n${lines.join('\n').slice(0, 9000)}\n`);
@@ -115,8 +154,12 @@ function dead(lines: readonly string[]): never {
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => { server.once('listening', resolve); });
+  await new Promise((resolve) => {
+    server.once('listening', resolve);
+  });
   const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => { server.close(resolve); });
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
   return port;
 }

@@ -26,16 +26,17 @@ export const monotonicNs = () => process.hrtime.bigint() as MonotonicNs;
 
 export const clock: Clock = {
   monotonicNs,
-  sleep: (ms, signal) => new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const timer = setTimeout(done, Math.ceil(ms));
-    signal?.addEventListener('abort', done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    }
-  }),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const timer = setTimeout(done, Math.ceil(ms));
+      signal?.addEventListener('abort', done, { once: true });
+      function done() {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      }
+    }),
 };
 
 /** The clock of a venue on this host, as exact as it gets. */
@@ -63,8 +64,16 @@ export class ToldGuard implements Permits {
   say(state: LeaseView['state'], epoch: number | null, leaseMs = 60_000): void {
     if (state === 'draining') this.#drain += 1;
     this.view = {
-      book, instance: 'us-east-1/blue/1', colour: 'blue', region: 'us-east-1', state, epoch, drain: this.#drain, lane: this.#lane,
-      validUntilNs: state === 'held' ? (monotonicNs() + BigInt(leaseMs) * 1_000_000n).toString() : null, venueClock: exactVenueClock(),
+      book,
+      instance: 'us-east-1/blue/1',
+      colour: 'blue',
+      region: 'us-east-1',
+      state,
+      epoch,
+      drain: this.#drain,
+      lane: this.#lane,
+      validUntilNs: state === 'held' ? (monotonicNs() + BigInt(leaseMs) * 1_000_000n).toString() : null,
+      venueClock: exactVenueClock(),
     };
     for (const listener of this.#listeners) listener(this.view);
   }
@@ -111,7 +120,11 @@ export async function startStage(
   const { latencies = { dynamodbReadMs: 15, dynamodbWriteMs: 30 }, ...venueOptions } = options;
   const venue = await startVenue({ seed: 1, keys: [key], ...venueOptions });
   const world = createWorld({
-    seed: 1, accountId: '111122223333', regions: ['us-east-1'], services: (inside) => [dynamodb(inside)], latencies,
+    seed: 1,
+    accountId: '111122223333',
+    regions: ['us-east-1'],
+    services: (inside) => [dynamodb(inside)],
+    latencies,
   });
   const front = await startFront(world);
   await createTable(world, tableName, 'entry');
@@ -121,9 +134,15 @@ export async function startStage(
   const journal = new Journal({ client, tableName, writerId: 'test' });
   const ledger = { orders: new Map<string, Order>(), fills: new Map<string, Execution>() };
   const traders: Trader[] = [];
-  const bybit = (guard?: ToldGuard) => new Bybit({
-    url: venue.url, apiKey: key.apiKey, secret: key.secret, symbol, monotonicNs, venueClock: () => guard?.view?.venueClock ?? exactVenueClock(),
-  });
+  const bybit = (guard?: ToldGuard) =>
+    new Bybit({
+      url: venue.url,
+      apiKey: key.apiKey,
+      secret: key.secret,
+      symbol,
+      monotonicNs,
+      venueClock: () => guard?.view?.venueClock ?? exactVenueClock(),
+    });
   return {
     venue,
     journal,
@@ -137,13 +156,27 @@ export async function startStage(
     bybit,
     trader: (guard, change) => {
       const trader = new Trader({
-        book, symbol, ordersPerSecond: 10, requiresDatabase: false, quoting: usualQuoting, permits: guard, venue: bybit(guard), journal,
+        book,
+        symbol,
+        ordersPerSecond: 10,
+        requiresDatabase: false,
+        quoting: usualQuoting,
+        permits: guard,
+        venue: bybit(guard),
+        journal,
         limits: { order: async () => ({ allowed: true }), request: async () => ({ allowed: true }) },
         ledger: {
-          order: (order) => ledger.orders.set(order.clientOrderId, order), fill: (fill) => ledger.fills.set(fill.executionId, fill),
-          position: () => undefined, writable: true, droppedRows: 0, queuedRows: 0,
+          order: (order) => ledger.orders.set(order.clientOrderId, order),
+          fill: (fill) => ledger.fills.set(fill.executionId, fill),
+          position: () => undefined,
+          writable: true,
+          droppedRows: 0,
+          queuedRows: 0,
         },
-        redisReachable: () => true, clock, log: () => undefined, ...change,
+        redisReachable: () => true,
+        clock,
+        log: () => undefined,
+        ...change,
       });
       traders.push(trader);
       return trader;
@@ -162,12 +195,24 @@ export async function startStage(
 export async function createTable(world: CloudWorld, name: string, sortKey: string): Promise<void> {
   const create = world.models().find(({ service }) => service === 'dynamodb')?.resources?.['AWS::DynamoDB::GlobalTable'];
   await create?.({
-    type: 'AWS::DynamoDB::GlobalTable', logicalId: name, stackName: 'test', region: 'us-east-1', generatedName: name,
+    type: 'AWS::DynamoDB::GlobalTable',
+    logicalId: name,
+    stackName: 'test',
+    region: 'us-east-1',
+    generatedName: name,
     properties: {
-      TableName: name, BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: [{ AttributeName: 'book', KeyType: 'HASH' }, { AttributeName: sortKey, KeyType: 'RANGE' }],
-      AttributeDefinitions: [{ AttributeName: 'book', AttributeType: 'S' }, { AttributeName: sortKey, AttributeType: 'S' }],
-      Replicas: [{ Region: 'us-east-1' }, { Region: 'us-west-2' }], MultiRegionConsistency: 'STRONG',
+      TableName: name,
+      BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: [
+        { AttributeName: 'book', KeyType: 'HASH' },
+        { AttributeName: sortKey, KeyType: 'RANGE' },
+      ],
+      AttributeDefinitions: [
+        { AttributeName: 'book', AttributeType: 'S' },
+        { AttributeName: sortKey, AttributeType: 'S' },
+      ],
+      Replicas: [{ Region: 'us-east-1' }, { Region: 'us-west-2' }],
+      MultiRegionConsistency: 'STRONG',
       GlobalTableWitnesses: [{ Region: 'us-east-2' }],
     },
   });

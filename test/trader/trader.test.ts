@@ -7,11 +7,13 @@ import { createOrderPath } from '../../rehearsal/venue/record.ts';
 import { book, clock, startStage, ToldGuard, until, type Stage } from './stage.ts';
 
 let stage: Stage;
-beforeEach(async () => { stage = await startStage(); });
+beforeEach(async () => {
+  stage = await startStage();
+});
 afterEach(() => stage.close());
 
-const orders = (epoch?: number) => stage.venue.record.filter((entry) => entry.path === createOrderPath && entry.accepted
-  && (epoch === undefined || entry.epoch === epoch));
+const orders = (epoch?: number) =>
+  stage.venue.record.filter((entry) => entry.path === createOrderPath && entry.accepted && (epoch === undefined || entry.epoch === epoch));
 const accepted = (count: number, epoch: number) => until(`${count} orders accepted in epoch ${epoch}`, () => orders(epoch).length >= count);
 
 async function ready(guard: ToldGuard): Promise<void> {
@@ -53,13 +55,17 @@ describe('the trader', () => {
 
   it('bounds what rests at the venue', async () => {
     const guard = new ToldGuard();
-    stage.trader(guard, { ordersPerSecond: 40, quoting: { quantity: 0.0005, distance: 0.01, positionLimit: 1, openOrdersAtMost: 10 } }).start();
+    stage
+      .trader(guard, { ordersPerSecond: 40, quoting: { quantity: 0.0005, distance: 0.01, positionLimit: 1, openOrdersAtMost: 10 } })
+      .start();
     await ready(guard);
     guard.say('held', 1);
     await until('a cancellation', () => stage.venue.record.some((entry) => entry.path === '/v5/order/cancel-batch' && entry.accepted));
     await until('few enough', () => stage.venue.market.resting('1').length <= 30);
-    expect([...stage.ledger.orders.values()].some((order) => order.state === 'CANCELLED') || await until('a cancelled order known', () =>
-      [...stage.ledger.orders.values()].some((order) => order.state === 'CANCELLED'))).toBe(true);
+    expect(
+      [...stage.ledger.orders.values()].some((order) => order.state === 'CANCELLED') ||
+        (await until('a cancelled order known', () => [...stage.ledger.orders.values()].some((order) => order.state === 'CANCELLED'))),
+    ).toBe(true);
   });
 
   it('stops at once when it drains, and says so only when every outcome is known', async () => {
@@ -111,8 +117,9 @@ describe('the trader', () => {
     await until('drained', () => guard.drains.length === 1, 6000);
     const judgement = judge(stage.venue.record, { book });
     expect(judgement).toMatchObject({ duplicatesAccepted: 0, staleEpochAccepted: 0 });
-    expect(new Set(stage.venue.record.filter((entry) => entry.path === createOrderPath).map((entry) => entry.clientOrderId)).size)
-      .toBe(judgement.ordersSent);
+    expect(new Set(stage.venue.record.filter((entry) => entry.path === createOrderPath).map((entry) => entry.clientOrderId)).size).toBe(
+      judgement.ordersSent,
+    );
     await clock.sleep(100);
     // Each accepted one is known as accepted, although its answer never came.
     const known = await stage.journal.acceptedIn(book, 1 as Epoch, { limit: 1000 });
@@ -144,12 +151,22 @@ describe('the trader', () => {
 
   it('does not trade in an epoch that the venue knows to be old', async () => {
     const newer = clientOrderId({ book, epoch: 9 as Epoch, sequence: 1 });
-    await stage.bybit().place({ clientOrderId: newer, symbol: 'BTC/USDT', side: 'buy', price: '59000', quantity: '0.0005' }, {
-      expiresAtNs: (clock.monotonicNs() + 1_000_000_000n).toString(), venueDeadlineMs: Date.now() + 1000,
-    });
+    await stage.bybit().place(
+      { clientOrderId: newer, symbol: 'BTC/USDT', side: 'buy', price: '59000', quantity: '0.0005' },
+      {
+        expiresAtNs: (clock.monotonicNs() + 1_000_000_000n).toString(),
+        venueDeadlineMs: Date.now() + 1000,
+      },
+    );
     const guard = new ToldGuard();
     const errors: string[] = [];
-    stage.trader(guard, { log: (level, _message, fields) => { if (level === 'error') errors.push(String(fields?.['error'])); } }).start();
+    stage
+      .trader(guard, {
+        log: (level, _message, fields) => {
+          if (level === 'error') errors.push(String(fields?.['error']));
+        },
+      })
+      .start();
     await ready(guard);
     guard.say('held', 3);
     await until('the refusal', () => errors.find((error) => error.includes('epoch 3 is not the newest')));
@@ -167,13 +184,14 @@ describe('the trader', () => {
     let [from, to] = [a, b];
     for (let epoch = 1; epoch <= 4; epoch++) {
       // The real guards: the hand-over's write and the successor's read of it, then its own renewal.
-      from.onDrained = () => void (async () => {
-        await clock.sleep(30 + 10);
-        from.say('standby', null);
-        to.say('granted', epoch + 1);
-        await clock.sleep(30);
-        to.say('held', epoch + 1);
-      })();
+      from.onDrained = () =>
+        void (async () => {
+          await clock.sleep(30 + 10);
+          from.say('standby', null);
+          to.say('granted', epoch + 1);
+          await clock.sleep(30);
+          to.say('held', epoch + 1);
+        })();
       from.say('draining', epoch);
       await accepted(8, epoch + 1);
       from.onDrained = () => undefined;

@@ -7,7 +7,9 @@ import { startStage, type Stage } from '../trader/stage.ts';
 const intent = { symbol: 'BTC/USDT', side: 'buy', price: '59000.01', quantity: '0.0005' } as const;
 let stage: Stage;
 let books = 0;
-beforeAll(async () => { stage = await startStage({ latencies: { dynamodbReadMs: 0, dynamodbWriteMs: 0 } }); });
+beforeAll(async () => {
+  stage = await startStage({ latencies: { dynamodbReadMs: 0, dynamodbWriteMs: 0 } });
+});
 afterAll(() => stage.close());
 
 /** A book of its own for each test. */
@@ -42,10 +44,20 @@ describe('the journal', () => {
 
   it('shows what is open, oldest first, and forgets what has an outcome', async () => {
     const { journal, at, book } = fresh();
-    for (const [epoch, sequence] of [[1, 1], [1, 2], [1, 1_000_000_000], [2, 3]] as const) await journal.writeIntent(at(epoch, sequence), intent);
+    for (const [epoch, sequence] of [
+      [1, 1],
+      [1, 2],
+      [1, 1_000_000_000],
+      [2, 3],
+    ] as const)
+      await journal.writeIntent(at(epoch, sequence), intent);
     await journal.writeOutcome(at(1, 2), { status: 'accepted', venueOrderId: 'v2' });
     const { intents } = await journal.openIntents(book);
-    expect(intents.map(({ epoch, sequence }) => [epoch, sequence])).toEqual([[1, 1], [1, 1_000_000_000], [2, 3]]);
+    expect(intents.map(({ epoch, sequence }) => [epoch, sequence])).toEqual([
+      [1, 1],
+      [1, 1_000_000_000],
+      [2, 3],
+    ]);
     expect(intents[0]).toMatchObject({ intent, book });
   });
 
@@ -55,7 +67,9 @@ describe('the journal', () => {
     await journal.writeOutcome(at(1, 1), { status: 'accepted', venueOrderId: 'v1' });
     await journal.writeOutcome(at(1, 1), { status: 'expired', reason: 'late word' });
     await journal.writeOutcome(at(1, 9), { status: 'never-sent' });
-    expect(await journal.acceptedIn(book, 1 as Epoch, { limit: 5 })).toMatchObject([{ sequence: 1, outcome: { status: 'accepted', venueOrderId: 'v1' } }]);
+    expect(await journal.acceptedIn(book, 1 as Epoch, { limit: 5 })).toMatchObject([
+      { sequence: 1, outcome: { status: 'accepted', venueOrderId: 'v1' } },
+    ]);
     expect((await journal.openIntents(book)).intents).toEqual([]);
   });
 
@@ -63,7 +77,10 @@ describe('the journal', () => {
     const { journal, at, book } = fresh();
     for (let sequence = 1; sequence <= 6; sequence++) {
       await journal.writeIntent(at(11, sequence), intent);
-      await journal.writeOutcome(at(11, sequence), sequence === 2 ? { status: 'rejected', reason: '170131' } : { status: 'accepted', venueOrderId: `v${sequence}` });
+      await journal.writeOutcome(
+        at(11, sequence),
+        sequence === 2 ? { status: 'rejected', reason: '170131' } : { status: 'accepted', venueOrderId: `v${sequence}` },
+      );
     }
     await journal.writeIntent(at(1, 1), intent);
     await journal.writeOutcome(at(1, 1), { status: 'accepted', venueOrderId: 'old' });

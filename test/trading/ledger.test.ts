@@ -1,7 +1,7 @@
 /** The ledger on a real PostgreSQL: its migrations, its batches, and a database that goes away. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client, type ClientBase } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../containers/trader/migrations/run.ts';
 import type { BookName, Epoch } from '../../lib/lease/model.ts';
@@ -13,29 +13,58 @@ import { until, useSite } from '../rehearsal/processes/site.ts';
 
 const site = useSite();
 let server: RunningServer;
-let reader: pg.Client;
+let reader: Client;
 const password = 'a password';
 
 beforeAll(async () => {
   server = await startPostgres({
-    supervisor: site.supervisor, authority: site.authority, directory: join(site.directory, 'postgres'), masterUser: 'baton', masterPassword: password, database: 'baton',
+    supervisor: site.supervisor,
+    authority: site.authority,
+    directory: join(site.directory, 'postgres'),
+    masterUser: 'baton',
+    masterPassword: password,
+    database: 'baton',
   });
 });
 afterAll(() => reader?.end());
 
-const connect = () => new pg.Client({
-  host: server.host, port: server.port, user: 'baton', password, database: 'baton',
-  ssl: { rejectUnauthorized: true, ca: readFileSync(server.caFile, 'utf8') }, connectionTimeoutMillis: 2000,
-});
-const quietly = (client: pg.ClientBase) => migrate(client, () => undefined);
+const connect = () =>
+  new Client({
+    host: server.host,
+    port: server.port,
+    user: 'baton',
+    password,
+    database: 'baton',
+    ssl: { rejectUnauthorized: true, ca: readFileSync(server.caFile, 'utf8') },
+    connectionTimeoutMillis: 2000,
+  });
+const quietly = (client: ClientBase) => migrate(client, () => undefined);
 
 function order(sequence: number, state: OrderState): Order {
   const author = { book: 'alpha' as BookName, epoch: 1 as Epoch, sequence };
-  return { ...author, clientOrderId: clientOrderId(author), symbol: 'BTC/USDT', side: 'buy', price: '59000.01', quantity: '0.0005', state, fills: [], venueOrderId: 'v' };
+  return {
+    ...author,
+    clientOrderId: clientOrderId(author),
+    symbol: 'BTC/USDT',
+    side: 'buy',
+    price: '59000.01',
+    quantity: '0.0005',
+    state,
+    fills: [],
+    venueOrderId: 'v',
+  };
 }
 const fill = (executionId: string) => ({
-  executionId, venueOrderId: 'v', clientOrderId: order(1, 'FILLED').clientOrderId, symbol: 'BTC/USDT', side: 'buy' as const, price: '59000', quantity: '0.0005',
-  fee: '0.0000005', feeCurrency: 'BTC', atVenueMs: 1_790_000_000_123,
+  executionId,
+  venueOrderId: 'v',
+  clientOrderId: order(1, 'FILLED').clientOrderId,
+  symbol: 'BTC/USDT',
+  side: 'buy' as const,
+  price: '59000',
+  quantity: '0.0005',
+  fee: '0.0000005',
+  feeCurrency: 'BTC',
+  atVenueMs: 1_790_000_000_123,
 });
 
 describe('the ledger', () => {
@@ -65,7 +94,8 @@ describe('the ledger', () => {
     for (let sequence = 10; sequence < 1210; sequence++) ledger.order(order(sequence, 'CANCELLED'));
     await ledger.close();
     expect((await reader.query('SELECT sequence, state, price FROM orders WHERE sequence < 10 ORDER BY sequence')).rows).toEqual([
-      { sequence: '1', state: 'SETTLED', price: '59000.01' }, { sequence: '2', state: 'SUBMITTED', price: '59000.01' },
+      { sequence: '1', state: 'SETTLED', price: '59000.01' },
+      { sequence: '2', state: 'SUBMITTED', price: '59000.01' },
     ]);
     expect((await reader.query('SELECT count(*)::int AS count FROM orders')).rows).toEqual([{ count: 1202 }]);
     expect((await reader.query('SELECT execution_id, fee, executed_at FROM fills')).rows).toEqual([
@@ -78,13 +108,18 @@ describe('the ledger', () => {
     let open = false;
     const words: boolean[] = [];
     const ledger = new Ledger({
-      connect: () => (open ? connect() : new pg.Client({ host: '127.0.0.1', port: 1 })), migrate: quietly, book: 'alpha', log: () => undefined,
+      connect: () => (open ? connect() : new Client({ host: '127.0.0.1', port: 1 })),
+      migrate: quietly,
+      book: 'alpha',
+      log: () => undefined,
       onChange: () => words.push(ledger.writable),
     });
     ledger.start();
     ledger.order(order(5000, 'SUBMITTED'));
     ledger.order(order(5000, 'FILLED'));
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
     expect([ledger.writable, ledger.queuedRows]).toEqual([false, 1]);
     open = true;
     await until('written', () => ledger.queuedRows === 0 && ledger.writable);
@@ -95,7 +130,8 @@ describe('the ledger', () => {
     await ledger.close();
     expect(words.slice(0, 3)).toEqual([true, false, true]);
     expect((await reader.query('SELECT sequence, state FROM orders WHERE sequence >= 5000 ORDER BY sequence')).rows).toEqual([
-      { sequence: '5000', state: 'FILLED' }, { sequence: '5001', state: 'SUBMITTED' },
+      { sequence: '5000', state: 'FILLED' },
+      { sequence: '5001', state: 'SUBMITTED' },
     ]);
   });
 

@@ -9,11 +9,16 @@ import { until, useSite } from '../rehearsal/processes/site.ts';
 
 const site = useSite();
 const clients: Redis[] = [];
-afterEach(() => clients.splice(0).forEach((client) => client.disconnect()));
+afterEach(() => clients.splice(0).forEach((each) => each.disconnect()));
 
 function client(port: number, caFile?: string): Redis {
   const redis = new Redis({
-    host: '127.0.0.1', port, password: 'token', enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 200,
+    host: '127.0.0.1',
+    port,
+    password: 'token',
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: 200,
     ...(caFile !== undefined && { tls: { ca: readFileSync(caFile, 'utf8') } }),
   });
   redis.on('error', () => undefined);
@@ -28,11 +33,16 @@ async function allowed(limit: RateLimit, wanted: number): Promise<number> {
 }
 
 it('is one limit for all tasks of a book, and falls to half for each when Redis goes', async () => {
-  const server = await startRedis({ supervisor: site.supervisor, authority: site.authority, directory: join(site.directory, 'redis'), authToken: 'token' });
+  const server = await startRedis({
+    supervisor: site.supervisor,
+    authority: site.authority,
+    directory: join(site.directory, 'redis'),
+    authToken: 'token',
+  });
   const redis = [client(server.port, server.caFile), client(server.port, server.caFile)] as const;
   await until('both connected', () => redis.every((each) => each.status === 'ready'));
   const [a, b] = redis.map((each) => new RateLimit({ redis: each, book: 'alpha' })) as [RateLimit, RateLimit];
-  expect(await allowed(a, 60) + await allowed(b, 60)).toBe(100);
+  expect((await allowed(a, 60)) + (await allowed(b, 60))).toBe(100);
   const refused = await b.order();
   expect(refused).toMatchObject({ allowed: false });
   expect(refused.allowed || refused.retryAfterMs).toBeLessThanOrEqual(10_000);

@@ -11,35 +11,66 @@ const id = (epoch: number, sequence: number, of = book) => clientOrderId({ book:
 
 function order(clientId: string, status: OrderAtVenue['status'] = 'open'): OrderAtVenue {
   return {
-    venueOrderId: `v-${clientId}`, clientOrderId: clientId, symbol: 'BTC/USDT', side: 'buy', price: '1', quantity: '1', filled: '0', status, createdAtVenueMs: 0,
+    venueOrderId: `v-${clientId}`,
+    clientOrderId: clientId,
+    symbol: 'BTC/USDT',
+    side: 'buy',
+    price: '1',
+    quantity: '1',
+    filled: '0',
+    status,
+    createdAtVenueMs: 0,
   };
 }
 function execution(executionId: string, change: Partial<Execution> = {}): Execution {
   return {
-    executionId, venueOrderId: 'v', clientOrderId: 'c', symbol: 'BTC/USDT', side: 'buy', price: '1', quantity: '1', fee: '0.001', feeCurrency: 'BTC',
-    atVenueMs: 0, ...change,
+    executionId,
+    venueOrderId: 'v',
+    clientOrderId: 'c',
+    symbol: 'BTC/USDT',
+    side: 'buy',
+    price: '1',
+    quantity: '1',
+    fee: '0.001',
+    feeCurrency: 'BTC',
+    atVenueMs: 0,
+    ...change,
   };
 }
 function intent(epoch: number, sequence: number): JournalEntry {
   return {
-    book, epoch: epoch as Epoch, sequence, clientOrderId: id(epoch, sequence), intent: { symbol: 'BTC/USDT', side: 'buy', price: '1', quantity: '1' },
+    book,
+    epoch: epoch as Epoch,
+    sequence,
+    clientOrderId: id(epoch, sequence),
+    intent: { symbol: 'BTC/USDT', side: 'buy', price: '1', quantity: '1' },
   };
 }
 
 interface World {
-  open?: OrderAtVenue[]; ended?: OrderAtVenue[]; executions?: Execution[][]; wallet?: string[]; intents?: JournalEntry[]; mark?: JournalMark;
+  open?: OrderAtVenue[];
+  ended?: OrderAtVenue[];
+  executions?: Execution[][];
+  wallet?: string[];
+  intents?: JournalEntry[];
+  mark?: JournalMark;
 }
 function run(epoch: number, { open = [], ended = [], executions = [[]], wallet = ['0'], intents = [], mark }: World) {
   const asked: string[] = [];
   let look = 0;
   const result = reconcile({
-    book, epoch: epoch as Epoch, baseCurrency: 'BTC',
+    book,
+    epoch: epoch as Epoch,
+    baseCurrency: 'BTC',
     journal: { openIntents: async () => ({ intents, ...(mark && { mark }) }) },
     venue: {
       openOrders: async () => open,
       executions: async () => executions[Math.min(look, executions.length - 1)] ?? [],
       position: async () => wallet[Math.min(look++, wallet.length - 1)] ?? '0',
-      find: async (clientId) => { asked.push(clientId); return [...open, ...ended].find((each) => each.clientOrderId === clientId); },
+      find: async (clientId) => {
+        asked.push(clientId);
+        return [...open, ...ended].find((each) => each.clientOrderId === clientId);
+      },
     },
   });
   return { result, asked };
@@ -47,7 +78,9 @@ function run(epoch: number, { open = [], ended = [], executions = [[]], wallet =
 
 describe('reconciliation', () => {
   it('adopts what older epochs left resting and leaves alone what others did', async () => {
-    const { result } = run(3, { open: [order(id(1, 1)), order(id(2, 7)), order(''), order('by-hand'), order(id(2, 1, 'beta' as BookName))] });
+    const { result } = run(3, {
+      open: [order(id(1, 1)), order(id(2, 7)), order(''), order('by-hand'), order(id(2, 1, 'beta' as BookName))],
+    });
     const found = await result;
     expect(found.adopted.map((each) => each.clientOrderId)).toEqual([id(1, 1), id(2, 7)]);
     expect(found.foreign).toHaveLength(3);
@@ -55,12 +88,17 @@ describe('reconciliation', () => {
 
   it('resolves every open intent by the lists, and asks only about those that they do not show', async () => {
     const { result, asked } = run(2, {
-      open: [order(id(1, 1))], executions: [[execution('e1', { clientOrderId: id(1, 2), venueOrderId: 'v2' })]],
+      open: [order(id(1, 1))],
+      executions: [[execution('e1', { clientOrderId: id(1, 2), venueOrderId: 'v2' })]],
       ended: [order(id(1, 3), 'cancelled'), order(id(1, 4), 'rejected')],
       intents: [intent(1, 1), intent(1, 2), intent(1, 3), intent(1, 4), intent(1, 5)],
     });
     expect((await result).resolved.map(({ entry, outcome }) => [entry.sequence, outcome.status])).toEqual([
-      [1, 'accepted'], [2, 'accepted'], [3, 'accepted'], [4, 'rejected'], [5, 'expired'],
+      [1, 'accepted'],
+      [2, 'accepted'],
+      [3, 'accepted'],
+      [4, 'rejected'],
+      [5, 'expired'],
     ]);
     expect(asked).toEqual([id(1, 3), id(1, 4), id(1, 5)]);
   });
@@ -73,7 +111,11 @@ describe('reconciliation', () => {
     await expect(run(2, { open: [order(id(3, 1))] }).result).rejects.toThrow(SupersededError);
   });
 
-  const mark = (quantity: string, lastExecutionId: string): JournalMark => ({ epoch: 1 as Epoch, sequence: 9, position: { quantity, lastExecutionId } });
+  const mark = (quantity: string, lastExecutionId: string): JournalMark => ({
+    epoch: 1 as Epoch,
+    sequence: 9,
+    position: { quantity, lastExecutionId },
+  });
   const sale = execution('e3', { side: 'sell', quantity: '0.25', fee: '0.1', feeCurrency: 'USDT' });
 
   it('adds the executions since the mark to its position, fees in the base coin included', async () => {
@@ -93,7 +135,13 @@ describe('reconciliation', () => {
 
   it('says nothing of a position whose last execution is out of sight', async () => {
     const page = Array.from({ length: 100 }, (_, n) => execution(`e${n}`));
-    expect((await run(2, { executions: [page], wallet: ['5'], mark: mark('1', 'gone') }).result).position).toEqual({ atVenue: '5', mismatch: false });
-    expect((await run(2, { executions: [page], wallet: ['5'], mark: mark('1', '') }).result).position).toEqual({ atVenue: '5', mismatch: false });
+    expect((await run(2, { executions: [page], wallet: ['5'], mark: mark('1', 'gone') }).result).position).toEqual({
+      atVenue: '5',
+      mismatch: false,
+    });
+    expect((await run(2, { executions: [page], wallet: ['5'], mark: mark('1', '') }).result).position).toEqual({
+      atVenue: '5',
+      mismatch: false,
+    });
   });
 });

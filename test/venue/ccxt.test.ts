@@ -15,7 +15,9 @@ const keys: VenueKey[] = [
 const symbol = 'BTC/USDT';
 
 let venue: RunningVenue;
-beforeEach(async () => { venue = await startVenue({ seed: 1, keys, stepEveryMs: 0 }); });
+beforeEach(async () => {
+  venue = await startVenue({ seed: 1, keys, stepEveryMs: 0 });
+});
 afterEach(() => venue.close());
 
 function client(apiKey = 'main', secret = `${apiKey}-secret`): bybit {
@@ -35,7 +37,9 @@ describe('ccxt on the simulated venue', () => {
     const exchange = client();
     const placed = await exchange.createOrder(symbol, 'limit', 'buy', 0.001, 59_000, { clientOrderId: 'mine1' });
     const open = await exchange.fetchOpenOrders(symbol);
-    expect(open).toMatchObject([{ id: placed.id, clientOrderId: 'mine1', side: 'buy', price: 59_000, amount: 0.001, filled: 0, status: 'open' }]);
+    expect(open).toMatchObject([
+      { id: placed.id, clientOrderId: 'mine1', side: 'buy', price: 59_000, amount: 0.001, filled: 0, status: 'open' },
+    ]);
 
     await exchange.editOrder(String(placed.id), symbol, 'limit', 'buy', 0.002, 59_100);
     expect(await exchange.fetchOpenOrders(symbol)).toMatchObject([{ price: 59_100, amount: 0.002 }]);
@@ -69,7 +73,10 @@ describe('ccxt on the simulated venue', () => {
   it('walks the same way for the same seed', async () => {
     const walk = async (seed: number) => {
       const walked = await startVenue({ seed, keys, stepEveryMs: 0 });
-      const bids = Array.from({ length: 50 }, () => { walked.market.step(); return walked.market.bidCents; });
+      const bids = Array.from({ length: 50 }, () => {
+        walked.market.step();
+        return walked.market.bidCents;
+      });
       await walked.close();
       return bids;
     };
@@ -83,7 +90,9 @@ describe('ccxt on the simulated venue', () => {
     await expect(exchange.createOrder(symbol, 'limit', 'buy', 0.001, 59_000, { clientOrderId: 'once' })).rejects.toThrow(InvalidOrder);
     await exchange.cancelOrder(String(placed.id), symbol);
     await expect(exchange.createOrder(symbol, 'limit', 'buy', 0.001, 59_000, { clientOrderId: 'once' })).rejects.toThrow(/170141/);
-    expect(venue.record.filter((entry) => entry.accepted && entry.clientOrderId === 'once' && entry.path === '/v5/order/create')).toHaveLength(1);
+    expect(
+      venue.record.filter((entry) => entry.accepted && entry.clientOrderId === 'once' && entry.path === '/v5/order/create'),
+    ).toHaveLength(1);
   });
 
   it('keeps accounts apart and lets the keys of one account share it', async () => {
@@ -106,7 +115,7 @@ describe('ccxt on the simulated venue', () => {
     const exchange = client();
     for (let n = 0; n < 55; n++) await exchange.createOrder(symbol, 'limit', 'sell', 0.001, 61_000 + n, {});
     const first = await exchange.fetchOpenOrders(symbol, undefined, 50);
-    const cursor = (first.at(-1)?.info as { nextPageCursor: string }).nextPageCursor;
+    const cursor = (first.at(-1)?.info as { nextPageCursor: string } | undefined)?.nextPageCursor;
     const second = await exchange.fetchOpenOrders(symbol, undefined, 50, { cursor });
     expect(new Set([...first, ...second].map((order) => order.id)).size).toBe(55);
   });
@@ -127,7 +136,7 @@ describe('ccxt on the simulated venue', () => {
     await expect(exchange.createOrder(symbol, 'limit', 'buy', 0.001, 59_000, {})).rejects.toThrow(PermissionDenied);
   });
 
-  it('judges the time of a request by its own clock and the request\'s window', async () => {
+  it("judges the time of a request by its own clock and the request's window", async () => {
     const exchange = client();
     await exchange.loadMarkets();
     venue.setClockOffset(6000); // The window is 5 s unless told.
@@ -142,7 +151,9 @@ describe('ccxt on the simulated venue', () => {
 
   it('counts orders over any ten seconds', async () => {
     const exchange = client();
-    const sent = await Promise.allSettled(Array.from({ length: 105 }, () => exchange.createOrder(symbol, 'limit', 'buy', 0.0001, 59_000, {})));
+    const sent = await Promise.allSettled(
+      Array.from({ length: 105 }, () => exchange.createOrder(symbol, 'limit', 'buy', 0.0001, 59_000, {})),
+    );
     expect(sent.filter((each) => each.status === 'fulfilled')).toHaveLength(100);
     const refused = sent.find((each) => each.status === 'rejected');
     expect(refused?.reason).toBeInstanceOf(RateLimitExceeded);

@@ -12,16 +12,38 @@ function order(epoch: number, atMs: number, change: Partial<VenueEntry> & { id?:
   sequence += 1;
   const { id = clientOrderId({ book, epoch: epoch as Epoch, sequence }), ...rest } = change;
   return {
-    arrivedAtMs: atMs - 1, decidedAtMs: atMs, method: 'POST', path: createOrderPath, apiKey: 'key', account: '1', accepted: true, code: 0,
-    ...authorOf(id), ...rest,
+    arrivedAtMs: atMs - 1,
+    decidedAtMs: atMs,
+    method: 'POST',
+    path: createOrderPath,
+    apiKey: 'key',
+    account: '1',
+    accepted: true,
+    code: 0,
+    ...authorOf(id),
+    ...rest,
   };
 }
 
 describe('the judge', () => {
   it('finds nothing wrong with a clean handover', () => {
     const record = [order(1, 0), order(1, 100), order(2, 250), order(2, 350)];
-    expect(judge(record, { book, grants: [{ epoch: 1, atMs: -10 }, { epoch: 2, atMs: 180 }] })).toEqual({
-      ordersSent: 4, ordersAccepted: 4, duplicatesAccepted: 0, staleEpochAccepted: 0, lateRejected: 0, maxGapMs: 150, overlapMs: 0,
+    expect(
+      judge(record, {
+        book,
+        grants: [
+          { epoch: 1, atMs: -10 },
+          { epoch: 2, atMs: 180 },
+        ],
+      }),
+    ).toEqual({
+      ordersSent: 4,
+      ordersAccepted: 4,
+      duplicatesAccepted: 0,
+      staleEpochAccepted: 0,
+      lateRejected: 0,
+      maxGapMs: 150,
+      overlapMs: 0,
       handovers: [{ fromEpoch: 1, toEpoch: 2, gapMs: 150, firstOrderAtMs: 250 }],
     });
   });
@@ -31,7 +53,7 @@ describe('the judge', () => {
     expect(judge([order(1, 0, { id }), order(1, 10, { id }), order(1, 20, { id })], { book }).duplicatesAccepted).toBe(2);
   });
 
-  it('does not call two accounts\' equal ids a duplicate', () => {
+  it("does not call two accounts' equal ids a duplicate", () => {
     const id = clientOrderId({ book, epoch: 1 as Epoch, sequence: 5 });
     expect(judge([order(1, 0, { id }), order(1, 10, { id, account: '2' })], { book }).duplicatesAccepted).toBe(0);
   });
@@ -64,12 +86,22 @@ describe('the judge', () => {
 
   it('counts what was refused as late, and other refusals only as sent', () => {
     const refused = (code: number) => order(1, 10, { accepted: false, code });
-    expect(judge([order(1, 0), refused(10002), refused(10006)], { book })).toMatchObject({ ordersSent: 3, ordersAccepted: 1, lateRejected: 1 });
+    expect(judge([order(1, 0), refused(10002), refused(10006)], { book })).toMatchObject({
+      ordersSent: 3,
+      ordersAccepted: 1,
+      lateRejected: 1,
+    });
   });
 
   it('keeps books apart and ignores what is no order', () => {
     const other = clientOrderId({ book: 'beta' as BookName, epoch: 7 as Epoch, sequence: 1 });
-    const record = [order(1, 0), order(7, 10, { id: other }), order(1, 20), order(1, 30, { path: '/v5/order/cancel' }), order(1, 40, { id: 'by-hand' })];
+    const record = [
+      order(1, 0),
+      order(7, 10, { id: other }),
+      order(1, 20),
+      order(1, 30, { path: '/v5/order/cancel' }),
+      order(1, 40, { id: 'by-hand' }),
+    ];
     expect(judge(record, { book })).toMatchObject({ ordersSent: 2, staleEpochAccepted: 0 });
     expect(judge(record, { book: 'beta' })).toMatchObject({ ordersSent: 1 });
   });

@@ -2,10 +2,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { bybit } from 'ccxt';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueClock } from '../../lib/contracts/guard-api.ts';
-import { bounded, bybitExpiry, longestWindowMs, NeverSentError, shortestWindowMs, within, type Deadline } from '../../lib/venues/bounded.ts';
+import {
+  bounded,
+  bybitExpiry,
+  longestWindowMs,
+  NeverSentError,
+  shortestWindowMs,
+  within,
+  type Deadline,
+} from '../../lib/venues/bounded.ts';
 import { Bybit, classify } from '../../lib/venues/bybit.ts';
 import { createOrderPath } from '../../rehearsal/venue/record.ts';
 import { startVenue, type RunningVenue } from '../../rehearsal/venue/server.ts';
@@ -20,47 +28,60 @@ function clockOf(offsetMs = 0): VenueClock {
 }
 
 function deadlineIn(ms: number, offsetMs = 0): Deadline {
-  return { expiresAtNs: (monotonicNs() + BigInt(Math.round(ms * 1e6))).toString(), venueDeadlineMs: Math.floor(Date.now() + offsetMs + ms) };
+  return {
+    expiresAtNs: (monotonicNs() + BigInt(Math.round(ms * 1e6))).toString(),
+    venueDeadlineMs: Math.floor(Date.now() + offsetMs + ms),
+  };
 }
 
 describe('signing', () => {
   const signing = (nowNs: () => bigint, clock: VenueClock | undefined) => {
     const exchange = new (bounded(bybit, bybitExpiry, { monotonicNs: nowNs, venueClock: () => clock }))({ apiKey: 'k', secret: 's' });
-    const sign = (deadline: Deadline) => within(deadline, async () => exchange.sign('v5/order/create', 'private', 'POST', { category: 'spot' }));
+    const sign = (deadline: Deadline) =>
+      within(deadline, async () => exchange.sign('v5/order/create', 'private', 'POST', { category: 'spot' }));
     return { exchange, sign };
   };
   const clock = (offsetMs: number): VenueClock => ({ offsetMs, uncertaintyMs: 5, driftPpm: 100, measuredAtNs: '0' });
 
   it('never lets time stamp and window together exceed the deadline, and gives each call its own', async () => {
-    await fc.assert(fc.asyncProperty(
-      fc.array(fc.integer({ min: -100, max: 4000 }), { minLength: 1, maxLength: 20 }), fc.double({ min: 0, max: 1e12, noNaN: true }),
-      async (remaining, offsetMs) => {
-        const nowNs = 5_000_000_000n;
-        const { sign } = signing(() => nowNs, clock(offsetMs));
-        const venueNow = 5000 + offsetMs;
-        const results = await Promise.allSettled(remaining.map((ms) => sign({
-          expiresAtNs: (nowNs + BigInt(ms) * 1_000_000n).toString(), venueDeadlineMs: Math.floor(venueNow + ms),
-        })));
-        results.forEach((result, index) => {
-          const ms = remaining[index] ?? 0;
-          if (result.status === 'rejected') {
-            expect(result.reason).toBeInstanceOf(NeverSentError);
-            expect(ms).toBeLessThanOrEqual(shortestWindowMs);
-            return;
-          }
-          const headers = result.value.headers as Record<string, string>;
-          const stamp = Number(headers['X-BAPI-TIMESTAMP']);
-          const window = Number(headers['X-BAPI-RECV-WINDOW']);
-          expect(stamp).toBe(Math.floor(venueNow));
-          expect(stamp + window).toBeLessThanOrEqual(venueNow + ms);
-          expect(window).toBeLessThanOrEqual(longestWindowMs);
-          expect(window).toBeGreaterThanOrEqual(Math.min(longestWindowMs, ms - 1));
-        });
-      },
-    ), { numRuns: 60 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: -100, max: 4000 }), { minLength: 1, maxLength: 20 }),
+        fc.double({ min: 0, max: 1e12, noNaN: true }),
+        async (remaining, offsetMs) => {
+          const nowNs = 5_000_000_000n;
+          const { sign } = signing(() => nowNs, clock(offsetMs));
+          const venueNow = 5000 + offsetMs;
+          const results = await Promise.allSettled(
+            remaining.map((ms) =>
+              sign({
+                expiresAtNs: (nowNs + BigInt(ms) * 1_000_000n).toString(),
+                venueDeadlineMs: Math.floor(venueNow + ms),
+              }),
+            ),
+          );
+          results.forEach((result, index) => {
+            const ms = remaining[index] ?? 0;
+            if (result.status === 'rejected') {
+              expect(result.reason).toBeInstanceOf(NeverSentError);
+              expect(ms).toBeLessThanOrEqual(shortestWindowMs);
+              return;
+            }
+            const headers = result.value.headers as Record<string, string>;
+            const stamp = Number(headers['X-BAPI-TIMESTAMP']);
+            const window = Number(headers['X-BAPI-RECV-WINDOW']);
+            expect(stamp).toBe(Math.floor(venueNow));
+            expect(stamp + window).toBeLessThanOrEqual(venueNow + ms);
+            expect(window).toBeLessThanOrEqual(longestWindowMs);
+            expect(window).toBeGreaterThanOrEqual(Math.min(longestWindowMs, ms - 1));
+          });
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 
-  it('refuses to sign a change without a deadline, or before the venue\'s clock is known', async () => {
+  it("refuses to sign a change without a deadline, or before the venue's clock is known", async () => {
     const { exchange } = signing(monotonicNs, clockOf());
     expect(() => exchange.sign('v5/order/create', 'private', 'POST', {})).toThrow(NeverSentError);
     await expect(signing(monotonicNs, undefined).sign(deadlineIn(1000))).rejects.toThrow(/clock is not known/);
@@ -70,7 +91,9 @@ describe('signing', () => {
 
 describe('at the venue', () => {
   let venue: RunningVenue;
-  beforeEach(async () => { venue = await startVenue({ seed: 1, keys: [key], stepEveryMs: 0 }); });
+  beforeEach(async () => {
+    venue = await startVenue({ seed: 1, keys: [key], stepEveryMs: 0 });
+  });
   afterEach(() => venue.close());
 
   const client = (offsetMs = 0) => {
@@ -118,7 +141,11 @@ describe('at the venue', () => {
     expect(sent()).toEqual([]);
   });
 
-  it.each([['cut', 'cut'], ['stalled', 'stalled'], ['a gateway\'s', 'bad-gateway']] as const)('takes a reply that is %s for a doubt, and finds the order', async (_what, reply) => {
+  it.each([
+    ['cut', 'cut'],
+    ['stalled', 'stalled'],
+    ["a gateway's", 'bad-gateway'],
+  ] as const)('takes a reply that is %s for a doubt, and finds the order', async (_what, reply) => {
     const bybitClient = client();
     await bybitClient.warmUp();
     venue.setFault({ reply, paths: [createOrderPath] });
@@ -132,19 +159,26 @@ describe('at the venue', () => {
   it('refuses what a process sends that was paused past its lease between signing and sending', async () => {
     // The child signs, says so, and is stopped before a byte leaves.
     const child = spawn(process.execPath, ['--input-type=module', '-e', pausedSender], {
-      env: { PATH: process.env['PATH'], URL: venue.url }, stdio: ['ignore', 'pipe', 'inherit'], cwd: process.cwd(),
+      env: { PATH: process.env['PATH'], URL: venue.url },
+      stdio: ['ignore', 'pipe', 'inherit'],
+      cwd: process.cwd(),
     });
     try {
       let output = '';
-      child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString(); });
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+      });
       while (!output.includes('signed')) await once(child.stdout, 'data');
       child.kill('SIGSTOP');
-      await new Promise((resolve) => { setTimeout(resolve, 900); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 900);
+      });
       child.kill('SIGCONT');
       await once(child, 'exit');
       expect(sent().map((entry) => [entry.clientOrderId, entry.accepted, entry.code])).toEqual([
         // With the bound; then, to show that the pause alone is no protection, with ccxt's usual window.
-        ['bounded', false, 10002], ['unbounded', true, 0],
+        ['bounded', false, 10002],
+        ['unbounded', true, 0],
       ]);
     } finally {
       child.kill('SIGKILL');
@@ -159,7 +193,8 @@ const pausedSender = `
   const nowNs = monotonicNs();
   const clock = { offsetMs: Date.now() - Number(nowNs) / 1e6, uncertaintyMs: 1, driftPpm: 100, measuredAtNs: String(nowNs) };
   const login = { apiKey: 'key', secret: 'venue-secret' };
-  const order = (orderLinkId) => ({ category: 'spot', symbol: 'BTCUSDT', side: 'Buy', orderType: 'Limit', price: '59000', qty: '0.001', orderLinkId });
+  const usual = { category: 'spot', symbol: 'BTCUSDT', side: 'Buy', orderType: 'Limit', price: '59000', qty: '0.001' };
+  const order = (orderLinkId) => ({ ...usual, orderLinkId });
   const ours = new (bounded(bybit, bybitExpiry, { monotonicNs, venueClock: () => clock }))(login);
   const deadline = { expiresAtNs: String(monotonicNs() + 500000000n), venueDeadlineMs: Date.now() + 500 };
   const requests = [
@@ -175,8 +210,20 @@ const pausedSender = `
 describe('what an error means', () => {
   const answered = (code: number | string) => new Error(`bybit {"retCode":${code},"retMsg":"words","result":{}}`);
   it.each([
-    [10002, 'expired'], [10000, 'ambiguous'], [10016, 'ambiguous'], [-1, 'ambiguous'], [110079, 'ambiguous'], [170141, 'ambiguous'], [110072, 'ambiguous'],
-    [10003, 'rejected'], [10004, 'rejected'], [33004, 'rejected'], [10005, 'rejected'], [10010, 'rejected'], [10006, 'rejected'], [170131, 'rejected'],
+    [10002, 'expired'],
+    [10000, 'ambiguous'],
+    [10016, 'ambiguous'],
+    [-1, 'ambiguous'],
+    [110079, 'ambiguous'],
+    [170141, 'ambiguous'],
+    [110072, 'ambiguous'],
+    [10003, 'rejected'],
+    [10004, 'rejected'],
+    [33004, 'rejected'],
+    [10005, 'rejected'],
+    [10010, 'rejected'],
+    [10006, 'rejected'],
+    [170131, 'rejected'],
   ])('code %s: %s', (code, kind) => {
     expect(classify(answered(code))).toMatchObject({ kind });
   });

@@ -22,9 +22,11 @@ export async function migrate(client: pg.ClientBase, log: (message: string) => v
     logger: quiet,
     dir: import.meta.dirname,
     ignorePattern: `(?!${basename(import.meta.filename).replaceAll('.', '\\.')}$).*`,
-    migrationLoaderStrategies: [{
-      extensions: ['.ts', '.js', '.mjs'],
-      loader: () => Promise.resolve(migrations.map(({ id, actions }) => ({ id, actions, filePaths: [import.meta.filename] }))),
-    }],
+    migrationLoaderStrategies: [
+      {
+        extensions: ['.ts', '.js', '.mjs'],
+        loader: () => Promise.resolve(migrations.map(({ id, actions }) => ({ id, actions, filePaths: [import.meta.filename] }))),
+      },
+    ],
   });
 }
