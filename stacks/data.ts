@@ -22,6 +22,12 @@ export interface DataStackProps extends StackProps {
 
 export const databaseName = 'baton';
 
+/** Where clients of a server connect, as the deployed resource says. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: string;
+}
+
 export class DataStack extends Stack {
   /** Encrypts database, cache and their secrets: one sense, what a trader's own data is worth. */
   readonly key: kms.Key;
@@ -29,7 +35,7 @@ export class DataStack extends Stack {
   /** A plain name, known at synth. */
   readonly databaseInstanceIdentifier: string;
   readonly databaseSecret: secretsmanager.ISecret;
-  readonly cacheHost: string;
+  readonly cache: Endpoint;
   /** A plain string: the token alone. */
   readonly cacheSecret: secretsmanager.ISecret;
 
@@ -66,7 +72,7 @@ export class DataStack extends Stack {
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
     }) as secretsmanager.ISecret;
     this.database = this.#database(settings, network);
-    this.cacheHost = this.#cache(settings, network);
+    this.cache = this.#cache(settings, network);
     this.#acknowledge(settings);
   }
 
@@ -117,7 +123,7 @@ export class DataStack extends Stack {
     return database;
   }
 
-  #cache(settings: Settings, network: NetworkStack): string {
+  #cache(settings: Settings, network: NetworkStack): Endpoint {
     const subnets = new elasticache.CfnSubnetGroup(this, 'CacheSubnets', {
       cacheSubnetGroupName: `baton-${settings.environment}`,
       description: 'Baton: isolated subnets',
@@ -148,7 +154,7 @@ export class DataStack extends Stack {
       autoMinorVersionUpgrade: false,
     });
     cache.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    return cache.attrPrimaryEndPointAddress;
+    return { host: cache.attrPrimaryEndPointAddress, port: cache.attrPrimaryEndPointPort };
   }
 
   #acknowledge(settings: Settings): void {
@@ -169,7 +175,7 @@ export class DataStack extends Stack {
     if (!settings.database.deletionProtection) {
       Validations.of(this).acknowledge({
         id: 'AwsSolutions-RDS10',
-        reason: `The settings of ${settings.environment} leave deletion protection off: the environment holds no money and is meant to be removed.`,
+        reason: `The settings of ${settings.environment} leave deletion protection off: it holds no money and is meant to be removed.`,
       });
     }
   }

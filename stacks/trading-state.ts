@@ -80,7 +80,7 @@ export class TradingStateStack extends Stack {
       timeoutSeconds: 60,
       logRetention: retentionOf(settings),
       errorImpact: 'A new book has no lease, so nothing can trade it; books that exist are not affected.',
-      runbook: 'docs/runbooks/cutover.md',
+      runbook: 'docs/runbooks/deploy.md',
     });
     createBook.addToRolePolicy(
       new iam.PolicyStatement({ actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'], resources: [this.leaseTable.tableArn] }),

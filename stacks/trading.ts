@@ -18,7 +18,7 @@ import { confirmHomeRegion, keepAsRecorded } from '../lib/constructs/topology.ts
 import type { BookName } from '../lib/lease/model.ts';
 import type { BookSettings, Settings } from '../lib/settings/index.ts';
 import { databaseName, type DataStack } from './data.ts';
-import { cachePort, databasePort, type NetworkStack } from './network.ts';
+import type { NetworkStack } from './network.ts';
 import type { TradingStateStack } from './trading-state.ts';
 
 /** One task trades, one stands by, in another zone. */
@@ -30,6 +30,8 @@ export interface TradingStackProps extends StackProps {
   readonly state: TradingStateStack;
   readonly data: DataStack;
 }
+
+type Surroundings = Omit<TradingStackProps, keyof StackProps>;
 
 /** What the cutover needs to know of one book to start a task set of it. */
 export interface BookResources {
@@ -83,7 +85,7 @@ export class TradingStack extends Stack {
     });
   }
 
-  #book(book: BookSettings, { settings, network, state, data }: Required<Omit<TradingStackProps, keyof StackProps>>, venueKey: kms.Key): BookResources {
+  #book(book: BookSettings, { settings, network, state, data }: Surroundings, venueKey: kms.Key): BookResources {
     const name = `baton-${settings.environment}-${book.name}`;
     const venueSecret = new secretsmanager.Secret(this, `VenueSecret-${book.name}`, {
       secretName: `baton-${settings.environment}/${book.name}/venue`,
@@ -132,11 +134,11 @@ export class TradingStack extends Stack {
         BATON_SYMBOL: book.symbol,
         BATON_ORDERS_PER_SECOND: String(book.ordersPerSecond),
         BATON_DATABASE_HOST: data.database.dbInstanceEndpointAddress,
-        BATON_DATABASE_PORT: String(databasePort),
+        BATON_DATABASE_PORT: data.database.dbInstanceEndpointPort,
         BATON_DATABASE_NAME: databaseName,
         BATON_DATABASE_SECRET_ARN: data.databaseSecret.secretArn,
-        BATON_REDIS_HOST: data.cacheHost,
-        BATON_REDIS_PORT: String(cachePort),
+        BATON_REDIS_HOST: data.cache.host,
+        BATON_REDIS_PORT: data.cache.port,
         BATON_REDIS_SECRET_ARN: data.cacheSecret.secretArn,
         BATON_REQUIRES: book.requires.join(','),
       },
@@ -152,8 +154,9 @@ export class TradingStack extends Stack {
     });
     service.applyRemovalPolicy(RemovalPolicy.RETAIN);
 
+    const liveParameterName = `/baton/${settings.environment}/${book.name}/live`;
     const live = new ssm.CfnParameter(this, `Live-${book.name}`, {
-      name: `/baton/${settings.environment}/${book.name}/live`,
+      name: liveParameterName,
       type: 'String',
       value: 'none',
       description: 'What runs, as the last cutover recorded it.',
@@ -170,8 +173,9 @@ export class TradingStack extends Stack {
       executionRole: task.executionRole,
       subnetIds: network.vpc.privateSubnets.map((subnet) => subnet.subnetId),
       securityGroupIds: [network.traderSecurityGroup.securityGroupId],
-      liveParameterName: `/baton/${settings.environment}/${book.name}/live`,
-      liveParameterArn: this.formatArn({ service: 'ssm', resource: 'parameter', resourceName: `baton/${settings.environment}/${book.name}/live` }),
+      liveParameterName,
+      // Its name begins with the slash that an ARN has anyway.
+      liveParameterArn: this.formatArn({ service: 'ssm', resource: 'parameter', resourceName: liveParameterName.slice(1) }),
     };
   }
 }

@@ -10,7 +10,8 @@ import { bundles } from './handler-bundles.ts';
 export function bundleOf(scope: Construct, name: string): lambda.Code {
   const bundle = bundles().get(name);
   if (bundle === undefined) {
-    throw new Error(`There is no handler lambdas/${name}/handler.ts. Seen: ${[...bundles().keys()].join(', ') || 'none'}. Add it, or correct the name.`);
+    const seen = [...bundles().keys()].join(', ') || 'none';
+    throw new Error(`There is no handler lambdas/${name}/handler.ts. Seen: ${seen}. Add it, or correct the name.`);
   }
   // Beside the assembly, not in a place shared by two syntheses at once.
   const directory = path.join(assemblyDirectory(scope), '.bundles', name);

@@ -5,7 +5,7 @@
  * its value (AWS CloudFormation User Guide, "Systems Manager parameter types"). So the fact is the parameter's
  * name: `/baton/<environment>/home-region/<region>` exists for the true home and for no other. A template that
  * names another home is refused with "unable to fetch parameters" and nothing was touched. The machine that moves
- * the home makes the one and deletes the other. See docs/decisions/topology-is-a-name.md.
+ * the home makes the one and deletes the other. See docs/decisions/0006-the-home-region-is-the-name-of-a-parameter.md.
  */
 import { CfnOutput, CfnParameter, RemovalPolicy, type Stack } from 'aws-cdk-lib';
 import * as ssm from 'aws-cdk-lib/aws-ssm';

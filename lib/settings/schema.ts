@@ -8,6 +8,7 @@ import * as z from 'zod';
 const environmentName = z.string().regex(/^[a-z][a-z0-9]{1,11}$/, '2–12 lower-case letters and digits, starting with a letter');
 const accountId = z.string().regex(/^\d{12}$/, 'the 12 digits of an AWS account');
 const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a Region such as us-east-1');
+const privateRange = /^(10|172|192)\.\d{1,3}\.\d{1,3}\.0\/(1[6-9]|20)$/;
 const seconds = (least: number, most: number): z.ZodInt => z.int().min(least).max(most);
 
 /** CloudWatch Logs takes these numbers and no other. */
@@ -56,7 +57,7 @@ export const Settings = z
       leaseMs: z.int().min(1000).max(60_000),
     }),
     network: z.strictObject({
-      cidr: z.string().regex(/^(10|172|192)\.\d{1,3}\.\d{1,3}\.0\/(1[6-9]|20)$/, 'a private IPv4 range between /16 and /20, such as 10.20.0.0/16'),
+      cidr: z.string().regex(privateRange, 'a private IPv4 range between /16 and /20, such as 10.20.0.0/16'),
       natGateways: z.int().min(1).max(3),
       /** Where orders go: security groups know ports, not names. */
       venuePorts: z.array(z.int().min(1).max(65_535)).min(1),

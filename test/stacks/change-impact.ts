@@ -59,7 +59,8 @@ export function impactsOf(before: CloudAssembly, after: CloudAssembly): Impact[]
   for (const stack of before.stacks) {
     const successor = after.stacks.find((candidate) => candidate.stackName === stack.stackName);
     if (successor === undefined || !isDeepStrictEqual(successor.environment, stack.environment)) {
-      impacts.push({ stack: stack.stackName, logicalId: '*', type: 'AWS::CloudFormation::Stack', effect: 'elsewhere', held: true });
+      const type = 'AWS::CloudFormation::Stack';
+      impacts.push({ stack: stack.stackName, logicalId: '*', type, effect: 'elsewhere', held: true });
       continue;
     }
     const resources = resourcesIn(successor.template);
@@ -76,7 +77,8 @@ export function reachesTraders(impact: Impact): boolean {
 }
 
 export function describeImpact(impact: Impact): string {
-  return `${impact.stack} ${impact.logicalId} ${impact.type}${impact.property === undefined ? '' : `.${impact.property}`}: ${impact.effect}`;
+  const what = impact.property === undefined ? impact.type : `${impact.type}.${impact.property}`;
+  return `${impact.stack} ${impact.logicalId} ${what}: ${impact.effect}`;
 }
 
 /** Of roles and policies, a trader stands on those of tasks alone. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { CloudAssembly } from 'aws-cdk-lib/cx-api';
+import type { BuildOptions } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildApp } from '../../bin/app.ts';
 import { dangerousSettings } from '../../lib/settings/dangerous.ts';
@@ -27,6 +28,10 @@ afterAll(() => {
 
 function synthesize(settings: Settings, build = buildApp): CloudAssembly {
   return build({ settings, outdir: path.join(directory, String((assemblies += 1))), validation: false }).synth();
+}
+
+function resourcesOf(stack: { readonly template: unknown }): Array<{ Type: string; Properties: Record<string, unknown> }> {
+  return Object.values((stack.template as { Resources: Record<string, { Type: string; Properties: Record<string, unknown> }> }).Resources);
 }
 
 function changed(name: string): Impact[] {
@@ -70,7 +75,8 @@ test('new code of every function replaces nothing and reaches no trader', async 
   vi.resetModules();
   vi.doMock('esbuild', async (importOriginal) => {
     const original = await importOriginal<typeof import('esbuild')>();
-    return { ...original, buildSync: (options: import('esbuild').BuildOptions) => original.buildSync({ ...options, banner: { js: '/* changed */' } }) };
+    const buildSync = (options: BuildOptions): unknown => original.buildSync({ ...options, banner: { js: '/* changed */' } });
+    return { ...original, buildSync };
   });
   const { buildApp: rebuild } = await import('../../bin/app.ts');
   const impacts = impactsOf(base, synthesize(production, rebuild));
@@ -82,7 +88,7 @@ test('new code of every function replaces nothing and reaches no trader', async 
 
 test('no template holds an image that runs: the service names none, the template one that does not exist', () => {
   for (const stack of base.stacks) {
-    for (const resource of Object.values((stack.template as { Resources: Record<string, { Type: string; Properties: Record<string, unknown> }> }).Resources)) {
+    for (const resource of resourcesOf(stack)) {
       if (resource.Type === 'AWS::ECS::Service') {
         expect(resource.Properties).not.toHaveProperty('TaskDefinition');
         expect(resource.Properties['DeploymentController']).toEqual({ Type: 'EXTERNAL' });

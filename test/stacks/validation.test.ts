@@ -12,6 +12,7 @@ import { loadSettings } from '../../lib/settings/index.ts';
 const directory = mkdtempSync(path.join(tmpdir(), 'baton-validation-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
+const queue = 'arn:aws:sqs:us-east-1:111111111111:a';
 let apps = 0;
 
 /** What the synthesis of an app says that has one stack more. */
@@ -58,18 +59,19 @@ test('a finding of cdk-nag', () => {
 });
 
 test('an action that IAM does not know', () => {
-  const findings = findingsWith((stack) => roleWith(stack, { actions: ['sqs:SendMesage'], resources: ['arn:aws:sqs:us-east-1:111111111111:a'] }));
+  const findings = findingsWith((stack) => roleWith(stack, { actions: ['sqs:SendMesage'], resources: [queue] }));
   expect(findings).toContain("IAM knows no action 'sqs:SendMesage'");
   expect(findings).toContain('added/Role/DefaultPolicy/Resource');
 });
 
 test('a service prefix that IAM does not know', () => {
-  const findings = findingsWith((stack) => roleWith(stack, { actions: ['stepfunctions:StartExecution'], resources: ['arn:aws:sqs:us-east-1:111111111111:a'] }));
+  const findings = findingsWith((stack) => roleWith(stack, { actions: ['stepfunctions:StartExecution'], resources: [queue] }));
   expect(findings).toContain("IAM knows no action 'stepfunctions:StartExecution'");
 });
 
 test("every resource, where the action takes one; none where it takes none", () => {
-  const findings = findingsWith((stack) => roleWith(stack, { actions: ['sqs:SendMessage', 'ecr:GetAuthorizationToken'], resources: ['*'] }));
+  const actions = ['sqs:SendMessage', 'ecr:GetAuthorizationToken'];
+  const findings = findingsWith((stack) => roleWith(stack, { actions, resources: ['*'] }));
   expect(findings).toContain("'sqs:SendMessage' is allowed on Resource '*', and takes a resource");
   expect(findings).not.toContain("'ecr:GetAuthorizationToken' is allowed");
 });

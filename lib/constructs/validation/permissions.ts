@@ -104,7 +104,8 @@ function policyDocumentsOf(resource: TemplateResource): PolicyDocument[] {
     if (value === null || typeof value !== 'object') return;
     if ('Statement' in value) {
       const statements = listOf(value.Statement as Statement | readonly Statement[]);
-      found.push({ location, statements, ofIdentity: resource.type.startsWith('AWS::IAM::') && !location.endsWith('AssumeRolePolicyDocument') });
+      const ofIdentity = resource.type.startsWith('AWS::IAM::') && !location.endsWith('AssumeRolePolicyDocument');
+      found.push({ location, statements, ofIdentity });
       return;
     }
     for (const [key, inner] of Object.entries(value)) visit(inner, `${location}.${key}`);
