@@ -27,7 +27,7 @@ function template(name: string): Template {
 
 test('every stack refuses to be deleted', () => {
   for (const stack of app.node.children.filter((child) => Stack.isStack(child))) {
-    expect((stack as Stack).terminationProtection, stack.node.id).toBe(true);
+    expect(stack.terminationProtection, stack.node.id).toBe(true);
   }
 });
 
