@@ -243,7 +243,7 @@ export class ServiceProtocol {
     const input = [staticSchema.struct, namespace, name, 0, memberNames, memberSchemas];
     const operation = { namespace: String(namespace), name: String(name), traits: { http: ['POST', '/', 200] }, input, output: 'unit' };
     const { body } = await this.config.protocol.serializeRequest(operation, data, this.context);
-    return JSON.parse(Buffer.from(body ?? '{}').toString()) as Struct;
+    return JSON.parse(typeof body === 'string' ? body : new TextDecoder().decode(body)) as Struct;
   }
 }
 

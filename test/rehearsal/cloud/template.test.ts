@@ -84,7 +84,9 @@ const plain = fc.letrec<{ value: unknown }>((tie) => ({
 })).value;
 
 test('property: a value without intrinsics stays as it is', () => {
-  fc.assert(fc.property(plain, (value) => expect(resolve(value, scopeOf())).toEqual(value)));
+  fc.assert(fc.property(plain, (value) => {
+    expect(resolve(value, scopeOf())).toEqual(value);
+  }));
 });
 
 test('property: Split undoes Join, Select picks, Base64 can be read back', () => {
@@ -123,5 +125,7 @@ const condition = fc.letrec<{ node: { tree: unknown; truth: boolean } }>((tie) =
 })).node;
 
 test('property: conditions are boolean algebra', () => {
-  fc.assert(fc.property(condition, ({ tree, truth }) => expect(holds(tree, scopeOf())).toBe(truth)));
+  fc.assert(fc.property(condition, ({ tree, truth }) => {
+    expect(holds(tree, scopeOf())).toBe(truth);
+  }));
 });
