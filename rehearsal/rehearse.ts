@@ -2,9 +2,8 @@
 import type { Assembly } from './synthesize.ts';
 import type { Progress } from './report/progress.ts';
 import { exactly, neverBroken, type Report } from './report/report.ts';
-import type { Scenario } from './scenarios/scenario.ts';
+import type { Scenario, ScenarioEnd } from './scenarios/scenario.ts';
 import { Stage } from './stage.ts';
-import type { LogLine } from './cloud/world.ts';
 
 export interface RehearsalOptions {
   readonly assembly: Assembly;
@@ -14,12 +13,12 @@ export interface RehearsalOptions {
 
 export async function rehearse(
   scenario: Scenario, faults: readonly string[], { assembly, seed, progress }: RehearsalOptions,
-): Promise<{ readonly report: Report; readonly log: readonly LogLine[] }> {
+): Promise<{ readonly report: Report; readonly log: readonly object[] }> {
   const began = performance.now();
   progress.heading(`${scenario.name}${faults.map((fault) => ` --fault ${fault}`).join('')} (seed ${seed})`);
   const stage = await Stage.open({ assembly, seed, progress });
   try {
-    const end = await scenario.run(stage, new Set(faults));
+    const end = await scenario.run(stage, new Set(faults)).catch(brokenOff);
     const trading = stage.trading();
     const leaks = await stage.secretsFound();
     const report: Report = {
@@ -40,4 +39,10 @@ export async function rehearse(
     await stage.close();
     closed();
   }
+}
+
+/** A scenario that could not go on is a broken promise with a log to look at, not a stack trace. */
+function brokenOff(error: unknown): ScenarioEnd {
+  const what = error instanceof Error ? error.message : String(error);
+  return { outcome: 'needs-a-person', steps: [], modelledDurationMs: 0, promises: [exactly('went-on', 'The scenario broke off', what, 'nothing')] };
 }

@@ -31,6 +31,7 @@ import { dynamodb, type DynamoDb } from './services/dynamodb.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
 import { ecs, type EcsModel } from './services/ecs.ts';
 import { otherServices } from './services/index.ts';
+import type { Logs } from './services/logs.ts';
 import type { RdsModel } from './services/rds.ts';
 import type { ProgressEvent } from './states/execution.ts';
 import type { Assembly } from './synthesize.ts';
@@ -63,6 +64,7 @@ interface Parts {
   readonly front: Front;
   readonly tasks: EcsModel;
   readonly databases: RdsModel;
+  readonly logs: Logs;
   readonly watchers: Watchers;
   readonly releases: Stage['releases'];
   readonly log: readonly LogLine[];
@@ -131,7 +133,7 @@ export class Stage {
         executions: new Map(),
       };
       const assets = readAssembly(assembly.directory);
-      const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel } = {};
+      const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; logs?: Logs } = {};
       const world = createWorld({
         seed,
         accountId: environment.account,
@@ -154,12 +156,13 @@ export class Stage {
             onProgress: (execution, event) => watchers.executions.get(execution.arn)?.(event),
           });
           models.databases = rest.databases;
+          models.logs = rest.logs;
           return [models.tables, models.tasks, ...rest.models];
         },
       });
       opened.push(() => world.close());
-      const { tables, tasks, databases } = models;
-      if (tables === undefined || tasks === undefined || databases === undefined) throw new Error('the world did not ask for its services');
+      const { tables, tasks, databases, logs } = models;
+      if (tables === undefined || tasks === undefined || databases === undefined || logs === undefined) throw new Error('the world did not ask for its services');
       tables.onWrite((write) => {
         if (write.table === `baton-${environment.environment}-lease`) watchers.history.see(write);
       });
@@ -172,7 +175,7 @@ export class Stage {
       const secrets = await putSecrets(world, environment, venueKey);
       await pushImages(world, environment, releases);
       return new Stage({
-        environment, progress, supervisor, venue, world, front, tasks, databases, watchers, releases, log, secrets, caFile: authority.caFile,
+        environment, progress, supervisor, venue, world, front, tasks, databases, logs, watchers, releases, log, secrets, caFile: authority.caFile,
       });
     } catch (error) {
       for (const close of opened.reverse()) await close().catch(() => undefined);
@@ -188,8 +191,9 @@ export class Stage {
     await supervisor.close();
   }
 
-  get log(): readonly LogLine[] {
-    return this.#parts.log;
+  /** What the models did, then what the functions and containers printed. */
+  get log(): readonly object[] {
+    return [...this.#parts.log, ...this.#parts.logs.everything()];
   }
 
   /** Runs the machine as a person would from its console, and waits for its end. */
@@ -277,14 +281,14 @@ export class Stage {
 
   /** Names of the places in which a secret's value stands that must not. */
   async secretsFound(): Promise<readonly string[]> {
-    const { world, secrets, log } = this.#parts;
+    const { world, secrets } = this.#parts;
     const { executions } = await this.#operator<{ executions: { executionArn: string }[] }>('states', 'ListExecutions', {
       stateMachineArn: `arn:aws:states:${this.#parts.environment.regions.home.name}:${this.#parts.environment.account}:stateMachine:baton-${this.#parts.environment.environment}-cutover`,
     });
     const histories = await Promise.all(
       executions.map(({ executionArn }) => this.#operator('states', 'GetExecutionHistory', { executionArn, includeExecutionData: true })));
     const places = new Map<string, string>([
-      ['the log', JSON.stringify(log)],
+      ['the log', JSON.stringify(this.log)],
       ['the executions', JSON.stringify(histories)],
       ['the calls', JSON.stringify(world.calls)],
     ]);

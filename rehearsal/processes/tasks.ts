@@ -135,6 +135,8 @@ export class TaskLauncher {
     const ownPorts = Object.entries(ports).filter(([name]) => name in container.environment);
     const env = {
       PATH: '/usr/bin:/bin',
+      // A container engine always sets it; for a user without an entry, to the root.
+      HOME: image.root,
       ...image.environment,
       ...Object.fromEntries(Object.entries(container.environment).map(([name, value]) => [name, addresses[value] ?? value])),
       ...Object.fromEntries(ownPorts.map(([name, port]) => [name, String(port)])),

@@ -9,8 +9,10 @@ import type { Step } from './report.ts';
 
 export interface Phase {
   readonly name: string;
-  /** The states whose entry begins it. */
-  readonly begins: readonly string[];
+  /** The state whose entry begins it. */
+  readonly begins: string;
+  /** The state whose exit ends it, where that comes before the next phase of its lane. */
+  readonly ends?: string;
   readonly budgetSeconds: number;
   /** A lane of its own beside the main one, which ends when the Parallel state of this name does. */
   readonly lane?: { readonly name: string; readonly within: string };
@@ -49,14 +51,14 @@ export class PhaseTracker {
   /** Takes the events of one execution, in order. */
   see(event: ProgressEvent): void {
     if (event.kind === 'entered') {
-      const next = this.#phases.find((phase) => phase.begins.includes(event.state));
+      const next = this.#phases.find((phase) => phase.begins === event.state);
       if (next !== undefined) this.#begin(next);
       return;
     }
     if (event.kind !== 'exited' && event.kind !== 'caught' && event.kind !== 'failed') return;
     const status = event.kind === 'exited' ? 'succeeded' : 'failed';
     for (const [lane, { phase }] of this.#running) {
-      if (phase.lane?.within === event.state) this.#end(lane, status);
+      if (phase.lane?.within === event.state || phase.ends === event.state) this.#end(lane, status);
     }
   }
 

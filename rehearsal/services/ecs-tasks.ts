@@ -61,6 +61,8 @@ export interface EcsTask {
   stoppedReason?: string;
   exitCodes: Readonly<Record<string, number>>;
   version: number;
+  /** What its containers said last, for whoever asks why it ended. */
+  lastLines: readonly string[];
   /** Its processes, once there are any. */
   running?: RunningTask;
 }
@@ -79,6 +81,8 @@ class PullError extends Error {}
 
 /** Fargate's own, for what a container definition leaves out. */
 const defaults = { stopTimeoutSeconds: 30, intervalSeconds: 30, timeoutSeconds: 5, retries: 3, startPeriodSeconds: 0 };
+
+const lastLinesKept = 12;
 
 export class TaskLives {
   readonly #options: TaskLivesOptions;
@@ -133,7 +137,10 @@ export class TaskLives {
       region: task.region,
       credentials: world.credentialsFor(taskRoleArn),
       containers,
-      onLine: logs.write,
+      onLine: (line) => {
+        logs.write(line);
+        task.lastLines = [...task.lastLines, `${line.container}: ${line.line}`].slice(-lastLinesKept);
+      },
       onHealth: (health) => {
         this.#changed(task);
         // The service scheduler replaces a task that fails its health checks.

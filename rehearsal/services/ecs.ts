@@ -175,6 +175,7 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
       desiredStatus: 'RUNNING',
       exitCodes: {},
       version: 0,
+      lastLines: [],
     };
     taskSet.tasks.push(task);
     allTasks.push(task);

@@ -6,7 +6,7 @@ import { elasticache } from './elasticache.ts';
 import { events } from './events.ts';
 import { iam } from './iam.ts';
 import { lambdaModel, type LambdaOptions } from './lambda.ts';
-import { logs } from './logs.ts';
+import { logs, type Logs } from './logs.ts';
 import { monitoring } from './monitoring.ts';
 import { rds, type RdsModel, type ServerHostOptions } from './rds.ts';
 import { s3 } from './s3.ts';
@@ -23,10 +23,13 @@ export interface OtherServicesOptions extends LambdaOptions, StatesOptions {
 export interface OtherServices {
   readonly models: readonly ServiceModel[];
   readonly databases: RdsModel;
+  readonly logs: Logs;
 }
 
 export function otherServices(world: CloudWorld, options: OtherServicesOptions): OtherServices {
   const databases = rds(world, options.servers);
-  const small = [ecr, events, iam, logs, monitoring, s3, secretsmanager, sns, ssm, sts].map((model) => model(world));
-  return { models: [...small, databases, elasticache(world, options.servers), lambdaModel(world, options), statesModel(world, options)], databases };
+  const written = logs(world);
+  const small = [ecr, events, iam, monitoring, s3, secretsmanager, sns, ssm, sts].map((model) => model(world));
+  const withProcesses = [databases, elasticache(world, options.servers), lambdaModel(world, options)];
+  return { models: [...small, written, ...withProcesses, statesModel(world, options)], databases, logs: written };
 }
