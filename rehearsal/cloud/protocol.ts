@@ -74,6 +74,8 @@ interface SdkConfig {
 /** Numbers by which the SDK's static schemas say what they are. */
 const staticSchema = { struct: 3, operation: 9, error: -3 } as const;
 const dateTimeFormat = 5;
+/** S3's model leaves them out; a HEAD request has no body, so its status alone says what is wrong. */
+const unmodelledStatus: Readonly<Record<string, number>> = { NoSuchBucket: 404, NoSuchKey: 404, NotFound: 404 };
 
 export class ServiceProtocol {
   readonly signingName: string;
@@ -218,7 +220,7 @@ export class ServiceProtocol {
     const schema = this.errors.get(error.name);
     const traits = (schema?.getMergedTraits() ?? {}) as { awsQueryError?: readonly [string, number]; httpError?: number };
     const [queryCode, queryStatus] = traits.awsQueryError ?? [error.name, undefined];
-    const status = queryStatus ?? traits.httpError ?? (error.fault === 'server' ? 500 : 400);
+    const status = queryStatus ?? traits.httpError ?? unmodelledStatus[error.name] ?? (error.fault === 'server' ? 500 : 400);
     const { xmlNamespace = '', defaultNamespace, awsQueryCompatible } = this.config.protocolSettings;
     if (this.kind === 'awsQuery' || this.kind === 'restXml') {
       const code = this.kind === 'awsQuery' ? queryCode : error.name;
