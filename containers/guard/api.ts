@@ -12,13 +12,12 @@ const unreadViewsMax = 100;
 
 export function guardApi(guard: Guard): Hono {
   const app = new Hono();
-  app.use(bodyLimit({
-    maxSize: bodyBytesMax,
-    onError: (c) => c.json({ error: 'too-large', message: `the body is larger than ${bodyBytesMax} bytes: send less, fewer gauges for example` }, 413),
-  }));
+  const tooLarge = `the body is larger than ${bodyBytesMax} bytes: send less, fewer gauges for example`;
+  app.use(bodyLimit({ maxSize: bodyBytesMax, onError: (c) => c.json({ error: 'too-large', message: tooLarge }, 413) }));
 
   app.get('/v1/lease', (c) => c.json(guard.view()));
-  app.get('/v1/lease/stream', () => new Response(streamOf(guard), { headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' } }));
+  const streamHeaders = { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' };
+  app.get('/v1/lease/stream', () => new Response(streamOf(guard), { headers: streamHeaders }));
 
   app.post('/v1/permits', (c) => {
     const permit = guard.permit();
@@ -47,7 +46,10 @@ export function guardApi(guard: Guard): Hono {
   });
   app.get('/metrics', async (c) => c.text(await guard.metrics.expose(), 200, { 'content-type': 'text/plain; version=0.0.4' }));
 
-  app.notFound((c) => c.json({ error: 'not-found', message: `no ${c.req.method} ${c.req.path} here: see the guard's README for its API` }, 404));
+  app.notFound((c) => {
+    const message = `no ${c.req.method} ${c.req.path} here: see the guard's README for its API`;
+    return c.json({ error: 'not-found', message }, 404);
+  });
   app.onError((error, c) => c.json({ error: 'internal', message: error.message }, 500));
   return app;
 }
@@ -75,8 +77,10 @@ function streamOf(guard: Guard): ReadableStream<Uint8Array> {
 /** The body, or the answer that says what is wrong with it. */
 async function bodyOf<Schema extends z.ZodMiniType>(c: Context, schema: Schema): Promise<z.infer<Schema> | Response> {
   const text = await c.req.text();
-  const refuse = (problem: string): Response =>
-    c.json({ error: 'bad-input', message: `${problem}; seen: ${text.slice(0, 200)}. See the guard's README for what ${c.req.path} wants.` }, 400);
+  const refuse = (problem: string): Response => {
+    const message = `${problem}; seen: ${text.slice(0, 200)}. See the guard's README for what ${c.req.path} wants.`;
+    return c.json({ error: 'bad-input', message }, 400);
+  };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -85,5 +89,9 @@ async function bodyOf<Schema extends z.ZodMiniType>(c: Context, schema: Schema):
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  return refuse(parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${'expected' in issue ? `wanted ${issue.expected}` : issue.message}`).join('; '));
+  const problems = parsed.error.issues.map((issue) => {
+    const wanted = 'expected' in issue ? `wanted ${issue.expected}` : issue.message;
+    return `${issue.path.join('.') || 'body'}: ${wanted}`;
+  });
+  return refuse(problems.join('; '));
 }

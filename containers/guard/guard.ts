@@ -69,8 +69,12 @@ export class Guard {
         if (answer.outcome !== 'ambiguous') this.#storeAnsweredAtMs = this.#nowMs();
         if (write.name === 'renew' && answer.outcome === 'applied') return;
         const fields = { write: write.name, outcome: answer.outcome, tookMs: Math.round(tookMs) };
-        if (answer.outcome === 'ambiguous') this.#log('warn', 'the table did not answer a write', { ...fields, error: answer.error.message });
-        else this.#log('info', 'lease written', { ...fields, epoch: answer.lease?.epoch, holder: answer.lease?.holder, mode: answer.lease?.mode });
+        if (answer.outcome === 'ambiguous') {
+          this.#log('warn', 'the table did not answer a write', { ...fields, error: answer.error.message });
+        } else {
+          const { epoch, holder, mode } = answer.lease ?? {};
+          this.#log('info', 'lease written', { ...fields, epoch, holder, mode });
+        }
       },
       onAnswer: (call, error) => {
         if (error === undefined) {
@@ -213,7 +217,7 @@ export class Guard {
 }
 
 function missingOf(said: TraderStatus): string {
-  const conditions = { venue: said.venueConnected, Redis: said.redisReachable, database: said.databaseWritable, reconciled: said.reconciled };
-  const missing = Object.entries(conditions).filter(([, met]) => !met).map(([name]) => name);
+  const { venueConnected: venue, redisReachable: Redis, databaseWritable: database, reconciled } = said;
+  const missing = Object.entries({ venue, Redis, database, reconciled }).flatMap(([name, met]) => (met ? [] : [name]));
   return missing.length === 0 ? 'it gives no reason' : `missing ${missing.join(', ')}`;
 }

@@ -68,11 +68,14 @@ server.on('error', (error) => {
 });
 guard.start();
 
+async function end(): Promise<void> {
+  await guard.terminate();
+  server.close();
+  setTimeout(() => process.exit(0), lastWordMs);
+}
+
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {
-    void guard.terminate().then(() => {
-      server.close();
-      setTimeout(() => process.exit(0), lastWordMs);
-    });
+    void end();
   });
 }

@@ -40,13 +40,32 @@ export class GuardMetrics {
       },
     });
     gauge('baton_lease_epoch', 'Epoch of the lease held or granted; 0 while none is', (reading) => reading.epoch ?? 0);
-    gauge('baton_lease_validity_seconds', 'How long orders may still be sent; 0 while they may not', (reading) => reading.validForSeconds);
-    gauge('baton_venue_clock_uncertainty_seconds', "How far the venue's clock may be off; NaN before it was measured", (reading) => reading.venueUncertaintySeconds ?? NaN);
-    gauge('baton_trader_status_age_seconds', 'Since the trader last reported; NaN before it did', (reading) => reading.statusAgeSeconds ?? NaN);
+    gauge('baton_lease_validity_seconds', 'How long orders may still be sent; 0 while they may not', (now) => now.validForSeconds);
+    gauge(
+      'baton_venue_clock_uncertainty_seconds',
+      "How far the venue's clock may be off; NaN before it was measured",
+      (now) => now.venueUncertaintySeconds ?? NaN,
+    );
+    gauge('baton_trader_status_age_seconds', 'Since the trader last reported; NaN before it did', (now) => now.statusAgeSeconds ?? NaN);
     gauge('baton_guard_healthy', '1 while /healthz says healthy', (reading) => (reading.healthy ? 1 : 0));
-    this.#trader = new Gauge({ name: 'baton_trader_condition', help: "The trader's report, 1 for true", labelNames: ['condition'], registers });
-    this.permits = new Counter({ name: 'baton_permits_total', help: 'Permits asked for by HTTP, by result', labelNames: ['result'], registers });
-    this.transitions = new Counter({ name: 'baton_lease_transitions_total', help: 'Changes of state, by the new state', labelNames: ['to'], registers });
+    this.#trader = new Gauge({
+      name: 'baton_trader_condition',
+      help: "The trader's report, 1 for true",
+      labelNames: ['condition'],
+      registers,
+    });
+    this.permits = new Counter({
+      name: 'baton_permits_total',
+      help: 'Permits asked for by HTTP, by result',
+      labelNames: ['result'],
+      registers,
+    });
+    this.transitions = new Counter({
+      name: 'baton_lease_transitions_total',
+      help: 'Changes of state, by the new state',
+      labelNames: ['to'],
+      registers,
+    });
     this.writes = new Histogram({
       name: 'baton_lease_write_seconds',
       help: 'Conditional writes to the lease, by kind and outcome',
@@ -54,7 +73,12 @@ export class GuardMetrics {
       buckets: [0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1],
       registers,
     });
-    this.storeFailures = new Counter({ name: 'baton_lease_store_failures_total', help: 'Reads and registrations that the table did not answer', labelNames: ['call'], registers });
+    this.storeFailures = new Counter({
+      name: 'baton_lease_store_failures_total',
+      help: 'Reads and registrations that the table did not answer',
+      labelNames: ['call'],
+      registers,
+    });
   }
 
   /** Ask `problemWith` first. */

@@ -78,7 +78,7 @@ export class DynamoLeaseStore implements LeaseStore {
 
   async register(registration: Registration): Promise<void> {
     const { book, instance } = registration;
-    const Item = { ...(marshal(registration).M ?? {}), item: { S: standbyPrefix + instance }, book: { S: book } };
+    const Item = { ...marshal(registration).M, item: { S: standbyPrefix + instance }, book: { S: book } };
     await this.#client.send(new PutItemCommand({ TableName: this.#tableName, Item }), this.#bound());
   }
 

@@ -54,8 +54,7 @@ export class LeaseUnreachableError extends LeaseError {
   override readonly name = 'LeaseUnreachableError';
   readonly retryable = true;
   constructor(book: string, operation: string, cause: unknown) {
-    super(`The lease table did not answer '${operation}' of book '${book}': ${cause instanceof Error ? cause.message : String(cause)}. Try again.`, {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`The lease table did not answer '${operation}' of book '${book}': ${why}. Try again.`, { cause });
   }
 }

@@ -5,6 +5,7 @@
 import {
   initialState, step, viewOf, type Identity, type InstanceState, type InstanceView, type LeaseEffect, type LeaseEvent,
 } from './protocol.ts';
+import type { Registration } from './model.ts';
 import type { LeaseStore, LeaseWrite, WriteAnswer } from './store.ts';
 
 type WithoutNow<Event> = Event extends unknown ? Omit<Event, 'now'> : never;
@@ -56,7 +57,7 @@ export class LeaseHolder {
   }
 
   dispatch(event: WithoutNow<LeaseEvent>): void {
-    const next = step(this.#state, { ...event, now: this.#options.monotonicMs() } as LeaseEvent);
+    const next = step(this.#state, { ...event, now: this.#options.monotonicMs() });
     this.#state = next.state;
     const view = viewOf(next.state);
     const before = this.#view;
@@ -75,44 +76,49 @@ export class LeaseHolder {
     const { store, identity } = this.#options;
     switch (effect.kind) {
       case 'read':
-        store.readAll(identity.book).then(
-          (book) => {
-            this.#options.onAnswer?.('read');
-            this.dispatch({ kind: 'read', book });
-          },
-          (error: Error) => {
-            this.#options.onAnswer?.('read', error);
-            this.dispatch({ kind: 'read-failed' });
-          },
-        );
+        void this.#read();
         return;
-      case 'write': {
-        const sentAt = this.#options.monotonicMs();
-        void store.write(effect.write).then((answer) => {
-          this.#options.onWritten?.(effect.write, answer, this.#options.monotonicMs() - sentAt);
-          this.dispatch({ kind: 'written', answer });
-        });
+      case 'write':
+        void this.#write(effect.write);
         return;
-      }
       case 'register':
-        this.#registering = store
-          .register(effect.registration)
-          .then(
-            () => this.#options.onAnswer?.('register'),
-            (error: Error) => this.#options.onAnswer?.('register', error),
-          )
-          .then(() => this.dispatch({ kind: 'registered' }));
+        this.#registering = this.#register(effect.registration);
         return;
       case 'deregister':
         // After a registration that is on its way, or it would be written again.
         void this.#registering
-          .then(() => store.deregister(identity.book, identity.instance))
-          .then(
-            () => this.#options.onAnswer?.('deregister'),
-            (error: Error) => this.#options.onAnswer?.('deregister', error),
-          )
+          .then(() => this.#try('deregister', () => store.deregister(identity.book, identity.instance)))
           .then(() => this.#stopped.resolve());
         return;
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { store, identity } = this.#options;
+    const book = await this.#try('read', () => store.readAll(identity.book));
+    this.dispatch(book === undefined ? { kind: 'read-failed' } : { kind: 'read', book });
+  }
+
+  async #write(write: LeaseWrite): Promise<void> {
+    const sentAt = this.#options.monotonicMs();
+    const answer = await this.#options.store.write(write);
+    this.#options.onWritten?.(write, answer, this.#options.monotonicMs() - sentAt);
+    this.dispatch({ kind: 'written', answer });
+  }
+
+  async #register(registration: Registration): Promise<void> {
+    await this.#try('register', () => this.#options.store.register(registration));
+    this.dispatch({ kind: 'registered' });
+  }
+
+  async #try<Answer>(name: 'read' | 'register' | 'deregister', call: () => Promise<Answer>): Promise<Answer | undefined> {
+    try {
+      const answer = await call();
+      this.#options.onAnswer?.(name);
+      return answer;
+    } catch (error) {
+      this.#options.onAnswer?.(name, error instanceof Error ? error : new Error(String(error)));
+      return undefined;
     }
   }
 }

@@ -37,7 +37,8 @@ export function permitFor(terms: PermitTerms, nowNs: MonotonicNs, nth: number): 
   const { view, validUntilNs, clockMeasuredAtNs } = terms;
   if (view.state === 'draining') return refusal('draining', 'the lease is being handed over: send nothing new, then POST /v1/drained');
   if (view.epoch === null || validUntilNs === undefined || !isHeld(terms, nowNs)) {
-    return refusal('not-held', `this instance may not send (state ${view.state}): wait for the state held and a validity that is ahead`);
+    const wanted = 'wait for the state held and a validity that is ahead';
+    return refusal('not-held', `this instance may not send (state ${view.state}): ${wanted}`);
   }
   const clock = view.venueClock;
   if (clock === null || clockMeasuredAtNs === undefined) {
@@ -47,10 +48,8 @@ export function permitFor(terms: PermitTerms, nowNs: MonotonicNs, nth: number): 
   const expiresAtNs = shortLivedUntilNs < validUntilNs ? shortLivedUntilNs : validUntilNs;
   const uncertaintyMs = clock.uncertaintyMs + (clock.driftPpm / 1e6) * (Number(expiresAtNs - clockMeasuredAtNs) / 1e6);
   if (uncertaintyMs > venueUncertaintyMaxMs) {
-    return refusal(
-      'venue-clock-uncertain',
-      `the venue's clock is known to ±${uncertaintyMs.toFixed(0)} ms, wanted ±${venueUncertaintyMaxMs} ms: the way to the venue is slow or broken`,
-    );
+    const seen = `the venue's clock is known to ±${uncertaintyMs.toFixed(0)} ms, wanted ±${venueUncertaintyMaxMs} ms`;
+    return refusal('venue-clock-uncertain', `${seen}: the way to the venue is slow or broken`);
   }
   const remainingMs = Number(expiresAtNs - nowNs) / 1e6 - uncertaintyMs;
   if (remainingMs < permitShortestMs) {

@@ -396,7 +396,8 @@ function successorOf(state: InstanceState, role: Tenure, wanted: 'attending' | '
     .filter((peer) => (lease.mode === 'draining' ? isNamed(peer.instance, lease.successor) : peer.region === lease.home));
   const attending = fit.find((peer) => peer.reconciled && peer.attends === lease.epoch);
   if (wanted === 'attending') return attending;
-  return attending ?? fit.find((peer) => peer.reconciled && peer.colour === state.identity.colour) ?? fit.find((peer) => peer.reconciled) ?? fit[0];
+  const reconciled = fit.filter((peer) => peer.reconciled);
+  return attending ?? reconciled.find((peer) => peer.colour === state.identity.colour) ?? reconciled[0] ?? fit[0];
 }
 
 /**

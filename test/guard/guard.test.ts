@@ -104,7 +104,8 @@ async function start(colour: Colour): Promise<Running> {
     AWS_ACCESS_KEY_ID: table.credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: table.credentials.secretAccessKey,
   };
-  const child = spawn(process.execPath, [join(bundle, 'main.mjs')], { env: { ...environment, ...aws }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = { ...environment, ...aws };
+  const child = spawn(process.execPath, [join(bundle, 'main.mjs')], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const lines: string[] = [];
   child.stdout?.setEncoding('utf8').on('data', (text: string) => lines.push(...text.split('\n').filter((line) => line !== '')));
   const source = new PermitSource({ port, monotonicNs });
@@ -120,7 +121,9 @@ async function start(colour: Colour): Promise<Running> {
   return guard;
 }
 
-async function until<Value>(what: string, look: () => Value | undefined | false | Promise<Value | undefined | false>, boundMs = 10_000): Promise<Value> {
+type Maybe<Value> = Value | undefined | false;
+
+async function until<Value>(what: string, look: () => Maybe<Value> | Promise<Maybe<Value>>, boundMs = 10_000): Promise<Value> {
   const deadline = performance.now() + boundMs;
   for (;;) {
     const value = await look();
@@ -155,7 +158,8 @@ async function post(guard: Running, path: string, body: string): Promise<{ statu
 describe('the guard', () => {
   test('answers its API', async () => {
     const guard = await start('blue');
-    expect(await (await fetch(`${guard.url}/v1/lease`)).json()).toMatchObject({ book, state: 'standby', epoch: null, validUntilNs: null, lane: 0 });
+    const asked = await (await fetch(`${guard.url}/v1/lease`)).json();
+    expect(asked).toMatchObject({ book, state: 'standby', epoch: null, validUntilNs: null, lane: 0 });
     expect(await post(guard, '/v1/permits', '')).toMatchObject({ status: 409, body: { error: 'not-held' } });
     await open();
     const view = await state(guard, 'held');
@@ -181,7 +185,8 @@ describe('the guard', () => {
     expect(Number(monotonicNs() - began) / 1000 / rounds).toBeLessThan(50);
 
     for (const [path, body] of [['/v1/status', '{'], ['/v1/status', '{"ready":"yes"}'], ['/v1/drained', '{"epoch":1}']] as const) {
-      expect(await post(guard, path, body)).toMatchObject({ status: 400, body: { error: 'bad-input', message: expect.stringContaining('seen') } });
+      const answer = await post(guard, path, body);
+      expect(answer).toMatchObject({ status: 400, body: { error: 'bad-input', message: expect.stringContaining('seen') } });
     }
     expect(await post(guard, '/v1/status', JSON.stringify({ ...well, gauges: { 'a b': 1 } }))).toMatchObject({ status: 400 });
     expect((await post(guard, '/v1/status', 'x'.repeat(70_000))).status).toBe(413);
@@ -198,7 +203,8 @@ describe('the guard', () => {
     const sick = await fetch(`${guard.url}/healthz`);
     expect(sick.status).toBe(503);
     expect(await sick.json()).toMatchObject({ healthy: false, reasons: ['the trader is not ready: missing Redis'] });
-    for (const line of guard.lines) expect(JSON.parse(line)).toMatchObject({ book, level: expect.any(String), message: expect.any(String) });
+    const logged = { book, level: expect.any(String), message: expect.any(String) };
+    for (const line of guard.lines) expect(JSON.parse(line)).toMatchObject(logged);
   });
 
   test('hands over in a drain: granted is shown before held, epochs grow, both never hold', async () => {
@@ -227,7 +233,8 @@ describe('the guard', () => {
     await open();
     await state(first, 'held');
     const second = await start('blue');
-    await until('two registrations whose beats move', async () => (await control.registrations(book)).filter((r) => r.beat > 2).length === 2);
+    const beating = async () => (await control.registrations(book)).filter(({ beat }) => beat > 2);
+    await until('two registrations whose beats move', async () => (await beating()).length === 2);
     const exited = once(first.process, 'exit');
     first.process.kill('SIGTERM');
     expect(await exited).toEqual([0, null]);

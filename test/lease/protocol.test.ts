@@ -10,7 +10,8 @@ import type { LeaseWrite, Path } from '../../lib/lease/store.ts';
 import { faultsEndMs, simulate, type Fault, type Scenario, type SimulationOptions } from './simulation.ts';
 
 const kinds: readonly Fault['kind'][] = [
-  'pause', 'pause-trader', 'crash', 'cut-requests', 'cut-answers', 'delay', 'mute', 'sigterm', 'drain', 'drain', 'cancel-drain', 'halt', 'resume',
+  'pause', 'pause-trader', 'crash', 'cut-requests', 'cut-answers', 'delay', 'mute', 'sigterm',
+  'drain', 'drain', 'cancel-drain', 'halt', 'resume',
 ];
 const fault = (among: readonly Fault['kind'][]): fc.Arbitrary<Fault> =>
   fc.record({
@@ -83,7 +84,7 @@ describe('the test catches', () => {
   /** Before the protocol sees the event. */
   const before = (change: (state: InstanceState, event: LeaseEvent) => InstanceState) => (state: InstanceState, event: LeaseEvent): Step =>
     step(change(state, event), event);
-  const after = (change: (next: Step, event: LeaseEvent) => Step) => (state: InstanceState, event: LeaseEvent): Step => change(step(state, event), event);
+  const after = (change: (next: Step) => Step) => (state: InstanceState, event: LeaseEvent): Step => change(step(state, event));
   const without = (name: LeaseWrite['name'], ...paths: Path[]): SimulationOptions => ({
     step: after((next) => ({
       ...next,
@@ -133,8 +134,14 @@ describe('the test catches', () => {
       },
       search: rounds(['delay', 'drain', 'pause'], 8000),
     },
-    'a take-over that does not name the heartbeat': { options: without('take-over', 'heartbeat'), search: scenarios(['delay', 'cut-requests', 'pause']) },
-    'a take-over that does not name the epoch': { options: without('take-over', 'heartbeat', 'epoch'), search: scenarios(['delay', 'cut-requests', 'pause']) },
+    'a take-over that does not name the heartbeat': {
+      options: without('take-over', 'heartbeat'),
+      search: scenarios(['delay', 'cut-requests', 'pause']),
+    },
+    'a take-over that does not name the epoch': {
+      options: without('take-over', 'heartbeat', 'epoch'),
+      search: scenarios(['delay', 'cut-requests', 'pause']),
+    },
     'a hand-over that does not name the heartbeat': {
       options: without('hand-over', 'heartbeat', 'mode', 'successor'),
       search: rounds(['drain', 'delay', 'cancel-drain'], 8000),

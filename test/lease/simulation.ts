@@ -14,7 +14,9 @@ export type StepFunction = (state: InstanceState, event: LeaseEvent) => Step;
 
 export interface Fault {
   readonly atMs: number;
-  readonly kind: 'pause' | 'pause-trader' | 'crash' | 'cut-requests' | 'cut-answers' | 'delay' | 'mute' | 'sigterm' | 'drain' | 'cancel-drain' | 'halt' | 'resume';
+  readonly kind:
+    | 'pause' | 'pause-trader' | 'crash' | 'cut-requests' | 'cut-answers' | 'delay' | 'mute' | 'sigterm'
+    | 'drain' | 'cancel-drain' | 'halt' | 'resume';
   /** Which instance, or which successor. */
   readonly who: number;
   readonly forMs: number;
@@ -104,8 +106,18 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
     const state = initialState(identity);
     const view = viewOf(state);
     const actor: Actor = {
-      identity, rate: 1 + between(-driftPpm, driftPpm) / 1e6, offsetMs: between(0, 1e7), state, view, wakeSerial: 0, alive: true, pausedUntil: 0,
-      trader: { view, pausedUntil: 0, mute: false, open: 0, lastDrain: 0 }, cutRequestsUntil: 0, cutAnswersUntil: 0, delayUntil: 0,
+      identity,
+      rate: 1 + between(-driftPpm, driftPpm) / 1e6,
+      offsetMs: between(0, 1e7),
+      state,
+      view,
+      wakeSerial: 0,
+      alive: true,
+      pausedUntil: 0,
+      trader: { view, pausedUntil: 0, mute: false, open: 0, lastDrain: 0 },
+      cutRequestsUntil: 0,
+      cutAnswersUntil: 0,
+      delayUntil: 0,
     };
     at(nowMs, () => deliver(actor, { kind: 'trader-status', ready: true, reconciled: true }));
     at(nowMs + between(0, orderEveryMs), () => trade(actor));
@@ -119,7 +131,7 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
       at(actor.pausedUntil, () => deliver(actor, event));
       return;
     }
-    const next = stepOnce(actor.state, { ...event, now: local(actor) } as LeaseEvent);
+    const next = stepOnce(actor.state, { ...event, now: local(actor) });
     actor.state = next.state;
     const view = viewOf(next.state);
     if (JSON.stringify(view) !== JSON.stringify(actor.view)) {
@@ -147,7 +159,10 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
 
   /** One call to the table: applied at some instant or never, answered in time or not. */
   const request = <Answer>(
-    actor: Actor, apply: () => Answer, answered: (answer: Answer) => DistributiveOmit<LeaseEvent, 'now'>, unanswered: DistributiveOmit<LeaseEvent, 'now'>,
+    actor: Actor,
+    apply: () => Answer,
+    answered: (answer: Answer) => DistributiveOmit<LeaseEvent, 'now'>,
+    unanswered: DistributiveOmit<LeaseEvent, 'now'>,
   ): void => {
     const slow = nowMs < actor.delayUntil;
     const outMs = slow ? between(0, random() < 0.4 ? 12_000 : 1200) : between(5, 15);
@@ -220,14 +235,16 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
 
   commit({
     name: 'create', book, expects: [{ path: 'epoch', absent: true }],
-    set: { epoch: 0 as Epoch, heartbeat: 0, grantId: 'created', leaseMs, home: region, mode: 'open', workflow: { token: 0 as WorkflowToken } },
+    set: {
+      epoch: 0 as Epoch, heartbeat: 0, grantId: 'created', leaseMs, home: region, mode: 'open', workflow: { token: 0 as WorkflowToken },
+    },
   });
   const actors = Array.from({ length: instances }, spawn);
 
   const inject = ({ kind, who, forMs }: Fault): void => {
     // The holder is where most can go wrong.
     const holder = who >= instances ? actors.find(({ view }) => view.epoch !== null) : undefined;
-    const actor = holder ?? (actors[who % actors.length] as Actor);
+    const actor = holder ?? actors[who % actors.length]!;
     const until = Math.min(nowMs + forMs, faultsEndMs);
     // A colour mostly, as the machines name it; sometimes an instance.
     const named = (actors[who % actors.length] as Actor).identity;
@@ -248,7 +265,9 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
         at(nowMs + 31_000, () => actors.splice(actors.indexOf(actor), 1, spawn()));
         break;
       case 'drain': control({ expects: [{ path: 'mode', equals: 'open' }], set: { mode: 'draining', successor } }); break;
-      case 'cancel-drain': control({ expects: [{ path: 'mode', equals: 'draining' }], set: { mode: 'open' }, remove: ['successor'] }); break;
+      case 'cancel-drain':
+        control({ expects: [{ path: 'mode', equals: 'draining' }], set: { mode: 'open' }, remove: ['successor'] });
+        break;
       case 'halt': control({ expects: [{ path: 'mode', differs: 'halted' }], set: { mode: 'halted' }, remove: ['successor'] }); break;
       case 'resume': control({ expects: [{ path: 'mode', equals: 'halted' }], set: { mode: 'open' } }); break;
     }

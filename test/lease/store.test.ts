@@ -3,7 +3,9 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
-import { BookBusyError, LeaseConflictError, LeaseMissingError, LeaseUnreachableError, WorkflowPreemptedError } from '../../lib/lease/errors.ts';
+import {
+  BookBusyError, LeaseConflictError, LeaseMissingError, LeaseUnreachableError, WorkflowPreemptedError,
+} from '../../lib/lease/errors.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
 import { instanceId, type BookName, type Epoch, type WorkflowToken } from '../../lib/lease/model.ts';
 import type { LeaseStore, LeaseWrite, WriteAnswer } from '../../lib/lease/store.ts';
@@ -39,7 +41,8 @@ describe.each(stores)('the store %s', (_name, make) => {
     expect(await store.read(book)).toBeUndefined();
     expect(await control.createBook({ book, home, leaseMs: 5000 })).toBe('created');
     expect(await control.createBook({ book, home: 'elsewhere', leaseMs: 1 })).toBe('existed');
-    expect(await store.read(book)).toEqual({ book, epoch: 0, heartbeat: 0, grantId: 'created', leaseMs: 5000, home, mode: 'halted', workflow: { token: 0 } });
+    const created = { book, epoch: 0, heartbeat: 0, grantId: 'created', leaseMs: 5000, home, mode: 'halted', workflow: { token: 0 } };
+    expect(await store.read(book)).toEqual(created);
   });
 
   test('judges each kind of condition, applies each kind of change, and shows the item it refused', async () => {
@@ -47,9 +50,15 @@ describe.each(stores)('the store %s', (_name, make) => {
     const book = newBook();
     await new LeaseControl(store).createBook({ book, home, leaseMs: 5000 });
     const base = { name: 'take-over', book } as const;
-    const took = await store.write({ ...base, expects: [{ path: 'holder', absent: true }, { path: 'epoch', equals: 0 as Epoch }], set: { holder: blue, mode: 'open', epoch: 1 as Epoch } });
+    const took = await store.write({
+      ...base,
+      expects: [{ path: 'holder', absent: true }, { path: 'epoch', equals: 0 as Epoch }],
+      set: { holder: blue, mode: 'open', epoch: 1 as Epoch },
+    });
     expect(took).toMatchObject({ outcome: 'applied', lease: { holder: blue, epoch: 1, mode: 'open' } });
-    const beaten = await store.write({ ...base, name: 'renew', expects: [{ path: 'holder', equals: blue }, { path: 'mode', differs: 'halted' }], beat: true });
+    const beaten = await store.write({
+      ...base, name: 'renew', expects: [{ path: 'holder', equals: blue }, { path: 'mode', differs: 'halted' }], beat: true,
+    });
     expect(beaten).toMatchObject({ outcome: 'applied', lease: { heartbeat: 1 } });
     const refusals: LeaseWrite['expects'][] = [
       [{ path: 'holder', equals: green }], [{ path: 'holder', absent: true }], [{ path: 'mode', differs: 'open' }],
@@ -60,15 +69,18 @@ describe.each(stores)('the store %s', (_name, make) => {
       expect(answer).toMatchObject({ outcome: 'refused', lease: { holder: blue, heartbeat: 1 } });
     }
     // Everything differs from what is absent, as in DynamoDB.
-    expect((await store.write({ ...base, expects: [{ path: 'successor', differs: 'green' }], remove: ['holder'] })).outcome).toBe('applied');
+    const unnamed = await store.write({ ...base, expects: [{ path: 'successor', differs: 'green' }], remove: ['holder'] });
+    expect(unnamed.outcome).toBe('applied');
     expect(await store.read(book)).not.toHaveProperty('holder');
-    expect(await store.write({ ...base, book: newBook(), expects: [{ path: 'epoch', equals: 0 as Epoch }], beat: true })).toEqual({ outcome: 'refused' });
+    const nothingThere = await store.write({ ...base, book: newBook(), expects: [{ path: 'epoch', equals: 0 as Epoch }], beat: true });
+    expect(nothingThere).toEqual({ outcome: 'refused' });
   });
 
   test('keeps registrations beside the lease', async () => {
     const store = make();
     const book = newBook();
-    const registration = { book, instance: green, colour: 'green', region: home, imageDigest: 'sha256:1', ready: true, reconciled: false, beat: 1 } as const;
+    const image = { imageDigest: 'sha256:1', ready: true, reconciled: false } as const;
+    const registration = { book, instance: green, colour: 'green', region: home, ...image, beat: 1 } as const;
     await store.register(registration);
     expect(await store.readAll(book)).toEqual({ registrations: [registration] });
     await store.register({ ...registration, beat: 2, attends: 4 as Epoch });
@@ -114,7 +126,8 @@ describe.each(stores)('the store %s', (_name, make) => {
     await control.createBook({ book, home, leaseMs: 5000 });
     const { token } = await control.takeWorkflow(book, 'one');
     await control.open(book, token);
-    await store.write({ name: 'take-over', book, expects: [{ path: 'epoch', equals: 0 as Epoch }], set: { holder: green, epoch: 1 as Epoch } });
+    const untouched = [{ path: 'epoch', equals: 0 as Epoch }] as const;
+    await store.write({ name: 'take-over', book, expects: untouched, set: { holder: green, epoch: 1 as Epoch } });
     expect(await control.startDrain(book, token, 'green')).toMatchObject({ mode: 'open', holder: green });
   });
 
@@ -163,7 +176,8 @@ describe('lost answers', () => {
   });
 
   test('a table that cannot be reached gives an ambiguous answer in bounded time', async () => {
-    const nowhere = new DynamoDBClient({ endpoint: 'http://127.0.0.1:9', region: 'us-east-1', credentials: table.credentials, maxAttempts: 1 });
+    const endpoint = 'http://127.0.0.1:9';
+    const nowhere = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials: table.credentials, maxAttempts: 1 });
     const store = new DynamoLeaseStore({ client: nowhere, tableName: 'none', requestTimeoutMs: 300 });
     const answer = await store.write({ name: 'renew', book: newBook(), expects: [{ path: 'epoch', equals: 1 as Epoch }], beat: true });
     expect(answer.outcome).toBe('ambiguous');
