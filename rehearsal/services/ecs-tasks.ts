@@ -187,6 +187,8 @@ export class TaskLives {
       colour: task.externalId,
       reason,
       exitCodes: task.exitCodes,
+      // Who was asked to end has nothing to explain.
+      ...(stopCode === 'EssentialContainerExited' && { lastLines: task.lastLines }),
     });
     this.#changed(task);
   }

@@ -76,6 +76,7 @@ test('a container has the environment of image, definition and platform, and not
   const [environment, cwd, uid] = JSON.parse(lines[0]?.line ?? '') as [Record<string, string>, string, number];
   expect(environment).toEqual({
     PATH: '/usr/bin:/bin',
+    HOME: built.root,
     NODE_ENV: 'production',
     GREETING: 'hello there',
     BATON_BOOK: 'btc',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { BusEvent } from '../../../rehearsal/cloud/model.ts';
-import { createWorld, type CloudWorld } from '../../../rehearsal/cloud/world.ts';
+import { createWorld, type CloudWorld, type LogLine } from '../../../rehearsal/cloud/world.ts';
 import type { BuiltImage } from '../../../rehearsal/processes/container-image.ts';
 import { TaskLauncher } from '../../../rehearsal/processes/tasks.ts';
 import { ecs, type EcsModel } from '../../../rehearsal/services/ecs.ts';
@@ -12,6 +12,7 @@ const region = 'us-east-1';
 const images = new Map<string, BuiltImage>();
 const events: BusEvent[] = [];
 const logged: Array<{ operation: string; input: any }> = [];
+const worldLog: LogLine[] = [];
 let world: CloudWorld;
 let model: EcsModel;
 let good: string;
@@ -27,6 +28,7 @@ beforeAll(async () => {
     seed: 1,
     accountId: '111111111111',
     regions: [region],
+    onLog: (line) => void worldLog.push(line),
     services: (made) => {
       const launcher = new TaskLauncher({
         supervisor: site.supervisor,
@@ -166,6 +168,7 @@ test('a task that dies is replaced, and one that is stopped by hand too', async 
   const set = await taskSet(name, good);
   await until('both tasks run', () => runningOf(name).length === 2);
   const [first, second] = tasksOf(name);
+  await until('the first has spoken', () => (first?.lastLines.length ?? 0) > 0);
   first?.running?.kill();
   await until('it is seen as stopped', () => first?.lastStatus === 'STOPPED');
   expect(first).toMatchObject({
@@ -175,6 +178,8 @@ test('a task that dies is replaced, and one that is stopped by hand too', async 
   });
   await until('another runs in its place', () => runningOf(name).length === 2);
   expect(tasksOf(name)).toHaveLength(3);
+  const stop = worldLog.find(({ message, fields }) => message === 'ECS task stopped' && fields?.['task'] === first?.taskArn.split('/').at(-1)?.slice(0, 8));
+  expect(stop?.fields).toMatchObject({ reason: 'Essential container in task exited', lastLines: [expect.stringMatching(/^trader: up blue/)] });
 
   await call('StopTask', { task: second?.taskArn, reason: 'a test' });
   await until('another runs in its place', () => runningOf(name).length === 2 && tasksOf(name).length === 4);
