@@ -178,7 +178,8 @@ test('a task that dies is replaced, and one that is stopped by hand too', async 
   });
   await until('another runs in its place', () => runningOf(name).length === 2);
   expect(tasksOf(name)).toHaveLength(3);
-  const stop = worldLog.find(({ message, fields }) => message === 'ECS task stopped' && fields?.['task'] === first?.taskArn.split('/').at(-1)?.slice(0, 8));
+  const id = first?.taskArn.split('/').at(-1)?.slice(0, 8);
+  const stop = worldLog.find(({ message, fields }) => message === 'ECS task stopped' && fields?.['task'] === id);
   expect(stop?.fields).toMatchObject({ reason: 'Essential container in task exited', lastLines: [expect.stringMatching(/^trader: up blue/)] });
 
   await call('StopTask', { task: second?.taskArn, reason: 'a test' });
