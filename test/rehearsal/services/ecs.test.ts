@@ -18,7 +18,8 @@ let model: EcsModel;
 let good: string;
 let served = 0;
 
-const listener = `process.on('SIGTERM', () => process.exit(0)); console.log('up ' + process.env.COLOUR, process.getuid()); setInterval(() => {}, 1000);`;
+const listener = `process.on('SIGTERM', () => process.exit(0)); console.log('up ' + process.env.COLOUR, process.getuid());
+setInterval(() => {}, 1000);`;
 
 beforeAll(async () => {
   const built = await imageOf(site, 'bot', { files: { 'main.mjs': listener, 'probe.mjs': 'process.exit(0)' } });
@@ -180,7 +181,10 @@ test('a task that dies is replaced, and one that is stopped by hand too', async 
   expect(tasksOf(name)).toHaveLength(3);
   const id = first?.taskArn.split('/').at(-1)?.slice(0, 8);
   const stop = worldLog.find(({ message, fields }) => message === 'ECS task stopped' && fields?.['task'] === id);
-  expect(stop?.fields).toMatchObject({ reason: 'Essential container in task exited', lastLines: [expect.stringMatching(/^trader: up blue/)] });
+  expect(stop?.fields).toMatchObject({
+    reason: 'Essential container in task exited',
+    lastLines: [expect.stringMatching(/^trader: up blue/)],
+  });
 
   await call('StopTask', { task: second?.taskArn, reason: 'a test' });
   await until('another runs in its place', () => runningOf(name).length === 2 && tasksOf(name).length === 4);
