@@ -177,7 +177,7 @@ class Cloud {
     if (reference.jsonKey === undefined) return answer.SecretString;
     const value = (JSON.parse(answer.SecretString) as Record<string, unknown>)[reference.jsonKey];
     if (value === undefined) throw new Error(`Could not find a value associated with JSONKey in SecretString: '${reference.jsonKey}' of ${reference.id}`);
-    return String(value);
+    return typeof value === 'string' ? value : JSON.stringify(value);
   }
 
   #call(service: string, operation: string, region: string, input: Record<string, unknown>): Promise<unknown> {

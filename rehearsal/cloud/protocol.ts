@@ -142,7 +142,7 @@ export class ServiceProtocol {
   }
 
   async decode({ operation, labels }: Match, request: WireRequest): Promise<Struct> {
-    const readScalar = (schema: NormalizedSchema, text: string): unknown => this.strings.read(schema as never, text) as unknown;
+    const readScalar = (schema: NormalizedSchema, text: string): unknown => this.strings.read(schema, text) as unknown;
     if (this.kind === 'awsQuery') return decodeQueryForm(operation.input, new URLSearchParams(request.body.toString()), readScalar);
     const body = streamsPayload(operation.input) ? Readable.from([request.body]) : new Uint8Array(request.body);
     const input = await this.config.protocol.deserializeResponse(operation.reads, this.context, {
@@ -210,7 +210,7 @@ export class ServiceProtocol {
 
   /** `<NameResult>…</NameResult>`: what the serializer writes, under the name of the query protocol. */
   private resultElement(operation: Operation, output: Struct): string {
-    this.xml.write(operation.output as never, output);
+    this.xml.write(operation.output, output);
     return String(this.xml.flush())
       .replace(/^<([^\s>/]+)([^>]*?)(\/?)>/, (_all, _name, _attributes, selfClosing: string) => `<${operation.name}Result${selfClosing}>`)
       .replace(/<\/[^<>/]+>$/, `</${operation.name}Result>`);

@@ -6,6 +6,10 @@ export interface SdkClientConfig {
   readonly region: string;
   readonly endpoint: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly maxAttempts?: number;
+  /** Some operations put a prefix before the host's name, which 127.0.0.1 cannot carry. */
+  readonly disableHostPrefix?: boolean;
+  readonly logger?: Readonly<Record<'trace' | 'debug' | 'info' | 'warn' | 'error', () => void>>;
 }
 /** As much of a generated client as the front and its tests use. */
 export interface SdkClient {

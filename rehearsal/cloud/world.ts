@@ -192,7 +192,7 @@ export function createWorld(options: WorldOptions): CloudWorld {
     },
     async close() {
       closing.abort();
-      const closed = await Promise.allSettled([...models.values()].reverse().map((model) => model.close?.()));
+      const closed = await Promise.allSettled([...models.values()].reverse().map(async (model) => model.close?.()));
       const failed = closed.filter((outcome) => outcome.status === 'rejected').map((outcome) => outcome.reason as unknown);
       if (failed.length > 0) throw new AggregateError(failed, `${failed.length} service models did not close`);
     },

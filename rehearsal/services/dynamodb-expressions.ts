@@ -4,6 +4,7 @@
  * uses are an error there, so they are one here.
  */
 import { AwsError } from '../cloud/model.ts';
+import { reservedWords } from './dynamodb-reserved-words.ts';
 import { addNumbers, compare, equal, setElements, setOf, sizeOf, stored, typeOf, type AttributeValue, type Item, type TypeName } from './dynamodb-values.ts';
 
 export type ExpressionKind =
@@ -330,6 +331,9 @@ class Parser {
       return this.#scope.name(this.#kind, token);
     }
     if (!/^[A-Za-z_]/.test(token)) throw this.#syntaxError();
+    if (reservedWords.has(token.toUpperCase())) {
+      throw invalid(`Invalid ${this.#kind}: Attribute name is a reserved keyword; reserved keyword: ${token}`);
+    }
     this.#at += 1;
     return token;
   }

@@ -114,7 +114,7 @@ export function setOf(like: AttributeValue, elements: readonly AttributeValue[])
 
 /** What `size()` gives; `undefined` for types that have none. */
 export function sizeOf(value: AttributeValue): number | undefined {
-  if ('S' in value) return [...value.S].length;
+  if ('S' in value) return value.S.length;
   if ('B' in value) return value.B.length;
   if ('L' in value) return value.L.length;
   if ('M' in value) return Object.keys(value.M).length;

@@ -52,6 +52,7 @@ interface ReadInput extends Expressions {
   readonly Limit?: number;
   readonly ScanIndexForward?: boolean;
   readonly Select?: string;
+  readonly IndexName?: string;
 }
 
 /** A page of a query or scan ends at 1 MB of items. */
@@ -63,7 +64,7 @@ export function dynamodb(world: World): DynamoDb {
   const listeners: Array<(write: TableWrite) => void> = [];
 
   function table(call: Call): Table {
-    const named = String(call.input['TableName'] ?? '');
+    const named = (call.input as { TableName?: string }).TableName ?? '';
     const name = named.startsWith('arn:') ? (named.split('/').pop() ?? '') : named;
     const found = tables.get(name);
     if (!found || !found.regions.includes(call.region)) throw new AwsError('ResourceNotFoundException', 'Requested resource not found');
@@ -197,7 +198,7 @@ export function dynamodb(world: World): DynamoDb {
 
   const query: OperationHandler = (input: ReadInput, call) => {
     const of = table(call);
-    if (call.input['IndexName'] !== undefined) throw invalid(`The table does not have the specified index: ${String(call.input['IndexName'])}`);
+    if (input.IndexName !== undefined) throw invalid(`The table does not have the specified index: ${input.IndexName}`);
     const scope = scopeOf(input);
     if (input.KeyConditionExpression === undefined) {
       throw invalid('Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.');

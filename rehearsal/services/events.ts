@@ -57,7 +57,7 @@ export function events(world: CloudWorld): ServiceModel {
   });
 
   async function deliver(rule: Rule, target: Target, envelope: Record<string, unknown>): Promise<void> {
-    const attempts = Math.min(attemptsMax, Number(target.RetryPolicy?.MaximumRetryAttempts ?? attemptsMax) + 1);
+    const attempts = Math.min(attemptsMax, (target.RetryPolicy?.MaximumRetryAttempts ?? attemptsMax) + 1);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await world.call({

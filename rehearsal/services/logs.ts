@@ -46,9 +46,9 @@ export function logs(world: World): Logs {
         streamOf(call).push(...logEvents);
         return { nextSequenceToken: world.uniqueId(56) };
       },
-      GetLogEvents: ({ limit = 10_000 }: { limit?: number }, call) => {
+      GetLogEvents: ({ limit = 10_000, nextToken = '' }: { limit?: number; nextToken?: string }, call) => {
         const all = streamOf(call);
-        const from = Number(/^f\/(\d+)$/.exec(String(call.input['nextToken'] ?? ''))?.[1] ?? 0);
+        const from = Number(/^f\/(\d+)$/.exec(nextToken)?.[1] ?? 0);
         const page = all.slice(from, from + limit);
         return { events: page, nextForwardToken: `f/${from + page.length}`, nextBackwardToken: `b/${from}` };
       },

@@ -155,10 +155,10 @@ function generated(world: World, options: GenerateSecretString): string {
     isTrue(options.ExcludeNumbers) ? '' : '0123456789',
     isTrue(options.ExcludePunctuation) ? '' : punctuation,
     isTrue(options.IncludeSpace) ? ' ' : '',
-  ].map((characters) => [...characters].filter((character) => !excluded.includes(character)));
+  ].map((characters) => characters.split('').filter((character) => !excluded.includes(character)));
   const included = types.filter((characters) => characters.length > 0);
   const all = included.flat();
-  const length = Number(options.PasswordLength ?? passwordLength);
+  const length = options.PasswordLength ?? passwordLength;
   const drawn = Buffer.from(world.uniqueId(length * 4), 'hex');
   const pick = (from: readonly string[], index: number): string => from[drawn.readUInt16BE(index * 2) % from.length] as string;
   const everyType = options.RequireEachIncludedType === undefined || isTrue(options.RequireEachIncludedType);

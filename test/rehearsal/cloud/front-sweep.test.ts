@@ -72,7 +72,7 @@ function generate(schema: NormalizedSchema, skip: Skip, depth = 0): unknown {
 function normalized(value: unknown): unknown {
   if (value instanceof Uint8Array) return `blob:${Buffer.from(value).toString('hex')}`;
   if (value instanceof Date) return value.toISOString();
-  if (value instanceof String) return String(value);
+  if (Object.prototype.toString.call(value) === '[object String]') return String(value);
   if (typeof value === 'bigint') return Number(value);
   if (Array.isArray(value)) return value.map(normalized);
   if (value === null || typeof value !== 'object') return value;
@@ -114,7 +114,9 @@ async function sweep(service: string): Promise<{ tally: Tally; failures: string[
     region: 'us-east-1',
     endpoint: front.endpoint,
     credentials: world.operator.credentials,
-    ...{ maxAttempts: 1, disableHostPrefix: true, logger: { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet } },
+    maxAttempts: 1,
+    disableHostPrefix: true,
+    logger: { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet },
   });
   const tally: Tally = { operations: 0, requests: 0, responses: 0 };
   const failures: string[] = [];
@@ -172,7 +174,7 @@ test.each(Object.keys(sdkClients))('%s: every error of its model arrives under i
   const [operation] = [...new ServiceProtocol(service, sdk).operations.values()].filter(({ input }) => !input.isStructSchema() || input.getEventStreamMember() === '');
   const Command = sdk[`${operation?.name ?? ''}Command`] as new (input: unknown) => unknown;
   const input = { ...(generate((operation as NonNullable<typeof operation>).input, () => false) as object), ...endpointMembers[service] };
-  const client = newClient(sdk, service, { region: 'us-east-1', endpoint: front.endpoint, credentials: world.operator.credentials, ...{ maxAttempts: 1 } });
+  const client = newClient(sdk, service, { region: 'us-east-1', endpoint: front.endpoint, credentials: world.operator.credentials, maxAttempts: 1 });
   const names = errorNames(sdk);
   expect(names.length).toBeGreaterThan(0);
   const arrived: string[] = [];

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { holds, referencesIn, resolve, resolveDynamic, type DynamicReference, type ResolutionScope, type Template } from '../../../rehearsal/cloud/template.ts';

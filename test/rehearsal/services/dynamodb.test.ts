@@ -99,7 +99,7 @@ test('what an update returns, and what it refuses', async () => {
 test('queries: order, prefix, pages, filter', async () => {
   for (const entry of ['3', '1', '2', '10']) await east().send(new PutItemCommand({ TableName, Item: { ...Key('q', `e#${entry}`), n: { N: entry } } }));
   const ask = (more: object) => east().send(new QueryCommand({
-    TableName, ConsistentRead: true, KeyConditionExpression: 'book = :b AND begins_with(item, :p)', ExpressionAttributeValues: { ':b': { S: 'q' }, ':p': { S: 'e#' } }, ...more,
+    TableName, ConsistentRead: true, KeyConditionExpression: 'book = :b AND begins_with(#item, :p)', ExpressionAttributeNames: { '#item': 'item' }, ExpressionAttributeValues: { ':b': { S: 'q' }, ':p': { S: 'e#' } }, ...more,
   }));
   const names = ({ Items = [] }: { Items?: Array<Record<string, { S?: string }>> | undefined }) => Items.map(({ item }) => item?.S);
   expect(names(await ask({}) as never)).toEqual(['e#1', 'e#10', 'e#2', 'e#3']);
@@ -110,7 +110,7 @@ test('queries: order, prefix, pages, filter', async () => {
   expect(second.LastEvaluatedKey).toBeUndefined();
   const filtered = await ask({ FilterExpression: 'n > :two', ExpressionAttributeValues: { ':b': { S: 'q' }, ':p': { S: 'e#' }, ':two': { N: '2' } }, ProjectionExpression: 'n' });
   expect(filtered).toMatchObject({ Count: 2, ScannedCount: 4, Items: [{ n: { N: '10' } }, { n: { N: '3' } }] });
-  await expect(ask({ KeyConditionExpression: 'item = :p', ExpressionAttributeValues: { ':p': { S: 'x' } } })).rejects.toThrow('Query condition missed key schema element: book');
+  await expect(ask({ KeyConditionExpression: '#item = :p', ExpressionAttributeValues: { ':p': { S: 'x' } } })).rejects.toThrow('Query condition missed key schema element: book');
   const { Attributes } = await east().send(new DeleteItemCommand({ TableName, Key: Key('q', 'e#3'), ReturnValues: 'ALL_OLD' }));
   expect(Attributes).toEqual({ ...Key('q', 'e#3'), n: { N: '3' } });
   expect((await east().send(new ScanCommand({ TableName, FilterExpression: 'book = :q', ExpressionAttributeValues: { ':q': { S: 'q' } } }))).Count).toBe(3);
