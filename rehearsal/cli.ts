@@ -8,13 +8,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
-import { createProgress, type Progress } from './report/progress.ts';
+import { createProgress } from './report/progress.ts';
 import { held, render, seconds, type Report } from './report/report.ts';
+import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { rehearse } from './rehearse.ts';
 import { scenarios } from './scenarios/index.ts';
 import type { Scenario } from './scenarios/scenario.ts';
+import type { StageOptions } from './stage.ts';
 import { synthesize } from './synthesize.ts';
 import { UnavailableError } from './unavailable.ts';
 
@@ -22,6 +24,7 @@ interface Options {
   readonly fault: readonly string[];
   readonly env: string;
   readonly seed: number;
+  readonly provisioning: ProvisioningColumn;
   readonly out?: string;
   readonly json?: true;
   readonly list?: true;
@@ -40,6 +43,7 @@ const program = new Command('rehearse')
   .option('--fault <name>', 'make this go wrong (repeatable; --list explains)', (name, names: readonly string[]) => [...names, name], [] as readonly string[])
   .option('--env <name>', 'the settings to rehearse: dev, staging or production', 'production')
   .option('--seed <number>', 'decides what is drawn at random', wholeNumber, randomInt(1, 1_000_000))
+  .addOption(new Option('--provisioning <column>', 'how long AWS takes to make things').choices(['typical', 'pessimistic']).default('pessimistic'))
   .option('--out <directory>', 'write report.json and the log there')
   .option('--json', 'print the report (or the list) as JSON; progress goes to standard error')
   .option('--list', 'list scenarios, their faults and what each promises')
@@ -91,14 +95,14 @@ function list({ json }: Options): 0 {
   return 0;
 }
 
-async function run(plan: readonly Telling[], { env, seed, out, json }: Options): Promise<0 | 1> {
+async function run(plan: readonly Telling[], { env, seed, out, json, provisioning }: Options): Promise<0 | 1> {
   const progress = createProgress(json === true ? process.stderr : process.stdout);
   const reports: Report[] = [];
   try {
     progress.heading(`Synthesizing ${env}`);
     await using assembly = await synthesize(env, progress);
     for (const { scenario, faults } of plan) {
-      reports.push(await tell(scenario, faults, { assembly, seed, out: directoryFor(out, plan, scenario, faults), progress }));
+      reports.push(await tell(scenario, faults, { assembly, seed, provisioning, out: directoryFor(out, plan, scenario, faults), progress }));
     }
   } finally {
     progress.close();
@@ -117,7 +121,7 @@ async function run(plan: readonly Telling[], { env, seed, out, json }: Options):
 async function tell(
   scenario: Scenario,
   faults: readonly string[],
-  options: { assembly: Awaited<ReturnType<typeof synthesize>>; seed: number; out: string | undefined; progress: Progress },
+  options: StageOptions & { readonly out: string | undefined },
 ): Promise<Report> {
   const { report, log } = await rehearse(scenario, faults, options);
   if (options.out !== undefined) {

@@ -1,22 +1,15 @@
 /** Tells one scenario on a stage of its own and makes its report. */
-import type { Assembly } from './synthesize.ts';
-import type { Progress } from './report/progress.ts';
 import { exactly, neverBroken, type Report } from './report/report.ts';
 import type { Scenario, ScenarioEnd } from './scenarios/scenario.ts';
-import { Stage } from './stage.ts';
-
-export interface RehearsalOptions {
-  readonly assembly: Assembly;
-  readonly seed: number;
-  readonly progress: Progress;
-}
+import { Stage, type StageOptions } from './stage.ts';
 
 export async function rehearse(
-  scenario: Scenario, faults: readonly string[], { assembly, seed, progress }: RehearsalOptions,
+  scenario: Scenario, faults: readonly string[], options: StageOptions,
 ): Promise<{ readonly report: Report; readonly log: readonly object[] }> {
+  const { seed, progress } = options;
   const began = performance.now();
   progress.heading(`${scenario.name}${faults.map((fault) => ` --fault ${fault}`).join('')} (seed ${seed})`);
-  const stage = await Stage.open({ assembly, seed, progress });
+  const stage = await Stage.open(options);
   try {
     const end = await scenario.run(stage, new Set(faults)).catch(brokenOff);
     const trading = stage.trading();

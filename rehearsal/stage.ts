@@ -15,6 +15,7 @@ import { colourOf, type BookName, type Colour } from '../lib/lease/model.ts';
 import { loadSettings, type Settings } from '../lib/settings/index.ts';
 import { readAssembly } from './cloud/assembly.ts';
 import { deploy } from './cloud/deploy.ts';
+import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { startFront, type Front } from './cloud/front.ts';
 import { createWorld, type CloudWorld, type LogLine } from './cloud/world.ts';
 import { badRelease } from './faults/bad-release.ts';
@@ -26,7 +27,7 @@ import { TaskLauncher } from './processes/tasks.ts';
 import { CompressedTime, PhaseTracker } from './report/phases.ts';
 import type { Progress } from './report/progress.ts';
 import type { Outcome, Step, Tenure, Trading } from './report/report.ts';
-import { cutoverPhases } from './scenarios/cutover-phases.ts';
+import { cutoverPhases, recordPhase } from './scenarios/cutover-phases.ts';
 import { dynamodb, type DynamoDb } from './services/dynamodb.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
 import { ecs, type EcsModel } from './services/ecs.ts';
@@ -51,8 +52,18 @@ export interface WorkflowEnd {
   readonly steps: readonly Step[];
   /** How long it would have taken uncompressed. */
   readonly modelledMs: number;
+  /** The same until the new release was recorded as live; undefined when it never was. */
+  readonly modelledUntilLiveMs: number | undefined;
   /** Of an ending that is no success. */
   readonly cause: string | undefined;
+}
+
+export interface StageOptions {
+  readonly assembly: Assembly;
+  readonly seed: number;
+  readonly progress: Progress;
+  /** Which column of the provisioning table holds. */
+  readonly provisioning: ProvisioningColumn;
 }
 
 interface Parts {
@@ -105,7 +116,7 @@ export class Stage {
     this.#store = new DynamoLeaseStore({ client, tableName: `baton-${environment.environment}-lease` });
   }
 
-  static async open({ assembly, seed, progress }: { assembly: Assembly; seed: number; progress: Progress }): Promise<Stage> {
+  static async open({ assembly, seed, progress, provisioning }: StageOptions): Promise<Stage> {
     const environment = loadSettings(assembly.environment);
     const beganMs = monotonicMs();
     const nowMs = (): number => monotonicMs() - beganMs;
@@ -136,6 +147,7 @@ export class Stage {
       const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; logs?: Logs } = {};
       const world = createWorld({
         seed,
+        provisioning,
         accountId: environment.account,
         regions: [home.name, standby.name, witness.name],
         onLog: (line) => {
@@ -216,7 +228,14 @@ export class Stage {
     const outcome = outcomeOf(ended);
     tracker.finish(outcome === 'succeeded' || outcome === 'rolled-back' ? 'succeeded' : 'failed');
     progress.note(`${outcome}${ended.cause === undefined ? '' : `: ${ended.cause}`}`);
-    return { outcome, steps: tracker.steps, modelledMs: watchers.compressed.modelledMs(startMs, watchers.nowMs()), cause: ended.cause };
+    const recorded = tracker.steps.find((step) => step.name === recordPhase && step.status === 'succeeded');
+    return {
+      outcome,
+      steps: tracker.steps,
+      modelledMs: watchers.compressed.modelledMs(startMs, watchers.nowMs()),
+      modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs),
+      cause: ended.cause,
+    };
   }
 
   /** Kills the task that holds the book, guard and trader at once, and says which epoch died with it. */

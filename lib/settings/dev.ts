@@ -23,7 +23,7 @@ export const dev: SettingsInput = {
   network: { cidr: '10.20.0.0/16', natGateways: 1, venuePorts: [443] },
   database: { instanceClass: 't4g.medium', allocatedGb: 100, retentionDays: 7, deletionProtection: false },
   cache: { nodeType: 'cache.t4g.micro', nodes: 2, snapshotRetentionDays: 1 },
-  cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 60, bakeSeconds: 120, rollbackWindowSeconds: 300 },
+  cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   notifications: { emails: [] },
   logs: { retentionDays: 30 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },

@@ -23,7 +23,7 @@ export const production: SettingsInput = {
   network: { cidr: '10.28.0.0/16', natGateways: 2, venuePorts: [443] },
   database: { instanceClass: 'm7g.large', allocatedGb: 100, retentionDays: 30, deletionProtection: true },
   cache: { nodeType: 'cache.m7g.large', nodes: 2, snapshotRetentionDays: 7 },
-  cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 60, bakeSeconds: 120, rollbackWindowSeconds: 300 },
+  cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   notifications: { emails: [] },
   logs: { retentionDays: 90 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },

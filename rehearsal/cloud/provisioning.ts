@@ -25,8 +25,8 @@ export const provisioningDelays: Readonly<Record<string, ProvisioningDelay>> = {
   },
   'rds-snapshot': {
     typicalSeconds: 180,
-    pessimisticSeconds: 900,
-    source: 'assumed: an incremental snapshot of 100 GB; AWS says only that it depends on the amount of data',
+    pessimisticSeconds: 300,
+    source: 'assumed: an incremental snapshot of 100 GB that is backed up daily; AWS says only that it depends on the amount of data',
   },
 };
 

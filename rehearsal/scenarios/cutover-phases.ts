@@ -2,6 +2,9 @@
 import type { Settings } from '../../lib/settings/index.ts';
 import type { Phase } from '../report/phases.ts';
 
+/** From its end on the new release is what runs: the deployment is done, and only the way back stays open for a while. */
+export const recordPhase = 'Record what is live';
+
 export function cutoverPhases({ cutover }: Settings): readonly Phase[] {
   const within = 'Prepare the snapshot and the new colour';
   const snapshot = { name: 'snapshot', within };
@@ -16,7 +19,7 @@ export function cutoverPhases({ cutover }: Settings): readonly Phase[] {
     { name: 'Drain and hand over', begins: 'Ask the holder to hand over', budgetSeconds: cutover.drainSeconds },
     { name: 'Prove that the new colour trades', begins: 'Begin to wait for accepted orders', budgetSeconds: cutover.proveSeconds },
     { name: 'Bake', begins: 'Begin to bake the new colour', budgetSeconds: cutover.bakeSeconds + 60 },
-    { name: 'Record what is live', begins: 'Record in the lease what is live', budgetSeconds: 30 },
+    { name: recordPhase, begins: 'Record in the lease what is live', budgetSeconds: 30 },
     { name: 'Keep the old colour warm', begins: 'Keep the old colour warm for the rollback window', budgetSeconds: cutover.rollbackWindowSeconds + 10 },
     { name: 'Retire the old colour', begins: 'Look whether the new colour still trades after the window', budgetSeconds: 300 },
     { name: 'Hand back', begins: 'Ask the new colour to hand back', budgetSeconds: cutover.drainSeconds },
