@@ -56,10 +56,21 @@ try {
   process.exitCode = options.list === true ? list(options) : await run(tellings(program.args[0], options.fault), options);
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else if (error instanceof UnavailableError) {
-    console.error(pc.red(error.message));
-    process.exitCode = 2;
-  } else throw error;
+  else process.exitCode = explain(error);
+}
+
+/** What is missing on this machine is found deep inside a deployment; the person needs only that. */
+function explain(error: unknown): 1 | 2 {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (each instanceof UnavailableError) {
+      console.error(pc.red(each.message));
+      return 2;
+    }
+  }
+  console.error(pc.red(`The rehearsal could not go on: ${error instanceof Error ? error.message : String(error)}`));
+  if (process.env['BATON_DEBUG'] !== undefined) console.error(error);
+  else console.error('BATON_DEBUG=1 shows where.');
+  return 1;
 }
 
 function wholeNumber(text: string): number {
@@ -98,6 +109,14 @@ function list({ json }: Options): 0 {
 async function run(plan: readonly Telling[], { env, seed, out, json, provisioning }: Options): Promise<0 | 1> {
   const progress = createProgress(json === true ? process.stderr : process.stdout);
   const reports: Report[] = [];
+  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+    // No unwinding: the reaper ends what was started, and the exit sweeps what was written.
+    process.once(signal, () => {
+      progress.close();
+      console.error(`${signal}: the rehearsal was interrupted; what it had started is being ended.`);
+      process.exit(code);
+    });
+  }
   try {
     progress.heading(`Synthesizing ${env}`);
     await using assembly = await synthesize(env, progress);

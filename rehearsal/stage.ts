@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import pg from 'pg';
+import { Client } from 'pg';
 import { endings } from '../lib/contracts/cutover.ts';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
@@ -155,16 +155,16 @@ export class Stage {
           const { modelledSeconds, waitedMs } = line.fields ?? {};
           if (typeof modelledSeconds === 'number' && typeof waitedMs === 'number') compressed.waited(nowMs(), nowMs() + waitedMs, modelledSeconds * 1000);
         },
-        services: (world) => {
+        services: (made) => {
           const launcher = new TaskLauncher({
-            supervisor, caFile: authority.caFile, endpoint: () => world.endpoint, portVariables: ['BATON_GUARD_PORT'],
+            supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: ['BATON_GUARD_PORT'],
             addresses: { [bookOf(environment).venueUrl]: venue.url },
           });
-          models.tables = dynamodb(world);
-          models.tasks = ecs(world, { launcher, images });
-          const rest = otherServices(world, {
+          models.tables = dynamodb(made);
+          models.tasks = ecs(made, { launcher, images });
+          const rest = otherServices(made, {
             servers: { supervisor, authority, directory },
-            assetDirectory: assets.assetDirectory,
+            assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
             onProgress: (execution, event) => watchers.executions.get(execution.arn)?.(event),
           });
           models.databases = rest.databases;
@@ -358,7 +358,7 @@ export class Stage {
     const { databases, environment, secrets, caFile } = this.#parts;
     const [server] = databases.servers(environment.regions.home.name).values();
     if (server === undefined) throw new Error('there is no database');
-    const client = new pg.Client({
+    const client = new Client({
       host: server.host, port: server.port, database: 'baton', user: 'baton', password: secrets.get('database password') ?? '',
       ssl: { ca: await readFile(caFile, 'utf8') },
     });

@@ -14,6 +14,7 @@ import { Client } from 'pg';
 import { cached } from './cache.ts';
 import type { CertificateAuthority } from './certificate.ts';
 import { onFreePort, PortTakenError } from './listen.ts';
+import { UnavailableError } from '../unavailable.ts';
 import type { Child, Supervisor } from './supervisor.ts';
 import { runnableTree, serverUser, type User } from './unprivileged.ts';
 
@@ -39,7 +40,7 @@ export interface RunningServer {
   kill(): Promise<void>;
 }
 
-export class PostgresUnavailableError extends Error {
+export class PostgresUnavailableError extends UnavailableError {
   constructor(cause: unknown) {
     super(
       `no PostgreSQL for ${process.platform}-${process.arch}: the npm package ${packageName()} is not installed. ` +

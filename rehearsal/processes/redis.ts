@@ -14,6 +14,7 @@ import { cached } from './cache.ts';
 import type { CertificateAuthority } from './certificate.ts';
 import { onFreePort, PortTakenError } from './listen.ts';
 import type { RunningServer } from './postgres.ts';
+import { UnavailableError } from '../unavailable.ts';
 import type { Child, Supervisor } from './supervisor.ts';
 
 export interface RedisOptions {
@@ -39,7 +40,7 @@ export interface RedisProgram {
   readonly origin: string;
 }
 
-export class RedisUnavailableError extends Error {
+export class RedisUnavailableError extends UnavailableError {
   constructor(tried: readonly string[]) {
     super(
       [

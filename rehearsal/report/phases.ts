@@ -64,7 +64,7 @@ export class PhaseTracker {
 
   /** The execution is over. */
   finish(status: Step['status']): void {
-    for (const lane of [...this.#running.keys()]) this.#end(lane, status);
+    for (const lane of this.#running.keys()) this.#end(lane, status);
   }
 
   #begin(phase: Phase): void {

@@ -98,8 +98,8 @@ export function render(report: Report): string {
   const name = `${report.scenario}${faults}`;
   const width = Math.max(...report.promises.map((promise) => promise.statement.length));
   const lines = report.promises.map((promise) => {
-    const limit = promise.measured === promise.limit && promise.unit === '' ? '' : pc.dim(` (limit ${promise.limit}${unit(promise)})`);
-    return `  ${promise.held ? pc.green('✓') : pc.red('✗')} ${promise.statement.padEnd(width)}  ${promise.measured}${unit(promise)}${limit}`;
+    const limit = promise.measured === promise.limit && promise.unit === '' ? '' : pc.dim(` (limit ${promise.limit}${withUnit(promise)})`);
+    return `  ${promise.held ? pc.green('✓') : pc.red('✗')} ${promise.statement.padEnd(width)}  ${promise.measured}${withUnit(promise)}${limit}`;
   });
   const { trading } = report;
   return [
@@ -112,8 +112,8 @@ export function render(report: Report): string {
   ].join('\n');
 }
 
-function unit(promise: PromiseKept): string {
-  return promise.unit === '' ? '' : ` ${promise.unit}`;
+function withUnit({ unit }: PromiseKept): string {
+  return unit === '' ? '' : ` ${unit}`;
 }
 
 export function seconds(ms: number): string {

@@ -1,0 +1,109 @@
+/** The command as a person meets it: help, lists, wrong usage, and Ctrl-C in the middle. */
+import { spawn } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { scenarios } from '../../../rehearsal/scenarios/index.ts';
+
+const root = dirname(dirname(dirname(import.meta.dirname)));
+
+interface Run {
+  readonly output: string;
+  readonly code: number | null;
+}
+
+function start(args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [join(root, 'rehearsal', 'cli.ts'), ...args], { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const listeners = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += String(chunk);
+      for (const listener of listeners) listener();
+    });
+  }
+  const ended = new Promise<Run>((resolve) => child.once('close', (code) => resolve({ output, code })));
+  const says = (pattern: RegExp): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (pattern.test(output)) resolve();
+      };
+      listeners.add(look);
+      void ended.then(() => reject(new Error(`it ended without saying ${String(pattern)}:\n${output}`)));
+      look();
+    });
+  return { child, ended, says };
+}
+
+const run = (...args: string[]): Promise<Run> => start(args).ended;
+
+describe('usage', () => {
+  test('--help explains itself', async () => {
+    const { output, code } = await run('--help');
+    expect(code).toBe(0);
+    for (const { name } of scenarios) expect(output).toContain(name);
+    expect(output).toContain('--seed');
+  });
+
+  test('--list names every scenario, its promises and its faults; --json the same as data', async () => {
+    const { output, code } = await run('--list');
+    expect(code).toBe(0);
+    for (const { name, faults } of scenarios) for (const text of [name, ...faults.map((fault) => fault.name)]) expect(output).toContain(text);
+    const listed = JSON.parse((await run('--list', '--json')).output) as { name: string; faults: unknown[]; promises: unknown[] }[];
+    expect(listed.map((each) => each.name)).toEqual(scenarios.map((each) => each.name));
+    expect(listed.every((each) => each.promises.length > 0)).toBe(true);
+  });
+
+  test.each([
+    [['nonsense'], "no scenario 'nonsense'; there are: cutover, takeover"],
+    [['cutover', '--fault', 'nonsense'], "the scenario 'cutover' has no fault 'nonsense'; it has: green-does-not-trade"],
+    [['--fault', 'green-does-not-trade'], '--fault needs a scenario'],
+    [['cutover', '--seed', 'seven'], "wanted a whole number of up to nine digits, got 'seven'"],
+    [['cutover', '--provisioning', 'fast'], 'Allowed choices are typical, pessimistic'],
+    [['cutover', '--unknown'], "unknown option '--unknown'"],
+    [['cutover', '--env', 'prod'], 'prod'],
+  ])('%j is refused in plain words, with exit code 2', async (args, message) => {
+    const { output, code } = await run(...args);
+    expect(output).toContain(message);
+    expect(output).not.toMatch(/\n {4}at /);
+    expect(code).toBe(2);
+  });
+});
+
+test('where no Redis can be had, a plain message says what to install, and nothing is left', async () => {
+  const { output, code } = await start(['takeover'], { REDIS_BIN: '/nowhere/redis-server' }).ended;
+  expect(output).toContain('no Redis server was found');
+  expect(output).toContain('apt install redis-server');
+  expect(output).toContain('/nowhere/redis-server');
+  expect(output).not.toMatch(/\n {4}at /);
+  expect(code).toBe(2);
+}, 120_000);
+
+test('Ctrl-C in the middle ends everything: processes, directories, and the command itself with 130', async () => {
+  const temporary = await mkdtemp(join(tmpdir(), 'baton-interrupted-'));
+  onTestFinished(() => rm(temporary, { recursive: true, force: true }));
+  // PostgreSQL runs as another user than root, who must be able to enter.
+  await chmod(temporary, 0o755);
+  const { child, ended, says } = start(['cutover'], { TMPDIR: temporary });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await says(/Start the new colour/);
+  child.kill('SIGINT');
+  const { code, output } = await ended;
+  expect(code).toBe(130);
+  expect(output).toContain('interrupted');
+  await expect.poll(async () => (await readdir(temporary)).filter((name) => !/^(baton-cache|node-compile-cache)/.test(name)), { timeout: 20_000 }).toEqual([]);
+  await expect.poll(() => processesWith(temporary), { timeout: 20_000 }).toEqual([]);
+}, 120_000);
+
+/** Processes whose command line or environment names this directory. */
+async function processesWith(text: string): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const files = await Promise.all(['cmdline', 'environ'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')));
+      return files.some((content) => content.includes(text)) ? [pid] : [];
+    }),
+  );
+  return found.flat();
+}
