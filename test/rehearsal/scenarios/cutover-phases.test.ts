@@ -1,0 +1,22 @@
+/** The phases that people follow name states of the machine as it is synthesized: a renamed state is found here. */
+import { describe, expect, test } from 'vitest';
+import { loadSettings } from '../../../lib/settings/index.ts';
+import { cutoverPhases } from '../../../rehearsal/scenarios/cutover-phases.ts';
+import type { StateGraph } from '../../../rehearsal/states/definition.ts';
+import { synthesizedCutover } from '../../workflows/cutover-world.ts';
+
+function namesIn(graph: StateGraph): string[] {
+  return Object.entries(graph.States).flatMap(([name, state]) => [name, ...(state.Type === 'Parallel' ? state.Branches.flatMap(namesIn) : [])]);
+}
+
+const states = new Set(namesIn(synthesizedCutover().definition));
+const phases = cutoverPhases(loadSettings('dev'));
+
+describe('the phases of a cutover', () => {
+  test.each(phases)('$name', ({ begins, ends, lane, budgetSeconds }) => {
+    expect(states).toContain(begins);
+    if (ends !== undefined) expect(states).toContain(ends);
+    if (lane !== undefined) expect(states).toContain(lane.within);
+    expect(budgetSeconds).toBeGreaterThan(0);
+  });
+});
