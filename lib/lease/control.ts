@@ -82,31 +82,21 @@ export class LeaseControl {
 
   /** Asks the holder to hand over to an instance, or to one of a colour. */
   async startDrain(book: BookName, token: WorkflowToken, successor: InstanceId | Colour): Promise<Lease> {
-    const before = await this.checkToken(book, token);
-    if (isNamed(before.holder, successor)) return before;
-    const answer = await this.#write({
-      name: 'start-drain',
-      book,
-      // The home is named so that a drain never starts on a book that moved to another Region since.
-      expects: [...hasToken(token), { path: 'mode', equals: 'open' }, { path: 'home', equals: before.home }],
-      set: { mode: 'draining', successor },
-    });
-    if (answer.applied) return answer.lease;
-    const lease = seen(book, answer.lease, token);
-    if (lease.mode === 'draining' && lease.successor === successor) return lease;
-    if (isNamed(lease.holder, successor)) return lease;
+    let lease = await this.checkToken(book, token);
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      if (isNamed(lease.holder, successor)) return lease;
+      if (lease.mode === 'draining' && lease.successor === successor) return lease;
+      if (lease.mode !== 'open') break;
+      const answer = await this.#write(startDrainOf(lease, token, successor));
+      if (answer.applied) return answer.lease;
+      lease = seen(book, answer.lease, token);
+    }
     throw new LeaseConflictError(book, `drain towards ${successor} of`, describe(lease));
   }
 
   /** Back to `open`. A drain that ended by itself, by hand-over or by its holder, is left alone. */
   async cancelDrain(book: BookName, token: WorkflowToken): Promise<Lease> {
-    const answer = await this.#write({
-      name: 'cancel-drain',
-      book,
-      expects: [...hasToken(token), { path: 'mode', equals: 'draining' }],
-      set: { mode: 'open' },
-      remove: ['successor'],
-    });
+    const answer = await this.#write(cancelDrainOf(book, token));
     return answer.applied ? answer.lease : seen(book, answer.lease, token);
   }
 
@@ -163,8 +153,30 @@ export class LeaseControl {
   }
 }
 
+/** The epoch is named so that a repeat of this write does not drain the successor that it had asked for. */
+export function startDrainOf({ book, home, epoch }: Lease, token: WorkflowToken, successor: InstanceId | Colour): LeaseWrite {
+  return {
+    name: 'start-drain',
+    book,
+    // The home, so that a drain never starts on a book that moved to another Region since.
+    expects: [...hasToken(token), { path: 'mode', equals: 'open' }, { path: 'home', equals: home }, { path: 'epoch', equals: epoch }],
+    set: { mode: 'draining', successor },
+  };
+}
+
+export function cancelDrainOf(book: BookName, token: WorkflowToken): LeaseWrite {
+  return {
+    name: 'cancel-drain',
+    book,
+    expects: [...hasToken(token), { path: 'mode', equals: 'draining' }],
+    set: { mode: 'open' },
+    remove: ['successor'],
+  };
+}
+
+/** The token stays when the book is given back, so a write that comes after that must not be taken for one of before. */
 function hasToken(token: WorkflowToken): LeaseWrite['expects'] {
-  return [{ path: 'workflow.token', equals: token }];
+  return [{ path: 'workflow.token', equals: token }, { path: 'workflow.execution', present: true }];
 }
 
 function assertToken(lease: Lease, token: WorkflowToken): void {

@@ -112,6 +112,7 @@ export function renderWrite(tableName: string, write: LeaseWrite): UpdateItemCom
   const condition = (expectation: Expectation): string => {
     const name = nameOf(expectation.path);
     if ('absent' in expectation) return `attribute_not_exists(${name})`;
+    if ('present' in expectation) return `attribute_exists(${name})`;
     return 'equals' in expectation ? `${name} = ${valueOf(expectation.equals)}` : `${name} <> ${valueOf(expectation.differs)}`;
   };
   const sets = Object.entries(write.set ?? {}).map(([path, value]) => `${nameOf(path)} = ${valueOf(value)}`);

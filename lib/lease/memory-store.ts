@@ -8,7 +8,7 @@ import type { BookState, Expectation, LeaseStore, LeaseWrite, Path, WriteAnswer 
 type Item = Record<string, unknown>;
 
 export class MemoryLeaseStore implements LeaseStore {
-  readonly #leases = new Map<string, Item>();
+  readonly #leases = new Map<string, Lease>();
   readonly #registrations = new Map<string, Map<string, Registration>>();
 
   async read(book: BookName): Promise<Lease | undefined> {
@@ -33,8 +33,7 @@ export class MemoryLeaseStore implements LeaseStore {
 
   /** The same without promises, for tests that own time. */
   readNow(book: BookName): Lease | undefined {
-    const item = this.#leases.get(book);
-    return item === undefined ? undefined : toLease(item);
+    return this.#leases.get(book);
   }
 
   readAllNow(book: BookName): BookState {
@@ -50,39 +49,45 @@ export class MemoryLeaseStore implements LeaseStore {
   }
 
   writeNow(write: LeaseWrite): WriteAnswer {
-    const before = this.#leases.get(write.book);
-    if (!write.expects.every((expectation) => holds(expectation, before))) {
-      return before === undefined ? { outcome: 'refused' } : { outcome: 'refused', lease: toLease(before) };
-    }
-    const after: Item = structuredClone(before ?? { book: write.book });
-    if (write.beat) after['heartbeat'] = (after['heartbeat'] as number) + 1;
-    for (const [path, value] of Object.entries(write.set ?? {})) put(after, path as Path, value);
-    for (const path of write.remove ?? []) put(after, path, undefined);
-    this.#leases.set(write.book, after);
-    return { outcome: 'applied', lease: toLease(after) };
+    const answer = judge(this.#leases.get(write.book), write);
+    if (answer.outcome === 'applied') this.#leases.set(write.book, answer.lease);
+    return answer;
   }
 }
 
-function holds(expectation: Expectation, item: Item | undefined): boolean {
+/** What the table answers to a write, given the item as it is; `applied` holds the item as it then is. The item given is left alone. */
+export function judge(before: Lease | undefined, write: LeaseWrite): Exclude<WriteAnswer, { outcome: 'ambiguous' }> {
+  if (!write.expects.every((expectation) => holds(expectation, before))) {
+    return before === undefined ? { outcome: 'refused' } : { outcome: 'refused', lease: before };
+  }
+  const after: Item = { ...(before ?? { book: write.book }) };
+  if (write.beat) after['heartbeat'] = (after['heartbeat'] as number) + 1;
+  for (const [path, value] of Object.entries(write.set ?? {})) put(after, path as Path, value);
+  for (const path of write.remove ?? []) put(after, path, undefined);
+  return { outcome: 'applied', lease: after as unknown as Lease };
+}
+
+function holds(expectation: Expectation, item: Lease | undefined): boolean {
   const value = item === undefined ? undefined : valueAt(item, expectation.path);
   if ('absent' in expectation) return value === undefined;
+  if ('present' in expectation) return value !== undefined;
   // Like DynamoDB: nothing equals a missing attribute, and everything differs from it.
   if ('equals' in expectation) return value === expectation.equals;
   return value !== expectation.differs;
 }
 
-function valueAt(item: Item, path: Path): unknown {
+function valueAt(item: Lease, path: Path): unknown {
   return path.split('.').reduce<unknown>((at, name) => (at as Item | undefined)?.[name], item);
 }
 
+/** Maps are replaced, never changed: versions of the item that were handed out stay as they were. */
 function put(item: Item, path: Path, value: unknown): void {
   const [name, inner] = path.split('.') as [string, string?];
-  const target = inner === undefined ? item : (item[name] as Item);
-  const key = inner ?? name;
-  if (value === undefined) delete target[key];
-  else target[key] = value;
-}
-
-function toLease(item: Item): Lease {
-  return structuredClone(item) as unknown as Lease;
+  if (inner !== undefined) {
+    const map = { ...(item[name] as Item) };
+    if (value === undefined) delete map[inner];
+    else map[inner] = value;
+    item[name] = map;
+  } else if (value === undefined) delete item[name];
+  else item[name] = value;
 }

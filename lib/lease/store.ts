@@ -25,7 +25,8 @@ export type Path = keyof LeaseAttributes;
 export type Expectation =
   | { readonly [P in Path]: { readonly path: P; readonly equals: LeaseAttributes[P] } }[Path]
   | { readonly [P in Path]: { readonly path: P; readonly differs: LeaseAttributes[P] } }[Path]
-  | { readonly path: Path; readonly absent: true };
+  | { readonly path: Path; readonly absent: true }
+  | { readonly path: Path; readonly present: true };
 
 export interface LeaseWrite {
   /** For logs, and for whoever enumerates the writes. */

@@ -1,7 +1,7 @@
 /** The two stores answer alike: the one in memory, and the one on DynamoDB's own expressions and errors. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { LeaseControl } from '../../lib/lease/control.ts';
+import { LeaseControl, startDrainOf } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import {
   BookBusyError, LeaseConflictError, LeaseMissingError, LeaseUnreachableError, WorkflowPreemptedError,
@@ -116,6 +116,11 @@ describe.each(stores)('the store %s', (_name, make) => {
     expect((await control.releaseWorkflow(book, 'one')).released).toBe(true);
     expect((await control.releaseWorkflow(book, 'one')).released).toBe(false);
     await expect(control.checkToken(book, token)).rejects.toBeInstanceOf(WorkflowPreemptedError);
+    // Given back is given back: the token is still the newest, and is worth nothing.
+    await expect(control.recordLive(book, token, live)).rejects.toBeInstanceOf(WorkflowPreemptedError);
+    await expect(control.startDrain(book, token, 'green')).rejects.toBeInstanceOf(WorkflowPreemptedError);
+    const late = await store.write(startDrainOf(await control.read(book), token, 'green'));
+    expect(late).toMatchObject({ outcome: 'refused', lease: { mode: 'open' } });
     expect((await control.takeWorkflow(book, 'two')).token).toBe(2);
   });
 
@@ -129,6 +134,19 @@ describe.each(stores)('the store %s', (_name, make) => {
     const untouched = [{ path: 'epoch', equals: 0 as Epoch }] as const;
     await store.write({ name: 'take-over', book, expects: untouched, set: { holder: green, epoch: 1 as Epoch } });
     expect(await control.startDrain(book, token, 'green')).toMatchObject({ mode: 'open', holder: green });
+  });
+
+  test('a drain is asked of one epoch: its repeat does not drain the successor that has the book by then', async () => {
+    const store = make();
+    const control = new LeaseControl(store);
+    const book = newBook();
+    await control.createBook({ book, home, leaseMs: 5000 });
+    const { token } = await control.takeWorkflow(book, 'one');
+    const asked = startDrainOf(await control.open(book, token), token, 'green');
+    expect((await store.write(asked)).outcome).toBe('applied');
+    const draining = [{ path: 'mode', equals: 'draining' }] as const;
+    await store.write({ name: 'hand-over', book, expects: draining, set: { holder: green, epoch: 1 as Epoch, mode: 'open' }, remove: ['successor'] });
+    expect(await store.write(asked)).toMatchObject({ outcome: 'refused', lease: { mode: 'open', holder: green } });
   });
 
   test('registrations of a retired colour are removed, others stay', async () => {
