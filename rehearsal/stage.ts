@@ -9,9 +9,10 @@ import { dirname, join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Client } from 'pg';
 import { endings } from '../lib/contracts/cutover.ts';
+import { LeaseControl } from '../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
-import { colourOf, type BookName, type Colour } from '../lib/lease/model.ts';
+import { colourOf, otherColour, type BookName, type Colour, type InstanceId } from '../lib/lease/model.ts';
 import { loadSettings, type Settings } from '../lib/settings/index.ts';
 import { readAssembly } from './cloud/assembly.ts';
 import { deploy } from './cloud/deploy.ts';
@@ -37,8 +38,8 @@ import type { RdsModel } from './services/rds.ts';
 import type { ProgressEvent } from './states/execution.ts';
 import type { Assembly } from './synthesize.ts';
 import { until } from './until.ts';
-import { judge } from './venue/judge.ts';
-import { monotonicMs } from './venue/record.ts';
+import { judge, type Grant, type Handover } from './venue/judge.ts';
+import { createOrderPath, monotonicMs, type VenueEntry } from './venue/record.ts';
 import { startVenue, type RunningVenue } from './venue/server.ts';
 
 /** The images of one release, as `npm run images` would print them. */
@@ -98,22 +99,27 @@ const cutoverBoundMs = 180_000;
 const orderBoundMs = 60_000;
 /** For what follows an event within moments: the ledger's batches, tasks that stop. */
 const settleBoundMs = 20_000;
+/** Tasks that are provisioned, start, and look at the venue. */
+const instancesBoundMs = 60_000;
 
 export class Stage {
   readonly releases: { readonly first: Release; readonly second: Release; readonly mute: Release };
   readonly progress: Progress;
+  readonly book: BookName;
+  /** The lease, written as the machines write it. */
+  readonly control: LeaseControl;
   readonly #parts: Parts;
-  readonly #book: BookName;
   readonly #store: LeaseStore;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
     this.releases = parts.releases;
     this.progress = parts.progress;
-    this.#book = bookOf(parts.environment).name as BookName;
+    this.book = bookOf(parts.environment).name as BookName;
     const { world, environment } = parts;
     const client = new DynamoDBClient({ region: environment.regions.home.name, endpoint: world.endpoint, credentials: world.operator.credentials });
     this.#store = new DynamoLeaseStore({ client, tableName: `baton-${environment.environment}-lease` });
+    this.control = new LeaseControl(this.#store);
   }
 
   static async open({ assembly, seed, progress, provisioning }: StageOptions): Promise<Stage> {
@@ -212,15 +218,16 @@ export class Stage {
   async cutover(release: Release, reason: string): Promise<WorkflowEnd> {
     const { environment, watchers, progress } = this.#parts;
     const machine = `arn:aws:states:${environment.regions.home.name}:${environment.account}:stateMachine:baton-${environment.environment}-cutover`;
-    const input = { book: this.#book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal' };
+    const input = { book: this.book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal' };
     const tracker = new PhaseTracker({
       phases: cutoverPhases(environment), progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs),
     });
     const startMs = watchers.nowMs();
-    const { executionArn } = await this.#operator<{ executionArn: string }>('states', 'StartExecution', {
-      stateMachineArn: machine, name: `rehearsal-${this.#parts.world.uniqueId(8)}`, input: JSON.stringify(input),
-    });
+    const name = `rehearsal-${this.#parts.world.uniqueId(8)}`;
+    const executionArn = `${machine.replace(':stateMachine:', ':execution:')}:${name}`;
+    // Before the start: its first states are entered within the call.
     watchers.executions.set(executionArn, (event) => tracker.see(event));
+    await this.#operator('states', 'StartExecution', { stateMachineArn: machine, name, input: JSON.stringify(input) });
     const ended = await until('the end of the cutover', cutoverBoundMs, async () => {
       const execution = await this.#operator<{ status: string; error?: string; cause?: string }>('states', 'DescribeExecution', { executionArn });
       return execution.status !== 'RUNNING' && execution;
@@ -250,13 +257,15 @@ export class Stage {
 
   /** The time from the last accepted order of this epoch to the first of a later one. */
   async nextEpochTrades(epoch: number): Promise<number> {
-    const handover = await until(`orders of an epoch after ${epoch}`, orderBoundMs, () =>
-      this.#judgement().handovers.find((each) => each.fromEpoch === epoch));
+    // The judge reads the whole record: it is asked once, when there is something to judge.
+    await until(`orders of an epoch after ${epoch}`, orderBoundMs, () => this.#accepted().some((entry) => (entry.epoch ?? 0) > epoch));
+    const handover = this.handovers().find((each) => each.fromEpoch === epoch);
+    if (handover === undefined) throw new Error(`no order of epoch ${epoch} was ever accepted, so there is no gap after it`);
     return handover.gapMs;
   }
 
   ordersAccepted(): number {
-    return this.#judgement().ordersAccepted;
+    return this.#accepted().length;
   }
 
   async ordersAcceptedReach(count: number): Promise<void> {
@@ -266,6 +275,50 @@ export class Stage {
   trading(): Trading {
     const { ordersSent, ordersAccepted, duplicatesAccepted, staleEpochAccepted, lateRejected, maxGapMs, overlapMs } = this.#judgement();
     return { ordersSent, ordersAccepted, duplicatesAccepted, staleEpochAccepted, lateRejected, maxGapMs: Math.round(maxGapMs), overlapMs };
+  }
+
+  /** Every change of hands, by the venue's record. */
+  handovers(): readonly Handover[] {
+    return this.#judgement().handovers;
+  }
+
+  /** When each epoch was granted, on the clock of the venue's record. */
+  grants(): readonly Grant[] {
+    return this.#parts.watchers.history.grants;
+  }
+
+  /** Starts the other colour beside the one that trades, as a cutover does, from the same images: warm and lease-less. */
+  async warmOtherColour(): Promise<void> {
+    const { environment } = this.#parts;
+    const service = { cluster: `baton-${environment.environment}`, service: `baton-${environment.environment}-${this.book}` };
+    const { taskSets } = await this.#operator<{ taskSets: Record<string, unknown>[] }>('ecs', 'DescribeTaskSets', service);
+    const live = await this.holder();
+    const taskSet = taskSets.find((set) => set['externalId'] === live?.colour);
+    if (live === undefined || taskSet === undefined) throw new Error('nobody holds the book: let a cutover open it first');
+    const colour = otherColour(live.colour);
+    const { taskDefinition } = await this.#operator<{ taskDefinition: TaskDefinition }>('ecs', 'DescribeTaskDefinition', { taskDefinition: taskSet['taskDefinition'] });
+    const registered = await this.#operator<{ taskDefinition: { taskDefinitionArn: string } }>('ecs', 'RegisterTaskDefinition', revisionIn(colour, taskDefinition));
+    await this.#operator('ecs', 'CreateTaskSet', {
+      ...service,
+      externalId: colour,
+      taskDefinition: registered.taskDefinition.taskDefinitionArn,
+      launchType: taskSet['launchType'],
+      platformVersion: taskSet['platformVersion'],
+      networkConfiguration: taskSet['networkConfiguration'],
+      scale: taskSet['scale'],
+    });
+    await this.instancesReady(colour, 2);
+  }
+
+  /** Until so many instances of a colour say that they are ready and reconciled, and are seen to be alive. */
+  async instancesReady(colour: Colour, count: number): Promise<void> {
+    const first = new Map<InstanceId, number>();
+    await until(`${count} ready instances of ${colour}`, instancesBoundMs, async () => {
+      const { registrations } = await this.#store.readAll(this.book);
+      const ready = registrations.filter((each) => each.colour === colour && each.ready && each.reconciled);
+      for (const { instance, beat } of ready) if (!first.has(instance)) first.set(instance, beat);
+      return ready.filter(({ instance, beat }) => first.get(instance) !== beat).length >= count;
+    });
   }
 
   tenures(): readonly Tenure[] {
@@ -316,9 +369,9 @@ export class Stage {
 
   async #leftOver(live: Colour): Promise<readonly string[]> {
     const { environment, tasks } = this.#parts;
-    const { lease, registrations } = await this.#store.readAll(this.#book);
+    const { lease, registrations } = await this.#store.readAll(this.book);
     const { taskSets } = await this.#operator<{ taskSets?: { externalId?: string }[] }>('ecs', 'DescribeTaskSets', {
-      cluster: `baton-${environment.environment}`, service: `baton-${environment.environment}-${this.#book}`,
+      cluster: `baton-${environment.environment}`, service: `baton-${environment.environment}-${this.book}`,
     });
     const counted = {
       'task sets': (taskSets ?? []).filter((set) => set.externalId !== live).length,
@@ -347,11 +400,15 @@ export class Stage {
 
   #judgement(): ReturnType<typeof judge> {
     const { venue, watchers } = this.#parts;
-    return judge(venue.record, { book: this.#book, grants: watchers.history.grants });
+    return judge(venue.record, { book: this.book, grants: watchers.history.grants });
+  }
+
+  #accepted(): readonly VenueEntry[] {
+    return this.#parts.venue.record.filter((entry) => entry.accepted && entry.path === createOrderPath && entry.book === this.book);
   }
 
   #acceptedIds(): ReadonlySet<string> {
-    return new Set(this.#parts.venue.record.flatMap((entry) => (entry.accepted && entry.book === this.#book && entry.clientOrderId !== undefined ? [entry.clientOrderId] : [])));
+    return new Set(this.#accepted().flatMap(({ clientOrderId }) => (clientOrderId === undefined ? [] : [clientOrderId])));
   }
 
   async #ledger(query: string): Promise<ReadonlySet<string>> {
@@ -379,6 +436,23 @@ export class Stage {
 /** The call of a person with the keys of the account. */
 async function asOperator<Answer>(world: CloudWorld, region: string, service: string, operation: string, input: Record<string, unknown>): Promise<Answer> {
   return (await world.call({ service, operation, region, caller: world.operator.caller, input })) as Answer;
+}
+
+/** The fields of a task definition that are given to register it. */
+const registeredFields = [
+  'family', 'taskRoleArn', 'executionRoleArn', 'networkMode', 'volumes', 'requiresCompatibilities', 'cpu', 'memory', 'runtimePlatform',
+] as const;
+type TaskDefinition = Readonly<Record<string, unknown>> & {
+  readonly containerDefinitions: readonly { readonly environment?: readonly { readonly name: string; readonly value: string }[] }[];
+};
+
+/** The same revision for the other colour. */
+function revisionIn(colour: Colour, { containerDefinitions, ...definition }: TaskDefinition): Record<string, unknown> {
+  const coloured = containerDefinitions.map((container) => ({
+    ...container,
+    environment: container.environment?.map((each) => (each.name === 'BATON_COLOUR' ? { name: each.name, value: colour } : each)),
+  }));
+  return { ...Object.fromEntries(registeredFields.flatMap((name) => (definition[name] === undefined ? [] : [[name, definition[name]]]))), containerDefinitions: coloured };
 }
 
 function outcomeOf({ status, error }: { status: string; error?: string }): Outcome {

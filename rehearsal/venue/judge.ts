@@ -14,6 +14,8 @@ export interface Handover {
   readonly toEpoch: number;
   /** From the last order accepted before the new epoch's first one to that one. */
   readonly gapMs: number;
+  /** The longest time between two accepted orders from that gap on until the book is quiet again. */
+  readonly longestGapMs: number;
   readonly firstOrderAtMs: number;
 }
 
@@ -48,7 +50,7 @@ export function judge(record: readonly VenueEntry[], { book, grants = [] }: { bo
     duplicatesAccepted: accepted.length - new Set(accepted.map((entry) => `${entry.account}/${entry.clientOrderId}`)).size,
     staleEpochAccepted: staleIn(accepted, grants),
     lateRejected: sent.filter((entry) => entry.code === lateCode).length,
-    maxGapMs: Math.max(0, ...handovers.flatMap((handover) => gapsAround(accepted, handover))),
+    maxGapMs: Math.max(0, ...handovers.map((handover) => handover.longestGapMs)),
     overlapMs: overlapIn(accepted),
     handovers,
   };
@@ -78,6 +80,7 @@ function handoversIn(accepted: readonly VenueEntry[]): Handover[] {
         fromEpoch: current,
         toEpoch: epoch,
         gapMs: entry.decidedAtMs - before.decidedAtMs,
+        longestGapMs: longestGapAfter(accepted, index),
         firstOrderAtMs: entry.decidedAtMs,
       });
     }
@@ -86,12 +89,17 @@ function handoversIn(accepted: readonly VenueEntry[]): Handover[] {
   return handovers;
 }
 
-function gapsAround(accepted: readonly VenueEntry[], { firstOrderAtMs }: Handover): number[] {
-  return accepted.flatMap((entry, index) => {
-    const before = accepted[index - 1];
-    const near = before !== undefined && entry.decidedAtMs >= firstOrderAtMs && before.decidedAtMs <= firstOrderAtMs + aroundMs;
-    return near ? [entry.decidedAtMs - before.decidedAtMs] : [];
-  });
+/** From the gap that ends with the order at `index`. */
+function longestGapAfter(accepted: readonly VenueEntry[], index: number): number {
+  const untilMs = (accepted[index]?.decidedAtMs ?? 0) + aroundMs;
+  let longestMs = 0;
+  let beforeMs = accepted[index - 1]?.decidedAtMs ?? Infinity;
+  for (let next = index; beforeMs <= untilMs && next < accepted.length; next += 1) {
+    const { decidedAtMs } = accepted[next]!;
+    longestMs = Math.max(longestMs, decidedAtMs - beforeMs);
+    beforeMs = decidedAtMs;
+  }
+  return longestMs;
 }
 
 function overlapIn(accepted: readonly VenueEntry[]): number {

@@ -44,7 +44,7 @@ describe('the judge', () => {
       lateRejected: 0,
       maxGapMs: 150,
       overlapMs: 0,
-      handovers: [{ fromEpoch: 1, toEpoch: 2, gapMs: 150, firstOrderAtMs: 250 }],
+      handovers: [{ fromEpoch: 1, toEpoch: 2, gapMs: 150, longestGapMs: 150, firstOrderAtMs: 250 }],
     });
   });
 

@@ -1,0 +1,9 @@
+/** Every bench, the quick ones first. */
+import type { Bench } from './bench.ts';
+import { bundles } from './bundles.ts';
+import { handover, takeover } from './handover.ts';
+import { permit } from './permit.ts';
+import { rehearsal } from './rehearsal.ts';
+import { synth } from './synth.ts';
+
+export const benches: readonly Bench[] = [permit, bundles, synth, rehearsal, takeover, handover];
