@@ -13,12 +13,16 @@ const phases: readonly Phase[] = [
   { name: 'second', begins: 'B', budgetSeconds: 3 },
 ];
 
+function eventOf(atMs: number, kind: 'entered' | 'exited' | 'failed', state: string): ProgressEvent {
+  return kind === 'failed' ? { atMs, state, kind, error: 'Broken', cause: 'for the test' } : { atMs, state, kind, type: 'Pass' };
+}
+
 function track(events: readonly (readonly [atMs: number, kind: 'entered' | 'exited' | 'failed', state: string])[], status: 'succeeded' | 'failed', endMs: number) {
   let nowMs = 0;
   const tracker = new PhaseTracker({ phases, progress: silent, nowMs: () => nowMs, modelledMs: (fromMs, toMs) => 60 * (toMs - fromMs) });
   for (const [atMs, kind, state] of events) {
     nowMs = atMs;
-    tracker.see({ atMs, state, kind, type: 'Pass', error: '', cause: '' } as ProgressEvent);
+    tracker.see(eventOf(atMs, kind, state));
   }
   nowMs = endMs;
   tracker.finish(status);
