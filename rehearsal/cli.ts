@@ -16,7 +16,7 @@ import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { rehearse } from './rehearse.ts';
 import { scenarios } from './scenarios/index.ts';
 import type { Scenario } from './scenarios/scenario.ts';
-import type { StageOptions } from './stage.ts';
+import type { InstallationOptions } from './installation.ts';
 import { synthesize } from './synthesize.ts';
 import { UnavailableError } from './unavailable.ts';
 
@@ -40,14 +40,24 @@ const program = new Command('rehearse')
   .description('Runs the synthesized system on this machine and shows what happened.')
   .usage('[scenario] [options]')
   .argument('[scenario]', `one of: ${scenarios.map((scenario) => scenario.name).join(', ')}; all of them when not said`)
-  .option('--fault <name>', 'make this go wrong (repeatable; --list explains)', (name, names: readonly string[]) => [...names, name], [] as readonly string[])
+  .option(
+    '--fault <name>',
+    'make this go wrong (repeatable; --list explains)',
+    (name, names: readonly string[]) => [...names, name],
+    [] as readonly string[],
+  )
   .option('--env <name>', 'the settings to rehearse: dev, staging or production', 'production')
   .option('--seed <number>', 'decides what is drawn at random', wholeNumber, randomInt(1, 1_000_000))
-  .addOption(new Option('--provisioning <column>', 'how long AWS takes to make things').choices(['typical', 'pessimistic']).default('pessimistic'))
+  .addOption(
+    new Option('--provisioning <column>', 'how long AWS takes to make things').choices(['typical', 'pessimistic']).default('pessimistic'),
+  )
   .option('--out <directory>', 'write report.json and the log there')
   .option('--json', 'print the report (or the list) as JSON; progress goes to standard error')
   .option('--list', 'list scenarios, their faults and what each promises')
-  .addHelpText('after', '\nExamples:\n  npm run rehearse\n  npm run rehearse -- cutover --out rehearsal-out --seed 7\n  npm run rehearse -- cutover --fault green-does-not-trade')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run rehearse\n  npm run rehearse -- cutover --out rehearsal-out --seed 7\n  npm run rehearse -- cutover --fault green-does-not-trade',
+  )
   .exitOverride();
 
 try {
@@ -80,11 +90,16 @@ function wholeNumber(text: string): number {
 
 function tellings(name: string | undefined, faults: readonly string[]): readonly Telling[] {
   if (name === undefined) {
-    if (faults.length > 0) program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
-    return scenarios.flatMap((scenario) => [{ scenario, faults: [] }, ...scenario.faults.map((fault) => ({ scenario, faults: [fault.name] }))]);
+    if (faults.length > 0)
+      program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
+    return scenarios.flatMap((scenario) => [
+      { scenario, faults: [] },
+      ...scenario.faults.map((fault) => ({ scenario, faults: [fault.name] })),
+    ]);
   }
   const scenario = scenarios.find((each) => each.name === name);
-  if (scenario === undefined) return program.error(`error: no scenario '${name}'; there are: ${scenarios.map((each) => each.name).join(', ')}`);
+  if (scenario === undefined)
+    return program.error(`error: no scenario '${name}'; there are: ${scenarios.map((each) => each.name).join(', ')}`);
   const unknown = faults.find((fault) => !scenario.faults.some((each) => each.name === fault));
   if (unknown !== undefined) {
     const known = scenario.faults.map((fault) => fault.name).join(', ') || 'none';
@@ -121,7 +136,9 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
     progress.heading(`Synthesizing ${env}`);
     await using assembly = await synthesize(env, progress);
     for (const { scenario, faults } of plan) {
-      reports.push(await tell(scenario, faults, { assembly, seed, provisioning, out: directoryFor(out, plan, scenario, faults), progress }));
+      reports.push(
+        await tell(scenario, faults, { assembly, seed, provisioning, out: directoryFor(out, plan, scenario, faults), progress }),
+      );
     }
   } finally {
     progress.close();
@@ -133,14 +150,15 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
     const total = reports.reduce((sum, report) => sum + report.durationMs, 0);
     console.log(`\n${reports.filter(held).length} of ${reports.length} scenarios kept every promise, in ${seconds(total)}`);
   }
-  if (!kept) console.error(pc.red(`A promise was broken. To see it again: npm run rehearse -- <scenario> --seed ${seed} --out <directory>`));
+  if (!kept)
+    console.error(pc.red(`A promise was broken. To see it again: npm run rehearse -- <scenario> --seed ${seed} --out <directory>`));
   return kept ? 0 : 1;
 }
 
 async function tell(
   scenario: Scenario,
   faults: readonly string[],
-  options: StageOptions & { readonly out: string | undefined },
+  options: InstallationOptions & { readonly out: string | undefined },
 ): Promise<Report> {
   const { report, log } = await rehearse(scenario, faults, options);
   if (options.out !== undefined) {
@@ -152,7 +170,12 @@ async function tell(
 }
 
 /** One telling writes into the directory itself, several each into one of their own. */
-function directoryFor(out: string | undefined, plan: readonly Telling[], scenario: Scenario, faults: readonly string[]): string | undefined {
+function directoryFor(
+  out: string | undefined,
+  plan: readonly Telling[],
+  scenario: Scenario,
+  faults: readonly string[],
+): string | undefined {
   if (out === undefined || plan.length === 1) return out;
   return join(out, [scenario.name, ...faults].join('+'));
 }

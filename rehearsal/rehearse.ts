@@ -1,10 +1,11 @@
 /** Tells one scenario on a stage of its own and makes its report. */
 import { exactly, neverBroken, type Report } from './report/report.ts';
 import type { Scenario, ScenarioEnd } from './scenarios/scenario.ts';
-import { Stage, type StageOptions } from './stage.ts';
+import type { InstallationOptions } from './installation.ts';
+import { Stage } from './stage.ts';
 
 export async function rehearse(
-  scenario: Scenario, faults: readonly string[], options: StageOptions,
+  scenario: Scenario, faults: readonly string[], options: InstallationOptions,
 ): Promise<{ readonly report: Report; readonly log: readonly object[] }> {
   const { seed, progress } = options;
   const began = performance.now();
@@ -19,7 +20,11 @@ export async function rehearse(
       seed,
       faults,
       outcome: end.outcome,
-      promises: [...neverBroken(trading), ...end.promises, exactly('no-secret', 'Secrets found in logs, histories, reports or notices', leaks.join(', ') || 'none', 'none')],
+      promises: [
+        ...neverBroken(trading),
+        ...end.promises,
+        exactly('no-secret', 'Secrets found in logs, histories, reports or notices', leaks.join(', ') || 'none', 'none'),
+      ],
       trading,
       lease: stage.tenures(),
       steps: end.steps,
@@ -37,5 +42,10 @@ export async function rehearse(
 /** A scenario that could not go on is a broken promise with a log to look at, not a stack trace. */
 function brokenOff(error: unknown): ScenarioEnd {
   const what = error instanceof Error ? error.message : String(error);
-  return { outcome: 'needs-a-person', steps: [], modelledDurationMs: 0, promises: [exactly('went-on', 'The scenario broke off', what, 'nothing')] };
+  return {
+    outcome: 'needs-a-person',
+    steps: [],
+    modelledDurationMs: 0,
+    promises: [exactly('went-on', 'The scenario broke off', what, 'nothing')],
+  };
 }

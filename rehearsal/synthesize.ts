@@ -51,5 +51,8 @@ async function runApp(environment: string, directory: string): Promise<void> {
     app.once('error', reject);
     app.once('close', resolve);
   });
-  if (code !== 0) throw new UnavailableError(`'${environment}' does not synthesize, so there is nothing to rehearse:\n${Buffer.concat(said).toString().trim()}`);
+  if (code !== 0)
+    throw new UnavailableError(
+      `'${environment}' does not synthesize, so there is nothing to rehearse:\n${Buffer.concat(said).toString().trim()}`,
+    );
 }

@@ -1,5 +1,9 @@
 /** Waits for a state of the world, bounded: the answer that `look` gave first, or an error that says what was awaited. */
-export async function until<T>(what: string, boundMs: number, look: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
+export async function until<T>(
+  what: string,
+  boundMs: number,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
   const end = performance.now() + boundMs;
   for (;;) {
     const seen = await look();

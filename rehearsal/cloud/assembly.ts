@@ -30,7 +30,10 @@ interface Artifact {
   readonly dependencies?: readonly string[];
 }
 interface AssetManifest {
-  readonly files?: Record<string, { readonly source: { readonly path?: string }; readonly destinations: Record<string, { readonly objectKey: string }> }>;
+  readonly files?: Record<
+    string,
+    { readonly source: { readonly path?: string }; readonly destinations: Record<string, { readonly objectKey: string }> }
+  >;
 }
 
 export function readAssembly(directory: string): Assembly {
@@ -66,7 +69,8 @@ export function readAssembly(directory: string): Assembly {
     stacks: inOrder(stacks),
     assetDirectory(objectKey) {
       const found = assets.get(objectKey);
-      if (found === undefined) throw new Error(`no asset of the assembly '${directory}' has the object key '${objectKey}'; synthesize it again`);
+      if (found === undefined)
+        throw new Error(`no asset of the assembly '${directory}' has the object key '${objectKey}'; synthesize it again`);
       return found;
     },
   };
@@ -76,7 +80,8 @@ function inOrder(stacks: ReadonlyMap<string, AssemblyStack>): AssemblyStack[] {
   const ordered: AssemblyStack[] = [];
   const visit = (stack: AssemblyStack, above: readonly string[]): void => {
     if (ordered.includes(stack)) return;
-    if (above.includes(stack.artifactId)) throw new Error(`stacks depend on each other in a circle: ${[...above, stack.artifactId].join(' → ')}`);
+    if (above.includes(stack.artifactId))
+      throw new Error(`stacks depend on each other in a circle: ${[...above, stack.artifactId].join(' → ')}`);
     for (const id of stack.dependencies) {
       const dependency = stacks.get(id);
       if (dependency) visit(dependency, [...above, stack.artifactId]);

@@ -69,7 +69,9 @@ class Cloud {
     const world = this.#world;
     const { stackName, region, template } = stack;
     if (stack.account !== world.accountId) {
-      throw new Error(`stack '${stackName}' is for account ${stack.account}, this world is ${world.accountId}; create the world with that id`);
+      throw new Error(
+        `stack '${stackName}' is for account ${stack.account}, this world is ${world.accountId}; create the world with that id`,
+      );
     }
     const hex = world.uniqueId(32);
     const stackId = `arn:aws:cloudformation:${region}:${world.accountId}:stack/${stackName}/${hex}`;
@@ -132,7 +134,8 @@ class Cloud {
       stackOutput: ({ stackName, region: from, outputName }) => {
         const stack = this.stacks.get(stackName);
         const found = stack?.region === from ? stack.outputs[outputName] : undefined;
-        if (found === undefined) throw new Error(`stack '${stackName}' in ${from} has no output '${outputName}'; does this stack depend on it?`);
+        if (found === undefined)
+          throw new Error(`stack '${stackName}' in ${from} has no output '${outputName}'; does this stack depend on it?`);
         return found;
       },
       availabilityZones: (of) => ['a', 'b', 'c'].map((zone) => `${of}${zone}`),
@@ -176,7 +179,8 @@ class Cloud {
     })) as { SecretString: string };
     if (reference.jsonKey === undefined) return answer.SecretString;
     const value = (JSON.parse(answer.SecretString) as Record<string, unknown>)[reference.jsonKey];
-    if (value === undefined) throw new Error(`Could not find a value associated with JSONKey in SecretString: '${reference.jsonKey}' of ${reference.id}`);
+    if (value === undefined)
+      throw new Error(`Could not find a value associated with JSONKey in SecretString: '${reference.jsonKey}' of ${reference.id}`);
     return typeof value === 'string' ? value : JSON.stringify(value);
   }
 
@@ -202,7 +206,8 @@ class Cloud {
   }
 
   async #make(request: ResourceRequest, stackId: string): Promise<CreatedResource> {
-    if (request.type.startsWith('Custom::') || request.type === 'AWS::CloudFormation::CustomResource') return this.#custom(request, stackId);
+    if (request.type.startsWith('Custom::') || request.type === 'AWS::CloudFormation::CustomResource')
+      return this.#custom(request, stackId);
     const handler = this.#handlers.get(request.type);
     if (!handler) {
       throw new Error(
@@ -232,11 +237,14 @@ class Cloud {
       Payload: new TextEncoder().encode(JSON.stringify(event)),
     });
     const late = this.#world.sleep(customResourceTimeoutMs).then(() => {
-      throw new Error(`CloudFormation did not receive a response from your Custom Resource within ${customResourceTimeoutMs / 1000} s; see the log of ${String(functionArn)}`);
+      throw new Error(
+        `CloudFormation did not receive a response from your Custom Resource within ${customResourceTimeoutMs / 1000} s; see the log of ${String(functionArn)}`,
+      );
     });
     late.catch(() => undefined);
     const answer = JSON.parse(await Promise.race([body, late])) as CustomResourceAnswer;
-    if (answer.Status !== 'SUCCESS') throw new Error(`Received response status [FAILED] from custom resource. Message returned: ${answer.Reason ?? 'none'}`);
+    if (answer.Status !== 'SUCCESS')
+      throw new Error(`Received response status [FAILED] from custom resource. Message returned: ${answer.Reason ?? 'none'}`);
     if (!answer.PhysicalResourceId) throw new Error('Invalid PhysicalResourceId: the custom resource answered without one');
     return { ref: answer.PhysicalResourceId, attributes: answer.Data ?? {} };
   }
@@ -277,7 +285,8 @@ function inOrder(stackName: string, resources: ReadonlyMap<string, TemplateResou
   const visit = (logicalId: string, above: readonly string[]): void => {
     const resource = resources.get(logicalId);
     if (!resource || ordered.has(logicalId)) return;
-    if (above.includes(logicalId)) throw new Error(`stack '${stackName}': Circular dependency between resources: [${[...above, logicalId].join(', ')}]`);
+    if (above.includes(logicalId))
+      throw new Error(`stack '${stackName}': Circular dependency between resources: [${[...above, logicalId].join(', ')}]`);
     for (const id of dependenciesOf(resource)) visit(id, [...above, logicalId]);
     ordered.set(logicalId, resource);
   };
@@ -288,6 +297,7 @@ function inOrder(stackName: string, resources: ReadonlyMap<string, TemplateResou
 /** CloudFormation hands a custom resource its numbers and booleans as text. */
 function asText(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asText);
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, asText(member)]));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, asText(member)]));
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
 }

@@ -66,7 +66,8 @@ export async function startFront(world: CloudWorld): Promise<Front> {
       const output = await world.call({ service, operation: operation.name, region, caller, input });
       return respond(await protocol.encode(operation, (output ?? {}) as Record<string, unknown>, requestId));
     } catch (error) {
-      if (!(error instanceof AwsError)) world.log(`${service}:${match?.operation.name ?? request.path} failed inside the model`, { error: describe(error) });
+      if (!(error instanceof AwsError))
+        world.log(`${service}:${match?.operation.name ?? request.path} failed inside the model`, { error: describe(error) });
       const asked = error instanceof AwsError ? error : new AwsError('InternalFailure', describe(error), { fault: 'server' });
       const wire = await protocol.encodeError(asked, requestId);
       return respond(asked.name === 'NotImplemented' ? { ...wire, status: 501 } : wire);

@@ -59,7 +59,11 @@ interface SdkOperation {
 type Struct = Record<string, unknown>;
 interface SdkProtocol {
   getShapeId(): string;
-  serializeRequest(operation: SdkOperation, value: unknown, context: unknown): Promise<{ headers: Record<string, string>; body?: string | Uint8Array }>;
+  serializeRequest(
+    operation: SdkOperation,
+    value: unknown,
+    context: unknown,
+  ): Promise<{ headers: Record<string, string>; body?: string | Uint8Array }>;
   deserializeResponse(operation: SdkOperation, context: unknown, response: unknown): Promise<Struct>;
 }
 interface SdkConfig {
@@ -131,7 +135,8 @@ export class ServiceProtocol {
     for (const route of this.routes) {
       if (this.signingName === 's3' && hasBucket(route.operation.input) !== (bucket !== undefined)) continue;
       const labels = matchRoute(route, rest);
-      if (labels) return { operation: route.operation, labels: bucket === undefined ? labels : { ...labels, Bucket: decodeURIComponent(bucket) } };
+      if (labels)
+        return { operation: route.operation, labels: bucket === undefined ? labels : { ...labels, Bucket: decodeURIComponent(bucket) } };
     }
     return undefined;
   }
@@ -176,7 +181,9 @@ export class ServiceProtocol {
         used.add(traits.httpQuery);
         const given = query.getAll(traits.httpQuery);
         if (given.length === 0) continue;
-        input[name] = member.isListSchema() ? given.map((text) => readScalar(member.getValueSchema(), text)) : readScalar(member, given[0] as string);
+        input[name] = member.isListSchema()
+          ? given.map((text) => readScalar(member.getValueSchema(), text))
+          : readScalar(member, given[0] as string);
       } else if (traits.httpQueryParams) {
         otherQuery = [name, member];
       }

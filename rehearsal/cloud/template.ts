@@ -133,7 +133,9 @@ export function holds(condition: unknown, scope: ResolutionScope, above: readonl
     case 'Fn::Not':
       return !holds(operands()[0], scope, above);
     default:
-      throw new TemplateError(`'${String(name)}' is no condition function; conditions know Condition, Fn::Equals, Fn::And, Fn::Or, Fn::Not`);
+      throw new TemplateError(
+        `'${String(name)}' is no condition function; conditions know Condition, Fn::Equals, Fn::And, Fn::Or, Fn::Not`,
+      );
   }
 }
 
@@ -183,7 +185,10 @@ function parseDynamic(body: string): DynamicReference {
   const ssm = /^ssm:([^:]+)(?::\d+)?$/.exec(body);
   if (ssm) return { service: 'ssm', id: ssm[1] as string };
   // The id may be an ARN, which has colons of its own.
-  const secret = /^secretsmanager:(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:[^:]+|[^:]+)(?::SecretString(?::([^:]*))?(?::([^:]*))?(?::([^:]*))?)?$/.exec(body);
+  const secret =
+    /^secretsmanager:(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:[^:]+|[^:]+)(?::SecretString(?::([^:]*))?(?::([^:]*))?(?::([^:]*))?)?$/.exec(
+      body,
+    );
   if (!secret) throw new TemplateError(`the dynamic reference '{{resolve:${body}}}' is not known; secretsmanager and ssm are`);
   const [, id = '', jsonKey, versionStage, versionId] = secret;
   return {
@@ -223,7 +228,9 @@ function attribute(argument: unknown, scope: ResolutionScope): unknown {
   const attributeName = String(resolve(name, scope));
   const found = scope.attribute(logicalId, attributeName);
   if (found === undefined) {
-    throw new TemplateError(`resource ${logicalId} does not support attribute type ${attributeName} in Fn::GetAtt (or its model does not give it)`);
+    throw new TemplateError(
+      `resource ${logicalId} does not support attribute type ${attributeName} in Fn::GetAtt (or its model does not give it)`,
+    );
   }
   return found;
 }

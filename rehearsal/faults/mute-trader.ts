@@ -5,7 +5,10 @@
 import { PermitSource } from '../../lib/lease/permit-source.ts';
 import type { MonotonicNs } from '../../lib/lease/model.ts';
 
-const guard = new PermitSource({ port: Number(process.env['BATON_GUARD_PORT']), monotonicNs: () => process.hrtime.bigint() as MonotonicNs });
+const guard = new PermitSource({
+  port: Number(process.env['BATON_GUARD_PORT']),
+  monotonicNs: () => process.hrtime.bigint() as MonotonicNs,
+});
 const looksWell = { venueConnected: true, redisReachable: true, databaseWritable: true, reconciled: true, ready: true };
 
 guard.onChange((view) => {

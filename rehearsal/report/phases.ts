@@ -81,7 +81,14 @@ export class PhaseTracker {
     const endMs = this.#nowMs();
     shown(status);
     const modelledMs = Math.round(this.#modelledMs(startMs, endMs));
-    this.steps.push({ name: phase.name, startMs: Math.round(startMs), endMs: Math.round(endMs), status, budgetMs: phase.budgetSeconds * 1000, modelledMs });
+    this.steps.push({
+      name: phase.name,
+      startMs: Math.round(startMs),
+      endMs: Math.round(endMs),
+      status,
+      budgetMs: phase.budgetSeconds * 1000,
+      modelledMs,
+    });
   }
 }
 
@@ -98,7 +105,9 @@ export class CompressedTime {
 
   modelledMs(fromMs: number, toMs: number): number {
     const waits = this.#waits.filter((wait) => wait.toMs > fromMs && wait.fromMs < toMs && wait.factor > 1);
-    const edges = [fromMs, toMs, ...waits.flatMap((wait) => [wait.fromMs, wait.toMs])].filter((at) => at >= fromMs && at <= toMs).toSorted((a, b) => a - b);
+    const edges = [fromMs, toMs, ...waits.flatMap((wait) => [wait.fromMs, wait.toMs])]
+      .filter((at) => at >= fromMs && at <= toMs)
+      .toSorted((a, b) => a - b);
     let sum = 0;
     for (const [index, from] of edges.entries()) {
       const to = edges[index + 1] ?? from;

@@ -12,7 +12,13 @@ export function cutoverPhases({ cutover }: Settings): readonly Phase[] {
   return [
     { name: 'Check the request and its images', begins: 'Set out with what is known', budgetSeconds: 30 },
     { name: 'Take the book', begins: 'Take the book for this execution', ends: 'Take the book for this execution', budgetSeconds: 15 },
-    { name: 'Snapshot the database', begins: 'Name the snapshot after this execution', ends: 'Note the snapshot that was taken', budgetSeconds: 1800, lane: snapshot },
+    {
+      name: 'Snapshot the database',
+      begins: 'Name the snapshot after this execution',
+      ends: 'Note the snapshot that was taken',
+      budgetSeconds: 1800,
+      lane: snapshot,
+    },
     { name: 'Start the new colour', begins: 'Begin to remove an earlier attempt', budgetSeconds: 300, lane: colour },
     { name: 'Healthy and reconciled', begins: 'Begin to wait for healthy standbys', budgetSeconds: cutover.healthySeconds, lane: colour },
     { name: 'Open the book', begins: 'Open the book for its first trader', budgetSeconds: cutover.drainSeconds },
@@ -20,7 +26,11 @@ export function cutoverPhases({ cutover }: Settings): readonly Phase[] {
     { name: 'Prove that the new colour trades', begins: 'Begin to wait for accepted orders', budgetSeconds: cutover.proveSeconds },
     { name: 'Bake', begins: 'Begin to bake the new colour', budgetSeconds: cutover.bakeSeconds + 60 },
     { name: recordPhase, begins: 'Record in the lease what is live', budgetSeconds: 30 },
-    { name: 'Keep the old colour warm', begins: 'Keep the old colour warm for the rollback window', budgetSeconds: cutover.rollbackWindowSeconds + 10 },
+    {
+      name: 'Keep the old colour warm',
+      begins: 'Keep the old colour warm for the rollback window',
+      budgetSeconds: cutover.rollbackWindowSeconds + 10,
+    },
     { name: 'Retire the old colour', begins: 'Look whether the new colour still trades after the window', budgetSeconds: 300 },
     { name: 'Hand back', begins: 'Ask the new colour to hand back', budgetSeconds: cutover.drainSeconds },
     { name: 'Prove that the old colour trades', begins: 'Begin to wait for orders of the old colour', budgetSeconds: cutover.proveSeconds },

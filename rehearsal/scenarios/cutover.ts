@@ -47,11 +47,25 @@ export const cutover: Scenario = {
         opened,
         exactly('outcome', 'The second cutover ended as promised', second.outcome, expected),
         exactly('holder', 'The right colour trades', (await stage.holder())?.colour ?? 'nobody', live),
-        ...(mute ? [] : [
-          atMost('gap', 'Orders went on through the handover', trading.maxGapMs, gapLimitMs, 'ms'),
-          atMost('live', 'The new release was live, uncompressed, within', (second.modelledUntilLiveMs ?? Infinity) / 1000, deploymentLimitMs / 1000, 's'),
-        ]),
-        atLeast('handover', 'The book changed hands by a handover', stage.tenures().filter((tenure) => tenure.reason === 'handed over').length, mute ? 2 : 1, ''),
+        ...(mute
+          ? []
+          : [
+              atMost('gap', 'Orders went on through the handover', trading.maxGapMs, gapLimitMs, 'ms'),
+              atMost(
+                'live',
+                'The new release was live, uncompressed, within',
+                (second.modelledUntilLiveMs ?? Infinity) / 1000,
+                deploymentLimitMs / 1000,
+                's',
+              ),
+            ]),
+        atLeast(
+          'handover',
+          'The book changed hands by a handover',
+          stage.tenures().filter((tenure) => tenure.reason === 'handed over').length,
+          mute ? 2 : 1,
+          '',
+        ),
         exactly('ledger', 'Accepted orders missing from the ledger', await stage.missingFromLedger(), 0),
         exactly('left-over', 'Locks, task sets, registrations and tasks left over', leftOver.join(', ') || 'none', 'none'),
       ],

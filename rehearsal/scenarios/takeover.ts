@@ -9,7 +9,11 @@ const ordersBefore = 20;
 export const takeover: Scenario = {
   name: 'takeover',
   summary: 'The active task is killed; the standby of its colour takes over.',
-  promises: ['no order of an old epoch, no duplicate, no overlap', `trading goes on within ${takeoverLimitMs / 1000} s of the kill`, 'every accepted order is in the ledger'],
+  promises: [
+    'no order of an old epoch, no duplicate, no overlap',
+    `trading goes on within ${takeoverLimitMs / 1000} s of the kill`,
+    'every accepted order is in the ledger',
+  ],
   faults: [],
   async run(stage): Promise<ScenarioEnd> {
     stage.progress.heading('First cutover: the book is opened');

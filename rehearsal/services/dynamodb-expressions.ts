@@ -5,7 +5,19 @@
  */
 import { AwsError } from '../cloud/model.ts';
 import { reservedWords } from './dynamodb-reserved-words.ts';
-import { addNumbers, compare, equal, setElements, setOf, sizeOf, stored, typeOf, type AttributeValue, type Item, type TypeName } from './dynamodb-values.ts';
+import {
+  addNumbers,
+  compare,
+  equal,
+  setElements,
+  setOf,
+  sizeOf,
+  stored,
+  typeOf,
+  type AttributeValue,
+  type Item,
+  type TypeName,
+} from './dynamodb-values.ts';
 
 export type ExpressionKind =
   | 'ConditionExpression' | 'UpdateExpression' | 'KeyConditionExpression' | 'FilterExpression' | 'ProjectionExpression';
@@ -47,7 +59,8 @@ export class ExpressionScope {
   refuseUnused(): void {
     for (const [what, defined] of [['Names', this.#names], ['Values', this.#values]] as const) {
       const unused = Object.keys(defined).filter((token) => !this.#used.has(token));
-      if (unused.length > 0) throw invalid(`Value provided in ExpressionAttribute${what} unused in expressions: keys: {${unused.join(', ')}}`);
+      if (unused.length > 0)
+        throw invalid(`Value provided in ExpressionAttribute${what} unused in expressions: keys: {${unused.join(', ')}}`);
     }
   }
 }
@@ -210,7 +223,8 @@ class Parser {
     }
     const { path, operator, holds } = this.#comparison();
     const attribute = path?.[0];
-    if (attribute === undefined || path?.length !== 1) throw invalid(`Invalid ${this.#kind}: a clause must compare a key attribute with a value`);
+    if (attribute === undefined || path?.length !== 1)
+      throw invalid(`Invalid ${this.#kind}: a clause must compare a key attribute with a value`);
     if (!['=', '<', '<=', '>', '>=', 'BETWEEN', 'begins_with'].includes(operator)) {
       throw invalid(`Invalid operator used in KeyConditionExpression: ${operator}`);
     }
@@ -226,7 +240,8 @@ class Parser {
       if (!this.takeWord('AND')) throw this.#syntaxError();
       const high = this.#operand();
       this.#refuseReversedBounds(low, high);
-      const holds: Condition = (item) => ordered(low.read(item), left.read(item), [-1, 0]) && ordered(left.read(item), high.read(item), [-1, 0]);
+      const holds: Condition = (item) =>
+        ordered(low.read(item), left.read(item), [-1, 0]) && ordered(left.read(item), high.read(item), [-1, 0]);
       return { path: left.path, operator: 'BETWEEN', holds };
     }
     if (this.takeWord('IN')) {
@@ -234,7 +249,11 @@ class Parser {
       const candidates = [this.#operand()];
       while (this.take(',')) candidates.push(this.#operand());
       this.#expect(')');
-      return { path: left.path, operator: 'IN', holds: (item) => candidates.some((candidate) => same(left.read(item), candidate.read(item))) };
+      return {
+        path: left.path,
+        operator: 'IN',
+        holds: (item) => candidates.some((candidate) => same(left.read(item), candidate.read(item))),
+      };
     }
     const operator = this.#next ?? '';
     const accepted = comparators[operator];
@@ -345,7 +364,8 @@ class Parser {
       const clause = this.#next.toUpperCase();
       const read = { SET: () => this.#set(), REMOVE: () => this.#remove(), ADD: () => this.#add(), DELETE: () => this.#delete() }[clause];
       if (!read) throw this.#syntaxError();
-      if (clauses.has(clause)) throw invalid(`Invalid UpdateExpression: The "${clause}" section can only be used once in an update expression;`);
+      if (clauses.has(clause))
+        throw invalid(`Invalid UpdateExpression: The "${clause}" section can only be used once in an update expression;`);
       clauses.add(clause);
       this.#at += 1;
       do actions.push(read());

@@ -82,7 +82,10 @@ export function equal(a: AttributeValue, b: AttributeValue): boolean {
   if ('M' in a && 'M' in b) {
     const [left, right] = [a.M, b.M];
     const names = Object.keys(left);
-    return names.length === Object.keys(right).length && names.every((name) => right[name] !== undefined && equal(left[name] as AttributeValue, right[name]));
+    return (
+      names.length === Object.keys(right).length &&
+      names.every((name) => right[name] !== undefined && equal(left[name] as AttributeValue, right[name]))
+    );
   }
   const [left, right] = [setElements(a), setElements(b)];
   if (!left || !right || typeOf(a) !== typeOf(b)) return false;

@@ -4,7 +4,14 @@
  * writes without waiting, so a condition and its write are one instant, as they are for one item on AWS.
  */
 import { AwsError, type Call, type OperationHandler, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
-import { ExpressionScope, parseCondition, parseKeyCondition, parseProjection, parseUpdate, type Condition } from './dynamodb-expressions.ts';
+import {
+  ExpressionScope,
+  parseCondition,
+  parseKeyCondition,
+  parseProjection,
+  parseUpdate,
+  type Condition,
+} from './dynamodb-expressions.ts';
 import { compare, stored, typeOf, type AttributeValue, type Item } from './dynamodb-values.ts';
 
 export interface TableWrite {
@@ -87,7 +94,9 @@ export function dynamodb(world: World): DynamoDb {
         );
       }
       if ('S' in value && value.S === '') {
-        throw invalid(`One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: ${name}`);
+        throw invalid(
+          `One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: ${name}`,
+        );
       }
       return [name, stored(value)] as const;
     });
@@ -99,7 +108,8 @@ export function dynamodb(world: World): DynamoDb {
     if (after && byteLength(after) > itemBytesMax) throw invalid('Item size has exceeded the maximum allowed size');
     if (after) of.items.set(id, after);
     else of.items.delete(id);
-    for (const listener of listeners) listener({ table: of.name, region: call.region, operation: call.operation, at: world.now(), before, after });
+    for (const listener of listeners)
+      listener({ table: of.name, region: call.region, operation: call.operation, at: world.now(), before, after });
   }
 
   function refuseUnless(condition: Condition | undefined, item: Item | undefined, input: Expressions): void {
@@ -112,7 +122,8 @@ export function dynamodb(world: World): DynamoDb {
     return input.ConditionExpression === undefined ? undefined : parseCondition('ConditionExpression', input.ConditionExpression, scope);
   }
 
-  const scopeOf = (input: Expressions): ExpressionScope => new ExpressionScope(input.ExpressionAttributeNames, input.ExpressionAttributeValues);
+  const scopeOf = (input: Expressions): ExpressionScope =>
+    new ExpressionScope(input.ExpressionAttributeNames, input.ExpressionAttributeValues);
 
   const putItem: OperationHandler = (input: Expressions & { Item: Item }, call) => {
     const of = table(call);
@@ -135,7 +146,8 @@ export function dynamodb(world: World): DynamoDb {
     const condition = conditionOf(input, scope);
     scope.refuseUnused();
     for (const name of update?.attributes ?? []) {
-      if (name in keyValues) throw invalid(`One or more parameter values were invalid: Cannot update attribute ${name}. This attribute is part of the key`);
+      if (name in keyValues)
+        throw invalid(`One or more parameter values were invalid: Cannot update attribute ${name}. This attribute is part of the key`);
     }
     const before = of.items.get(id);
     refuseUnless(condition, before, input);
@@ -176,7 +188,9 @@ export function dynamodb(world: World): DynamoDb {
     const project = projectionOf(input, scope);
     scope.refuseUnused();
     if (input.Limit !== undefined && input.Limit < 1) {
-      throw invalid("1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1");
+      throw invalid(
+        "1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1",
+      );
     }
     const forward = input.ScanIndexForward !== false;
     const ordered = [...of.items.values()].filter(matches).sort((a, b) => (forward ? 1 : -1) * compareKeys(of, a, b));
@@ -191,7 +205,8 @@ export function dynamodb(world: World): DynamoDb {
     }
     const found = filter ? examined.filter(filter) : examined;
     const last = examined.at(-1);
-    const more = last && (examined.length < rest.length || examined.length === input.Limit) ? { LastEvaluatedKey: keyIn(of, last).key } : {};
+    const more =
+      last && (examined.length < rest.length || examined.length === input.Limit) ? { LastEvaluatedKey: keyIn(of, last).key } : {};
     const items = input.Select === 'COUNT' ? {} : { Items: found.map(project) };
     return { ...items, Count: found.length, ScannedCount: examined.length, ...more };
   }
@@ -205,7 +220,11 @@ export function dynamodb(world: World): DynamoDb {
     }
     const clauses = parseKeyCondition(input.KeyConditionExpression, scope);
     if (!clauses.some(({ attribute, operator }) => attribute === of.hashKey && operator === '=')) {
-      throw invalid(clauses.some(({ attribute }) => attribute === of.hashKey) ? 'Query key condition not supported' : `Query condition missed key schema element: ${of.hashKey}`);
+      throw invalid(
+        clauses.some(({ attribute }) => attribute === of.hashKey)
+          ? 'Query key condition not supported'
+          : `Query condition missed key schema element: ${of.hashKey}`,
+      );
     }
     const foreign = clauses.find(({ attribute }) => !keyNames(of).includes(attribute));
     if (foreign) throw invalid(`Query condition missed key schema element: ${of.rangeKey ?? of.hashKey}`);
@@ -231,7 +250,9 @@ export function dynamodb(world: World): DynamoDb {
         ItemCount: of.items.size,
         DeletionProtectionEnabled: of.deletionProtected,
         ...(of.stronglyConsistent ? { MultiRegionConsistency: 'STRONG' } : {}),
-        ...(of.regions.length > 1 ? { Replicas: others.map((RegionName) => ({ RegionName, ReplicaStatus: 'ACTIVE' })), GlobalTableVersion: '2019.11.21' } : {}),
+        ...(of.regions.length > 1
+          ? { Replicas: others.map((RegionName) => ({ RegionName, ReplicaStatus: 'ACTIVE' })), GlobalTableVersion: '2019.11.21' }
+          : {}),
         ...(of.witness ? { GlobalTableWitnesses: [{ RegionName: of.witness, WitnessStatus: 'ACTIVE' }] } : {}),
       },
     };
@@ -244,7 +265,9 @@ export function dynamodb(world: World): DynamoDb {
         throw invalid('Transactional operations are not supported on a table with multi-Region strong consistency');
       }
     }
-    throw new AwsError('NotImplemented', `dynamodb:${call.operation} is not modelled: the system uses no transactions`, { fault: 'server' });
+    throw new AwsError('NotImplemented', `dynamodb:${call.operation} is not modelled: the system uses no transactions`, {
+      fault: 'server',
+    });
   };
 
   /** AWS::DynamoDB::GlobalTable */
@@ -282,7 +305,10 @@ export function dynamodb(world: World): DynamoDb {
       items: new Map(),
     };
     tables.set(name, made);
-    return { ref: name, attributes: { Arn: arn(region), TableId: made.id, StreamArn: `${arn(region)}/stream/${world.now().toISOString()}` } };
+    return {
+      ref: name,
+      attributes: { Arn: arn(region), TableId: made.id, StreamArn: `${arn(region)}/stream/${world.now().toISOString()}` },
+    };
   }
 
   return {
@@ -295,7 +321,12 @@ export function dynamodb(world: World): DynamoDb {
       Query: query,
       Scan: scan,
       DescribeTable: describeTable,
-      ListTables: (_input, call) => ({ TableNames: [...tables.values()].filter(({ regions }) => regions.includes(call.region)).map(({ name }) => name).sort() }),
+      ListTables: (_input, call) => ({
+        TableNames: [...tables.values()]
+          .filter(({ regions }) => regions.includes(call.region))
+          .map(({ name }) => name)
+          .sort(),
+      }),
       TransactWriteItems: transaction,
       TransactGetItems: transaction,
       UpdateTimeToLive: (_input, call) => {
@@ -327,7 +358,13 @@ function compareKeys(of: Table, a: Item, b: Item): number {
   return 0;
 }
 
-function returned(input: Expressions, allowed: readonly string[], before: Item | undefined, after: Item | undefined, updated: readonly string[]): Record<string, unknown> {
+function returned(
+  input: Expressions,
+  allowed: readonly string[],
+  before: Item | undefined,
+  after: Item | undefined,
+  updated: readonly string[],
+): Record<string, unknown> {
   const asked = input.ReturnValues ?? 'NONE';
   if (!allowed.includes(asked)) throw invalid(`Return values set to invalid value: ${asked}`);
   const touched = (item: Item | undefined): Item | undefined =>

@@ -26,7 +26,10 @@ export function ecr(world: World): ServiceModel {
     const name = String(call.input['repositoryName']);
     const found = repositories.get(`${call.region}:${name}`);
     if (!found) {
-      throw new AwsError('RepositoryNotFoundException', `The repository with name '${name}' does not exist in the registry with id '${world.accountId}'`);
+      throw new AwsError(
+        'RepositoryNotFoundException',
+        `The repository with name '${name}' does not exist in the registry with id '${world.accountId}'`,
+      );
     }
     return found;
   }
@@ -48,7 +51,10 @@ export function ecr(world: World): ServiceModel {
       PutImage: ({ imageDigest, imageTag }: ImageId, call) => {
         const repository = repositoryOf(call);
         if (!imageDigest || !/^sha256:[0-9a-f]{64}$/.test(imageDigest)) {
-          throw new AwsError('InvalidParameterException', `imageDigest must be sha256: and 64 hex digits, got '${imageDigest ?? 'nothing'}'`);
+          throw new AwsError(
+            'InvalidParameterException',
+            `imageDigest must be sha256: and 64 hex digits, got '${imageDigest ?? 'nothing'}'`,
+          );
         }
         const known = repository.images.find(({ digest }) => digest === imageDigest);
         const tagged = imageTag === undefined ? undefined : repository.images.find(({ tags }) => tags.includes(imageTag));
@@ -68,7 +74,8 @@ export function ecr(world: World): ServiceModel {
         const repository = repositoryOf(call);
         const wanted = imageIds?.map(({ imageDigest, imageTag }) => {
           const found = repository.images.find(
-            ({ digest, tags }) => (imageDigest === undefined || digest === imageDigest) && (imageTag === undefined || tags.includes(imageTag)),
+            ({ digest, tags }) =>
+              (imageDigest === undefined || digest === imageDigest) && (imageTag === undefined || tags.includes(imageTag)),
           );
           if (!found) {
             throw new AwsError(
@@ -91,7 +98,10 @@ export function ecr(world: World): ServiceModel {
       'AWS::ECR::Repository': ({ properties, generatedName, region }) => {
         const name = String(properties['RepositoryName'] ?? generatedName.toLowerCase());
         if (repositories.has(`${region}:${name}`)) {
-          throw new AwsError('RepositoryAlreadyExistsException', `The repository with name '${name}' already exists in the registry with id '${world.accountId}'`);
+          throw new AwsError(
+            'RepositoryAlreadyExistsException',
+            `The repository with name '${name}' already exists in the registry with id '${world.accountId}'`,
+          );
         }
         const arn = `arn:aws:ecr:${region}:${world.accountId}:repository/${name}`;
         const uri = `${world.accountId}.dkr.ecr.${region}.amazonaws.com/${name}`;

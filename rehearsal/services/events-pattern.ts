@@ -31,7 +31,8 @@ export function matches(pattern: Pattern, event: unknown): boolean {
 
 /** Refuses a pattern that EventBridge would refuse, or that this model does not know. */
 export function checkPattern(pattern: unknown): asserts pattern is Pattern {
-  if (!isObject(pattern) || Object.keys(pattern).length === 0) throw invalid('Event pattern is not valid. Reason: an object with at least one field is needed');
+  if (!isObject(pattern) || Object.keys(pattern).length === 0)
+    throw invalid('Event pattern is not valid. Reason: an object with at least one field is needed');
   for (const [name, wanted] of Object.entries(pattern)) {
     if (name === '$or') asList(wanted).forEach(checkPattern);
     else if (Array.isArray(wanted)) wanted.forEach(checkFilter);

@@ -24,7 +24,12 @@ interface Rule {
   readonly targets: readonly Target[];
 }
 interface PutEventsInput {
-  readonly Entries: ReadonlyArray<{ readonly Source?: string; readonly DetailType?: string; readonly Detail?: string; readonly Resources?: string[] }>;
+  readonly Entries: ReadonlyArray<{
+    readonly Source?: string;
+    readonly DetailType?: string;
+    readonly Detail?: string;
+    readonly Resources?: string[];
+  }>;
 }
 
 /** EventBridge retries for up to a day; here a handful of tries in real time, as many as the target allows. */
@@ -78,10 +83,20 @@ export function events(world: CloudWorld): ServiceModel {
   const putEvents: OperationHandler = ({ Entries }: PutEventsInput, { region }) => {
     const answers = Entries.map(({ Source, DetailType, Detail, Resources }) => {
       if (!Source || !DetailType || Detail === undefined) {
-        return { ErrorCode: 'InvalidArgument', ErrorMessage: 'Parameter Source, DetailType and Detail are required. Reason: one is not specified.' };
+        return {
+          ErrorCode: 'InvalidArgument',
+          ErrorMessage: 'Parameter Source, DetailType and Detail are required. Reason: one is not specified.',
+        };
       }
-      if (Source.startsWith('aws.')) return { ErrorCode: 'NotAuthorizedForSourceException', ErrorMessage: 'Not authorized for the source.' };
-      world.emit({ source: Source, detailType: DetailType, region, resources: Resources ?? [], detail: JSON.parse(Detail) as Record<string, unknown> });
+      if (Source.startsWith('aws.'))
+        return { ErrorCode: 'NotAuthorizedForSourceException', ErrorMessage: 'Not authorized for the source.' };
+      world.emit({
+        source: Source,
+        detailType: DetailType,
+        region,
+        resources: Resources ?? [],
+        detail: JSON.parse(Detail) as Record<string, unknown>,
+      });
       return { EventId: world.uniqueId(32) };
     });
     return { FailedEntryCount: answers.filter((answer) => 'ErrorCode' in answer).length, Entries: answers };

@@ -59,7 +59,9 @@ export function logs(world: World): Logs {
           .map((logGroupName) => ({ logGroupName, arn: `arn:aws:logs:${region}:${world.accountId}:log-group:${logGroupName}:*` })),
       }),
       DescribeLogStreams: ({ logStreamNamePrefix = '' }: { logStreamNamePrefix?: string }, call) => ({
-        logStreams: [...groupOf(call).keys()].filter((name) => name.startsWith(logStreamNamePrefix)).map((logStreamName) => ({ logStreamName })),
+        logStreams: [...groupOf(call).keys()]
+          .filter((name) => name.startsWith(logStreamNamePrefix))
+          .map((logStreamName) => ({ logStreamName })),
       }),
     },
     resources: {

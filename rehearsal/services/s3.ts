@@ -84,24 +84,40 @@ export function s3(world: World): ServiceModel {
       },
       ListObjectsV2: ({ Bucket, Prefix = '', MaxKeys = 1000, StartAfter = '', ContinuationToken }: Record<string, never> & { Bucket: string; Prefix?: string; MaxKeys?: number; StartAfter?: string; ContinuationToken?: string }) => {
         const after = ContinuationToken ?? StartAfter;
-        const all = [...bucketOf(Bucket).objects].filter(([key]) => key.startsWith(Prefix) && key > after).sort(([a], [b]) => (a < b ? -1 : 1));
+        const all = [...bucketOf(Bucket).objects]
+          .filter(([key]) => key.startsWith(Prefix) && key > after)
+          .sort(([a], [b]) => (a < b ? -1 : 1));
         const page = all.slice(0, MaxKeys);
         const more = all.length > page.length;
         const Contents = page.flatMap(([Key, versions]) =>
-          versions.slice(-1).map(({ body, eTag, at }) => ({ Key, Size: body.length, ETag: eTag, LastModified: at, StorageClass: 'STANDARD' })),
+          versions
+            .slice(-1)
+            .map(({ body, eTag, at }) => ({ Key, Size: body.length, ETag: eTag, LastModified: at, StorageClass: 'STANDARD' })),
         );
-        return { Name: Bucket, Prefix, MaxKeys, KeyCount: page.length, IsTruncated: more, Contents, ...(more ? { NextContinuationToken: page.at(-1)?.[0] } : {}) };
+        return {
+          Name: Bucket,
+          Prefix,
+          MaxKeys,
+          KeyCount: page.length,
+          IsTruncated: more,
+          Contents,
+          ...(more ? { NextContinuationToken: page.at(-1)?.[0] } : {}),
+        };
       },
     },
     resources: {
       'AWS::S3::Bucket': ({ properties, generatedName, region }) => {
         const name = String(properties['BucketName'] ?? generatedName.toLowerCase().slice(0, 63));
-        if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name)) throw new AwsError('InvalidBucketName', `The specified bucket is not valid: ${name}`);
+        if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name))
+          throw new AwsError('InvalidBucketName', `The specified bucket is not valid: ${name}`);
         if (buckets.has(name)) throw new AwsError('BucketAlreadyOwnedByYou', `${name} already exists`);
         const versioned = (properties['VersioningConfiguration'] as { Status?: string } | undefined)?.Status === 'Enabled';
         buckets.set(name, { region, versioned, objects: new Map() });
         const domain = `${name}.s3.amazonaws.com`;
-        return { ref: name, attributes: { Arn: `arn:aws:s3:::${name}`, DomainName: domain, RegionalDomainName: `${name}.s3.${region}.amazonaws.com` } };
+        return {
+          ref: name,
+          attributes: { Arn: `arn:aws:s3:::${name}`, DomainName: domain, RegionalDomainName: `${name}.s3.${region}.amazonaws.com` },
+        };
       },
     },
   };

@@ -62,11 +62,15 @@ export function secretsmanager(world: World): ServiceModel {
     { region },
   ) => {
     const secret = secretOf(input.SecretId, region);
-    if (input.SecretString === undefined) throw new AwsError('InvalidRequestException', 'You must provide either SecretString or SecretBinary.');
+    if (input.SecretString === undefined)
+      throw new AwsError('InvalidRequestException', 'You must provide either SecretString or SecretBinary.');
     const id = input.ClientRequestToken ?? world.uniqueId(32);
     const repeated = secret.versions.find((version) => version.id === id);
     if (repeated && repeated.secretString !== input.SecretString) {
-      throw new AwsError('ResourceExistsException', `You can't use ClientRequestToken ${id} because that value is already in use for a version of secret ${secret.arn}.`);
+      throw new AwsError(
+        'ResourceExistsException',
+        `You can't use ClientRequestToken ${id} because that value is already in use for a version of secret ${secret.arn}.`,
+      );
     }
     const version = repeated ?? put(secret, input.SecretString, id, input.VersionStages ?? ['AWSCURRENT']);
     return { ARN: secret.arn, Name: secret.name, VersionId: version.id, VersionStages: version.stages };
@@ -79,7 +83,8 @@ export function secretsmanager(world: World): ServiceModel {
         const secret = secretOf(input.SecretId, region);
         const wantedStage = input.VersionStage ?? (input.VersionId === undefined ? 'AWSCURRENT' : undefined);
         const version = secret.versions.find(
-          ({ id, stages }) => (input.VersionId === undefined || id === input.VersionId) && (wantedStage === undefined || stages.includes(wantedStage)),
+          ({ id, stages }) =>
+            (input.VersionId === undefined || id === input.VersionId) && (wantedStage === undefined || stages.includes(wantedStage)),
         );
         if (!version) {
           const what = input.VersionId === undefined ? `staging label: ${wantedStage}` : `VersionId: ${input.VersionId}`;
@@ -124,13 +129,25 @@ export function secretsmanager(world: World): ServiceModel {
       'AWS::SecretsManager::SecretTargetAttachment': async ({ properties, region }) => {
         const secret = secretOf(String(properties['SecretId']), region);
         if (properties['TargetType'] !== 'AWS::RDS::DBInstance') {
-          throw new AwsError('InvalidRequestException', `the target type '${String(properties['TargetType'])}' is not modelled; AWS::RDS::DBInstance is`);
+          throw new AwsError(
+            'InvalidRequestException',
+            `the target type '${String(properties['TargetType'])}' is not modelled; AWS::RDS::DBInstance is`,
+          );
         }
         const answer = (await world.call({
-          service: 'rds', operation: 'DescribeDBInstances', region,
+          service: 'rds',
+          operation: 'DescribeDBInstances',
+          region,
           caller: { accessKeyId: 'cloudformation.amazonaws.com' },
           input: { DBInstanceIdentifier: properties['TargetId'] },
-        })) as { DBInstances: ReadonlyArray<{ Engine?: string; DBName?: string; DBInstanceIdentifier?: string; Endpoint?: { Address: string; Port: number } }> };
+        })) as {
+          DBInstances: ReadonlyArray<{
+            Engine?: string;
+            DBName?: string;
+            DBInstanceIdentifier?: string;
+            Endpoint?: { Address: string; Port: number };
+          }>;
+        };
         const database = answer.DBInstances[0];
         const current = secret.versions.find(({ stages }) => stages.includes('AWSCURRENT'));
         const connection = {
@@ -140,7 +157,9 @@ export function secretsmanager(world: World): ServiceModel {
           dbname: database?.DBName,
           dbInstanceIdentifier: database?.DBInstanceIdentifier,
         };
-        put(secret, JSON.stringify({ ...(JSON.parse(current?.secretString ?? '{}') as object), ...connection }), world.uniqueId(32), ['AWSCURRENT']);
+        put(secret, JSON.stringify({ ...(JSON.parse(current?.secretString ?? '{}') as object), ...connection }), world.uniqueId(32), [
+          'AWSCURRENT',
+        ]);
         return { ref: secret.arn, attributes: {} };
       },
     },

@@ -42,12 +42,19 @@ export function sns(world: World): Sns {
       Publish: ({ TopicArn, TargetArn, Message, Subject }: Record<string, string | undefined>) => {
         const topic = topicOf(TopicArn ?? TargetArn);
         if (!Message) throw new AwsError('InvalidParameterException', 'Invalid parameter: Empty message');
-        if (Buffer.byteLength(Message) > messageBytesMax) throw new AwsError('InvalidParameterException', 'Invalid parameter: Message too long');
+        if (Buffer.byteLength(Message) > messageBytesMax)
+          throw new AwsError('InvalidParameterException', 'Invalid parameter: Message too long');
         if (Subject !== undefined && (Subject.length > 100 || /[\r\n]/.test(Subject))) {
           throw new AwsError('InvalidParameterException', 'Invalid parameter: Subject');
         }
         const messageId = world.uniqueId(32);
-        published.push({ topicArn: topic.arn, messageId, message: Message, at: world.now(), ...(Subject === undefined ? {} : { subject: Subject }) });
+        published.push({
+          topicArn: topic.arn,
+          messageId,
+          message: Message,
+          at: world.now(),
+          ...(Subject === undefined ? {} : { subject: Subject }),
+        });
         return { MessageId: messageId };
       },
       Subscribe: ({ TopicArn, Protocol, Endpoint }: Record<string, string>) => ({

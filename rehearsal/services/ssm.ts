@@ -11,7 +11,8 @@ interface Parameter {
 
 export function ssm(world: World): ServiceModel {
   const parameters = new Map<string, Parameter>();
-  const keyOf = (region: string, name: string): string => `${region}:${name.startsWith('arn:') ? name.replace(/^[^/]*:parameter/, '') : name}`;
+  const keyOf = (region: string, name: string): string =>
+    `${region}:${name.startsWith('arn:') ? name.replace(/^[^/]*:parameter/, '') : name}`;
 
   function put(region: string, name: string, type: string, value: string): Parameter {
     if (Buffer.byteLength(value) > 4096) {
@@ -41,12 +42,18 @@ export function ssm(world: World): ServiceModel {
       },
       GetParameters: ({ Names }: { Names: readonly string[] }, { region }) => {
         const found = Names.flatMap((name) => parameters.get(keyOf(region, name)) ?? []);
-        return { Parameters: found.map((parameter) => shown(region, parameter)), InvalidParameters: Names.filter((name) => !parameters.has(keyOf(region, name))) };
+        return {
+          Parameters: found.map((parameter) => shown(region, parameter)),
+          InvalidParameters: Names.filter((name) => !parameters.has(keyOf(region, name))),
+        };
       },
       PutParameter: ({ Name, Type, Value, Overwrite }: { Name: string; Type?: string; Value: string; Overwrite?: boolean }, { region }) => {
         const before = parameters.get(keyOf(region, Name));
         if (before && !Overwrite) {
-          throw new AwsError('ParameterAlreadyExists', 'The parameter already exists. To overwrite this value, set the overwrite option in the request to true.');
+          throw new AwsError(
+            'ParameterAlreadyExists',
+            'The parameter already exists. To overwrite this value, set the overwrite option in the request to true.',
+          );
         }
         const type = Type ?? before?.type;
         if (type === undefined) throw new AwsError('ValidationException', 'A parameter type is required when you create a parameter.');

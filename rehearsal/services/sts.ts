@@ -7,7 +7,10 @@ export function sts(world: World): ServiceModel {
     operations: {
       GetCallerIdentity: (_input, { caller }) => {
         const roleName = caller.roleArn?.split('/').pop();
-        const Arn = roleName === undefined ? `arn:aws:iam::${world.accountId}:user/operator` : `arn:aws:sts::${world.accountId}:assumed-role/${roleName}/local`;
+        const Arn =
+          roleName === undefined
+            ? `arn:aws:iam::${world.accountId}:user/operator`
+            : `arn:aws:sts::${world.accountId}:assumed-role/${roleName}/local`;
         return { Account: world.accountId, Arn, UserId: `${caller.accessKeyId}${roleName === undefined ? '' : ':local'}` };
       },
     },

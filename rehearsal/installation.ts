@@ -1,0 +1,246 @@
+/**
+ * The system as a person would have it after the runbook's first deployment: the assembly deployed into a local AWS, a
+ * real PostgreSQL and a real Redis behind it, a simulated venue, the images built from their Dockerfiles and pushed, the
+ * venue's key put where a person puts it. Nothing trades yet: that is for a first cutover.
+ */
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { loadSettings, type Settings } from '../lib/settings/index.ts';
+import { readAssembly } from './cloud/assembly.ts';
+import { deploy } from './cloud/deploy.ts';
+import { startFront, type Front } from './cloud/front.ts';
+import type { ProvisioningColumn } from './cloud/provisioning.ts';
+import { createWorld, type CloudWorld, type LogLine } from './cloud/world.ts';
+import { badRelease } from './faults/bad-release.ts';
+import { LeaseHistory } from './lease-history.ts';
+import { createAuthority } from './processes/certificate.ts';
+import { buildImage, type BuiltImage } from './processes/container-image.ts';
+import { Supervisor } from './processes/supervisor.ts';
+import { TaskLauncher } from './processes/tasks.ts';
+import { CompressedTime } from './report/phases.ts';
+import type { Progress } from './report/progress.ts';
+import { dynamodb, type DynamoDb } from './services/dynamodb.ts';
+import { ecs, type EcsModel } from './services/ecs.ts';
+import { otherServices } from './services/index.ts';
+import type { Logs } from './services/logs.ts';
+import type { RdsModel } from './services/rds.ts';
+import type { ProgressEvent } from './states/execution.ts';
+import type { Assembly } from './synthesize.ts';
+import { monotonicMs } from './venue/record.ts';
+import { startVenue, type RunningVenue } from './venue/server.ts';
+
+/** The images of one release, as `npm run images` would print them. */
+export interface Release {
+  readonly trader: BuiltImage;
+  readonly guard: BuiltImage;
+}
+export interface Releases {
+  readonly first: Release;
+  readonly second: Release;
+  /** Passes every health check and never sends an order. */
+  readonly mute: Release;
+}
+
+export interface InstallationOptions {
+  readonly assembly: Assembly;
+  readonly seed: number;
+  readonly progress: Progress;
+  /** Which column of the provisioning table holds. */
+  readonly provisioning: ProvisioningColumn;
+}
+
+/** What listens to the world while it runs. */
+export interface Watchers {
+  /** Milliseconds since the installation began to be opened. */
+  readonly nowMs: () => number;
+  readonly history: LeaseHistory;
+  readonly compressed: CompressedTime;
+  /** Who gets the events of an execution, by its ARN. */
+  readonly executions: Map<string, (event: ProgressEvent) => void>;
+}
+
+interface Parts {
+  readonly settings: Settings;
+  readonly assemblyDirectory: string;
+  readonly supervisor: Supervisor;
+  readonly venue: RunningVenue;
+  readonly world: CloudWorld;
+  readonly front: Front;
+  readonly tasks: EcsModel;
+  readonly databases: RdsModel;
+  readonly logs: Logs;
+  readonly watchers: Watchers;
+  readonly releases: Releases;
+  readonly log: readonly LogLine[];
+  readonly caFile: string;
+  /** The values that must not be seen anywhere, by a name for people. */
+  readonly secrets: ReadonlyMap<string, string>;
+}
+
+const root = dirname(import.meta.dirname);
+
+export interface Installation extends Parts {
+  /** The one book of these settings that is rehearsed. */
+  readonly book: Settings['books'][number];
+  readonly leaseTable: string;
+  /** How ECS's calls name the book's service. */
+  readonly service: { readonly cluster: string; readonly service: string };
+  readonly cutoverMachineArn: string;
+  /** A call of a person with the keys of the account, in the home Region. */
+  operator<Answer = unknown>(service: string, operation: string, input: Record<string, unknown>): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export async function openInstallation({ assembly, seed, progress, provisioning }: InstallationOptions): Promise<Installation> {
+  const settings = loadSettings(assembly.environment);
+  const beganMs = monotonicMs();
+  const nowMs = (): number => monotonicMs() - beganMs;
+  const supervisor = new Supervisor();
+  const opened: (() => Promise<void>)[] = [() => supervisor.close()];
+  try {
+    const directory = await supervisor.temporaryDirectory('rehearsal');
+    const authority = createAuthority({ commonName: 'Baton rehearsal', now: new Date(), directory });
+    const venueKey = { apiKey: `key-${randomBytes(8).toString('hex')}`, secret: randomBytes(24).toString('hex') };
+    const venue = await startVenue({ seed, keys: [{ ...venueKey, account: 'alpha' }] });
+    opened.push(() => venue.close());
+
+    const endImages = progress.begin('Build the images');
+    const releases = await buildReleases(directory);
+    endImages();
+    const images = new Map(Object.values(releases).flatMap(({ trader, guard }) => [[trader.digest, trader] as const, [guard.digest, guard] as const]));
+
+    const log: LogLine[] = [];
+    const { home, standby, witness } = settings.regions;
+    const compressed = new CompressedTime();
+    const watchers: Watchers = {
+      nowMs,
+      compressed,
+      history: new LeaseHistory({ book: bookOf(settings).name, beganMs }),
+      executions: new Map(),
+    };
+    const assets = readAssembly(assembly.directory);
+    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; logs?: Logs } = {};
+    const world = createWorld({
+      seed,
+      provisioning,
+      accountId: settings.account,
+      regions: [home.name, standby.name, witness.name],
+      onLog: (line) => {
+        log.push(line);
+        const { modelledSeconds, waitedMs } = line.fields ?? {};
+        if (typeof modelledSeconds === 'number' && typeof waitedMs === 'number') compressed.waited(nowMs(), nowMs() + waitedMs, modelledSeconds * 1000);
+      },
+      services: (made) => {
+        const launcher = new TaskLauncher({
+          supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: ['BATON_GUARD_PORT'],
+          addresses: { [bookOf(settings).venueUrl]: venue.url },
+        });
+        models.tables = dynamodb(made);
+        models.tasks = ecs(made, { launcher, images });
+        const rest = otherServices(made, {
+          servers: { supervisor, authority, directory },
+          assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
+          onProgress: (execution, event) => watchers.executions.get(execution.arn)?.(event),
+        });
+        models.databases = rest.databases;
+        models.logs = rest.logs;
+        return [models.tables, models.tasks, ...rest.models];
+      },
+    });
+    opened.push(() => world.close());
+    const { tables, tasks, databases, logs } = models;
+    if (tables === undefined || tasks === undefined || databases === undefined || logs === undefined) throw new Error('the world did not ask for its services');
+    tables.onWrite((write) => {
+      if (write.table === leaseTableOf(settings)) watchers.history.see(write);
+    });
+    const front = await startFront(world);
+    opened.push(() => front.close());
+
+    const endDeploy = progress.begin('Deploy into the local AWS: PostgreSQL, Redis, functions, machines');
+    await deploy({ assemblyDirectory: assembly.directory, world, front });
+    endDeploy();
+    const secrets = await putSecrets(world, settings, venueKey);
+    await pushImages(world, settings, releases);
+    return installed({
+      settings, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tasks, databases, logs, watchers, releases, log, secrets,
+      caFile: authority.caFile,
+    });
+  } catch (error) {
+    for (const close of opened.reverse()) await close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The parts with their names. The table, the service and the machine are named by the stacks after environment and book. */
+function installed(parts: Parts): Installation {
+  const { settings, world, front, venue, supervisor } = parts;
+  const { environment, account, regions } = settings;
+  const book = bookOf(settings);
+  return {
+    ...parts,
+    book,
+    leaseTable: leaseTableOf(settings),
+    service: { cluster: `baton-${environment}`, service: `baton-${environment}-${book.name}` },
+    cutoverMachineArn: `arn:aws:states:${regions.home.name}:${account}:stateMachine:baton-${environment}-cutover`,
+    operator: (service, operation, input) => asOperator(world, settings, service, operation, input),
+    async close() {
+      await world.close();
+      await front.close();
+      await venue.close();
+      await supervisor.close();
+    },
+  };
+}
+
+function leaseTableOf({ environment }: Settings): string {
+  return `baton-${environment}-lease`;
+}
+
+function bookOf({ books }: Settings): Settings['books'][number] {
+  const [book] = books;
+  if (book === undefined) throw new Error('the settings have no book to rehearse');
+  return book;
+}
+
+async function asOperator<Answer>(
+  world: CloudWorld, { regions }: Settings, service: string, operation: string, input: Record<string, unknown>,
+): Promise<Answer> {
+  return (await world.call({ service, operation, region: regions.home.name, caller: world.operator.caller, input })) as Answer;
+}
+
+/** Two releases that differ in their label only, and one that never trades. */
+async function buildReleases(directory: string): Promise<Releases> {
+  const image = (name: string, release: string): Promise<BuiltImage> =>
+    buildImage({ dockerfile: join(root, 'containers', name, 'Dockerfile'), context: root, directory, labels: { release } });
+  const [guard, trader, nextTrader] = await Promise.all([image('guard', '1'), image('trader', '1'), image('trader', '2')]);
+  return { first: { guard, trader }, second: { guard, trader: nextTrader }, mute: { guard, trader: await badRelease(trader, directory) } };
+}
+
+/** Puts the venue's key where a person puts it, and answers every secret by a name for people. */
+async function putSecrets(world: CloudWorld, settings: Settings, venueKey: { readonly apiKey: string; readonly secret: string }): Promise<ReadonlyMap<string, string>> {
+  const { environment } = settings;
+  const call = <Answer>(operation: string, input: Record<string, unknown>): Promise<Answer> =>
+    asOperator<Answer>(world, settings, 'secretsmanager', operation, input);
+  const read = async (name: string): Promise<string> => {
+    const { SecretString } = await call<{ SecretString: string }>('GetSecretValue', { SecretId: `baton-${environment}/${name}` });
+    return SecretString;
+  };
+  await call('PutSecretValue', { SecretId: `baton-${environment}/${bookOf(settings).name}/venue`, SecretString: JSON.stringify(venueKey) });
+  const database = JSON.parse(await read('database')) as { username: string; password: string };
+  return new Map([
+    ['venue secret', venueKey.secret],
+    ['database password', database.password],
+    ['cache token', await read('cache')],
+  ]);
+}
+
+/** What `npm run images` does with a registry. */
+async function pushImages(world: CloudWorld, settings: Settings, releases: Releases): Promise<void> {
+  const pushed = new Set(Object.values(releases).flatMap(({ guard, trader }) => [`guard@${guard.digest}`, `trader@${trader.digest}`]));
+  for (const [index, image] of [...pushed].entries()) {
+    const [name, imageDigest] = image.split('@');
+    await asOperator(world, settings, 'ecr', 'PutImage', {
+      repositoryName: `baton-${settings.environment}/${name}`, imageDigest, imageTag: `rehearsal-${index}`, imageManifest: JSON.stringify({ digest: imageDigest }),
+    });
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Looks for the value of every secret of an installation in every place where it must not be: what was synthesized,
+ * logged, recorded, reported and told, and what any process was started with.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Installation } from './installation.ts';
+
+/** `<secret> in <place>` for each that was found. */
+export async function secretsFound(installation: Installation): Promise<readonly string[]> {
+  return findings(await placesOf(installation), installation.secrets);
+}
+
+export function findings(places: ReadonlyMap<string, string>, secrets: ReadonlyMap<string, string>): readonly string[] {
+  return [...places].flatMap(([place, text]) => [...secrets].filter(([, value]) => text.includes(value)).map(([name]) => `${name} in ${place}`));
+}
+
+async function placesOf(installation: Installation): Promise<ReadonlyMap<string, string>> {
+  const { world, log, logs, tasks, supervisor, assemblyDirectory, cutoverMachineArn } = installation;
+  const { executions } = await installation.operator<{ executions: { executionArn: string }[] }>('states', 'ListExecutions', { stateMachineArn: cutoverMachineArn });
+  // They hold what was reported and told, too: as the arguments of those tasks.
+  const histories = await Promise.all(
+    executions.map(({ executionArn }) => installation.operator('states', 'GetExecutionHistory', { executionArn, maxResults: 1000, includeExecutionData: true })),
+  );
+  return new Map([
+    ['the templates', await templatesIn(assemblyDirectory)],
+    ['the log of the models', JSON.stringify(log)],
+    ['the logs of functions and containers', JSON.stringify([...logs.everything()])],
+    ['the histories of the executions', JSON.stringify(histories)],
+    ['the recorded calls', JSON.stringify(world.calls)],
+    ['the task definitions', JSON.stringify(tasks.tasks().map((task) => task.definition))],
+    ['the command lines and environments of processes', await startsOf(supervisor.children.map((child) => child.pid))],
+  ]);
+}
+
+async function templatesIn(directory: string): Promise<string> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.json'));
+  return (await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')))).join('\n');
+}
+
+/** A process that ends meanwhile has nothing to show. */
+async function startsOf(pids: readonly number[]): Promise<string> {
+  const files = pids.flatMap((pid) => [`/proc/${pid}/cmdline`, `/proc/${pid}/environ`]);
+  return (await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))).join('\n');
+}
