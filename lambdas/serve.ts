@@ -31,11 +31,15 @@ export function serve<C extends FunctionContract>(
     const { step, ...input } = event as { step?: string };
     const declared = step === undefined ? undefined : contract.steps[step];
     if (step === undefined || declared === undefined) {
-      throw new ContractBrokenError(`${contract.name} has no step '${step}'; it has ${Object.keys(contract.steps).join(', ')}. Deploy stack and function together.`);
+      throw new ContractBrokenError(
+        `${contract.name} has no step '${step}'; it has ${Object.keys(contract.steps).join(', ')}. Deploy stack and function together.`,
+      );
     }
     const parsed = z.safeParse(declared.input, input);
     if (!parsed.success) {
-      throw new ContractBrokenError(`The input of ${contract.name}'s step '${step}' is wrong: ${faultsOf(parsed.error, input)}. Deploy stack and function together.`);
+      throw new ContractBrokenError(
+        `The input of ${contract.name}'s step '${step}' is wrong: ${faultsOf(parsed.error, input)}. Deploy stack and function together.`,
+      );
     }
     try {
       const output = await steps[step as StepName<C>](parsed.data as never);

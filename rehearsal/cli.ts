@@ -56,7 +56,8 @@ const program = new Command('rehearse')
   .option('--list', 'list scenarios, their faults and what each promises')
   .addHelpText(
     'after',
-    '\nExamples:\n  npm run rehearse\n  npm run rehearse -- cutover --out rehearsal-out --seed 7\n  npm run rehearse -- cutover --fault green-does-not-trade',
+    '\nExamples:\n  npm run rehearse\n  npm run rehearse -- cutover --out rehearsal-out --seed 7\n' +
+      '  npm run rehearse -- cutover --fault green-does-not-trade',
   )
   .exitOverride();
 
@@ -90,16 +91,18 @@ function wholeNumber(text: string): number {
 
 function tellings(name: string | undefined, faults: readonly string[]): readonly Telling[] {
   if (name === undefined) {
-    if (faults.length > 0)
+    if (faults.length > 0) {
       program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
+    }
     return scenarios.flatMap((scenario) => [
       { scenario, faults: [] },
       ...scenario.faults.map((fault) => ({ scenario, faults: [fault.name] })),
     ]);
   }
   const scenario = scenarios.find((each) => each.name === name);
-  if (scenario === undefined)
+  if (scenario === undefined) {
     return program.error(`error: no scenario '${name}'; there are: ${scenarios.map((each) => each.name).join(', ')}`);
+  }
   const unknown = faults.find((fault) => !scenario.faults.some((each) => each.name === fault));
   if (unknown !== undefined) {
     const known = scenario.faults.map((fault) => fault.name).join(', ') || 'none';
@@ -150,8 +153,9 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
     const total = reports.reduce((sum, report) => sum + report.durationMs, 0);
     console.log(`\n${reports.filter(held).length} of ${reports.length} scenarios kept every promise, in ${seconds(total)}`);
   }
-  if (!kept)
+  if (!kept) {
     console.error(pc.red(`A promise was broken. To see it again: npm run rehearse -- <scenario> --seed ${seed} --out <directory>`));
+  }
   return kept ? 0 : 1;
 }
 

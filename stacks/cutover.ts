@@ -116,7 +116,8 @@ export class CutoverStack extends Stack {
       start,
       declarations: workflow.declarations,
       endings: Object.values(endings),
-      objectiveSeconds: objectiveBesideWaitsSeconds + healthySeconds + 2 * (drainSeconds + proveSeconds) + 2 * bakeSeconds + rollbackWindowSeconds,
+      objectiveSeconds:
+        objectiveBesideWaitsSeconds + healthySeconds + 2 * (drainSeconds + proveSeconds) + 2 * bakeSeconds + rollbackWindowSeconds,
       logRetention,
       failureImpact: 'The new image does not trade, or a person must decide; whoever holds the lease goes on trading.',
       runbook: 'docs/runbooks/cutover.md',
@@ -140,7 +141,8 @@ export class CutoverStack extends Stack {
     });
     Validations.of(bucket).acknowledge({
       id: 'AwsSolutions-S1',
-      reason: 'Reports of cutovers, written by one machine: CloudTrail records who reads them, and access logs would need a bucket of their own.',
+      reason:
+        'Reports of cutovers, written by one machine: CloudTrail records who reads them, and access logs would need a bucket of their own.',
     });
     return bucket;
   }
@@ -176,7 +178,10 @@ export class CutoverStack extends Stack {
   /** Runs for each execution that did not succeed; acts only for those that left something. */
   #lastNet(prefix: string, settings: Settings, state: TradingStateStack): MonitoredFunction {
     const { name, purpose, timeoutSeconds, errorImpact, runbook } = releaseWorkflow;
-    const environment: EnvironmentIn<typeof releaseWorkflow> = { BATON_LEASE_TABLE: state.leaseTable.tableName, BATON_TOPIC_ARN: this.topic.topicArn };
+    const environment: EnvironmentIn<typeof releaseWorkflow> = {
+      BATON_LEASE_TABLE: state.leaseTable.tableName,
+      BATON_TOPIC_ARN: this.topic.topicArn,
+    };
     const net = new MonitoredFunction(this, 'LastNet', {
       name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention: retentionOf(settings),
     });

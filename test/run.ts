@@ -34,7 +34,9 @@ function counts(): { passed: number; failed: number; skipped: number } {
       numPendingTests: number;
       testResults: { status: string; assertionResults: { status: string }[] }[];
     };
-    const unloadable = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'));
+    const unloadable = report.testResults.filter(
+      (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
+    );
     return { passed: report.numPassedTests, failed: report.numFailedTests + unloadable.length, skipped: report.numPendingTests };
   } catch {
     return { passed: 0, failed: 1, skipped: 0 };

@@ -9,12 +9,17 @@ import * as z from 'zod/mini';
 import type { BookName, Epoch, InstanceId, WorkflowToken } from '../lease/model.ts';
 import { functionContract } from './step.ts';
 
-const book = z.pipe(z.string().check(z.regex(/^[a-z][a-z0-9]{0,9}$/, '1–10 lower-case letters and digits, starting with a letter')), z.transform((name) => name as BookName));
+const book = z.pipe(
+  z.string().check(z.regex(/^[a-z][a-z0-9]{0,9}$/, '1–10 lower-case letters and digits, starting with a letter')),
+  z.transform((name) => name as BookName),
+);
 const token = z.pipe(z.int().check(z.nonnegative()), z.transform((value) => value as WorkflowToken));
 const epoch = z.pipe(z.int().check(z.nonnegative()), z.transform((value) => value as Epoch));
 const instance = z.pipe(z.string(), z.transform((value) => value as InstanceId));
 const colour = z.enum(['blue', 'green']);
-const imageDigest = z.string().check(z.regex(/^sha256:[0-9a-f]{64}$/, "a digest such as 'sha256:' and 64 hexadecimal digits, as `npm run images` prints it"));
+const imageDigest = z
+  .string()
+  .check(z.regex(/^sha256:[0-9a-f]{64}$/, "a digest such as 'sha256:' and 64 hexadecimal digits, as `npm run images` prints it"));
 const execution = z.string().check(z.minLength(1));
 const live = z.object({ imageDigest: z.string(), taskDefinition: z.string() });
 

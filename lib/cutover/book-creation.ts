@@ -18,7 +18,11 @@ export async function answerBookRequest(request: CustomResourceRequest, control:
   if (request.RequestType === 'Delete') return { Status: 'SUCCESS', Reason: 'The lease item is kept.', PhysicalResourceId: physicalId };
   const parsed = BatonBook.safeParse(request.ResourceProperties);
   if (!parsed.success) {
-    return { Status: 'FAILED', Reason: `The properties are not a book's: ${faultsOf(parsed.error, request.ResourceProperties)}. Correct the stack.`, PhysicalResourceId: physicalId };
+    return {
+      Status: 'FAILED',
+      Reason: `The properties are not a book's: ${faultsOf(parsed.error, request.ResourceProperties)}. Correct the stack.`,
+      PhysicalResourceId: physicalId,
+    };
   }
   const { Book, Home, LeaseMs } = parsed.data;
   const book = Book as BookName;
@@ -28,7 +32,9 @@ export async function answerBookRequest(request: CustomResourceRequest, control:
   }
   const lease = await control.read(book);
   if (lease.home !== Home) {
-    const Reason = `Book '${Book}' has its home in ${lease.home}, the settings say ${Home}. Correct the settings: only a switchover moves a book.`;
+    const Reason =
+      `Book '${Book}' has its home in ${lease.home}, the settings say ${Home}. ` +
+      'Correct the settings: only a switchover moves a book.';
     return { Status: 'FAILED', Reason, PhysicalResourceId: physicalId };
   }
   const kept = lease.leaseMs === LeaseMs ? '' : ` Its lease time stays ${lease.leaseMs} ms: it changes only together with a new epoch.`;

@@ -8,9 +8,15 @@ import { parseCutoverRequest } from './request.ts';
 import { judgeStandbys } from './standbys.ts';
 import { judgeTrading } from './trading.ts';
 
-export function inspectionSteps(
-  { control, acceptedOrders, books }: { readonly control: LeaseControl; readonly acceptedOrders: AcceptedOrders; readonly books: readonly string[] },
-): Implementation<typeof cutoverInspection> {
+export function inspectionSteps({
+  control,
+  acceptedOrders,
+  books,
+}: {
+  readonly control: LeaseControl;
+  readonly acceptedOrders: AcceptedOrders;
+  readonly books: readonly string[];
+}): Implementation<typeof cutoverInspection> {
   return {
     async checkRequest({ request }) {
       return parseCutoverRequest(request, books);

@@ -19,10 +19,18 @@ export function planCutover(lease: Lease): CutoverPlan {
   }
   if (lease.mode === 'draining') {
     const seen = `it is draining towards ${lease.successor ?? 'nobody'}`;
-    throw new NotReadyForCutoverError(lease.book, seen, 'Wait until the drain has ended; if its workflow is dead, the last net ends it within a minute.');
+    throw new NotReadyForCutoverError(
+      lease.book,
+      seen,
+      'Wait until the drain has ended; if its workflow is dead, the last net ends it within a minute.',
+    );
   }
   if (lease.holder === undefined) {
-    throw new NotReadyForCutoverError(lease.book, 'nobody holds it', 'Wait a few seconds until a standby has taken it; if none does, look at its tasks.');
+    throw new NotReadyForCutoverError(
+      lease.book,
+      'nobody holds it',
+      'Wait a few seconds until a standby has taken it; if none does, look at its tasks.',
+    );
   }
   const outgoing = colourOf(lease.holder);
   return { first: false, outgoing, incoming: otherColour(outgoing) };

@@ -8,10 +8,14 @@ const example = '{ "book": "main", "images": { "trader": "sha256:…", "guard": 
 export function parseCutoverRequest(request: unknown, books: readonly string[]): CutoverRequest {
   const parsed = CutoverRequest.safeParse(request);
   if (!parsed.success) {
-    throw new RequestRefusedError(`The input is not a cutover. ${faultsOf(parsed.error, request)}. Correct it and start again; it looks like ${example}.`);
+    throw new RequestRefusedError(
+      `The input is not a cutover. ${faultsOf(parsed.error, request)}. Correct it and start again; it looks like ${example}.`,
+    );
   }
   if (!books.includes(parsed.data.book)) {
-    throw new RequestRefusedError(`There is no book '${parsed.data.book}' here; there are: ${books.join(', ')}. Correct the name and start again.`);
+    throw new RequestRefusedError(
+      `There is no book '${parsed.data.book}' here; there are: ${books.join(', ')}. Correct the name and start again.`,
+    );
   }
   return parsed.data;
 }

@@ -54,11 +54,16 @@ export function checkDefinition(machine: Graph, expected: Expectations): Finding
   const { declarations, endings, objectiveSeconds } = expected;
   const thrownAtTop = checkGraph(machine, declarations, problems);
   for (const error of thrownAtTop) {
-    if (!endings.includes(error)) problems.push(`The machine can end with '${error}', which is no ending; the endings are ${endings.join(', ')}. Catch it.`);
+    if (!endings.includes(error)) {
+      problems.push(`The machine can end with '${error}', which is no ending; the endings are ${endings.join(', ')}. Catch it.`);
+    }
   }
   const worstPathSeconds = Math.ceil(new WorstPath(declarations.loops, problems).of(machine));
   if (worstPathSeconds > objectiveSeconds) {
-    problems.push(`The worst path takes ${worstPathSeconds} s, the objective is ${objectiveSeconds} s. Shorten a time-out or a wait, or declare a longer objective.`);
+    problems.push(
+      `The worst path takes ${worstPathSeconds} s, the objective is ${objectiveSeconds} s. ` +
+        'Shorten a time-out or a wait, or declare a longer objective.',
+    );
   }
   return { problems, worstPathSeconds };
 }
@@ -70,10 +75,15 @@ function checkGraph(graph: Graph, declarations: Declarations, problems: string[]
     checkWording(name, state, problems);
     if (state.Type === 'Task' && state.TimeoutSeconds === undefined) problems.push(`'${name}' has no time-out. Give it TimeoutSeconds.`);
     const inner = [...(state.Branches ?? []), ...(state.ItemProcessor ? [state.ItemProcessor] : [])];
-    const possible = new Set([...(declarations.errors.get(name) ?? []), ...inner.flatMap((each) => checkGraph(each, declarations, problems))]);
+    const possible = new Set([
+      ...(declarations.errors.get(name) ?? []),
+      ...inner.flatMap((each) => checkGraph(each, declarations, problems)),
+    ]);
     for (const caught of (state.Catch ?? []).flatMap((catcher) => catcher.ErrorEquals)) {
       if (!possible.has(caught) && !statesOwnErrors.includes(caught)) {
-        problems.push(`'${name}' catches '${caught}', which nothing in it declares. Correct the name, or declare the error in its contract.`);
+        problems.push(
+          `'${name}' catches '${caught}', which nothing in it declares. Correct the name, or declare the error in its contract.`,
+        );
       }
     }
     const caught = new Set((state.Catch ?? []).flatMap((catcher) => catcher.ErrorEquals));
@@ -88,7 +98,9 @@ function checkGraph(graph: Graph, declarations: Declarations, problems: string[]
 function checkWording(name: string, state: State, problems: string[]): void {
   if (!state.Comment) problems.push(`'${name}' has no comment. Say why it is there.`);
   if (!/^[A-Z][^']*$/.test(name) || name.split(' ').length < 3 || name.length > nameLengthMax) {
-    problems.push(`'${name}' does not read as a sentence: capital first, three words or more, no apostrophe, ${nameLengthMax} characters at most.`);
+    problems.push(
+      `'${name}' does not read as a sentence: capital first, three words or more, no apostrophe, ${nameLengthMax} characters at most.`,
+    );
   }
 }
 

@@ -73,6 +73,11 @@ const provisioningLimitSeconds = 300;
 /** Tasks get 120 s to stop, and the scheduler some for itself. */
 const removalLimitSeconds = 300;
 const pollSeconds = 1;
+/** Slower where nobody waits for the second: an execution has room for 25,000 events. */
+const snapshotPollSeconds = 5;
+const removalPollSeconds = 3;
+/** A quota of ECS. */
+const taskSetsPerServiceMax = 5;
 
 /** The errors that leave the branches of the preparation; the outer catch names them. */
 const preparation = {
@@ -97,7 +102,10 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const removeIncoming = removal(w, parts, {
     what: 'the new colour', key: 'incoming', colour: incoming,
     next: ending.rolledBack,
-    tooLate: { next: ending.needsAPerson, comment: 'It does not stop.', assign: { why: js("$why & ' Its task set could not be removed.'") } },
+    tooLate: {
+      next: ending.needsAPerson, comment: 'It does not stop.',
+      assign: { why: js("$why & ' Its task set could not be removed.'") },
+    },
     catches: { WorkflowPreemptedError: ending.preempted, 'States.ALL': ending.needsAPerson },
   });
 
@@ -109,7 +117,10 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const retire = removal(w, parts, {
     what: 'the old colour', key: 'outgoing', colour: outgoing,
     next: succeeded,
-    tooLate: { next: ending.needsAPerson, comment: 'It does not stop.', assign: { why: 'The old colour could not be removed; the new one trades.' } },
+    tooLate: {
+      next: ending.needsAPerson, comment: 'It does not stop.',
+      assign: { why: 'The old colour could not be removed; the new one trades.' },
+    },
     catches: { WorkflowPreemptedError: ending.preempted, 'States.ALL': ending.needsAPerson },
   });
 
@@ -143,7 +154,10 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const publishLive = w.call('Record in the parameter what is live', {
     comment: 'A deployment reads it and refuses to run against another truth.',
     service: 'ssm', action: 'PutParameter',
-    parameters: { Name: js('$book.liveParameterName'), Value: js("$string({ 'imageDigest': $request.images.trader, 'taskDefinition': $revision })"), Type: 'String', Overwrite: true },
+    parameters: {
+      Name: js('$book.liveParameterName'), Type: 'String', Overwrite: true,
+      Value: js("$string({ 'imageDigest': $request.images.trader, 'taskDefinition': $revision })"),
+    },
     resources: parts.arns.liveParameters,
     catches: { 'States.ALL': ending.needsAPerson },
   });
@@ -198,7 +212,10 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
     judge: 'Does the new colour trade?',
     judgeComment: 'The first moment at which the cutover can be called one.',
     answers: [
-      { when: js("$trading = 'trading'"), next: bake, comment: 'The venue accepts its orders.', assign: noted('The venue accepts orders of the new colour.') },
+      {
+        when: js("$trading = 'trading'"), next: bake, comment: 'The venue accepts its orders.',
+        assign: noted('The venue accepts orders of the new colour.'),
+      },
       {
         when: js("$trading = 'lost'"), next: askBackIfPossible, comment: 'The old colour has taken over again.',
         assign: { why: js("'The new colour lost the book before it traded: ' & $seen") },
@@ -239,13 +256,19 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
     judge: 'Has the new colour taken the book?',
     judgeComment: 'The instances do this among themselves; the machine only watches.',
     answers: [
-      { when: js("$handover = 'held'"), next: prove, comment: 'It holds and has renewed.', assign: noted('The new colour holds the book.') },
+      {
+        when: js("$handover = 'held'"), next: prove, comment: 'It holds and has renewed.',
+        assign: noted('The new colour holds the book.'),
+      },
       {
         when: js("$handover = 'declined'"), next: removeIncoming, comment: 'The holder saw no successor alive and ready.',
         assign: { why: 'The holder ended the drain itself: it saw no successor alive and ready.' },
       },
     ],
-    tooLate: { next: stopAsking, comment: 'The drain took too long.', assign: { why: `The book did not change hands within ${limits.drainSeconds} s.` } },
+    tooLate: {
+      next: stopAsking, comment: 'The drain took too long.',
+      assign: { why: `The book did not change hands within ${limits.drainSeconds} s.` },
+    },
     pause: 'Wait a moment for the hand-over', everySeconds: pollSeconds, limitSeconds: limits.drainSeconds,
   });
   const openBook = w.invoke('Open the book for its first trader', parts.leaseControl, 'openBook', {
@@ -285,7 +308,11 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
 }
 
 /** Refusals: up to here nothing was changed. */
-function admission(w: Workflow, parts: CutoverParts, to: { readonly admitted: sfn.IChainable; readonly needsAPerson: sfn.IChainable }): sfn.IChainable {
+function admission(
+  w: Workflow,
+  parts: CutoverParts,
+  to: { readonly admitted: sfn.IChainable; readonly needsAPerson: sfn.IChainable },
+): sfn.IChainable {
   const refused = w.fail('The cutover was refused', { comment: 'Nothing was changed.', error: endings.refused, cause: js('$why') });
   const books = Object.fromEntries(parts.books.map(({ name, ...resources }) => [name, resources]));
 
@@ -325,7 +352,8 @@ function admission(w: Workflow, parts: CutoverParts, to: { readonly admitted: sf
       books,
       // What an ending before the plan reports.
       plan: { first: false, token: 0, epoch: 0 }, epoch: 0, holder: null, steps: [],
-      taskSet: nothing, revision: nothing, snapshot: nothing, newest: nothing, seen: nothing, why: nothing, loose: nothing, outcome: nothing,
+      taskSet: nothing, revision: nothing, snapshot: nothing, newest: nothing, seen: nothing,
+      why: nothing, loose: nothing, outcome: nothing,
     },
   });
   return setOut.next(checkRequest.next(
@@ -343,13 +371,15 @@ function snapshot(w: Workflow, parts: CutoverParts): sfn.IChainable {
     comment: 'RDS makes it in the background.',
     service: 'rds', action: 'DescribeDBSnapshots',
     parameters: { DbSnapshotIdentifier: js('$snapshotId') },
-    resources: [parts.arns.snapshots],
+    // AWS lists both as what this call may be allowed on, and does not say which one it judges.
+    resources: [parts.arns.database, parts.arns.snapshots],
     assign: { snapshotStatus: js('$states.result.DbSnapshots[0].Status') },
   });
   const wait = w.poll({
     begin: 'Begin to wait for the snapshot', since: 'snapshotSince',
     ask: look,
-    judge: 'Is the snapshot available?', judgeComment: 'A cutover changes no data; the snapshot is for what the new image may do later.',
+    judge: 'Is the snapshot available?',
+    judgeComment: 'A cutover changes no data; the snapshot is for what the new image may do later.',
     answers: [{
       when: js("$snapshotStatus = 'available'"), comment: 'It is there.',
       next: w.pass('Note the snapshot that was taken', { comment: 'The report names it.', outputs: js("{ 'snapshot': $snapshotId }") }),
@@ -361,7 +391,7 @@ function snapshot(w: Workflow, parts: CutoverParts): sfn.IChainable {
         cause: js(`'Snapshot ' & $snapshotId & ' is ' & $snapshotStatus & ' after ${snapshotLimitSeconds} s.'`),
       }),
     },
-    pause: 'Wait a moment for the snapshot', everySeconds: pollSeconds, limitSeconds: snapshotLimitSeconds,
+    pause: 'Wait a moment for the snapshot', everySeconds: snapshotPollSeconds, limitSeconds: snapshotLimitSeconds,
   });
   const create = w.call('Start a snapshot of the database', {
     comment: 'Beside bringing up the new colour, so that it costs no time.',
@@ -391,10 +421,13 @@ function bringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const healthy = w.poll({
     begin: 'Begin to wait for healthy standbys', since: 'healthSince',
     ask: lookAtStandbys,
-    judge: 'Are the standbys healthy and reconciled?', judgeComment: 'Both of them: a colour with one task is no better than the one it replaces.',
+    judge: 'Are the standbys healthy and reconciled?',
+    judgeComment: 'Both of them: a colour with one task is no better than the one it replaces.',
     answers: [{
       when: js('$standbysReady'), comment: 'All of them.',
-      next: w.pass('Note what was started', { comment: 'For the outer machine.', outputs: js("{ 'taskSet': $started.taskSet, 'revision': $newRevision }") }),
+      next: w.pass('Note what was started', {
+        comment: 'For the outer machine.', outputs: js("{ 'taskSet': $started.taskSet, 'revision': $newRevision }"),
+      }),
     }],
     tooLate: {
       comment: 'They are not.',
@@ -422,7 +455,8 @@ function bringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const running = w.poll({
     begin: 'Begin to wait for running tasks', since: 'provisioningSince',
     ask: lookAtTasks,
-    judge: 'Do all tasks of the new colour run?', judgeComment: 'The 60 s of health are counted from here: provisioning is the platform, not the bot.',
+    judge: 'Do all tasks of the new colour run?',
+    judgeComment: 'The 60 s of health are counted from here: provisioning is the platform, not the bot.',
     answers: [{ when: js('$started.tasks > 0 and $started.running >= $started.tasks'), next: healthy, comment: 'They do.' }],
     tooLate: {
       comment: 'They do not.',
@@ -488,11 +522,13 @@ function bringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
 
 /** The fields that a template has: a test compares them with the synthesized one, so that none is lost. */
 export const revisionFields = [
-  'Family', 'TaskRoleArn', 'ExecutionRoleArn', 'NetworkMode', 'ContainerDefinitions', 'Volumes', 'RequiresCompatibilities', 'Cpu', 'Memory', 'RuntimePlatform',
+  'Family', 'TaskRoleArn', 'ExecutionRoleArn', 'NetworkMode', 'ContainerDefinitions', 'Volumes', 'RequiresCompatibilities',
+  'Cpu', 'Memory', 'RuntimePlatform',
 ] as const;
 
 function revisionOf({ repositories }: CutoverParts): Record<(typeof revisionFields)[number], unknown> {
-  const image = (container: 'trader' | 'guard'): string => `${quoted(container)}: ${quoted(`${repositories[container].uri}@`)} & $request.images.${container}`;
+  const image = (container: 'trader' | 'guard'): string =>
+    `${quoted(container)}: ${quoted(`${repositories[container].uri}@`)} & $request.images.${container}`;
   return {
     Family: js('$book.family'),
     TaskRoleArn: js('$template.TaskRoleArn'),
@@ -510,7 +546,11 @@ function revisionOf({ repositories }: CutoverParts): Record<(typeof revisionFiel
     RequiresCompatibilities: js('[$template.RequiresCompatibilities]'),
     Cpu: js('$template.Cpu'),
     Memory: js('$template.Memory'),
-    RuntimePlatform: js("$exists($template.RuntimePlatform) ? $template.RuntimePlatform : { 'CpuArchitecture': 'X86_64', 'OperatingSystemFamily': 'LINUX' }"),
+    RuntimePlatform: js(`
+      $exists($template.RuntimePlatform)
+        ? $template.RuntimePlatform
+        : { 'CpuArchitecture': 'X86_64', 'OperatingSystemFamily': 'LINUX' }
+    `),
   };
 }
 
@@ -554,7 +594,10 @@ function handBack(
     ask: lookForHolder,
     judge: 'Has the old colour taken the book back?', judgeComment: 'By hand-over, or by take-over when the new colour is dead.',
     answers: [
-      { when: js("$handover = 'held'"), next: prove, comment: 'It holds and has renewed.', assign: noted('The old colour holds the book again.') },
+      {
+        when: js("$handover = 'held'"), next: prove, comment: 'It holds and has renewed.',
+        assign: noted('The old colour holds the book again.'),
+      },
       {
         when: js("$handover = 'declined'"), next: to.needsAPerson, comment: 'The holder saw no old instance alive and ready.',
         assign: { why: js("$why & ' It could not be handed back: the holder saw no instance of the old colour alive and ready.'") },
@@ -607,6 +650,7 @@ function removal(
   const remove = w.forEach(`Delete each task set of ${what}`, {
     comment: 'Those already stopping are left to it.',
     items: js(`[$${found}[Status != 'DRAINING']]`),
+    itemsMax: taskSetsPerServiceMax,
     body: w.call(`Delete a task set of ${what}`, {
       comment: 'By force: scaling it down first would only take longer.',
       service: 'ecs', action: 'DeleteTaskSet',
@@ -614,17 +658,20 @@ function removal(
       resources: parts.arns.taskSets,
       errors: ['Ecs.TaskSetNotFoundException'],
       catches: {
-        'Ecs.TaskSetNotFoundException': { quietly: w.pass(`Find that a task set of ${what} is gone`, { comment: 'An earlier attempt deleted it.' }) },
+        'Ecs.TaskSetNotFoundException': {
+          quietly: w.pass(`Find that a task set of ${what} is gone`, { comment: 'An earlier attempt deleted it.' }),
+        },
       },
     }),
     catches: onFailure,
   });
   const look = w.call(`Look for task sets of ${what}`, {
     comment: 'By their colour, so that one of an earlier execution is found as well.',
-    service: 'ecs', action: 'DescribeTaskSets',
-    parameters: { Cluster: parts.clusterName, Service: js('$book.serviceName') },
-    resources: parts.arns.taskSets,
-    assign: { [found]: js(`[$states.result.TaskSets[ExternalId = ${bare(colour)}].{ 'Id': Id, 'Status': Status }]`) },
+    // Not DescribeTaskSets, which wants to be told which: “TaskSets cannot be empty.”
+    service: 'ecs', action: 'DescribeServices',
+    parameters: { Cluster: parts.clusterName, Services: [js('$book.serviceName')] },
+    resources: parts.arns.services,
+    assign: { [found]: js(`[$states.result.Services[0].TaskSets[ExternalId = ${bare(colour)}].{ 'Id': Id, 'Status': Status }]`) },
     catches: onFailure,
   });
   return w.poll({
@@ -634,14 +681,19 @@ function removal(
     answers: [{ when: js(`$count($${found}) = 0`), next: forget, comment: 'None is left.' }],
     tooLate: options.tooLate,
     meanwhile: remove,
-    pause: `Wait a moment for ${what} to stop`, everySeconds: pollSeconds, limitSeconds: removalLimitSeconds,
+    pause: `Wait a moment for ${what} to stop`, everySeconds: removalPollSeconds, limitSeconds: removalLimitSeconds,
   });
 }
 
+interface Endings {
+  readonly succeeded: sfn.IChainable;
+  readonly rolledBack: sfn.IChainable;
+  readonly needsAPerson: sfn.IChainable;
+  readonly preempted: sfn.IChainable;
+}
+
 /** Report, tell, release, end. Whatever fails in here undoes nothing, and ends loudly. */
-function endingsOf(
-  w: Workflow, parts: CutoverParts,
-): { readonly succeeded: sfn.IChainable; readonly rolledBack: sfn.IChainable; readonly needsAPerson: sfn.IChainable; readonly preempted: sfn.IChainable } {
+function endingsOf(w: Workflow, parts: CutoverParts): Endings {
   const judge = w.choice('How did the cutover end?', {
     comment: 'Loose ends make any ending one that needs a person.',
     answers: [
@@ -651,16 +703,22 @@ function endingsOf(
       },
       {
         when: js("$loose = '' and $outcome = 'rolled-back'"), comment: 'The old colour trades as before.',
-        next: w.fail('The cutover was rolled back', { comment: 'The old colour trades as before.', error: endings.rolledBack, cause: js('$why') }),
+        next: w.fail('The cutover was rolled back', {
+          comment: 'The old colour trades as before.', error: endings.rolledBack, cause: js('$why'),
+        }),
       },
     ],
     otherwise: w.fail('The cutover needs a person', {
-      comment: 'The runbook says what to look at.', error: endings.needsAPerson, cause: js("'The outcome is ' & $outcome & '. ' & $why & $loose"),
+      comment: 'The runbook says what to look at.', error: endings.needsAPerson,
+      cause: js("'The outcome is ' & $outcome & '. ' & $why & $loose"),
     }),
   });
 
   const gaveUp = (name: string, what: string, next: sfn.IChainable): sfn.IChainable =>
-    w.pass(name, { comment: 'Undoes nothing, but the execution will not end as a success.', assign: { loose: js(`$loose & ${quoted(` ${what}: `)} & $why`) } }).next(next);
+    w.pass(name, {
+      comment: 'Undoes nothing, but the execution will not end as a success.',
+      assign: { loose: js(`$loose & ${quoted(` ${what}: `)} & $why`) },
+    }).next(next);
 
   const release = w.invoke('Give the book back for other workflows', parts.leaseControl, 'releaseBook', {
     comment: 'Does nothing where another workflow has taken it.',
@@ -683,7 +741,13 @@ function endingsOf(
   const report = w.call('Write the report of the cutover', {
     comment: 'What happened, who asked for it and why: kept after the execution is forgotten.',
     service: 's3', action: 'PutObject',
-    parameters: { Bucket: parts.reportBucketName, Key: js('$reportKey'), Body: js('$string($summary, true)'), ContentType: 'application/json' },
+    parameters: {
+      Bucket: parts.reportBucketName,
+      Key: js('$reportKey'),
+      // As it is, and no text: the integration stores every Body as JSON, a text in quotation marks.
+      Body: js('$summary'),
+      ContentType: 'application/json',
+    },
     resources: [parts.arns.reports],
     catches: { 'States.ALL': gaveUp('Note that the report was not written', 'The report was not written', tell) },
   });

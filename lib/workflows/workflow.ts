@@ -25,7 +25,9 @@ export function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
-type OrJsonata<T> = Jsonata | (T extends readonly (infer Item)[] ? readonly OrJsonata<Item>[] : T extends object ? { readonly [K in keyof T]: OrJsonata<T[K]> } : T);
+type OrJsonata<T> =
+  | Jsonata
+  | (T extends readonly (infer Item)[] ? readonly OrJsonata<Item>[] : T extends object ? { readonly [K in keyof T]: OrJsonata<T[K]> } : T);
 type References<T> = { readonly [K in keyof T]: Jsonata };
 export type Assignment = Readonly<Record<string, unknown>>;
 
@@ -52,13 +54,15 @@ export interface Loop {
   readonly first: string;
   readonly last: string;
   /** Either so long, and then one round more at most, or so many rounds. */
-  readonly bound: { readonly limitSeconds: number } | { readonly rounds: number };
+  readonly bound: { readonly limitSeconds: number; readonly everySeconds: number } | { readonly rounds: number };
 }
 
 export interface Declarations {
   readonly loops: readonly Loop[];
   /** The errors each state can end with, by the state's name: its task's own, or a branch's Fail. */
   readonly errors: ReadonlyMap<string, readonly string[]>;
+  /** The most items that each Map can have, by the state's name. */
+  readonly itemsMax: ReadonlyMap<string, number>;
 }
 
 /** Lambda's own passing faults: the function did not run, or its answer was lost. */
@@ -92,13 +96,14 @@ export class Workflow {
   readonly #scope: Construct;
   readonly #loops: Loop[] = [];
   readonly #errors = new Map<string, readonly string[]>();
+  readonly #itemsMax = new Map<string, number>();
 
   constructor(scope: Construct) {
     this.#scope = scope;
   }
 
   get declarations(): Declarations {
-    return { loops: this.#loops, errors: this.#errors };
+    return { loops: this.#loops, errors: this.#errors, itemsMax: this.#itemsMax };
   }
 
   /** A step of a contract. `assign` gets typed references to the fields of its answer. */
@@ -171,14 +176,20 @@ export class Workflow {
     return task;
   }
 
-  parallel(name: string, options: StateOptions & { readonly branches: readonly sfn.IChainable[]; readonly catches: Catches<string> }): sfn.Parallel {
+  parallel(
+    name: string,
+    options: StateOptions & { readonly branches: readonly sfn.IChainable[]; readonly catches: Catches<string> },
+  ): sfn.Parallel {
     const parallel = sfn.Parallel.jsonata(this.#scope, name, { comment: options.comment, ...assignOf(options) });
     parallel.branch(...options.branches);
     this.#addCatches(name, parallel, options.catches);
     return parallel;
   }
 
-  forEach(name: string, options: StateOptions & { readonly items: Jsonata; readonly body: sfn.IChainable; readonly catches?: Catches<string> }): sfn.Map {
+  forEach(
+    name: string,
+    options: StateOptions & { readonly items: Jsonata; readonly body: sfn.IChainable; readonly catches?: Catches<string> },
+  ): sfn.Map {
     const map = sfn.Map.jsonata(this.#scope, name, { comment: options.comment, items: sfn.ProvideItems.jsonata(options.items) });
     map.itemProcessor(options.body);
     this.#addCatches(name, map, options.catches ?? {});
@@ -186,11 +197,18 @@ export class Workflow {
   }
 
   pass(name: string, options: StateOptions & { readonly outputs?: Jsonata }): sfn.Pass {
-    return sfn.Pass.jsonata(this.#scope, name, { comment: options.comment, ...assignOf(options), ...(options.outputs && { outputs: options.outputs }) });
+    return sfn.Pass.jsonata(this.#scope, name, {
+      comment: options.comment,
+      ...assignOf(options),
+      ...(options.outputs && { outputs: options.outputs }),
+    });
   }
 
   wait(name: string, options: StateOptions & { readonly seconds: number }): sfn.Wait {
-    return sfn.Wait.jsonata(this.#scope, name, { comment: options.comment, time: sfn.WaitTime.duration(Duration.seconds(options.seconds)) });
+    return sfn.Wait.jsonata(this.#scope, name, {
+      comment: options.comment,
+      time: sfn.WaitTime.duration(Duration.seconds(options.seconds)),
+    });
   }
 
   choice(name: string, options: StateOptions & { readonly answers: readonly Answer[]; readonly otherwise: sfn.IChainable }): sfn.Choice {
@@ -245,7 +263,7 @@ export class Workflow {
     ask.next(judge);
     meanwhile?.next(pause);
     pause.next(ask);
-    this.#loops.push({ begin: options.begin, first: ask.stateId, last: options.pause, bound: { limitSeconds } });
+    this.#loops.push({ begin: options.begin, first: ask.stateId, last: options.pause, bound: { limitSeconds, everySeconds: options.everySeconds } });
     return begin;
   }
 

@@ -120,7 +120,12 @@ class Cloud {
     return deployed;
   }
 
-  #scope(template: Template, region: string, parameters: ReadonlyMap<string, unknown>, created: ReadonlyMap<string, DeployedResource>): ResolutionScope {
+  #scope(
+    template: Template,
+    region: string,
+    parameters: ReadonlyMap<string, unknown>,
+    created: ReadonlyMap<string, DeployedResource>,
+  ): ResolutionScope {
     return {
       template,
       parameters,
@@ -134,8 +139,9 @@ class Cloud {
       stackOutput: ({ stackName, region: from, outputName }) => {
         const stack = this.stacks.get(stackName);
         const found = stack?.region === from ? stack.outputs[outputName] : undefined;
-        if (found === undefined)
+        if (found === undefined) {
           throw new Error(`stack '${stackName}' in ${from} has no output '${outputName}'; does this stack depend on it?`);
+        }
         return found;
       },
       availabilityZones: (of) => ['a', 'b', 'c'].map((zone) => `${of}${zone}`),
@@ -179,8 +185,9 @@ class Cloud {
     })) as { SecretString: string };
     if (reference.jsonKey === undefined) return answer.SecretString;
     const value = (JSON.parse(answer.SecretString) as Record<string, unknown>)[reference.jsonKey];
-    if (value === undefined)
+    if (value === undefined) {
       throw new Error(`Could not find a value associated with JSONKey in SecretString: '${reference.jsonKey}' of ${reference.id}`);
+    }
     return typeof value === 'string' ? value : JSON.stringify(value);
   }
 
@@ -206,8 +213,9 @@ class Cloud {
   }
 
   async #make(request: ResourceRequest, stackId: string): Promise<CreatedResource> {
-    if (request.type.startsWith('Custom::') || request.type === 'AWS::CloudFormation::CustomResource')
+    if (request.type.startsWith('Custom::') || request.type === 'AWS::CloudFormation::CustomResource') {
       return this.#custom(request, stackId);
+    }
     const handler = this.#handlers.get(request.type);
     if (!handler) {
       throw new Error(
@@ -238,13 +246,15 @@ class Cloud {
     });
     const late = this.#world.sleep(customResourceTimeoutMs).then(() => {
       throw new Error(
-        `CloudFormation did not receive a response from your Custom Resource within ${customResourceTimeoutMs / 1000} s; see the log of ${String(functionArn)}`,
+        `CloudFormation did not receive a response from your Custom Resource within ${customResourceTimeoutMs / 1000} s; ` +
+          `see the log of ${String(functionArn)}`,
       );
     });
     late.catch(() => undefined);
     const answer = JSON.parse(await Promise.race([body, late])) as CustomResourceAnswer;
-    if (answer.Status !== 'SUCCESS')
+    if (answer.Status !== 'SUCCESS') {
       throw new Error(`Received response status [FAILED] from custom resource. Message returned: ${answer.Reason ?? 'none'}`);
+    }
     if (!answer.PhysicalResourceId) throw new Error('Invalid PhysicalResourceId: the custom resource answered without one');
     return { ref: answer.PhysicalResourceId, attributes: answer.Data ?? {} };
   }
@@ -285,8 +295,9 @@ function inOrder(stackName: string, resources: ReadonlyMap<string, TemplateResou
   const visit = (logicalId: string, above: readonly string[]): void => {
     const resource = resources.get(logicalId);
     if (!resource || ordered.has(logicalId)) return;
-    if (above.includes(logicalId))
+    if (above.includes(logicalId)) {
       throw new Error(`stack '${stackName}': Circular dependency between resources: [${[...above, logicalId].join(', ')}]`);
+    }
     for (const id of dependenciesOf(resource)) visit(id, [...above, logicalId]);
     ordered.set(logicalId, resource);
   };
@@ -297,7 +308,8 @@ function inOrder(stackName: string, resources: ReadonlyMap<string, TemplateResou
 /** CloudFormation hands a custom resource its numbers and booleans as text. */
 function asText(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asText);
-  if (typeof value === 'object' && value !== null)
+  if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, asText(member)]));
+  }
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
 }

@@ -181,14 +181,16 @@ export async function resolveDynamic(value: unknown, look: (reference: DynamicRe
   return Object.fromEntries(entries);
 }
 
+/** `secretsmanager:id[:SecretString[:key[:stage[:version]]]]`; the id may be an ARN, which has colons of its own. */
+const secretReference = new RegExp(
+  '^secretsmanager:(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:[^:]+|[^:]+)' +
+    '(?::SecretString(?::([^:]*))?(?::([^:]*))?(?::([^:]*))?)?$',
+);
+
 function parseDynamic(body: string): DynamicReference {
   const ssm = /^ssm:([^:]+)(?::\d+)?$/.exec(body);
   if (ssm) return { service: 'ssm', id: ssm[1] as string };
-  // The id may be an ARN, which has colons of its own.
-  const secret =
-    /^secretsmanager:(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:[^:]+|[^:]+)(?::SecretString(?::([^:]*))?(?::([^:]*))?(?::([^:]*))?)?$/.exec(
-      body,
-    );
+  const secret = secretReference.exec(body);
   if (!secret) throw new TemplateError(`the dynamic reference '{{resolve:${body}}}' is not known; secretsmanager and ssm are`);
   const [, id = '', jsonKey, versionStage, versionId] = secret;
   return {

@@ -99,7 +99,8 @@ export function render(report: Report): string {
   const width = Math.max(...report.promises.map((promise) => promise.statement.length));
   const lines = report.promises.map((promise) => {
     const limit = promise.measured === promise.limit && promise.unit === '' ? '' : pc.dim(` (limit ${promise.limit}${withUnit(promise)})`);
-    return `  ${promise.held ? pc.green('✓') : pc.red('✗')} ${promise.statement.padEnd(width)}  ${promise.measured}${withUnit(promise)}${limit}`;
+    const mark = promise.held ? pc.green('✓') : pc.red('✗');
+    return `  ${mark} ${promise.statement.padEnd(width)}  ${promise.measured}${withUnit(promise)}${limit}`;
   });
   const { trading } = report;
   return [

@@ -90,12 +90,14 @@ export function dynamodb(world: World): DynamoDb {
       if (value === undefined) throw invalid(`One or more parameter values were invalid: Missing the key ${name} in the item`);
       if (typeOf(value) !== of.attributeTypes[name]) {
         throw invalid(
-          `One or more parameter values were invalid: Type mismatch for key ${name} expected: ${of.attributeTypes[name]} actual: ${typeOf(value)}`,
+          `One or more parameter values were invalid: Type mismatch for key ${name} expected: ` +
+            `${of.attributeTypes[name]} actual: ${typeOf(value)}`,
         );
       }
       if ('S' in value && value.S === '') {
         throw invalid(
-          `One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: ${name}`,
+          'One or more parameter values are not valid. ' +
+            `The AttributeValue for a key attribute cannot contain an empty string value. Key: ${name}`,
         );
       }
       return [name, stored(value)] as const;
@@ -108,8 +110,9 @@ export function dynamodb(world: World): DynamoDb {
     if (after && byteLength(after) > itemBytesMax) throw invalid('Item size has exceeded the maximum allowed size');
     if (after) of.items.set(id, after);
     else of.items.delete(id);
-    for (const listener of listeners)
+    for (const listener of listeners) {
       listener({ table: of.name, region: call.region, operation: call.operation, at: world.now(), before, after });
+    }
   }
 
   function refuseUnless(condition: Condition | undefined, item: Item | undefined, input: Expressions): void {
@@ -146,8 +149,9 @@ export function dynamodb(world: World): DynamoDb {
     const condition = conditionOf(input, scope);
     scope.refuseUnused();
     for (const name of update?.attributes ?? []) {
-      if (name in keyValues)
+      if (name in keyValues) {
         throw invalid(`One or more parameter values were invalid: Cannot update attribute ${name}. This attribute is part of the key`);
+      }
     }
     const before = of.items.get(id);
     refuseUnless(condition, before, input);
@@ -282,7 +286,8 @@ export function dynamodb(world: World): DynamoDb {
     if (tables.has(name)) throw new AwsError('ResourceInUseException', `Table already exists: ${name}`);
     if (strong && (regions.length + (witness ? 1 : 0) !== 3 || !regions.includes(region))) {
       throw invalid(
-        `a table with multi-Region strong consistency has three replicas, or two and a witness; '${name}' has ${regions.join(', ')} and ${witness ?? 'no witness'}`,
+        'a table with multi-Region strong consistency has three replicas, or two and a witness; ' +
+          `'${name}' has ${regions.join(', ')} and ${witness ?? 'no witness'}`,
       );
     }
     if (strong && properties['TimeToLiveSpecification'] !== undefined) {

@@ -61,7 +61,8 @@ export function ecr(world: World): ServiceModel {
         if (tagged && tagged !== known && repository.immutable) {
           throw new AwsError(
             'ImageTagAlreadyExistsException',
-            `The image tag '${imageTag}' already exists in the '${repository.name}' repository and cannot be overwritten because the tag is immutable.`,
+            `The image tag '${imageTag}' already exists in the '${repository.name}' repository ` +
+              'and cannot be overwritten because the tag is immutable.',
           );
         }
         tagged?.tags.splice(tagged.tags.indexOf(imageTag as string), 1);

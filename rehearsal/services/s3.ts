@@ -29,6 +29,13 @@ interface ObjectInput {
   readonly Key: string;
   readonly VersionId?: string;
 }
+interface ListInput {
+  readonly Bucket: string;
+  readonly Prefix?: string;
+  readonly MaxKeys?: number;
+  readonly StartAfter?: string;
+  readonly ContinuationToken?: string;
+}
 
 export function s3(world: World): ServiceModel {
   const buckets = new Map<string, Bucket>();
@@ -82,7 +89,7 @@ export function s3(world: World): ServiceModel {
         if (!bucket) throw new AwsError('NotFound', 'Not Found');
         return { BucketRegion: bucket.region };
       },
-      ListObjectsV2: ({ Bucket, Prefix = '', MaxKeys = 1000, StartAfter = '', ContinuationToken }: Record<string, never> & { Bucket: string; Prefix?: string; MaxKeys?: number; StartAfter?: string; ContinuationToken?: string }) => {
+      ListObjectsV2: ({ Bucket, Prefix = '', MaxKeys = 1000, StartAfter = '', ContinuationToken }: ListInput) => {
         const after = ContinuationToken ?? StartAfter;
         const all = [...bucketOf(Bucket).objects]
           .filter(([key]) => key.startsWith(Prefix) && key > after)
@@ -108,8 +115,9 @@ export function s3(world: World): ServiceModel {
     resources: {
       'AWS::S3::Bucket': ({ properties, generatedName, region }) => {
         const name = String(properties['BucketName'] ?? generatedName.toLowerCase().slice(0, 63));
-        if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name))
+        if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name)) {
           throw new AwsError('InvalidBucketName', `The specified bucket is not valid: ${name}`);
+        }
         if (buckets.has(name)) throw new AwsError('BucketAlreadyOwnedByYou', `${name} already exists`);
         const versioned = (properties['VersioningConfiguration'] as { Status?: string } | undefined)?.Status === 'Enabled';
         buckets.set(name, { region, versioned, objects: new Map() });

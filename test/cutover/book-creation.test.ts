@@ -37,7 +37,9 @@ it('refuses a home that the lease contradicts', async () => {
   const control = new LeaseControl(new MemoryLeaseStore());
   await answerBookRequest(request('Create'), control);
   expect(await answerBookRequest(request('Update', { Home: 'us-west-2' }), control)).toMatchObject({
-    Status: 'FAILED', PhysicalResourceId: 'book-main', Reason: expect.stringMatching(/us-east-1, the settings say us-west-2. Correct/) as string,
+    Status: 'FAILED',
+    PhysicalResourceId: 'book-main',
+    Reason: expect.stringMatching(/us-east-1, the settings say us-west-2. Correct/) as string,
   });
 });
 

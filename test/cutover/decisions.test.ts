@@ -6,13 +6,29 @@ import { planCutover } from '../../lib/cutover/plan.ts';
 import { judgeHandover } from '../../lib/cutover/handover.ts';
 import { judgeStandbys } from '../../lib/cutover/standbys.ts';
 import { judgeTrading } from '../../lib/cutover/trading.ts';
-import { instanceId, type BookName, type Colour, type Epoch, type Lease, type Registration, type WorkflowToken } from '../../lib/lease/model.ts';
+import {
+  instanceId,
+  type BookName,
+  type Colour,
+  type Epoch,
+  type Lease,
+  type Registration,
+  type WorkflowToken,
+} from '../../lib/lease/model.ts';
 
 const region = 'us-east-1';
 const instance = (colour: Colour, n = 1) => instanceId(region, colour, `i${n}`);
 const lease = (more: Partial<Lease> = {}): Lease => ({
-  book: 'main' as BookName, epoch: 7 as Epoch, holder: instance('blue'), heartbeat: 3, grantId: 'g', leaseMs: 5000, home: region, mode: 'open',
-  workflow: { token: 1 as WorkflowToken }, ...more,
+  book: 'main' as BookName,
+  epoch: 7 as Epoch,
+  holder: instance('blue'),
+  heartbeat: 3,
+  grantId: 'g',
+  leaseMs: 5000,
+  home: region,
+  mode: 'open',
+  workflow: { token: 1 as WorkflowToken },
+  ...more,
 });
 const { holder: _, ...nobody } = lease();
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -44,17 +60,27 @@ describe('the plan', () => {
   it.each([['blue', 'green'], ['green', 'blue']] as const)('replaces %s by %s when that holds the lease', (outgoing, incoming) => {
     expect(planCutover(lease({ holder: instance(outgoing) }))).toEqual({ first: false, outgoing, incoming });
   });
-  it.each([[lease({ mode: 'halted' }), /halted.*Resume/], [lease({ mode: 'draining', successor: 'green' }), /draining towards green/], [nobody, /nobody holds it/]])(
-    'is refused for a book that cannot be cut over (%#)', (seen, message) => {
-      expect(() => planCutover(seen)).toThrow(message);
-    },
-  );
+  it.each([
+    [lease({ mode: 'halted' }), /halted.*Resume/],
+    [lease({ mode: 'draining', successor: 'green' }), /draining towards green/],
+    [nobody, /nobody holds it/],
+  ])('is refused for a book that cannot be cut over (%#)', (seen, message) => {
+    expect(() => planCutover(seen)).toThrow(message);
+  });
 });
 
 describe('the standbys', () => {
   const wanted = { colour: 'green', region, imageDigest: digest, tasks: 2 } as const;
   const registration = (n: number, beat: number, more: Partial<Registration> = {}): Registration => ({
-    book: 'main' as BookName, instance: instance('green', n), colour: 'green', region, imageDigest: digest, ready: true, reconciled: true, beat, ...more,
+    book: 'main' as BookName,
+    instance: instance('green', n),
+    colour: 'green',
+    region,
+    imageDigest: digest,
+    ready: true,
+    reconciled: true,
+    beat,
+    ...more,
   });
   const after = (polls: Registration[][]) => {
     let seen = judgeStandbys(polls[0]!, {}, wanted);
@@ -62,17 +88,54 @@ describe('the standbys', () => {
     return seen;
   };
   it('are ready when both beats move', () => {
-    expect(after([[registration(1, 1), registration(2, 5)], [registration(1, 2), registration(2, 6)]])).toMatchObject({ ready: true, missing: '' });
+    expect(
+      after([
+        [registration(1, 1), registration(2, 5)],
+        [registration(1, 2), registration(2, 6)],
+      ]),
+    ).toMatchObject({ ready: true, missing: '' });
   });
   it('may move in different polls', () => {
-    expect(after([[registration(1, 1), registration(2, 5)], [registration(1, 2), registration(2, 5)], [registration(1, 2), registration(2, 6)]]).ready).toBe(true);
+    expect(
+      after([
+        [registration(1, 1), registration(2, 5)],
+        [registration(1, 2), registration(2, 5)],
+        [registration(1, 2), registration(2, 6)],
+      ]).ready,
+    ).toBe(true);
   });
   it.each<[string, Registration[][], RegExp]>([
-    ['an item that nobody writes any more', [[registration(1, 1), registration(2, 1)], [registration(1, 2), registration(2, 1)]], /has not been seen alive/],
-    ['one that fell silent', [[1, 1], [2, 2], [3, 2], [4, 2], [5, 2], [6, 2]].map(([a, b]) => [registration(1, a!), registration(2, b!)]), /has fallen silent/],
-    ['another image', [1, 2].map((beat) => [registration(1, beat), registration(2, beat, { imageDigest: 'sha256:old' })]), /runs sha256:old instead/],
+    [
+      'an item that nobody writes any more',
+      [
+        [registration(1, 1), registration(2, 1)],
+        [registration(1, 2), registration(2, 1)],
+      ],
+      /has not been seen alive/,
+    ],
+    [
+      'one that fell silent',
+      [
+        [1, 1],
+        [2, 2],
+        [3, 2],
+        [4, 2],
+        [5, 2],
+        [6, 2],
+      ].map(([a, b]) => [registration(1, a!), registration(2, b!)]),
+      /has fallen silent/,
+    ],
+    [
+      'another image',
+      [1, 2].map((beat) => [registration(1, beat), registration(2, beat, { imageDigest: 'sha256:old' })]),
+      /runs sha256:old instead/,
+    ],
     ['one not ready', [1, 2].map((beat) => [registration(1, beat), registration(2, beat, { ready: false })]), /says that it is not ready/],
-    ['one not reconciled', [1, 2].map((beat) => [registration(1, beat), registration(2, beat, { reconciled: false })]), /has not reconciled/],
+    [
+      'one not reconciled',
+      [1, 2].map((beat) => [registration(1, beat), registration(2, beat, { reconciled: false })]),
+      /has not reconciled/,
+    ],
     ['one of another Region', [1, 2].map((beat) => [registration(1, beat), registration(2, beat, { region: 'us-west-2' })]), /^1 of 2/],
     ['a single one', [1, 2].map((beat) => [registration(1, beat)]), /^1 of 2 green instances are ready$/],
   ])('are not ready with %s', (_name, polls, missing) => {

@@ -21,7 +21,12 @@ describe('the last net', () => {
     notices = [];
     net = lastNet({ control, notify: async (notice) => void notices.push(notice) });
     await control.createBook({ book, home: 'us-east-1', leaseMs: 5000 });
-    store.writeNow({ name: 'renew', book, expects: [], set: { mode: 'open', epoch: 7 as Epoch, holder: instanceId('us-east-1', 'blue', 'i1') } });
+    store.writeNow({
+      name: 'renew',
+      book,
+      expects: [],
+      set: { mode: 'open', epoch: 7 as Epoch, holder: instanceId('us-east-1', 'blue', 'i1') },
+    });
   });
 
   it('ends the drain and gives back the book of a dead execution, and says so once', async () => {
@@ -49,9 +54,12 @@ describe('the last net', () => {
     expect(notices).toEqual([]);
   });
 
-  it.each([null, undefined, '', 'no json', '[]', '{"book":5}'])('does nothing for an execution whose input names no book: %s', async (text) => {
-    expect(await net.release({ ...event, request: text })).toEqual({ result: 'no-book-named', drainEnded: false });
-  });
+  it.each([null, undefined, '', 'no json', '[]', '{"book":5}'])(
+    'does nothing for an execution whose input names no book: %s',
+    async (text) => {
+      expect(await net.release({ ...event, request: text })).toEqual({ result: 'no-book-named', drainEnded: false });
+    },
+  );
 
   it('does nothing for a book that does not exist', async () => {
     expect(await net.release({ ...event, request: '{"book":"nosuch"}' })).toEqual({ result: 'nothing-held', drainEnded: false });

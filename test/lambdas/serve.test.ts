@@ -21,12 +21,18 @@ it('gives the environment to the builder and the parsed input to the step', asyn
     seen.push(read);
     return implementation({ handover: async (input) => (seen.push(input), { state: 'waiting', epoch: 1, holder: null }) });
   });
-  expect(await handler({ step: 'handover', book: 'main', token: 3, to: 'green', aboveEpoch: 7 })).toEqual({ state: 'waiting', epoch: 1, holder: null });
+  expect(await handler({ step: 'handover', book: 'main', token: 3, to: 'green', aboveEpoch: 7 })).toEqual({
+    state: 'waiting',
+    epoch: 1,
+    holder: null,
+  });
   expect(seen).toEqual([environment, { book: 'main', token: 3, to: 'green', aboveEpoch: 7 }]);
 });
 
 it('fails at the cold start when a variable is missing, and names it', () => {
-  expect(() => serve(cutoverInspection, { BATON_LEASE_TABLE: 'lease', BATON_BOOKS: 'main' }, () => implementation())).toThrow(/cutover-inspection.*BATON_JOURNAL_TABLE/);
+  expect(() => serve(cutoverInspection, { BATON_LEASE_TABLE: 'lease', BATON_BOOKS: 'main' }, () => implementation())).toThrow(
+    /cutover-inspection.*BATON_JOURNAL_TABLE/,
+  );
 });
 
 it('names a step that it does not have', async () => {

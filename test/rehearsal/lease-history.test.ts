@@ -5,8 +5,17 @@ import { monotonicMs } from '../../rehearsal/venue/record.ts';
 import type { Item } from '../../rehearsal/services/dynamodb-values.ts';
 
 function item(epoch: number, more: Record<string, string>, book = 'alpha'): Item {
-  const texts = Object.entries({ book, item: 'lease', mode: 'open', home: 'us-east-1', grantId: 'g', ...more }).map(([name, value]) => [name, { S: value }]);
-  return { ...Object.fromEntries(texts), epoch: { N: String(epoch) }, heartbeat: { N: '0' }, leaseMs: { N: '5000' }, workflow: { M: { token: { N: '1' } } } };
+  const texts = Object.entries({ book, item: 'lease', mode: 'open', home: 'us-east-1', grantId: 'g', ...more }).map(([name, value]) => [
+    name,
+    { S: value },
+  ]);
+  return {
+    ...Object.fromEntries(texts),
+    epoch: { N: String(epoch) },
+    heartbeat: { N: '0' },
+    leaseMs: { N: '5000' },
+    workflow: { M: { token: { N: '1' } } },
+  };
 }
 const blue = 'us-east-1/blue/a1';
 const green = 'us-east-1/green/b2';

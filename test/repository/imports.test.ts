@@ -12,6 +12,13 @@ interface Import {
   readonly to: string;
 }
 
+const formsOfImport = [
+  /(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]/g,
+  /(?:^|\n)import\s*['"]([^'"]+)['"]/g,
+  /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g,
+  /\brequire\(\s*['"]([^'"]+)['"]\s*\)/g,
+];
+
 const imports: Import[] = roots.flatMap((folder) => sources(folder)).flatMap(importsOf);
 
 function sources(folder: string): string[] {
@@ -22,9 +29,7 @@ function sources(folder: string): string[] {
 
 function importsOf(from: string): Import[] {
   const text = readFileSync(join(root, from), 'utf8');
-  const found = text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]|\brequire\(\s*['"]([^'"]+)['"]\s*\)/g);
-  return [...found].map((match) => {
-    const specifier = match[1] ?? match[2] ?? match[3] ?? match[4] ?? '';
+  return formsOfImport.flatMap((form) => [...text.matchAll(form)]).map(([, specifier = '']) => {
     return { from, to: specifier.startsWith('.') ? relative(root, join(root, dirname(from), specifier)) : specifier };
   });
 }
@@ -45,7 +50,9 @@ const rules: { readonly rule: string; readonly broken: (i: Import) => boolean }[
   },
   {
     rule: 'the lease and trading know no Lambda and no CDK',
-    broken: (i) => inside(i.from, 'lib/lease', 'lib/trading', 'lib/venues') && (isCdk(i.to) || inside(i.to, 'lambdas', 'stacks', 'lib/constructs') || i.to.startsWith('@aws-lambda')),
+    broken: (i) =>
+      inside(i.from, 'lib/lease', 'lib/trading', 'lib/venues') &&
+      (isCdk(i.to) || inside(i.to, 'lambdas', 'stacks', 'lib/constructs') || i.to.startsWith('@aws-lambda')),
   },
   { rule: 'handlers and containers know no CDK', broken: (i) => inside(i.from, 'lambdas', 'containers') && isCdk(i.to) },
   { rule: 'the product imports no test and no bench', broken: (i) => !inside(i.from, 'test', 'bench') && inside(i.to, 'test', 'bench') },

@@ -10,5 +10,8 @@ test.each([
   ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
 ] as const)('%s', (_name, command, args) => {
   const run = spawnSync(join(root, 'node_modules', '.bin', command), args, { cwd: root, encoding: 'utf8' });
-  expect({ status: run.status, output: run.status === 0 ? '' : run.stdout + run.stderr + String(run.error ?? '') }).toEqual({ status: 0, output: '' });
+  expect({ status: run.status, output: run.status === 0 ? '' : run.stdout + run.stderr + String(run.error ?? '') }).toEqual({
+    status: 0,
+    output: '',
+  });
 }, 120_000);

@@ -41,7 +41,11 @@ describe('a wrong setting', () => {
     ['no address', (s) => (s['books'][0].venueUrl = 'bybit'), /books\[0\]\.venueUrl: .*Seen: "bybit"\. Give a valid url\./],
     ['a name too long', (s) => (s['books'][0].name = 'Alphabetical'), /books\[0\]\.name: .*Seen: "Alphabetical"\. Set it to 1–10 lower/],
     ['two books of one name', (s) => s['books'].push(s['books'][0]), /books: each book needs a name of its own/],
-    ['a zone of another Region', (s) => (s['regions'].home.zones[0] = 'us-west-2a'), /regions\.home\.zones: .*different zones of us-east-1/],
+    [
+      'a zone of another Region',
+      (s) => (s['regions'].home.zones[0] = 'us-west-2a'),
+      /regions\.home\.zones: .*different zones of us-east-1/,
+    ],
     ['one Region twice', (s) => (s['regions'].witness.name = 'us-east-1'), /regions: .*three different Regions/],
     ['Regions of different sets', (s) => (s['regions'].witness.name = 'eu-west-1'), /regions: .*one Region set: us-east-1, us-east-2/],
   ])('%s', (_, spoil, message) => {

@@ -7,7 +7,10 @@ const Comment = 'Because.';
 const done: State = { Type: 'Succeed', Comment };
 const task = (more: Partial<State> = {}): State => ({ Type: 'Task', Comment, TimeoutSeconds: 10, Next: 'It is done', ...more });
 
-function check(states: Record<string, State>, options: { errors?: Record<string, string[]>; loops?: Loop[]; objectiveSeconds?: number } = {}): Findings {
+function check(
+  states: Record<string, State>,
+  options: { errors?: Record<string, string[]>; loops?: Loop[]; objectiveSeconds?: number } = {},
+): Findings {
   const graph: Graph = { StartAt: Object.keys(states)[0]!, States: { ...states, 'It is done': done } };
   return checkDefinition(graph, {
     declarations: { loops: options.loops ?? [], errors: new Map(Object.entries(options.errors ?? {})) },
@@ -23,7 +26,10 @@ describe('a sound machine', () => {
     expect(check({ 'Do the work': task({ Retry, ...catchAll }) })).toEqual({ problems: [], worstPathSeconds: 33 });
   });
   it('takes its longest branch, and the longer of two ways', () => {
-    const branch = (seconds: number): Graph => ({ StartAt: `Wait for ${seconds} s`, States: { [`Wait for ${seconds} s`]: { Type: 'Wait', Comment, Seconds: seconds } } });
+    const branch = (seconds: number): Graph => ({
+      StartAt: `Wait for ${seconds} s`,
+      States: { [`Wait for ${seconds} s`]: { Type: 'Wait', Comment, Seconds: seconds } },
+    });
     const states: Record<string, State> = {
       'Do both at once': { Type: 'Parallel', Comment, Branches: [branch(5), branch(7)], ...catchAll, Next: 'Is it late?' },
       'Is it late?': { Type: 'Choice', Comment, Choices: [{ Next: 'Wait a bit more' }], Default: 'It is done' },
@@ -53,7 +59,8 @@ describe('a loop', () => {
 });
 
 describe('a problem is', () => {
-  const problem = (states: Record<string, State>, options?: Parameters<typeof check>[1]): string => check(states, options).problems.join('\n');
+  const problem = (states: Record<string, State>, options?: Parameters<typeof check>[1]): string =>
+    check(states, options).problems.join('\n');
   it('a worst path above the objective', () => {
     expect(problem({ 'Do the work': task(catchAll) }, { objectiveSeconds: 9 })).toMatch(/takes 10 s, the objective is 9 s/);
   });
@@ -68,7 +75,9 @@ describe('a problem is', () => {
   });
   it('a Catch of an error that nobody declares', () => {
     const Catch = [{ ErrorEquals: ['BookBuzyError'], Next: 'It is done' }, ...catchAll.Catch];
-    expect(problem({ 'Take the book': task({ Catch }) }, { errors: { 'Take the book': ['BookBusyError'] } })).toMatch(/catches 'BookBuzyError', which nothing in it declares/);
+    expect(problem({ 'Take the book': task({ Catch }) }, { errors: { 'Take the book': ['BookBusyError'] } })).toMatch(
+      /catches 'BookBuzyError', which nothing in it declares/,
+    );
   });
   it('a declared error that is caught nowhere', () => {
     const Catch = [{ ErrorEquals: ['BookBusyError'], Next: 'It is done' }];
@@ -78,7 +87,10 @@ describe('a problem is', () => {
   });
   it('an error of a branch that its Parallel does not catch', () => {
     const Branches: Graph[] = [{ StartAt: 'Give up on it', States: { 'Give up on it': { Type: 'Fail', Comment, Error: 'TooLate' } } }];
-    const found = problem({ 'Do both at once': { Type: 'Parallel', Comment, Branches, Next: 'It is done' } }, { errors: { 'Give up on it': ['TooLate'] } });
+    const found = problem(
+      { 'Do both at once': { Type: 'Parallel', Comment, Branches, Next: 'It is done' } },
+      { errors: { 'Give up on it': ['TooLate'] } },
+    );
     expect(found).toMatch(/can end with 'TooLate'/);
   });
 });

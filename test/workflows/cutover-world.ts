@@ -11,10 +11,26 @@ import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
 import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
-import { colourOf, instanceId, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type WorkflowToken } from '../../lib/lease/model.ts';
+import {
+  colourOf,
+  instanceId,
+  type BookName,
+  type Colour,
+  type Epoch,
+  type InstanceId,
+  type Lease,
+  type WorkflowToken,
+} from '../../lib/lease/model.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
-import { runExecution, TaskFailure, type ExecutionResult, type Json, type ProgressEvent, type TaskContext } from '../../rehearsal/states/engine.ts';
+import {
+  runExecution,
+  TaskFailure,
+  type ExecutionResult,
+  type Json,
+  type ProgressEvent,
+  type TaskContext,
+} from '../../rehearsal/states/engine.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
 
 const settings = loadSettings('dev');
@@ -29,7 +45,8 @@ export function synthesizedCutover(): { readonly definition: StateMachineDefinit
   const outdir = mkdtempSync(path.join(tmpdir(), 'baton-synth-'));
   try {
     buildApp({ settings, outdir, validation: false }).synth();
-    const read = (stack: string): Template => JSON.parse(readFileSync(path.join(outdir, `baton-dev-${stack}.template.json`), 'utf8')) as Template;
+    const read = (stack: string): Template =>
+      JSON.parse(readFileSync(path.join(outdir, `baton-dev-${stack}.template.json`), 'utf8')) as Template;
     const propertiesOf = ({ Resources }: Template, type: string): Record<string, unknown> =>
       Object.values(Resources).find(({ Type }) => Type === type)?.Properties ?? {};
     const template = read('cutover');
@@ -47,10 +64,16 @@ interface Template {
 
 function joined(value: unknown, template: Template): string {
   if (typeof value === 'string') return value;
-  const { 'Fn::Join': join, 'Fn::GetAtt': attribute, Ref } = value as { 'Fn::Join'?: [string, unknown[]]; 'Fn::GetAtt'?: [string, string]; Ref?: string };
+  const {
+    'Fn::Join': join,
+    'Fn::GetAtt': attribute,
+    Ref,
+  } = value as { 'Fn::Join'?: [string, unknown[]]; 'Fn::GetAtt'?: [string, string]; Ref?: string };
   if (join !== undefined) return join[1].map((part) => joined(part, template)).join(join[0]);
   if (Ref !== undefined) return Ref === 'AWS::Partition' ? 'aws' : Ref;
-  if (attribute !== undefined) return (template.Resources[attribute[0]]?.Properties?.['FunctionName'] as string | undefined) ?? attribute[0];
+  if (attribute !== undefined) {
+    return (template.Resources[attribute[0]]?.Properties?.['FunctionName'] as string | undefined) ?? attribute[0];
+  }
   return Object.keys(value as object).join();
 }
 
@@ -99,7 +122,10 @@ export class CutoverWorld {
         const holder = this.lease().holder;
         if (holder !== undefined && this.trades(colourOf(holder), this.#looks)) this.#accepted += 5;
         const prefix = String(epoch).padStart(10, '0');
-        return Array.from({ length: Math.min(this.#accepted, 20) }, (_, back) => `${prefix}#${String(this.#accepted - back).padStart(14, '0')}`);
+        return Array.from(
+          { length: Math.min(this.#accepted, 20) },
+          (_, back) => `${prefix}#${String(this.#accepted - back).padStart(14, '0')}`,
+        );
       },
     };
     this.#steps = {
@@ -118,7 +144,13 @@ export class CutoverWorld {
   /** A book that blue trades since epoch 7. */
   static async trading(): Promise<CutoverWorld> {
     const world = await CutoverWorld.new();
-    world.set({ mode: 'open', epoch: 7 as Epoch, holder: world.instance('blue', 1), heartbeat: 40, live: { imageDigest: 'sha256:old', taskDefinition: 'old:1' } });
+    world.set({
+      mode: 'open',
+      epoch: 7 as Epoch,
+      holder: world.instance('blue', 1),
+      heartbeat: 40,
+      live: { imageDigest: 'sha256:old', taskDefinition: 'old:1' },
+    });
     world.taskSets.push({ Id: 'ts-old', ExternalId: 'blue', TaskDefinition: 'old:1', Status: 'PRIMARY', looks: 9 });
     world.primary = 'ts-old';
     for (const n of [1, 2]) world.register('blue', n, 'sha256:old');
@@ -131,7 +163,10 @@ export class CutoverWorld {
     return lease;
   }
 
-  set(set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'successor'>>, remove: ('successor' | 'holder')[] = []): void {
+  set(
+    set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'successor'>>,
+    remove: ('successor' | 'holder')[] = [],
+  ): void {
     this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
   }
 
@@ -196,7 +231,9 @@ export class CutoverWorld {
   #worldMovesOn(step: string): void {
     this.#beat += 1;
     if (step === 'standbys') {
-      for (const set of this.taskSets) for (const n of [1, 2]) this.register(set.ExternalId, n, set.ClientToken === undefined ? 'sha256:old' : images.trader);
+      for (const set of this.taskSets) {
+        for (const n of [1, 2]) this.register(set.ExternalId, n, set.ClientToken === undefined ? 'sha256:old' : images.trader);
+      }
     }
     if (step === 'handover') {
       const { mode, successor, holder } = this.lease();
@@ -227,9 +264,21 @@ export class CutoverWorld {
       case 'ecs:describeTaskDefinition':
         return {
           TaskDefinition: {
-            TaskDefinitionArn: 'template:3', Family: 'template', TaskRoleArn: 'task-role', ExecutionRoleArn: 'execution-role', NetworkMode: 'awsvpc',
-            Cpu: '1024', Memory: '2048', RequiresCompatibilities: ['FARGATE'], Volumes: [],
-            ContainerDefinitions: ['guard', 'trader'].map((Name) => ({ Name, Image: 'none', Essential: true, Environment: [{ Name: 'BATON_BOOK', Value: book }] })),
+            TaskDefinitionArn: 'template:3',
+            Family: 'template',
+            TaskRoleArn: 'task-role',
+            ExecutionRoleArn: 'execution-role',
+            NetworkMode: 'awsvpc',
+            Cpu: '1024',
+            Memory: '2048',
+            RequiresCompatibilities: ['FARGATE'],
+            Volumes: [],
+            ContainerDefinitions: ['guard', 'trader'].map((Name) => ({
+              Name,
+              Image: 'none',
+              Essential: true,
+              Environment: [{ Name: 'BATON_BOOK', Value: book }],
+            })),
           },
         };
       case 'ecs:registerTaskDefinition':
@@ -248,7 +297,13 @@ export class CutoverWorld {
         return {
           TaskSets: shown.map((set) => {
             set.looks += 1;
-            return { Id: set.Id, ExternalId: set.ExternalId, Status: set.Status, ComputedDesiredCount: 2, RunningCount: this.tasksRun && set.looks > 1 ? 2 : 1 };
+            return {
+              Id: set.Id,
+              ExternalId: set.ExternalId,
+              Status: set.Status,
+              ComputedDesiredCount: 2,
+              RunningCount: this.tasksRun && set.looks > 1 ? 2 : 1,
+            };
           }),
         };
       }

@@ -54,7 +54,12 @@ describe('a cutover that succeeds', () => {
   it('replaces blue by green, records it, retires blue and gives the book back', async () => {
     const world = await scenarios.second();
     expect(await run(world)).toBe('Succeeded');
-    expect(world.lease()).toMatchObject({ epoch: 8, holder: world.instance('green', 1), mode: 'open', live: { imageDigest: images.trader, taskDefinition: 'new:1' } });
+    expect(world.lease()).toMatchObject({
+      epoch: 8,
+      holder: world.instance('green', 1),
+      mode: 'open',
+      live: { imageDigest: images.trader, taskDefinition: 'new:1' },
+    });
     expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
     expect(world.primary).toBe('ts-new');
     expect(JSON.parse(world.parameter!)).toEqual({ imageDigest: images.trader, taskDefinition: 'new:1' });
@@ -65,8 +70,12 @@ describe('a cutover that succeeds', () => {
       outgoing: 'blue', incoming: 'green', liveBefore: { imageDigest: 'sha256:old' }, taskDefinition: 'new:1', taskSet: 'ts-new',
     });
     expect((world.reports.get(`cutovers/${book}/run-1.json`) as { steps: { what: string }[] }).steps.map(({ what }) => what)).toEqual([
-      'The book was taken by this execution.', 'The snapshot is available; the new colour is healthy and reconciled.', 'The holder was asked to hand over.',
-      'The new colour holds the book.', 'The venue accepts orders of the new colour.', 'The new colour was recorded as live.',
+      'The book was taken by this execution.',
+      'The snapshot is available; the new colour is healthy and reconciled.',
+      'The holder was asked to hand over.',
+      'The new colour holds the book.',
+      'The venue accepts orders of the new colour.',
+      'The new colour was recorded as live.',
     ]);
     released(world);
   });
@@ -75,7 +84,13 @@ describe('a cutover that succeeds', () => {
     const world = await scenarios.second();
     await run(world);
     const registered = world.calls.find(({ what }) => what === 'ecs:registerTaskDefinition')!.args;
-    expect(registered).toMatchObject({ Family: 'baton-dev-alpha', TaskRoleArn: 'task-role', Cpu: '1024', RequiresCompatibilities: ['FARGATE'], Volumes: [] });
+    expect(registered).toMatchObject({
+      Family: 'baton-dev-alpha',
+      TaskRoleArn: 'task-role',
+      Cpu: '1024',
+      RequiresCompatibilities: ['FARGATE'],
+      Volumes: [],
+    });
     const [guard, trader] = registered['ContainerDefinitions'] as { Name: string; Image: string; Environment: unknown }[];
     expect(guard!.Image).toMatch(new RegExp(`@${images.guard}$`));
     expect(trader!.Image).toMatch(new RegExp(`@${images.trader}$`));
@@ -85,7 +100,12 @@ describe('a cutover that succeeds', () => {
       ]);
     }
     const created = world.calls.find(({ what }) => what === 'ecs:createTaskSet')!.args;
-    expect(created).toMatchObject({ ExternalId: 'green', TaskDefinition: 'new:1', LaunchType: 'FARGATE', Scale: { Value: 100, Unit: 'PERCENT' } });
+    expect(created).toMatchObject({
+      ExternalId: 'green',
+      TaskDefinition: 'new:1',
+      LaunchType: 'FARGATE',
+      Scale: { Value: 100, Unit: 'PERCENT' },
+    });
     expect(created['ClientToken']).toMatch(/^[0-9a-f]{32}$/);
   });
 
@@ -98,7 +118,12 @@ describe('a cutover that succeeds', () => {
   it('opens the book at its first cutover and has nothing to retire', async () => {
     const world = await scenarios.first();
     expect(await run(world)).toBe('Succeeded');
-    expect(world.lease()).toMatchObject({ epoch: 1, holder: world.instance('blue', 1), mode: 'open', live: { imageDigest: images.trader } });
+    expect(world.lease()).toMatchObject({
+      epoch: 1,
+      holder: world.instance('blue', 1),
+      mode: 'open',
+      live: { imageDigest: images.trader },
+    });
     expect(world.primary).toBe('ts-new');
     released(world);
   });
@@ -131,7 +156,10 @@ describe('a cutover that rolls back', () => {
     expect(await run(world)).toBe('RolledBack');
     untouched(world);
     released(world);
-    expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({ outcome: 'rolled-back', why: expect.stringMatching(why) as string });
+    expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({
+      outcome: 'rolled-back',
+      why: expect.stringMatching(why) as string,
+    });
   });
 
   it('when the holder declines, because it sees no successor alive', async () => {
@@ -296,8 +324,14 @@ const tasks = tasksOf(definition as unknown as Graph);
 
 /** Which scenario passes each task, and how it ends undisturbed. */
 const usual: Record<Scenario, string> = {
-  second: 'Succeeded', first: 'Succeeded', leftover: 'Succeeded', unhealthy: 'RolledBack', snapshotStuck: 'RolledBack', tasksStuck: 'RolledBack',
-  lateDrain: 'RolledBack', stalled: 'RolledBack',
+  second: 'Succeeded',
+  first: 'Succeeded',
+  leftover: 'Succeeded',
+  unhealthy: 'RolledBack',
+  snapshotStuck: 'RolledBack',
+  tasksStuck: 'RolledBack',
+  lateDrain: 'RolledBack',
+  stalled: 'RolledBack',
 };
 const passing = new Map<string, Scenario>();
 for (const scenario of ['second', 'first', 'leftover', 'unhealthy', 'lateDrain', 'stalled'] as const) {
@@ -312,7 +346,12 @@ const endingOf = (state: string, error: string): string => {
   if (state.startsWith('Check ')) return 'Refused';
   if (state === 'Take the book for this execution') return error === 'States.ALL' ? 'NeedsAPerson' : 'Refused';
   if (error === 'Rds.DbSnapshotAlreadyExistsException' || error === 'Ecs.TaskSetNotFoundException') return usual[passing.get(state)!];
-  const handsBack = ['Ask the holder to hand over', 'Look who holds the book', 'Look for accepted orders of the new colour', 'Look whether the new colour goes on trading'];
+  const handsBack = [
+    'Ask the holder to hand over',
+    'Look who holds the book',
+    'Look for accepted orders of the new colour',
+    'Look whether the new colour goes on trading',
+  ];
   return handsBack.includes(state) ? 'RolledBack' : 'NeedsAPerson';
 };
 
@@ -335,7 +374,9 @@ describe.each(tasks.map(({ state, definition: each }) => [state, each] as const)
   it.each(caught)('ends as declared after %s', async (error) => {
     const world = await scenarios[scenario]();
     world.faults.set(state, (_, args) => {
-      if (error === 'Ecs.TaskSetNotFoundException') world.taskSets = world.taskSets.filter(({ Id }) => Id !== (args as { TaskSet: string }).TaskSet);
+      if (error === 'Ecs.TaskSetNotFoundException') {
+        world.taskSets = world.taskSets.filter(({ Id }) => Id !== (args as { TaskSet: string }).TaskSet);
+      }
       throw new TaskFailure(error === 'States.ALL' ? 'Unforeseen' : error, 'it said so');
     });
     expect(await run(world)).toBe(endingOf(state, error));
@@ -344,7 +385,10 @@ describe.each(tasks.map(({ state, definition: each }) => [state, each] as const)
 });
 
 describe('the preparation', () => {
-  it.each([['WorkflowPreemptedError', 'NeedsAPerson'], ['Unforeseen', 'RolledBack']])('ends as declared after %s within', async (error, ending) => {
+  it.each([
+    ['WorkflowPreemptedError', 'NeedsAPerson'],
+    ['Unforeseen', 'RolledBack'],
+  ])('ends as declared after %s within', async (error, ending) => {
     const world = await scenarios.second();
     world.faults.set('Look at the standbys of the new colour', () => {
       throw new TaskFailure(error, 'it said so');
@@ -353,17 +397,18 @@ describe('the preparation', () => {
   });
 });
 
-describe.each([['Delete a task set of the old colour', 'second', 'NeedsAPerson'], ['Delete a task set of the new colour', 'unhealthy', 'NeedsAPerson']] as const)(
-  '%s', (state, scenario, ending) => {
-    it('fails its Map with what nobody expected', async () => {
-      const world = await scenarios[scenario]();
-      world.faults.set(state, () => {
-        throw new TaskFailure('Unforeseen', 'it said so');
-      });
-      expect(await run(world)).toBe(ending);
+describe.each([
+  ['Delete a task set of the old colour', 'second', 'NeedsAPerson'],
+  ['Delete a task set of the new colour', 'unhealthy', 'NeedsAPerson'],
+] as const)('%s', (state, scenario, ending) => {
+  it('fails its Map with what nobody expected', async () => {
+    const world = await scenarios[scenario]();
+    world.faults.set(state, () => {
+      throw new TaskFailure('Unforeseen', 'it said so');
     });
-  },
-);
+    expect(await run(world)).toBe(ending);
+  });
+});
 
 // The last test: it judges the ones before it.
 it('every Catch, Retry and branch of a Choice was reached by one of these tests', () => {
@@ -375,7 +420,9 @@ it('every Catch, Retry and branch of a Choice was reached by one of these tests'
 it('names only errors that the SDK of the service has', () => {
   // The two that Step Functions itself adds to each service: a lost connection, and a refusal without a name.
   const own = /^(\w+)\.(SdkClientException|\1Exception)$/;
-  const names = new Set(tasks.flatMap(({ definition: each }) => [...(each.Retry ?? []), ...(each.Catch ?? [])].flatMap(({ ErrorEquals }) => ErrorEquals)));
+  const names = new Set(
+    tasks.flatMap(({ definition: each }) => [...(each.Retry ?? []), ...(each.Catch ?? [])].flatMap(({ ErrorEquals }) => ErrorEquals)),
+  );
   const ofApis = [...names].filter((name) => /^[A-Z]\w+\.\w+$/.test(name) && !/^(States|Lambda)\./.test(name) && !own.test(name));
   expect(ofApis.toSorted()).toEqual(['Ecr.ImageNotFoundException', 'Ecs.TaskSetNotFoundException', 'Rds.DbSnapshotAlreadyExistsException']);
   expect(ecr).toHaveProperty('ImageNotFoundException');

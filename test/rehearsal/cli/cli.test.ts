@@ -14,7 +14,11 @@ interface Run {
 }
 
 function start(args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [join(root, 'rehearsal', 'cli.ts'), ...args], { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(root, 'rehearsal', 'cli.ts'), ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
@@ -49,7 +53,9 @@ describe('usage', () => {
   test('--list names every scenario, its promises and its faults; --json the same as data', async () => {
     const { output, code } = await run('--list');
     expect(code).toBe(0);
-    for (const { name, faults } of scenarios) for (const text of [name, ...faults.map((fault) => fault.name)]) expect(output).toContain(text);
+    for (const { name, faults } of scenarios) {
+      for (const text of [name, ...faults.map((fault) => fault.name)]) expect(output).toContain(text);
+    }
     const listed = JSON.parse((await run('--list', '--json')).output) as { name: string; faults: unknown[]; promises: unknown[] }[];
     expect(listed.map((each) => each.name)).toEqual(scenarios.map((each) => each.name));
     expect(listed.every((each) => each.promises.length > 0)).toBe(true);
@@ -92,7 +98,9 @@ test('Ctrl-C in the middle ends everything: processes, directories, and the comm
   const { code, output } = await ended;
   expect(code).toBe(130);
   expect(output).toContain('interrupted');
-  await expect.poll(async () => (await readdir(temporary)).filter((name) => !/^(baton-cache|node-compile-cache)/.test(name)), { timeout: 20_000 }).toEqual([]);
+  await expect
+    .poll(async () => (await readdir(temporary)).filter((name) => !/^(baton-cache|node-compile-cache)/.test(name)), { timeout: 20_000 })
+    .toEqual([]);
   await expect.poll(() => processesWith(temporary), { timeout: 20_000 }).toEqual([]);
 }, 120_000);
 

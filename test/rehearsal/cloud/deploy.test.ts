@@ -44,7 +44,12 @@ beforeEach(async () => {
       },
     },
   };
-  world = createWorld({ seed: 5, accountId: '111122223333', regions: ['us-east-1', 'us-west-2'], services: (inner) => [things, lambda, ssm(inner), secretsmanager(inner)] });
+  world = createWorld({
+    seed: 5,
+    accountId: '111122223333',
+    regions: ['us-east-1', 'us-west-2'],
+    services: (inner) => [things, lambda, ssm(inner), secretsmanager(inner)],
+  });
   front = await startFront(world);
 });
 afterEach(async () => {
@@ -59,9 +64,16 @@ function assembly(stacks: Record<string, Stack>, assets: Record<string, { path: 
   const artifacts: Record<string, unknown> = {};
   for (const [name, { template, dependencies = [], environment = 'aws://111122223333/us-east-1' }] of Object.entries(stacks)) {
     writeFileSync(path.join(directory, `${name}.template.json`), JSON.stringify(template));
-    const files = Object.fromEntries(Object.entries(assets).map(([id, asset]) => [id, { source: { path: asset.path }, destinations: { here: { objectKey: asset.key } } }]));
+    const files = Object.fromEntries(
+      Object.entries(assets).map(([id, asset]) => [id, { source: { path: asset.path }, destinations: { here: { objectKey: asset.key } } }]),
+    );
     writeFileSync(path.join(directory, `${name}.assets.json`), JSON.stringify({ files }));
-    artifacts[name] = { type: 'aws:cloudformation:stack', environment, properties: { templateFile: `${name}.template.json` }, dependencies: [...dependencies, `${name}.assets`] };
+    artifacts[name] = {
+      type: 'aws:cloudformation:stack',
+      environment,
+      properties: { templateFile: `${name}.template.json` },
+      dependencies: [...dependencies, `${name}.assets`],
+    };
     artifacts[`${name}.assets`] = { type: 'cdk:asset-manifest', properties: { file: `${name}.assets.json` } };
   }
   writeFileSync(path.join(directory, 'manifest.json'), JSON.stringify({ artifacts }));
@@ -74,12 +86,24 @@ test('resources in the order of their references, stacks in that of their depend
   const stacks = await run({
     second: {
       dependencies: ['first'],
-      template: { Resources: { C: thing({ from: { 'Fn::GetStackOutput': { StackName: 'first', Region: 'us-east-1', OutputName: 'B' } }, also: { 'Fn::ImportValue': 'b-arn' } }) } },
+      template: {
+        Resources: {
+          C: thing({
+            from: { 'Fn::GetStackOutput': { StackName: 'first', Region: 'us-east-1', OutputName: 'B' } },
+            also: { 'Fn::ImportValue': 'b-arn' },
+          }),
+        },
+      },
     },
     first: {
       template: {
         Conditions: { Never: { 'Fn::Equals': [1, 2] } },
-        Resources: { B: thing({ a: { Ref: 'A' } }), A: thing({}, { DependsOn: 'Z' }), Z: thing(), Skipped: thing({}, { Condition: 'Never' }) },
+        Resources: {
+          B: thing({ a: { Ref: 'A' } }),
+          A: thing({}, { DependsOn: 'Z' }),
+          Z: thing(),
+          Skipped: thing({}, { Condition: 'Never' }),
+        },
         Outputs: { B: { Value: { Ref: 'B' } }, Arn: { Value: { 'Fn::GetAtt': ['B', 'Arn'] }, Export: { Name: 'b-arn' } } },
       },
     },
@@ -95,8 +119,12 @@ test('resources in the order of their references, stacks in that of their depend
 test('a parameter out of the parameter store, and its absence in the words of CloudFormation', async () => {
   const Parameters = { Home: { Type: 'AWS::SSM::Parameter::Value<String>', Default: '/home', AllowedValues: ['/home'] } };
   const reads: Stack = { template: { Parameters, Resources: { A: thing({ home: { Ref: 'Home' } }) } }, dependencies: ['writes'] };
-  const writes: Stack = { template: { Resources: { P: { Type: 'AWS::SSM::Parameter', Properties: { Name: '/home', Type: 'String', Value: 'us-east-1' } } } } };
-  await expect(run({ reads: { ...reads, dependencies: [] } })).rejects.toThrow("stack 'reads': Unable to fetch parameters [/home] from parameter store for this account.");
+  const writes: Stack = {
+    template: { Resources: { P: { Type: 'AWS::SSM::Parameter', Properties: { Name: '/home', Type: 'String', Value: 'us-east-1' } } } },
+  };
+  await expect(run({ reads: { ...reads, dependencies: [] } })).rejects.toThrow(
+    "stack 'reads': Unable to fetch parameters [/home] from parameter store for this account.",
+  );
   await run({ writes, reads });
   expect(requests[0]?.properties).toEqual({ home: 'us-east-1' });
   const other = { Parameters: { Home: { ...Parameters.Home, AllowedValues: ['/elsewhere'] } }, Resources: {} };
@@ -104,7 +132,17 @@ test('a parameter out of the parameter store, and its absence in the words of Cl
 });
 
 test('a generated secret reaches properties through a dynamic reference', async () => {
-  const Secret = { Type: 'AWS::SecretsManager::Secret', Properties: { GenerateSecretString: { PasswordLength: 40, ExcludePunctuation: true, SecretStringTemplate: '{"username":"baton"}', GenerateStringKey: 'password' } } };
+  const Secret = {
+    Type: 'AWS::SecretsManager::Secret',
+    Properties: {
+      GenerateSecretString: {
+        PasswordLength: 40,
+        ExcludePunctuation: true,
+        SecretStringTemplate: '{"username":"baton"}',
+        GenerateStringKey: 'password',
+      },
+    },
+  };
   const reference = (key: string) => ({ 'Fn::Join': ['', ['{{resolve:secretsmanager:', { Ref: 'Secret' }, `:SecretString:${key}::}}`]] });
   await run({ s: { template: { Resources: { Secret, A: thing({ user: reference('username'), password: reference('password') }) } } } });
   expect(requests[0]?.properties['user']).toBe('baton');
@@ -123,11 +161,16 @@ test('a custom resource: its event, its answer, its failure', async () => {
   expect(stacks.get('s')?.resources['Book']?.ref).toBe('book-1');
   expect(requests[0]?.properties).toEqual({ epoch: '0' });
   answer = () => ({ Status: 'FAILED', Reason: 'no table' });
-  await expect(run({ s: { template: { Resources: { Book } } } })).rejects.toThrow('CREATE_FAILED s Book (Custom::Book): Received response status [FAILED] from custom resource. Message returned: no table');
+  await expect(run({ s: { template: { Resources: { Book } } } })).rejects.toThrow(
+    'CREATE_FAILED s Book (Custom::Book): Received response status [FAILED] from custom resource. Message returned: no table',
+  );
 });
 
 test.each([
-  [{ X: { Type: 'AWS::Unheard::Of' } }, 'CREATE_FAILED s X (AWS::Unheard::Of): no model knows the resource type AWS::Unheard::Of; give it to the model of its service'],
+  [
+    { X: { Type: 'AWS::Unheard::Of' } },
+    'CREATE_FAILED s X (AWS::Unheard::Of): no model knows the resource type AWS::Unheard::Of; give it to the model of its service',
+  ],
   [{ A: thing({ b: { Ref: 'B' } }), B: thing({ a: { Ref: 'A' } }) }, "stack 's': Circular dependency between resources: [A, B, A]"],
   [{ A: thing({ b: { Ref: 'Nobody' } }) }, 'Unresolved resource dependencies [Nobody]'],
 ])('refuses %j', async (Resources, message) => {
@@ -139,6 +182,8 @@ test('assemblies: assets by their object key, and what is wrong with a bad one',
   expect(read.assetDirectory('abc.zip')).toBe(path.join(directory, 'asset.abc'));
   expect(() => read.assetDirectory('other.zip')).toThrow("has the object key 'other.zip'");
   expect(() => readAssembly(path.join(directory, 'nowhere'))).toThrow('manifest.json');
-  expect(() => readAssembly(assembly({ s: { template: {}, environment: 'aws://unknown-account/unknown-region' } }))).toThrow('give it an account and a Region');
+  expect(() => readAssembly(assembly({ s: { template: {}, environment: 'aws://unknown-account/unknown-region' } }))).toThrow(
+    'give it an account and a Region',
+  );
   await expect(run({ s: { template: {}, environment: 'aws://999999999999/us-east-1' } })).rejects.toThrow('is for account 999999999999');
 });

@@ -127,7 +127,12 @@ async function sweep(service: string): Promise<{ tally: Tally; failures: string[
     tally.operations += 1;
     const input = generate(operation.input, (name, member) => {
       const traits = member.getMergedTraits() as Record<string, unknown>;
-      return Boolean(traits['hostLabel']) || (service === 's3' && s3RequestExtras.test(name)) || (service === 'rds' && name === 'PreSignedUrl') || (service === 'events' && name === 'EndpointId');
+      return (
+        Boolean(traits['hostLabel']) ||
+        (service === 's3' && s3RequestExtras.test(name)) ||
+        (service === 'rds' && name === 'PreSignedUrl') ||
+        (service === 'events' && name === 'EndpointId')
+      );
     }) as Record<string, unknown>;
     for (const [name, value] of Object.entries(endpointMembers[service] ?? {})) if (name in input) input[name] = value;
     const output = generate(operation.output, (name, member) => {
@@ -151,7 +156,10 @@ async function sweep(service: string): Promise<{ tally: Tally; failures: string[
     const call = seen as Call | undefined;
     if (service === 's3') for (const name of Object.keys(call?.input ?? {})) if (s3RequestExtras.test(name)) delete call?.input[name];
     if (call?.operation === operation.name && isDeepStrictEqual(normalized(call.input), normalized(input))) tally.requests += 1;
-    else failures.push(`${service}:${operation.name} request${call && call.operation !== operation.name ? ` taken for ${call.operation}` : ''}`);
+    else
+      failures.push(
+        `${service}:${operation.name} request${call && call.operation !== operation.name ? ` taken for ${call.operation}` : ''}`,
+      );
   }
   client.destroy();
   return { tally, failures };
@@ -171,10 +179,17 @@ test.each(Object.keys(sdkClients))('%s: requests and answers come through as the
 
 test.each(Object.keys(sdkClients))('%s: every error of its model arrives under its name, with its message', async (service) => {
   const sdk = await loadSdk(service);
-  const [operation] = [...new ServiceProtocol(service, sdk).operations.values()].filter(({ input }) => !input.isStructSchema() || input.getEventStreamMember() === '');
+  const [operation] = [...new ServiceProtocol(service, sdk).operations.values()].filter(
+    ({ input }) => !input.isStructSchema() || input.getEventStreamMember() === '',
+  );
   const Command = sdk[`${operation?.name ?? ''}Command`] as new (input: unknown) => unknown;
   const input = { ...(generate((operation as NonNullable<typeof operation>).input, () => false) as object), ...endpointMembers[service] };
-  const client = newClient(sdk, service, { region: 'us-east-1', endpoint: front.endpoint, credentials: world.operator.credentials, maxAttempts: 1 });
+  const client = newClient(sdk, service, {
+    region: 'us-east-1',
+    endpoint: front.endpoint,
+    credentials: world.operator.credentials,
+    maxAttempts: 1,
+  });
   const names = errorNames(sdk);
   expect(names.length).toBeGreaterThan(0);
   const arrived: string[] = [];
@@ -196,11 +211,18 @@ const sameCode: Record<string, string> = { DashboardNotFoundError: 'ResourceNotF
 function errorNames(sdk: SdkModule): string[] {
   // The client's own base class is in a namespace of its making; no service answers with it.
   const errors = Object.values(sdk).filter((value): value is unknown[] => Array.isArray(value) && value[0] === -3);
-  return [...new Set(errors.filter(([, namespace]) => !String(namespace).startsWith('smithy.ts.')).map(([, , name]) => String(name)))].sort();
+  return [
+    ...new Set(errors.filter(([, namespace]) => !String(namespace).startsWith('smithy.ts.')).map(([, , name]) => String(name))),
+  ].sort();
 }
 
 test('an operation without a model answers 501 and names itself', async () => {
-  const bare = createWorld({ seed: 1, accountId: '111122223333', regions: ['us-east-1'], services: () => [{ service: 'ecs', operations: {} }] });
+  const bare = createWorld({
+    seed: 1,
+    accountId: '111122223333',
+    regions: ['us-east-1'],
+    services: () => [{ service: 'ecs', operations: {} }],
+  });
   const bareFront = await startFront(bare);
   try {
     const sdk = await loadSdk('ecs');
@@ -210,7 +232,11 @@ test('an operation without a model answers 501 and names itself', async () => {
     expect(refused).toMatchObject({ name: 'NotImplemented', $metadata: { httpStatusCode: 501 } });
     expect((refused as Error).message).toContain('ecs:ListClusters is not modelled');
     client.destroy();
-    const stranger = newClient(sdk, 'ecs', { region: 'us-east-1', endpoint: bareFront.endpoint, credentials: { accessKeyId: 'AKIASTRANGER', secretAccessKey: 'x' } });
+    const stranger = newClient(sdk, 'ecs', {
+      region: 'us-east-1',
+      endpoint: bareFront.endpoint,
+      credentials: { accessKeyId: 'AKIASTRANGER', secretAccessKey: 'x' },
+    });
     await expect(stranger.send(new Command({}))).rejects.toMatchObject({ name: 'UnrecognizedClientException' });
     stranger.destroy();
   } finally {

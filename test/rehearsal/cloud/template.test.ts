@@ -1,7 +1,15 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { holds, referencesIn, resolve, resolveDynamic, type DynamicReference, type ResolutionScope, type Template } from '../../../rehearsal/cloud/template.ts';
+import {
+  holds,
+  referencesIn,
+  resolve,
+  resolveDynamic,
+  type DynamicReference,
+  type ResolutionScope,
+  type Template,
+} from '../../../rehearsal/cloud/template.ts';
 
 function scopeOf(template: Template = {}, parameters: Record<string, unknown> = {}): ResolutionScope {
   return {
@@ -72,7 +80,10 @@ test('dynamic references, also two in a text and by ARN', async () => {
   const asked: DynamicReference[] = [];
   const look = async (reference: DynamicReference): Promise<string> => (asked.push(reference), `<${reference.jsonKey ?? reference.id}>`);
   const arn = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:db-AbCdEf';
-  const value = { a: [`x {{resolve:secretsmanager:${arn}:SecretString:password::}} {{resolve:ssm:/a/b:3}}`], b: `{{resolve:secretsmanager:${arn}}}` };
+  const value = {
+    a: [`x {{resolve:secretsmanager:${arn}:SecretString:password::}} {{resolve:ssm:/a/b:3}}`],
+    b: `{{resolve:secretsmanager:${arn}}}`,
+  };
   expect(await resolveDynamic(value, look)).toEqual({ a: ['x <password> </a/b>'], b: `<${arn}>` });
   expect(asked[0]).toEqual({ service: 'secretsmanager', id: arn, jsonKey: 'password' });
   await expect(resolveDynamic('{{resolve:nothing:x}}', look)).rejects.toThrow('is not known');
@@ -80,7 +91,14 @@ test('dynamic references, also two in a text and by ARN', async () => {
 
 const word = fc.stringMatching(/^[a-z]{1,6}$/);
 const plain = fc.letrec<{ value: unknown }>((tie) => ({
-  value: fc.oneof({ depthSize: 'small' }, word, fc.integer(), fc.boolean(), fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(word, tie('value'), { maxKeys: 4 })),
+  value: fc.oneof(
+    { depthSize: 'small' },
+    word,
+    fc.integer(),
+    fc.boolean(),
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(word, tie('value'), { maxKeys: 4 }),
+  ),
 })).value;
 
 test('property: a value without intrinsics stays as it is', () => {
@@ -119,8 +137,12 @@ const condition = fc.letrec<{ node: { tree: unknown; truth: boolean } }>((tie) =
     { depthSize: 'small' },
     fc.boolean().map((truth) => ({ tree: { 'Fn::Equals': [truth ? 'x' : 'y', 'x'] } as unknown, truth })),
     tie('node').map(({ tree, truth }) => ({ tree: { 'Fn::Not': [tree] }, truth: !truth })),
-    fc.array(tie('node'), { minLength: 2, maxLength: 4 }).map((nodes) => ({ tree: { 'Fn::And': nodes.map(({ tree }) => tree) }, truth: nodes.every(({ truth }) => truth) })),
-    fc.array(tie('node'), { minLength: 2, maxLength: 4 }).map((nodes) => ({ tree: { 'Fn::Or': nodes.map(({ tree }) => tree) }, truth: nodes.some(({ truth }) => truth) })),
+    fc
+      .array(tie('node'), { minLength: 2, maxLength: 4 })
+      .map((nodes) => ({ tree: { 'Fn::And': nodes.map(({ tree }) => tree) }, truth: nodes.every(({ truth }) => truth) })),
+    fc
+      .array(tie('node'), { minLength: 2, maxLength: 4 })
+      .map((nodes) => ({ tree: { 'Fn::Or': nodes.map(({ tree }) => tree) }, truth: nodes.some(({ truth }) => truth) })),
   ),
 })).node;
 

@@ -14,21 +14,29 @@ test('every call is recorded with its caller and its outcome', async () => {
   const refuse = (): never => {
     throw new AwsError('ConditionalCheckFailedException', 'no');
   };
-  const world = worldOf([{ service: 'dynamodb', operations: { GetItem: () => ({}), PutItem: refuse } }], { latencies: { dynamodbReadMs: 0, dynamodbWriteMs: 0 } });
+  const world = worldOf([{ service: 'dynamodb', operations: { GetItem: () => ({}), PutItem: refuse } }], {
+    latencies: { dynamodbReadMs: 0, dynamodbWriteMs: 0 },
+  });
   await world.call(call(world, 'dynamodb', 'GetItem'));
   await expect(world.call(call(world, 'dynamodb', 'PutItem'))).rejects.toThrow('no');
   await expect(world.call(call(world, 'dynamodb', 'Scan'))).rejects.toThrow('dynamodb:Scan is not modelled');
   await expect(world.call(call(world, 'sqs', 'SendMessage'))).rejects.toThrow('sqs:SendMessage is not modelled');
   await expect(world.call(call(world, 'dynamodb', 'GetItem', 'eu-west-1'))).rejects.toThrow("no Region 'eu-west-1'");
   expect(world.calls.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
-    'GetItem ok', 'PutItem ConditionalCheckFailedException', 'Scan NotImplemented', 'SendMessage NotImplemented', 'GetItem UnrecognizedClientException',
+    'GetItem ok',
+    'PutItem ConditionalCheckFailedException',
+    'Scan NotImplemented',
+    'SendMessage NotImplemented',
+    'GetItem UnrecognizedClientException',
   ]);
   expect(new Set(world.calls.map(({ caller }) => caller.roleArn))).toEqual(new Set(['arn:aws:iam::111122223333:role/r']));
 });
 
 test('a call takes effect in the middle of its latency', async () => {
   let effectMs = 0;
-  const world = worldOf([{ service: 'dynamodb', operations: { UpdateItem: () => void (effectMs = performance.now()) } }], { latencies: { dynamodbWriteMs: 80 } });
+  const world = worldOf([{ service: 'dynamodb', operations: { UpdateItem: () => void (effectMs = performance.now()) } }], {
+    latencies: { dynamodbWriteMs: 80 },
+  });
   const sentMs = performance.now();
   await world.call(call(world, 'dynamodb', 'UpdateItem'));
   const answeredMs = performance.now();

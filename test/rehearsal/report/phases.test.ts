@@ -17,7 +17,11 @@ function eventOf(atMs: number, kind: 'entered' | 'exited' | 'failed', state: str
   return kind === 'failed' ? { atMs, state, kind, error: 'Broken', cause: 'for the test' } : { atMs, state, kind, type: 'Pass' };
 }
 
-function track(events: readonly (readonly [atMs: number, kind: 'entered' | 'exited' | 'failed', state: string])[], status: 'succeeded' | 'failed', endMs: number) {
+function track(
+  events: readonly (readonly [atMs: number, kind: 'entered' | 'exited' | 'failed', state: string])[],
+  status: 'succeeded' | 'failed',
+  endMs: number,
+) {
   let nowMs = 0;
   const tracker = new PhaseTracker({ phases, progress: silent, nowMs: () => nowMs, modelledMs: (fromMs, toMs) => 60 * (toMs - fromMs) });
   for (const [atMs, kind, state] of events) {
@@ -37,7 +41,17 @@ describe('phases', () => {
   });
 
   test('lanes run side by side: one ends by its own last state, the other with the state around both', () => {
-    const steps = track([[1, 'entered', 'S'], [2, 'entered', 'U'], [3, 'exited', 'T'], [7, 'exited', 'Both'], [8, 'entered', 'B']], 'succeeded', 9);
+    const steps = track(
+      [
+        [1, 'entered', 'S'],
+        [2, 'entered', 'U'],
+        [3, 'exited', 'T'],
+        [7, 'exited', 'Both'],
+        [8, 'entered', 'B'],
+      ],
+      'succeeded',
+      9,
+    );
     expect(steps).toEqual([['side', 1, 3, 'succeeded'], ['other side', 2, 7, 'succeeded'], ['second', 8, 9, 'succeeded']]);
   });
 

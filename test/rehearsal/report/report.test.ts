@@ -3,7 +3,15 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { atLeast, atMost, exactly, held, neverBroken, render, type Report, type Trading } from '../../../rehearsal/report/report.ts';
 
-const clean: Trading = { ordersSent: 10, ordersAccepted: 10, duplicatesAccepted: 0, staleEpochAccepted: 0, lateRejected: 0, maxGapMs: 150, overlapMs: 0 };
+const clean: Trading = {
+  ordersSent: 10,
+  ordersAccepted: 10,
+  duplicatesAccepted: 0,
+  staleEpochAccepted: 0,
+  lateRejected: 0,
+  maxGapMs: 150,
+  overlapMs: 0,
+};
 
 function report(trading: Trading): Report {
   return {

@@ -6,7 +6,10 @@ import type { StateGraph } from '../../../rehearsal/states/definition.ts';
 import { synthesizedCutover } from '../../workflows/cutover-world.ts';
 
 function namesIn(graph: StateGraph): string[] {
-  return Object.entries(graph.States).flatMap(([name, state]) => [name, ...(state.Type === 'Parallel' ? state.Branches.flatMap(namesIn) : [])]);
+  return Object.entries(graph.States).flatMap(([name, state]) => [
+    name,
+    ...(state.Type === 'Parallel' ? state.Branches.flatMap(namesIn) : []),
+  ]);
 }
 
 const states = new Set(namesIn(synthesizedCutover().definition));

@@ -46,9 +46,21 @@ beforeAll(async () => {
     },
   };
   world = createWorld({
-    seed: 9, accountId: '111122223333', regions: ['us-east-1'],
+    seed: 9,
+    accountId: '111122223333',
+    regions: ['us-east-1'],
     services: (inner) => [
-      (topics = sns(inner)), (roles = iam(inner)), (logGroups = logs(inner)), (metrics = monitoring(inner)), ecr(inner), events(inner), s3(inner), secretsmanager(inner), ssm(inner), sts(inner), lambda,
+      (topics = sns(inner)),
+      (roles = iam(inner)),
+      (logGroups = logs(inner)),
+      (metrics = monitoring(inner)),
+      ecr(inner),
+      events(inner),
+      s3(inner),
+      secretsmanager(inner),
+      ssm(inner),
+      sts(inner),
+      lambda,
     ],
   });
   front = await startFront(world);
@@ -70,13 +82,17 @@ async function create(type: string, properties: Record<string, unknown>): Promis
 test('S3: versions, listing, what is missing', async () => {
   await create('AWS::S3::Bucket', { BucketName: 'reports', VersioningConfiguration: { Status: 'Enabled' } });
   const client = new S3Client(config());
-  const first = await client.send(new PutObjectCommand({ Bucket: 'reports', Key: 'a/one two.json', Body: '{"n":1}', ContentType: 'application/json' }));
+  const first = await client.send(
+    new PutObjectCommand({ Bucket: 'reports', Key: 'a/one two.json', Body: '{"n":1}', ContentType: 'application/json' }),
+  );
   await client.send(new PutObjectCommand({ Bucket: 'reports', Key: 'a/one two.json', Body: '{"n":2}' }));
   const newest = await client.send(new GetObjectCommand({ Bucket: 'reports', Key: 'a/one two.json' }));
   expect(await newest.Body?.transformToString()).toBe('{"n":2}');
   const old = await client.send(new GetObjectCommand({ Bucket: 'reports', Key: 'a/one two.json', VersionId: first.VersionId }));
   expect([await old.Body?.transformToString(), old.ContentType]).toEqual(['{"n":1}', 'application/json']);
-  expect((await client.send(new ListObjectsV2Command({ Bucket: 'reports', Prefix: 'a/' }))).Contents?.map(({ Key }) => Key)).toEqual(['a/one two.json']);
+  expect((await client.send(new ListObjectsV2Command({ Bucket: 'reports', Prefix: 'a/' }))).Contents?.map(({ Key }) => Key)).toEqual([
+    'a/one two.json',
+  ]);
   await expect(client.send(new GetObjectCommand({ Bucket: 'reports', Key: 'x' }))).rejects.toMatchObject({ name: 'NoSuchKey' });
   await expect(client.send(new GetObjectCommand({ Bucket: 'nobody', Key: 'x' }))).rejects.toMatchObject({ name: 'NoSuchBucket' });
   await expect(client.send(new HeadObjectCommand({ Bucket: 'reports', Key: 'x' }))).rejects.toMatchObject({ name: 'NotFound' });
@@ -88,12 +104,15 @@ test('SNS: published notices are kept', async () => {
   const { MessageId } = await client.send(new PublishCommand({ TopicArn: ref, Subject: 'cutover', Message: 'done <&>' }));
   expect(topics.published).toMatchObject([{ topicArn: ref, messageId: MessageId, subject: 'cutover', message: 'done <&>' }]);
   await expect(client.send(new PublishCommand({ TopicArn: `${ref}x`, Message: 'm' }))).rejects.toMatchObject({ name: 'NotFoundException' });
-  await expect(client.send(new PublishCommand({ TopicArn: ref, Subject: 'x'.repeat(101), Message: 'm' }))).rejects.toMatchObject({ name: 'InvalidParameterException' });
+  await expect(client.send(new PublishCommand({ TopicArn: ref, Subject: 'x'.repeat(101), Message: 'm' }))).rejects.toMatchObject({
+    name: 'InvalidParameterException',
+  });
 });
 
 test('SSM: versions, and overwriting only when asked', async () => {
   const client = new SSMClient(config());
-  const put = (Overwrite: boolean) => client.send(new PutParameterCommand({ Name: '/baton/x', Type: 'String', Value: String(Overwrite), Overwrite }));
+  const put = (Overwrite: boolean) =>
+    client.send(new PutParameterCommand({ Name: '/baton/x', Type: 'String', Value: String(Overwrite), Overwrite }));
   expect((await put(false)).Version).toBe(1);
   await expect(put(false)).rejects.toMatchObject({ name: 'ParameterAlreadyExists' });
   expect((await put(true)).Version).toBe(2);
@@ -112,7 +131,8 @@ test('Secrets Manager: stages move, a token repeats, passwords have every type',
   await put('two');
   expect((await put('two')).VersionId).toBe(token);
   await expect(put('three')).rejects.toMatchObject({ name: 'ResourceExistsException' });
-  const value = async (VersionStage: string) => (await client.send(new GetSecretValueCommand({ SecretId: 'venue', VersionStage }))).SecretString;
+  const value = async (VersionStage: string) =>
+    (await client.send(new GetSecretValueCommand({ SecretId: 'venue', VersionStage }))).SecretString;
   expect([await value('AWSCURRENT'), await value('AWSPREVIOUS')]).toEqual(['two', generated]);
   await expect(value('AWSPENDING')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
   expect((await client.send(new DescribeSecretCommand({ SecretId: ref }))).VersionIdsToStages?.[token]).toEqual(['AWSCURRENT']);
@@ -122,12 +142,16 @@ test('ECR: images by digest, tags that do not move', async () => {
   await create('AWS::ECR::Repository', { RepositoryName: 'baton/trader', ImageTagMutability: 'IMMUTABLE' });
   const client = new ECRClient(config());
   const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
-  const put = (imageDigest: string) => client.send(new PutImageCommand({ repositoryName: 'baton/trader', imageManifest: '{}', imageDigest, imageTag: 'v1' }));
+  const put = (imageDigest: string) =>
+    client.send(new PutImageCommand({ repositoryName: 'baton/trader', imageManifest: '{}', imageDigest, imageTag: 'v1' }));
   await put(digest('a'));
   expect(await put(digest('b')).catch(refusal)).toContain('ImageTagAlreadyExistsException');
-  const describe = (imageDigest: string, repositoryName = 'baton/trader') => client.send(new DescribeImagesCommand({ repositoryName, imageIds: [{ imageDigest }] }));
+  const describe = (imageDigest: string, repositoryName = 'baton/trader') =>
+    client.send(new DescribeImagesCommand({ repositoryName, imageIds: [{ imageDigest }] }));
   expect((await describe(digest('a'))).imageDetails).toMatchObject([{ imageDigest: digest('a'), imageTags: ['v1'] }]);
-  expect(await describe(digest('c')).catch(refusal)).toContain(`ImageNotFoundException: The image with imageId {imageDigest:'${digest('c')}', imageTag:'null'} does not exist`);
+  expect(await describe(digest('c')).catch(refusal)).toContain(
+    `ImageNotFoundException: The image with imageId {imageDigest:'${digest('c')}', imageTag:'null'} does not exist`,
+  );
   expect(await describe(digest('a'), 'nobody').catch(refusal)).toContain('RepositoryNotFoundException');
 });
 
@@ -142,36 +166,72 @@ test('logs and metrics are kept', async () => {
   await create('AWS::Logs::LogGroup', { LogGroupName: '/g' });
   const client = new CloudWatchLogsClient(config());
   const stream = { logGroupName: '/g', logStreamName: 's' };
-  await expect(client.send(new PutLogEventsCommand({ ...stream, logEvents: [] }))).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  await expect(client.send(new PutLogEventsCommand({ ...stream, logEvents: [] }))).rejects.toMatchObject({
+    name: 'ResourceNotFoundException',
+  });
   await client.send(new CreateLogStreamCommand(stream));
-  await client.send(new PutLogEventsCommand({ ...stream, logEvents: [{ timestamp: 1, message: 'one' }, { timestamp: 2, message: 'two' }] }));
+  await client.send(
+    new PutLogEventsCommand({
+      ...stream,
+      logEvents: [
+        { timestamp: 1, message: 'one' },
+        { timestamp: 2, message: 'two' },
+      ],
+    }),
+  );
   const first = await client.send(new GetLogEventsCommand({ ...stream, limit: 1 }));
   const second = await client.send(new GetLogEventsCommand({ ...stream, nextToken: first.nextForwardToken }));
   expect([first, second].flatMap(({ events: page }) => page?.map(({ message }) => message))).toEqual(['one', 'two']);
   expect([...logGroups.everything()].map(({ message }) => message)).toEqual(['one', 'two']);
-  await new CloudWatchClient(config()).send(new PutMetricDataCommand({ Namespace: 'Baton', MetricData: [{ MetricName: 'Gap', Value: 0.2, Dimensions: [{ Name: 'Book', Value: 'alpha' }] }] }));
+  await new CloudWatchClient(config()).send(
+    new PutMetricDataCommand({
+      Namespace: 'Baton',
+      MetricData: [{ MetricName: 'Gap', Value: 0.2, Dimensions: [{ Name: 'Book', Value: 'alpha' }] }],
+    }),
+  );
   expect(metrics.metrics).toMatchObject([{ namespace: 'Baton', name: 'Gap', value: 0.2, dimensions: { Book: 'alpha' } }]);
 });
 
 test('roles keep their policies', async () => {
-  const { ref, attributes } = await create('AWS::IAM::Role', { AssumeRolePolicyDocument: {}, Policies: [{ PolicyName: 'inline', PolicyDocument: { a: 1 } }] });
+  const { ref, attributes } = await create('AWS::IAM::Role', {
+    AssumeRolePolicyDocument: {},
+    Policies: [{ PolicyName: 'inline', PolicyDocument: { a: 1 } }],
+  });
   await create('AWS::IAM::Policy', { PolicyName: 'attached', PolicyDocument: { b: 2 }, Roles: [ref] });
   expect([...(roles.roles.get(String(attributes['Arn']))?.policies ?? [])]).toEqual([['inline', { a: 1 }], ['attached', { b: 2 }]]);
 });
 
 test('EventBridge: a rule that matches invokes its target with the transformed event, again after a failure', async () => {
   const Arn = 'arn:aws:lambda:us-east-1:111122223333:function:net';
-  const InputTransformer = { InputPathsMap: { status: '$.detail.status', all: '$.detail' }, InputTemplate: '{"text":"ended <status>","status":<status>,"all":<all>}' };
-  await create('AWS::Events::Rule', { Name: 'net', EventPattern: { source: ['aws.states'], detail: { status: ['FAILED', 'ABORTED'] } }, Targets: [{ Id: 'T', Arn, InputTransformer }] });
+  const InputTransformer = {
+    InputPathsMap: { status: '$.detail.status', all: '$.detail' },
+    InputTemplate: '{"text":"ended <status>","status":<status>,"all":<all>}',
+  };
+  await create('AWS::Events::Rule', {
+    Name: 'net',
+    EventPattern: { source: ['aws.states'], detail: { status: ['FAILED', 'ABORTED'] } },
+    Targets: [{ Id: 'T', Arn, InputTransformer }],
+  });
   invoked = [];
   failInvokes = 1;
-  const ended = (status: string) => world.emit({ source: 'aws.states', detailType: 'x', region: 'us-east-1', resources: [], detail: { status } });
+  const ended = (status: string) =>
+    world.emit({ source: 'aws.states', detailType: 'x', region: 'us-east-1', resources: [], detail: { status } });
   ended('SUCCEEDED');
   ended('FAILED');
   await expect.poll(() => invoked.length, { timeout: 5000 }).toBe(1);
   expect(JSON.parse(invoked[0]?.payload ?? '')).toEqual({ text: 'ended FAILED', status: 'FAILED', all: { status: 'FAILED' } });
-  expect(invoked[0]?.call).toMatchObject({ input: { FunctionName: Arn, InvocationType: 'Event' }, caller: { accessKeyId: 'events.amazonaws.com' } });
-  const answer = await new EventBridgeClient(config()).send(new PutEventsCommand({ Entries: [{ Source: 'aws.states', DetailType: 'x', Detail: '{}' }, { Source: 'mine', DetailType: 'x', Detail: '{}' }] }));
+  expect(invoked[0]?.call).toMatchObject({
+    input: { FunctionName: Arn, InvocationType: 'Event' },
+    caller: { accessKeyId: 'events.amazonaws.com' },
+  });
+  const answer = await new EventBridgeClient(config()).send(
+    new PutEventsCommand({
+      Entries: [
+        { Source: 'aws.states', DetailType: 'x', Detail: '{}' },
+        { Source: 'mine', DetailType: 'x', Detail: '{}' },
+      ],
+    }),
+  );
   expect([answer.FailedEntryCount, answer.Entries?.[0]?.ErrorCode]).toEqual([1, 'NotAuthorizedForSourceException']);
   await expect(create('AWS::Events::Rule', { EventPattern: { a: [{ unheard: 1 }] } })).rejects.toThrow('Unrecognized match type unheard');
 });
