@@ -36,7 +36,7 @@ export function guardApi(guard: Guard): Hono {
   app.post('/v1/drained', async (c) => {
     const drained = await bodyOf(c, Drained);
     if (drained instanceof Response) return drained;
-    guard.drained(drained.epoch, drained.drain);
+    guard.drained(drained);
     return c.body(null, 204);
   });
 

@@ -3,10 +3,10 @@
  * what the trader reports into the views and permits that the API hands out. Clock, timer, table and venue are
  * passed in.
  */
-import type { LeaseView, Permit, PermitRefusal, TraderStatus, VenueClock } from '../../lib/contracts/guard-api.ts';
+import type { Drained, LeaseView, Permit, PermitRefusal, TraderStatus, VenueClock } from '../../lib/contracts/guard-api.ts';
 import { LeaseHolder } from '../../lib/lease/holder.ts';
 import type { MonotonicNs } from '../../lib/lease/model.ts';
-import { permitFor, termsOf } from '../../lib/lease/permits.ts';
+import { permitFor, permitLongestMs, termsOf, venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
 import type { Identity, InstanceView } from '../../lib/lease/protocol.ts';
 import type { LeaseStore } from '../../lib/lease/store.ts';
 import { GuardMetrics } from './metrics.ts';
@@ -31,6 +31,8 @@ const storeSilenceMs = 60_000;
 const clockEveryMs = 15_000;
 const clockRetryMs = 1000;
 const clockTimeoutMs = 1000;
+/** From the last instant at which a permit can have been used: then the venue refuses what it was used for. */
+const requestLifeMs = permitLongestMs + venueUncertaintyMaxMs;
 /** Lane 0 numbers the permits given by HTTP; the connections of the stream count from 1. */
 const httpLane = 0;
 
@@ -52,6 +54,10 @@ export class Guard {
   #status: { readonly said: TraderStatus; readonly atMs: number } | undefined;
   #storeAnsweredAtMs: number;
   #lanes = httpLane;
+  /** Lanes that may have requests on their way, and until when: for ever, while their reader is there and has not said otherwise. */
+  readonly #owing = new Map<number, number>();
+  #drainedWord: Drained | undefined;
+  #cancelWord: () => void = () => undefined;
   #permits = 0;
   #over = false;
 
@@ -118,16 +124,28 @@ export class Guard {
   follow(listener: (view: LeaseView) => void): () => void {
     this.#lanes += 1;
     const lane = this.#lanes;
-    const tell = (): void => listener(this.view(lane));
+    const tell = (): void => {
+      const view = this.view(lane);
+      if (view.state === 'held') this.#owing.set(lane, Infinity);
+      listener(view);
+    };
     this.#listeners.add(tell);
     tell();
-    return () => this.#listeners.delete(tell);
+    return () => {
+      this.#listeners.delete(tell);
+      // What its reader had sent, nobody can tell any more; but it is short-lived.
+      if (this.#owing.has(lane)) this.#owing.set(lane, this.#nowMs() + requestLifeMs);
+      this.#judgeDrain();
+    };
   }
 
   permit(): Permit | PermitRefusal {
     const permit = permitFor(termsOf(this.view()), this.#options.monotonicNs(), this.#permits);
     this.metrics.permits.inc({ result: 'error' in permit ? permit.error : 'given' });
-    if (!('error' in permit)) this.#permits += 1;
+    if (!('error' in permit)) {
+      this.#permits += 1;
+      this.#owing.set(httpLane, Infinity);
+    }
     return permit;
   }
 
@@ -144,8 +162,26 @@ export class Guard {
     });
   }
 
-  drained(epoch: number, drain: number): void {
-    this.#log('info', 'trader drained', { epoch, drain });
+  /** One connection's word; the drain is over when nobody else owes one. */
+  drained(word: Drained): void {
+    this.#log('info', 'trader drained', word);
+    this.#owing.delete(word.lane);
+    this.#drainedWord = word;
+    this.#judgeDrain();
+  }
+
+  #judgeDrain(): void {
+    this.#cancelWord();
+    if (this.#drainedWord === undefined) return;
+    const nowMs = this.#nowMs();
+    for (const [lane, untilMs] of this.#owing) if (untilMs <= nowMs) this.#owing.delete(lane);
+    const owedUntil = Math.max(-Infinity, ...this.#owing.values());
+    if (owedUntil > nowMs) {
+      if (owedUntil < Infinity) this.#cancelWord = this.#options.after(owedUntil - nowMs, () => this.#judgeDrain());
+      return;
+    }
+    const { epoch, drain } = this.#drainedWord;
+    this.#drainedWord = undefined;
     this.#holder.dispatch({ kind: 'trader-drained', epoch, drain });
   }
 
@@ -176,6 +212,7 @@ export class Guard {
     this.#over = true;
     this.#cancelClock();
     this.#cancelSilence();
+    this.#cancelWord();
     this.#log('info', 'guard ended');
   }
 

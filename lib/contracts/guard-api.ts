@@ -75,6 +75,7 @@ export type TraderStatus = z.infer<typeof TraderStatus>;
 /**
  * The trader's word that every request of this epoch has a known outcome and none will follow. It names the drain
  * as the view did: a drain can be called off and another begin, and a late word of the first is none of the second.
+ * It names the view's lane too: one connection's word says nothing of what was sent by another.
  */
-export const Drained = z.object({ epoch: z.number(), drain: z.number() });
+export const Drained = z.object({ epoch: z.number(), drain: z.number(), lane: z.number() });
 export type Drained = z.infer<typeof Drained>;

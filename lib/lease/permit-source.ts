@@ -74,7 +74,7 @@ export class PermitSource {
 
   /** `drain` as in the view that asked for it. */
   drained(epoch: number, drain: number): Promise<void> {
-    return this.#post('/v1/drained', { epoch, drain });
+    return this.#post('/v1/drained', { epoch, drain, lane: this.view?.lane ?? 0 });
   }
 
   async close(): Promise<void> {
