@@ -8,7 +8,7 @@
  * an answer belongs to what was sent last, and a write sent after a doubtful one was truly sent later.
  */
 import type { BookName, Colour, Epoch, InstanceId, Lease, Registration } from './model.ts';
-import { colourOf } from './model.ts';
+import { colourOf, regionOf } from './model.ts';
 import type { BookState, Expectation, LeaseWrite, WriteAnswer } from './store.ts';
 
 /** Who this instance is, and its bounds. */
@@ -393,7 +393,7 @@ function successorOf(state: InstanceState, role: Tenure, wanted: 'attending' | '
     .filter(({ movedAt }) => movedAt !== undefined && now - movedAt <= lease.leaseMs)
     .map(({ registration }) => registration)
     .filter((peer) => peer.instance !== state.identity.instance && peer.ready)
-    .filter((peer) => (lease.mode === 'draining' ? isNamed(peer.instance, lease.successor) : peer.region === lease.home));
+    .filter((peer) => (lease.mode === 'draining' ? isNamed(peer.instance, lease) : peer.region === lease.home));
   const attending = fit.find((peer) => peer.reconciled && peer.attends === lease.epoch);
   if (wanted === 'attending') return attending;
   const reconciled = fit.filter((peer) => peer.reconciled);
@@ -405,14 +405,14 @@ function successorOf(state: InstanceState, role: Tenure, wanted: 'attending' | '
  * that held comes first, so that a crash does not put the other version to work. Waiting longer is always safe.
  */
 function hasFirstRight({ identity }: InstanceState, lease: Lease): boolean {
-  if (lease.mode === 'draining' && lease.successor !== undefined) return isNamed(identity.instance, lease.successor);
+  if (lease.mode === 'draining' && lease.successor !== undefined) return isNamed(identity.instance, lease);
   return lease.holder === undefined || colourOf(lease.holder) === identity.colour;
 }
 
 /** The epoch whose drain names this standby: it watches closely, and says so. */
 function attended({ role, identity }: InstanceState): Epoch | undefined {
   if (role.kind !== 'standby' || role.seen?.lease.mode !== 'draining') return undefined;
-  return isNamed(identity.instance, role.seen.lease.successor) ? role.seen.lease.epoch : undefined;
+  return isNamed(identity.instance, role.seen.lease) ? role.seen.lease.epoch : undefined;
 }
 
 function readPause(state: InstanceState): number {
@@ -434,8 +434,9 @@ function leaseMsOf({ role }: Pick<InstanceState, 'role'>): number {
   return role.kind === 'standby' ? (role.seen?.lease.leaseMs ?? assumedLeaseMs) : assumedLeaseMs;
 }
 
-function isNamed(instance: InstanceId, successor: InstanceId | Colour | undefined): boolean {
-  return successor === instance || successor === colourOf(instance);
+/** A colour means those of the home Region: only an instance named as such may take the book to another one. */
+function isNamed(instance: InstanceId, { successor, home }: Lease): boolean {
+  return successor === instance || (successor === colourOf(instance) && home === regionOf(instance));
 }
 
 /** Heartbeats start again with every epoch, so the pair is in order. */
