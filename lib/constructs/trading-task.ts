@@ -106,7 +106,7 @@ export class TradingTaskTemplate extends Construct {
     role.addToPolicy(
       new iam.PolicyStatement({
         sid: 'Journal',
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
+        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
         resources: [props.journalTable.tableArn],
         conditions: ofThisBook,
       }),

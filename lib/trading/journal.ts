@@ -4,8 +4,10 @@
  * An order's intent is durable before the order leaves, its outcome after. So whoever trades the book next finds every
  * order that may have reached the venue, and asks the venue about those whose outcome nobody wrote.
  *
- * Keys: `book`, and `entry` = `<epoch, 10 digits>#<sequence, 14 digits>`. One item more, `entry` = `mark`, says below which
- * entry everything has an outcome, so that a takeover reads the newest few entries and not the history of the book.
+ * Keys: `book`, and `entry` = `<epoch, 10 digits>#<sequence, 14 digits>`. Two items more: `entry` = `mark` says below which
+ * entry everything has an outcome, so that a takeover reads the newest few entries and not the history of the book; `entry` =
+ * `ledger` says below which entry everything is in the ledger, so that what a dead holder did not write there is written after it.
+ * Whoever prunes the journal prunes below `ledger`, never below `mark`: what lies between may be nowhere else.
  */
 import {
   ConditionalCheckFailedException,
@@ -54,6 +56,9 @@ export interface JournalMark {
   readonly position?: { readonly quantity: string; readonly lastExecutionId: string };
 }
 
+/** Every entry below it is in the ledger. */
+export type LedgerMark = Pick<JournalMark, 'epoch' | 'sequence'>;
+
 export interface OpenIntents {
   readonly intents: readonly JournalEntry[];
   readonly mark?: JournalMark;
@@ -73,7 +78,9 @@ export class DuplicateIntentError extends Error {
 const pagesAtMost = 20;
 const pageSize = 200;
 const conflictRetriesAtMost = 5;
+/** Both sort after every entry, for those begin with a digit. */
 const markEntry = 'mark';
+const ledgerEntry = 'ledger';
 
 export class Journal {
   readonly #client: DynamoDBClient;
@@ -134,7 +141,16 @@ export class Journal {
 
   /** Raises the mark; a mark that is already there or beyond stays, so a paused writer cannot lower it. */
   async writeMark(book: BookName, mark: JournalMark): Promise<void> {
-    const entry = entryKey(mark.epoch, mark.sequence);
+    await this.#raise(book, markEntry, mark);
+  }
+
+  /** Raises the ledger's mark, in the same way. */
+  async writeLedgerMark(book: BookName, { epoch, sequence }: LedgerMark): Promise<void> {
+    await this.#raise(book, ledgerEntry, { epoch, sequence });
+  }
+
+  async #raise(book: BookName, entry: typeof markEntry | typeof ledgerEntry, mark: JournalMark): Promise<void> {
+    const below = entryKey(mark.epoch, mark.sequence);
     try {
       await this.#retryingConflicts(() =>
         this.#client.send(
@@ -142,13 +158,13 @@ export class Journal {
             TableName: this.#tableName,
             Item: {
               book: { S: book },
-              entry: { S: markEntry },
-              below: { S: entry },
+              entry: { S: entry },
+              below: { S: below },
               ...(mark.position && { position: map(mark.position) }),
             },
             ConditionExpression: 'attribute_not_exists(book) OR #below <= :below',
             ExpressionAttributeNames: { '#below': 'below' },
-            ExpressionAttributeValues: { ':below': { S: entry } },
+            ExpressionAttributeValues: { ':below': { S: below } },
           }),
         ),
       );
@@ -172,6 +188,8 @@ export class Journal {
         if (text(item, 'entry') === markEntry) {
           mark = readMark(item);
           below = text(item, 'below');
+        } else if (text(item, 'entry') === ledgerEntry) {
+          continue;
         } else if (text(item, 'entry') < below) {
           return { intents: intents.reverse(), ...(mark && { mark }) };
         } else {
@@ -200,13 +218,43 @@ export class Journal {
     return accepted;
   }
 
-  async *#pages(query: {
-    KeyConditionExpression: string;
-    ExpressionAttributeValues: Record<string, AttributeValue>;
-    ScanIndexForward?: boolean;
-  }): AsyncGenerator<readonly Item[]> {
+  /** Undefined before the first one of a book. */
+  async ledgerMark(book: BookName): Promise<LedgerMark | undefined> {
+    const pages = this.#pages({
+      KeyConditionExpression: 'book = :book AND entry = :entry',
+      ExpressionAttributeValues: { ':book': { S: book }, ':entry': { S: ledgerEntry } },
+    });
+    for await (const [item] of pages) {
+      if (item !== undefined) return readMark(item);
+    }
+    return undefined;
+  }
+
+  /** Entries from one mark, or the first, up to below another, oldest first, a page at a time however many there are. */
+  async *entries(book: BookName, from: LedgerMark | undefined, below: LedgerMark): AsyncGenerator<readonly JournalEntry[]> {
+    const first = entryKey(from?.epoch ?? (0 as Epoch), from?.sequence ?? 0);
+    const end = entryKey(below.epoch, below.sequence);
+    if (first >= end) return;
+    const pages = this.#pages(
+      {
+        KeyConditionExpression: 'book = :book AND entry BETWEEN :first AND :end',
+        ExpressionAttributeValues: { ':book': { S: book }, ':first': { S: first }, ':end': { S: end } },
+      },
+      { atMost: Infinity },
+    );
+    for await (const items of pages) yield items.filter((item) => text(item, 'entry') !== end).map(readEntry);
+  }
+
+  async *#pages(
+    query: {
+      KeyConditionExpression: string;
+      ExpressionAttributeValues: Record<string, AttributeValue>;
+      ScanIndexForward?: boolean;
+    },
+    { atMost = pagesAtMost } = {},
+  ): AsyncGenerator<readonly Item[]> {
     let from: Item | undefined;
-    for (let page = 0; page < pagesAtMost; page++) {
+    for (let page = 0; page < atMost; page++) {
       const answer = await this.#client.send(
         new QueryCommand({
           TableName: this.#tableName,

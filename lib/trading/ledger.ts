@@ -3,7 +3,7 @@
  *
  * What happens is queued and written in batches behind the order path. Every write is an upsert, so a batch whose answer was
  * lost is written again. While the database is away the queue holds the newest news of each row up to a bound; beyond it the oldest rows
- * are dropped and counted, for the journal and the venue still have them.
+ * are dropped and counted. What was dropped, or died with its process, `LedgerCompletion` brings back from the journal.
  */
 import type { Client, ClientBase } from 'pg';
 import type { Execution } from '../venues/venue.ts';
@@ -60,6 +60,11 @@ export class Ledger {
     return this.#droppedRows;
   }
 
+  /** News of this order waits to be written or is being written; if not, it is in the database, or counted as dropped. */
+  isQueued(clientOrderId: string): boolean {
+    return this.#orders.has(clientOrderId);
+  }
+
   start(): void {
     this.#running ??= this.#run();
   }
@@ -67,6 +72,11 @@ export class Ledger {
   order(order: Order): void {
     this.#orders.set(order.clientOrderId, order);
     this.#dropBeyondBound(this.#orders);
+  }
+
+  /** What the journal says of an order; news that is queued says more. */
+  recover(order: Order): void {
+    if (!this.isQueued(order.clientOrderId)) this.order(order);
   }
 
   fill(execution: Execution): void {
@@ -192,7 +202,9 @@ const upsertOrders = `
   ON CONFLICT (client_order_id) DO UPDATE SET
     state = excluded.state, reason = excluded.reason, written_at = now(),
     venue_order_id = coalesce(excluded.venue_order_id, orders.venue_order_id)
-  WHERE ${progress.replace('%s', 'excluded')} >= ${progress.replace('%s', 'orders')}`;
+  WHERE ${progress.replace('%s', 'excluded')} >= ${progress.replace('%s', 'orders')}
+    AND (excluded.state, excluded.reason, coalesce(excluded.venue_order_id, orders.venue_order_id))
+      IS DISTINCT FROM (orders.state, orders.reason, orders.venue_order_id)`;
 
 const upsertFills = `
   INSERT INTO fills

@@ -10,6 +10,7 @@ import type { Answer, Touch, Venue } from '../venues/venue.ts';
 import { parseClientOrderId, type OrderAuthor } from './client-order-id.ts';
 import { DuplicateIntentError, type Journal, type Outcome } from './journal.ts';
 import type { Ledger } from './ledger.ts';
+import { LedgerCompletion, type LedgerCompletionOptions } from './ledger-completion.ts';
 import { OpenOrders } from './open-orders.ts';
 import { Latencies } from './latencies.ts';
 import { nextQuote, toCancel, type QuotingSettings } from './quoting.ts';
@@ -42,9 +43,9 @@ export interface TraderOptions {
   readonly quoting: QuotingSettings;
   readonly permits: Permits;
   readonly venue: Venue;
-  readonly journal: Pick<Journal, 'writeIntent' | 'writeOutcome' | 'writeMark' | 'openIntents'>;
+  readonly journal: Pick<Journal, 'writeIntent' | 'writeOutcome' | 'writeMark' | 'openIntents'> & LedgerCompletionOptions['journal'];
   readonly limits: Pick<RateLimit, 'order' | 'request'>;
-  readonly ledger: Pick<Ledger, 'order' | 'fill' | 'position' | 'writable' | 'droppedRows' | 'queuedRows'>;
+  readonly ledger: Pick<Ledger, 'order' | 'fill' | 'position'> & LedgerCompletionOptions['ledger'];
   readonly redisReachable: () => boolean;
   readonly clock: Clock;
   readonly log: Log;
@@ -72,8 +73,11 @@ export class Trader {
   /** By client order id: intents whose outcome is not in the journal; with the outcome once it is known. */
   readonly #unwritten = new Map<string, { readonly author: OrderAuthor; outcome?: Outcome; writing: boolean }>();
   readonly #closed = new AbortController();
+  readonly #completion: LedgerCompletion;
   #reconciling: { readonly epoch: Epoch; readonly done: Promise<boolean> } | undefined;
   #trading: { readonly epoch: Epoch; readonly stop: AbortController } | undefined;
+  /** The newest epoch that reconciliation succeeded in: from then on every open intent is in `#unwritten`. */
+  #takenOver: Epoch | undefined;
   #draining: number | undefined;
   #lastSequence = 0;
   #lastSide: 'buy' | 'sell' | undefined;
@@ -93,6 +97,7 @@ export class Trader {
       onOrder: (order) => options.ledger.order(order),
       onExecution: (execution) => options.ledger.fill(execution),
     });
+    this.#completion = new LedgerCompletion({ ...options, signal: this.#closed.signal });
   }
 
   /** Runs until `close`. */
@@ -109,6 +114,7 @@ export class Trader {
     this.#stopTrading();
     await this.#settled();
     await this.#writeOutcomes();
+    await this.#completion.settled();
   }
 
   /** Whether a request is under way whose outcome is not known. */
@@ -171,6 +177,7 @@ export class Trader {
   #takeOver(epoch: Epoch, found: Reconciliation): void {
     const { log } = this.#options;
     this.#seen();
+    this.#takenOver = epoch;
     this.#reconciled = true;
     this.#positionMismatch = found.position.mismatch;
     this.#orders.adopt(found.adopted, found.executions, found.position.atVenue);
@@ -369,13 +376,15 @@ export class Trader {
 
   async #writeMark(): Promise<void> {
     const { book, journal, log } = this.#options;
-    const epoch = this.#reconciling?.epoch;
+    const epoch = this.#takenOver;
     const open = [...this.#unwritten.values()].map(({ author }) => author);
     // An outcome of an older epoch that is not written yet keeps the mark where it is.
-    if (epoch === undefined || !this.#reconciled || open.some((author) => author.epoch < epoch)) return;
+    // Nor is it raised for an epoch whose open intents are not all known.
+    if (epoch === undefined || epoch !== this.#reconciling?.epoch || open.some((author) => author.epoch < epoch)) return;
     const sequence = Math.min(this.#lastSequence + 1, ...open.map((author) => author.sequence));
     try {
       await journal.writeMark(book, { epoch, sequence, position: this.#orders.position });
+      this.#completion.reached({ epoch, sequence });
     } catch (error) {
       log('warn', "the journal's mark was not raised", { error: messageOf(error) });
     }

@@ -167,6 +167,10 @@ export async function startStage(
         limits: { order: async () => ({ allowed: true }), request: async () => ({ allowed: true }) },
         ledger: {
           order: (order) => ledger.orders.set(order.clientOrderId, order),
+          recover: (order) => {
+            if (!ledger.orders.has(order.clientOrderId)) ledger.orders.set(order.clientOrderId, order);
+          },
+          isQueued: () => false,
           fill: (fill) => ledger.fills.set(fill.executionId, fill),
           position: () => undefined,
           writable: true,
