@@ -107,8 +107,9 @@ export class Journal {
           new PutItemCommand({
             TableName: this.#tableName,
             Item: { ...key(author), clientOrderId: { S: id }, intent: map(intent), writtenBy },
-            // The SDK repeats a write whose answer was lost: to find that very write there is no second use.
-            ConditionExpression: 'attribute_not_exists(book) OR writtenBy = :writtenBy',
+            // The SDK repeats a write whose answer was lost: to find that very write there is no second use. One that comes
+            // later still, when the outcome is known, must not wipe it out.
+            ConditionExpression: 'attribute_not_exists(book) OR (writtenBy = :writtenBy AND attribute_not_exists(outcome))',
             ExpressionAttributeValues: { ':writtenBy': writtenBy },
           }),
         ),

@@ -17,10 +17,16 @@ export interface BybitOptions extends BoundedOptions {
   readonly setTimer?: (action: () => void, ms: number) => { clear(): void };
 }
 
-/** No reply, or one that says so: the venue may have acted, or may still. */
-const ambiguousCodes = new Set(['10000', '10016', '-1', '110079']);
+/** The gate's refusals: of the request as such, its key, its sender or their number. Nothing behind it has seen the request. */
+const refusedAtTheGate = new Set(
+  ['10001', '10003', '10004', '10005', '10006', '10009', '10010', '10017', '10018', '10020', '10024', '10027', '10028', '10029', '33004'],
+);
+/** What the order service says of an order: derivatives 110…, spot 170…. */
+const orderCodes = /^1[17]0\d{3}$/;
+/** … but for these: internal errors and time-outs behind the gate, after which the venue may have acted, or may still. */
+const ambiguousCodes = new Set(['110079', '170001', '170007', '170032', '170035', '170146', '170147', '170234']);
 /** The id exists already. We send each id once, so the order that has it is ours: look. */
-const duplicateCodes = new Set(['170141', '110072']);
+const duplicateCodes = new Set(['170141', '110072', '110030']);
 const windowCode = '10002';
 const readTimeoutMs = 2000;
 /** How long after its deadline a reply is still waited for; then the venue's lists decide. */
@@ -43,8 +49,9 @@ export function classify(error: unknown): Exclude<Answer, { kind: 'accepted' }> 
   if (code === undefined) return { kind: 'ambiguous', reason: message.slice(0, 300) };
   const reason = `${code} ${/"ret_?[mM]sg"\s*:\s*"([^"]*)"/.exec(message)?.[1] ?? ''}`.trim();
   if (code === windowCode) return { kind: 'expired', reason };
-  if (ambiguousCodes.has(code) || duplicateCodes.has(code)) return { kind: 'ambiguous', reason };
-  return { kind: 'rejected', reason };
+  const refused = refusedAtTheGate.has(code) || (orderCodes.test(code) && !ambiguousCodes.has(code) && !duplicateCodes.has(code));
+  // A code that we do not know is a doubt: to take it for a refusal could leave an order that nobody knows of.
+  return { kind: refused ? 'rejected' : 'ambiguous', reason };
 }
 
 export class Bybit implements Venue {

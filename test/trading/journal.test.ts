@@ -42,6 +42,19 @@ describe('the journal', () => {
     expect((await journal.openIntents(book)).intents).toHaveLength(1);
   });
 
+  it('is not robbed of an outcome by a repeat that comes late', async () => {
+    const { journal, at, book } = fresh();
+    let again: (() => Promise<unknown>) | undefined;
+    const slow = stage.journalThrough((next) => (request) => {
+      again ??= () => next(request);
+      return next(request);
+    });
+    await slow.writeIntent(at(1, 1), intent);
+    await journal.writeOutcome(at(1, 1), { status: 'accepted', venueOrderId: 'v1' });
+    await again?.();
+    expect((await journal.openIntents(book)).intents).toEqual([]);
+  });
+
   it('shows what is open, oldest first, and forgets what has an outcome', async () => {
     const { journal, at, book } = fresh();
     for (const [epoch, sequence] of [
