@@ -2,7 +2,7 @@
  * The cutover: its state machine, the functions that decide for it, where it reports, whom it tells, and the
  * last net below it. One machine serves every book of the environment.
  */
-import { type CfnElement, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { ArnFormat, type CfnElement, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
@@ -94,8 +94,8 @@ export class CutoverStack extends Stack {
       arns: {
         traderRepository: trading.traderRepository.repositoryArn,
         guardRepository: trading.guardRepository.repositoryArn,
-        database: this.#arn('rds', 'db', data.databaseInstanceIdentifier, ':'),
-        snapshots: this.#arn('rds', 'snapshot', `${prefix}-*`, ':'),
+        database: this.#arn('rds', 'db', data.databaseInstanceIdentifier, ArnFormat.COLON_RESOURCE_NAME),
+        snapshots: this.#arn('rds', 'snapshot', `${prefix}-*`, ArnFormat.COLON_RESOURCE_NAME),
         taskDefinitions: trading.books.map(({ family }) => this.#arn('ecs', 'task-definition', `${family}:*`)),
         services: trading.books.map(({ serviceName }) => this.#arn('ecs', 'service', `${prefix}/${serviceName}`)),
         taskSets: trading.books.map(({ serviceName }) => this.#arn('ecs', 'task-set', `${prefix}/${serviceName}/*`)),
@@ -154,12 +154,7 @@ export class CutoverStack extends Stack {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     // An alarm that cannot encrypt its notice is silent.
-    key.addToResourcePolicy(new iam.PolicyStatement({
-      principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
-      actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
-      resources: ['*'],
-      conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
-    }));
+    key.addToResourcePolicy(this.#forAlarms(['kms:Decrypt', 'kms:GenerateDataKey*'], '*'));
     return key;
   }
 
@@ -170,9 +165,20 @@ export class CutoverStack extends Stack {
       masterKey: this.#noticeKey,
       enforceSSL: true,
     });
-    topic.grantPublish(new iam.ServicePrincipal('cloudwatch.amazonaws.com'));
+    // Not the CDK's grant: it would let the alarms of every account in, here and at the key.
+    topic.addToResourcePolicy(this.#forAlarms(['sns:Publish'], topic.topicArn));
     for (const email of settings.notifications.emails) topic.addSubscription(new subscriptions.EmailSubscription(email));
     return topic;
+  }
+
+  /** What the alarms of this account may do, and those of no other. */
+  #forAlarms(actions: string[], resource: string): iam.PolicyStatement {
+    return new iam.PolicyStatement({
+      principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
+      actions,
+      resources: [resource],
+      conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+    });
   }
 
   /** Runs for each execution that did not succeed; acts only for those that left something. */
@@ -213,7 +219,7 @@ export class CutoverStack extends Stack {
   }
 
   /** Every wildcard in the machine's role, each with its reason. */
-  #acknowledge(trading: TradingStack, functions: ReadonlyArray<ContractFunction<typeof leaseControl> | ContractFunction<typeof cutoverInspection>>): void {
+  #acknowledge(trading: TradingStack, functions: readonly MonitoredFunction[]): void {
     const wildcard = (resource: string, reason: string): void => {
       Validations.of(this.machine).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason });
     };
@@ -221,16 +227,16 @@ export class CutoverStack extends Stack {
     const logicalId = (construct: IConstruct): string => this.getLogicalId(construct.node.defaultChild as CfnElement);
     for (const each of functions) wildcard(`<${logicalId(each.function)}.Arn>:*`, 'The versions of one function.');
     wildcard(`<${logicalId(this.reports)}.Arn>/cutovers/*`, 'Reports are named by their executions.');
-    wildcard(this.#arn('rds', 'snapshot', `${this.#prefix}-*`, ':'), 'Snapshots are named by their executions.');
+    const snapshots = this.#arn('rds', 'snapshot', `${this.#prefix}-*`, ArnFormat.COLON_RESOURCE_NAME);
+    wildcard(snapshots, 'Snapshots are named by their executions.');
     for (const { family, serviceName } of trading.books) {
       wildcard(this.#arn('ecs', 'task-definition', `${family}:*`), 'Revisions of one family: the cutover makes them.');
       wildcard(this.#arn('ecs', 'task-set', `${this.#prefix}/${serviceName}/*`), 'Task sets of one service: the cutover makes them.');
     }
   }
 
-  #arn(service: string, resource: string, resourceName: string, separator: '/' | ':' = '/'): string {
-    const { partition, region, account } = this;
-    return `arn:${partition}:${service}:${region}:${account}:${resource}${separator}${resourceName}`;
+  #arn(service: string, resource: string, resourceName: string, arnFormat = ArnFormat.SLASH_RESOURCE_NAME): string {
+    return this.formatArn({ service, resource, resourceName, arnFormat });
   }
 }
 

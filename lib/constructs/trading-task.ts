@@ -93,8 +93,11 @@ export class TradingTaskTemplate extends Construct {
   /** Shared by both containers, as every role of a task is: the trader's image is trusted not to write the lease. */
   #taskRole(props: TradingTaskTemplateProps): iam.Role {
     const role = this.#role('TaskRole', `What a trading task of book ${props.book} may do`);
-    // This book's items only: the tables hold every book's.
-    const ofThisBook = { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [props.book] } };
+    // This book's items only: the tables hold every book's. ForAllValues alone holds for a request that names no key.
+    const ofThisBook = {
+      'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [props.book] },
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    };
     role.addToPolicy(
       new iam.PolicyStatement({
         sid: 'Lease',

@@ -25,6 +25,20 @@ function template(name: string): Template {
   return Template.fromStack(app.node.findChild(`baton-production-${name}`) as Stack);
 }
 
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | string[];
+  readonly Principal?: unknown;
+  readonly Condition?: unknown;
+}
+
+function statements(properties: readonly string[], ofType?: string): Statement[] {
+  return ['trading-state', 'network', 'data', 'trading', 'cutover']
+    .flatMap((name) => Object.values(template(name).toJSON().Resources as Record<string, { Type: string; Properties?: any }>))
+    .filter(({ Type }) => ofType === undefined || Type === ofType)
+    .flatMap(({ Properties }) => properties.flatMap((property) => Properties?.[property]?.Statement ?? []));
+}
+
 test('every stack refuses to be deleted', () => {
   for (const stack of app.node.children.filter((child) => Stack.isStack(child))) {
     expect(stack.terminationProtection, stack.node.id).toBe(true);
@@ -105,8 +119,27 @@ describe('the trading task', () => {
       .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
       .filter(({ Action }) => JSON.stringify(Action).includes('dynamodb:'));
     expect(onTables.length).toBe(2);
-    for (const { Condition } of onTables) expect(Condition).toEqual({ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['alpha'] } });
+    for (const { Condition } of onTables) {
+      expect(Condition).toEqual({
+        'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['alpha'] },
+        Null: { 'dynamodb:LeadingKeys': 'false' },
+      });
+    }
   });
+});
+
+test('a key, topic or bucket that a service of AWS may use serves this account only', () => {
+  const admitting = statements(['KeyPolicy', 'PolicyDocument']).filter(
+    ({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal ?? '').includes('"Service"'),
+  );
+  expect(admitting.length).toBe(2);
+  for (const { Condition } of admitting) expect(Condition).toEqual({ StringEquals: { 'aws:SourceAccount': '333333333333' } });
+});
+
+test('no role has an action by wildcard', () => {
+  const actions = statements(['PolicyDocument'], 'AWS::IAM::Policy').flatMap(({ Action }) => Action);
+  expect(actions.length).toBeGreaterThan(20);
+  expect(actions.filter((action) => action.includes('*'))).toEqual([]);
 });
 
 test('the service takes task sets from outside and nothing from a deployment', () => {
