@@ -35,8 +35,9 @@ export class UnsoundWorkflowError extends Error {
 export class JudgedStateMachine extends Construct {
   readonly machine: sfn.StateMachine;
   readonly alarms: readonly cloudwatch.Alarm[];
-  /** What synth found the longest path to be. */
+  /** What synth found the worst paths to be. */
   readonly worstPathSeconds: number;
+  readonly worstPathEvents: number;
 
   constructor(scope: Construct, id: string, props: JudgedStateMachineProps) {
     super(scope, id);
@@ -61,6 +62,8 @@ export class JudgedStateMachine extends Construct {
       },
     });
     this.worstPathSeconds = body.findings?.worstPathSeconds ?? 0;
+    this.worstPathEvents = body.findings?.worstPathEvents ?? 0;
+    this.worstPathEvents = body.findings?.worstPathEvents ?? 0;
     this.alarms = [
       this.#alarm('Failed', this.machine.metricFailed({ period: Duration.minutes(1) }), props),
       this.#alarm('TimedOut', this.machine.metricTimedOut({ period: Duration.minutes(1) }), props),

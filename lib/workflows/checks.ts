@@ -1,9 +1,10 @@
 /**
  * What synth holds a state machine to, on the definition as it is rendered: names that read as sentences,
  * comments, time-outs, bounded loops, declared errors only and all of them caught, the declared endings only,
- * and a worst path that fits the objective. Every fault is listed, so that one synth shows them all.
+ * and worst paths that fit the objective and the room of an execution's history. Every fault is listed, so that
+ * one synth shows them all.
  */
-import type { Declarations, Loop } from './workflow.ts';
+import type { Declarations } from './workflow.ts';
 
 interface Retrier {
   readonly ErrorEquals: readonly string[];
@@ -44,9 +45,13 @@ export interface Expectations {
 export interface Findings {
   readonly problems: readonly string[];
   readonly worstPathSeconds: number;
+  /** Of the history, when nothing is repeated. */
+  readonly worstPathEvents: number;
 }
 
 const nameLengthMax = 80;
+/** An execution fails at 25,000 events, and nothing can catch that. What is left is for repeats: three events each. */
+const worstPathEventsMax = 20_000;
 const statesOwnErrors = ['States.ALL', 'States.TaskFailed', 'States.Timeout'];
 
 export function checkDefinition(machine: Graph, expected: Expectations): Findings {
@@ -58,14 +63,22 @@ export function checkDefinition(machine: Graph, expected: Expectations): Finding
       problems.push(`The machine can end with '${error}', which is no ending; the endings are ${endings.join(', ')}. Catch it.`);
     }
   }
-  const worstPathSeconds = Math.ceil(new WorstPath(declarations.loops, problems).of(machine));
+  const worstPathSeconds = Math.ceil(new WorstPath(declarations, seconds, problems).of(machine));
   if (worstPathSeconds > objectiveSeconds) {
     problems.push(
       `The worst path takes ${worstPathSeconds} s, the objective is ${objectiveSeconds} s. ` +
         'Shorten a time-out or a wait, or declare a longer objective.',
     );
   }
-  return { problems, worstPathSeconds };
+  // What is wrong with the paths themselves was said above.
+  const worstPathEvents = new WorstPath(declarations, historyEvents, []).of(machine);
+  if (worstPathEvents > worstPathEventsMax) {
+    problems.push(
+      `The worst path writes ${worstPathEvents} events of history, and ${worstPathEventsMax} leave room for repeats: ` +
+        'an execution fails at 25,000. Poll less often, or shorten a limit.',
+    );
+  }
+  return { problems, worstPathSeconds, worstPathEvents };
 }
 
 /** Answers the declared errors that leave the graph uncaught. */
@@ -104,14 +117,47 @@ function checkWording(name: string, state: State, problems: string[]): void {
   }
 }
 
-/** The longest time a machine can take: every attempt times out, every loop runs to its bound, the longest branch is taken. */
+/** What a path is measured by. */
+interface Measure {
+  /** `inner`: the worst paths of the graphs in a state. */
+  readonly state: (state: State, inner: readonly number[], itemsMax: number) => number;
+  readonly loop: (bound: Declarations['loops'][number]['bound'], body: number) => number;
+}
+
+/** Every attempt times out; branches and items run at once. */
+const seconds: Measure = {
+  state: (state, inner) => {
+    if (state.Type === 'Wait') return state.Seconds ?? 0;
+    if (state.Type === 'Task') return attempts(state) * (state.TimeoutSeconds ?? 0) + pauses(state);
+    return Math.max(0, ...inner);
+  },
+  loop: (bound, body) => ('rounds' in bound ? bound.rounds * body : bound.limitSeconds + body),
+};
+
+/**
+ * Each state is entered and left; a Task is scheduled, started and answered in between, a Parallel and a Map begin and
+ * end, and so does each item. A round of a poll takes no less than its pause.
+ */
+const historyEvents: Measure = {
+  state: (state, inner, itemsMax) => {
+    const inside = inner.reduce((sum, events) => sum + events, 0);
+    if (state.Type === 'Task') return 5;
+    if (state.Type === 'Parallel') return 4 + inside;
+    return state.Type === 'Map' ? 4 + itemsMax * (2 + inside) : 2;
+  },
+  loop: (bound, body) => body * ('rounds' in bound ? bound.rounds : Math.ceil(bound.limitSeconds / bound.everySeconds) + 1),
+};
+
+/** The worst that a machine can do by a measure: every loop runs to its bound, the worst way is taken. */
 class WorstPath {
-  readonly #loops: readonly Loop[];
+  readonly #declarations: Declarations;
+  readonly #measure: Measure;
   readonly #problems: string[];
   readonly #memo = new Map<string, number>();
 
-  constructor(loops: readonly Loop[], problems: string[]) {
-    this.#loops = loops;
+  constructor(declarations: Declarations, measure: Measure, problems: string[]) {
+    this.#declarations = declarations;
+    this.#measure = measure;
     this.#problems = problems;
   }
 
@@ -134,39 +180,26 @@ class WorstPath {
       return 0;
     }
     const here = new Set(walked).add(name);
-    const closes = this.#loops.find((loop) => loop.last === name)?.first;
+    const closes = this.#declarations.loops.find((loop) => loop.last === name)?.first;
     const next = successors(state).filter((each) => each !== closes);
     // The end of a loop's body is no way out.
     const deadEnd = until === undefined && closes === undefined ? 0 : -Infinity;
     const rest = name === until ? 0 : next.length === 0 ? deadEnd : Math.max(...next.map((each) => this.#from(graph, each, until, here)));
-    const total = this.#own(state) + this.#loopsBegunAt(graph, name) + rest;
+    const total = this.#own(name, state) + this.#loopsBegunAt(graph, name) + rest;
     this.#memo.set(key, total);
     return total;
   }
 
   #loopsBegunAt(graph: Graph, name: string): number {
-    return this.#loops
+    return this.#declarations.loops
       .filter((loop) => loop.begin === name)
-      .reduce((sum, loop) => {
-        const body = this.#from(graph, loop.first, loop.last, new Set([name]));
-        return sum + ('rounds' in loop.bound ? loop.bound.rounds * body : loop.bound.limitSeconds + body);
-      }, 0);
+      .reduce((sum, loop) => sum + this.#measure.loop(loop.bound, this.#from(graph, loop.first, loop.last, new Set([name]))), 0);
   }
 
-  #own(state: State): number {
-    switch (state.Type) {
-      case 'Wait':
-        return state.Seconds ?? 0;
-      case 'Task':
-        return attempts(state) * (state.TimeoutSeconds ?? 0) + pauses(state);
-      case 'Parallel':
-        return Math.max(...(state.Branches ?? []).map((branch) => this.of(branch)));
-      case 'Map':
-        // All items at once.
-        return state.ItemProcessor === undefined ? 0 : this.of(state.ItemProcessor);
-      default:
-        return 0;
-    }
+  #own(name: string, state: State): number {
+    const graphs = [...(state.Branches ?? []), ...(state.ItemProcessor ? [state.ItemProcessor] : [])];
+    const inner = graphs.map((graph) => this.of(graph));
+    return this.#measure.state(state, inner, this.#declarations.itemsMax.get(name) ?? 0);
   }
 }
 

@@ -74,8 +74,7 @@ const provisioningLimitSeconds = 300;
 const removalLimitSeconds = 300;
 const pollSeconds = 1;
 /** Slower where nobody waits for the second: an execution has room for 25,000 events. */
-const snapshotPollSeconds = 5;
-const removalPollSeconds = 3;
+const slowPollSeconds = 5;
 /** A quota of ECS. */
 const taskSetsPerServiceMax = 5;
 
@@ -391,7 +390,7 @@ function snapshot(w: Workflow, parts: CutoverParts): sfn.IChainable {
         cause: js(`'Snapshot ' & $snapshotId & ' is ' & $snapshotStatus & ' after ${snapshotLimitSeconds} s.'`),
       }),
     },
-    pause: 'Wait a moment for the snapshot', everySeconds: snapshotPollSeconds, limitSeconds: snapshotLimitSeconds,
+    pause: 'Wait a moment for the snapshot', everySeconds: slowPollSeconds, limitSeconds: snapshotLimitSeconds,
   });
   const create = w.call('Start a snapshot of the database', {
     comment: 'Beside bringing up the new colour, so that it costs no time.',
@@ -681,7 +680,7 @@ function removal(
     answers: [{ when: js(`$count($${found}) = 0`), next: forget, comment: 'None is left.' }],
     tooLate: options.tooLate,
     meanwhile: remove,
-    pause: `Wait a moment for ${what} to stop`, everySeconds: removalPollSeconds, limitSeconds: removalLimitSeconds,
+    pause: `Wait a moment for ${what} to stop`, everySeconds: slowPollSeconds, limitSeconds: removalLimitSeconds,
   });
 }
 

@@ -188,10 +188,16 @@ export class Workflow {
 
   forEach(
     name: string,
-    options: StateOptions & { readonly items: Jsonata; readonly body: sfn.IChainable; readonly catches?: Catches<string> },
+    options: StateOptions & {
+      readonly items: Jsonata;
+      readonly itemsMax: number;
+      readonly body: sfn.IChainable;
+      readonly catches?: Catches<string>;
+    },
   ): sfn.Map {
     const map = sfn.Map.jsonata(this.#scope, name, { comment: options.comment, items: sfn.ProvideItems.jsonata(options.items) });
     map.itemProcessor(options.body);
+    this.#itemsMax.set(name, options.itemsMax);
     this.#addCatches(name, map, options.catches ?? {});
     return map;
   }

@@ -290,23 +290,10 @@ export class CutoverWorld {
         if (known === undefined) this.taskSets.push(set);
         return { TaskSet: { Id: set.Id } };
       }
-      case 'ecs:describeTaskSets': {
-        const { TaskSets: ids } = args as { TaskSets?: string[] };
-        if (this.taskSetsStop) this.taskSets = this.taskSets.filter((set) => set.Status !== 'DRAINING' || set.looks++ < 11);
-        const shown = this.taskSets.filter(({ Id }) => ids === undefined || ids.includes(Id));
-        return {
-          TaskSets: shown.map((set) => {
-            set.looks += 1;
-            return {
-              Id: set.Id,
-              ExternalId: set.ExternalId,
-              Status: set.Status,
-              ComputedDesiredCount: 2,
-              RunningCount: this.tasksRun && set.looks > 1 ? 2 : 1,
-            };
-          }),
-        };
-      }
+      case 'ecs:describeServices':
+        return { Services: [{ TaskSets: this.#describeTaskSets() }] };
+      case 'ecs:describeTaskSets':
+        return { TaskSets: this.#describeTaskSets(args['TaskSets'] as string[]) };
       case 'ecs:deleteTaskSet':
         for (const set of this.taskSets) if (set.Id === args['TaskSet']) Object.assign(set, { Status: 'DRAINING', looks: 10 });
         return { TaskSet: {} };
@@ -317,7 +304,7 @@ export class CutoverWorld {
         this.parameter = args['Value'] as string;
         return { Version: 2 };
       case 's3:putObject':
-        this.reports.set(args['Key'] as string, JSON.parse(args['Body'] as string) as Record<string, unknown>);
+        this.reports.set(args['Key'] as string, args['Body'] as Record<string, unknown>);
         return { ETag: 'e' };
       case 'sns:publish':
         this.notices.push(args['Subject'] as string);
@@ -325,5 +312,20 @@ export class CutoverWorld {
       default:
         throw new Error(`the machine made a call that no test expects: ${what}`);
     }
+  }
+
+  #describeTaskSets(ids?: readonly string[]): Record<string, unknown>[] {
+    if (this.taskSetsStop) this.taskSets = this.taskSets.filter((set) => set.Status !== 'DRAINING' || set.looks++ < 11);
+    const shown = this.taskSets.filter(({ Id }) => ids === undefined || ids.includes(Id));
+    return shown.map((set) => {
+      set.looks += 1;
+      return {
+        Id: set.Id,
+        ExternalId: set.ExternalId,
+        Status: set.Status,
+        ComputedDesiredCount: 2,
+        RunningCount: this.tasksRun && set.looks > 1 ? 2 : 1,
+      };
+    });
   }
 }
