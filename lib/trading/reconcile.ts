@@ -2,6 +2,7 @@
  * What a new holder does before its first order: compare the journal with the venue, which is the source of truth.
  *
  * It is final because it begins when the epoch is granted: by then nothing that an older holder sent can be accepted any more.
+ * A trader that was restarted in the middle of an epoch has to wait for that: its former life held the same lease.
  * All reads leave together, so it takes one round trip; a second one only for intents whose outcome nobody wrote and
  * which are neither resting nor executed.
  */
@@ -25,6 +26,8 @@ export interface Reconciliation {
   readonly adopted: readonly OrderAtVenue[];
   /** Open intents, each with what became of it; the outcomes are not yet written. */
   readonly resolved: readonly { readonly entry: JournalEntry; readonly outcome: Outcome }[];
+  /** Intents of this very epoch: a former life of this trader wrote them, and what it sent may still be accepted. */
+  readonly unsettled: readonly JournalEntry[];
   /** Resting orders that this system did not send for this book. */
   readonly foreign: readonly OrderAtVenue[];
   readonly position: PositionCheck;
@@ -47,9 +50,11 @@ export interface ReconcileOptions {
   readonly venue: Pick<Venue, 'openOrders' | 'executions' | 'find' | 'position'>;
   readonly journal: Pick<Journal, 'openIntents'>;
   readonly baseCurrency: string;
+  /** Client order ids that an earlier look found unsettled, once all that they name must have expired. */
+  readonly settled?: ReadonlySet<string>;
 }
 
-export async function reconcile({ book, epoch, venue, journal, baseCurrency }: ReconcileOptions): Promise<Reconciliation> {
+export async function reconcile({ book, epoch, venue, journal, baseCurrency, settled }: ReconcileOptions): Promise<Reconciliation> {
   const [openOrders, { executions, wallet }, { intents, mark }] = await Promise.all([
     venue.openOrders(),
     readBooks(venue),
@@ -63,9 +68,11 @@ export async function reconcile({ book, epoch, venue, journal, baseCurrency }: R
     else if (author.epoch > epoch) throw new SupersededError(epoch, author);
     else adopted.push(order);
   }
+  const isSettled = (entry: JournalEntry): boolean => settled?.has(entry.clientOrderId) ?? false;
+  const unsettled = intents.filter((entry) => entry.epoch === epoch && !isSettled(entry));
   const resolved = await Promise.all(
     intents
-      .filter((entry) => entry.epoch < epoch)
+      .filter((entry) => entry.epoch < epoch || isSettled(entry))
       .map(async (entry) => ({
         entry,
         outcome: await outcomeOf(entry, openOrders, executions, venue),
@@ -78,7 +85,7 @@ export async function reconcile({ book, epoch, venue, journal, baseCurrency }: R
     books = await readBooks(venue);
     position = checkPosition(books, mark, baseCurrency);
   }
-  return { adopted, resolved, foreign, executions: books.executions, ...(mark && { mark }), position };
+  return { adopted, resolved, unsettled, foreign, executions: books.executions, ...(mark && { mark }), position };
 }
 
 const looksAtMost = 3;

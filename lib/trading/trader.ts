@@ -6,6 +6,7 @@
  */
 import type { LeaseView, Permit, PermitRefusal, TraderStatus } from '../contracts/guard-api.ts';
 import type { BookName, Epoch } from '../lease/model.ts';
+import { permitLongestMs, venueUncertaintyMaxMs } from '../lease/permits.ts';
 import type { Answer, Touch, Venue } from '../venues/venue.ts';
 import { parseClientOrderId, type OrderAuthor } from './client-order-id.ts';
 import { DuplicateIntentError, type Journal, type Outcome } from './journal.ts';
@@ -61,6 +62,8 @@ const venueSilentAfterMs = 10_000;
 const retryAfterMs = 200;
 /** Beyond its deadline an order needs this long to show in the venue's lists. */
 const listsSettleMs = 100;
+/** When nothing that another process of this task sent can be accepted any more, or is missing in the lists. */
+const formerLifeMs = permitLongestMs + venueUncertaintyMaxMs + listsSettleMs;
 /** A doubtful order that the venue does not answer about for so long is left to the next reconciliation. */
 const lookAgainForMs = 30_000;
 
@@ -153,11 +156,21 @@ export class Trader {
 
   async #reconcileUntilDone(epoch: Epoch): Promise<boolean> {
     const { log, clock } = this.#options;
+    let settled: ReadonlySet<string> = new Set();
     while (this.#isOurs(epoch)) {
       try {
         this.#countReads(3);
-        const [found, touch] = await Promise.all([this.#reconcileOnce(epoch), this.#options.venue.touch()]);
+        const [found, touch] = await Promise.all([this.#reconcileOnce(epoch, settled), this.#options.venue.touch()]);
         this.#touch = touch;
+        if (found.unsettled.length > 0 && settled.size === 0) {
+          log('warn', 'a former life of this trader sent orders in this epoch; waiting until they have expired', {
+            epoch,
+            count: found.unsettled.length,
+          });
+          await clock.sleep(formerLifeMs, this.#closed.signal);
+          settled = new Set(found.unsettled.map(({ clientOrderId }) => clientOrderId));
+          continue;
+        }
         this.#takeOver(epoch, found);
         return true;
       } catch (error) {
@@ -169,9 +182,9 @@ export class Trader {
     return false;
   }
 
-  #reconcileOnce(epoch: Epoch): Promise<Reconciliation> {
+  #reconcileOnce(epoch: Epoch, settled: ReadonlySet<string>): Promise<Reconciliation> {
     const { book, venue, journal, symbol } = this.#options;
-    return reconcile({ book, epoch, venue, journal, baseCurrency: symbol.split('/')[0] ?? symbol });
+    return reconcile({ book, epoch, venue, journal, settled, baseCurrency: symbol.split('/')[0] ?? symbol });
   }
 
   #takeOver(epoch: Epoch, found: Reconciliation): void {

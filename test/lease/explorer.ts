@@ -481,8 +481,10 @@ function keyOf(world: World): string {
           : 'x';
     const peers = [...state.peers.values()]
       .map(({ registration, movedAt }) => {
-        const now = world.registry.find(({ instance }) => instance === registration.instance);
-        return `${registration.instance}${registration === now ? '=' : `${now?.beat === registration.beat}${registration.reconciled}${registration.attends === undefined ? '' : lease.epoch - registration.attends}`}@${since(movedAt)}`;
+        const newest = world.registry.find(({ instance }) => instance === registration.instance);
+        const { instance, beat, attends } = registration;
+        const known = registration === newest ? '=' : `${newest?.beat === beat}${attends === undefined ? '' : lease.epoch - attends}`;
+        return `${instance}${known}@${since(movedAt)}`;
       })
       .sort();
     const inbox = host.inbox.map((event) =>

@@ -48,9 +48,32 @@ describe('the trader', () => {
     const ids = new Set(orders(1).map((entry) => entry.clientOrderId));
     await until('all outcomes journaled', () => stage.ledger.orders.size >= ids.size);
     await clock.sleep(100);
-    const journaled = await stage.journal.acceptedIn(book, 1 as Epoch, { limit: 1000 });
+    const journaled = await stage.journal.newestAccepted(book, 1 as Epoch, { among: 1000 });
     expect(new Set(journaled.map((entry) => entry.clientOrderId))).toEqual(ids);
     expect((await stage.journal.openIntents(book)).intents).toEqual([]);
+  });
+
+  it('started in the middle of an epoch, it waits out and resolves what its former life sent in it', async () => {
+    const lost = { book, epoch: 1 as Epoch, sequence: 1_000_000_003 };
+    const guard = new ToldGuard(2);
+    guard.say('held', 1);
+    const former = stage.bybit(guard);
+    await former.warmUp();
+    const { bid } = await former.touch();
+    const intent = { symbol: 'BTC/USDT', side: 'buy', ...former.inSteps(bid * 0.9, 0.001) } as const;
+    await stage.journal.writeIntent(lost, intent);
+    const deadline = { expiresAtNs: String(clock.monotonicNs() + 1_000_000_000n), venueDeadlineMs: Date.now() + 1000 };
+    expect(await former.place({ clientOrderId: clientOrderId(lost), ...intent }, deadline)).toMatchObject({ kind: 'accepted' });
+    const beganMs = Date.now();
+    stage.trader(guard).start();
+    await accepted(4, 1);
+    expect(Date.now() - beganMs).toBeGreaterThan(2250);
+    // Marks are raised above the lane of the former life: what is not resolved by then is never looked at again.
+    const known = await until('its outcome', async () => {
+      const found = await stage.journal.acceptedIn(book, 1 as Epoch, { limit: 1 });
+      return found.length > 0 && found;
+    });
+    expect(known[0]?.sequence).toBe(lost.sequence);
   });
 
   it('bounds what rests at the venue', async () => {
@@ -122,7 +145,7 @@ describe('the trader', () => {
     );
     await clock.sleep(100);
     // Each accepted one is known as accepted, although its answer never came.
-    const known = await stage.journal.acceptedIn(book, 1 as Epoch, { limit: 1000 });
+    const known = await stage.journal.newestAccepted(book, 1 as Epoch, { among: 1000 });
     expect(known).toHaveLength(judgement.ordersAccepted);
   });
 
@@ -145,7 +168,7 @@ describe('the trader', () => {
     await until('both resolved', () => stage.ledger.orders.has(arrived));
     await clock.sleep(150);
     expect((await stage.journal.openIntents(book)).intents.filter((entry) => entry.epoch === 1)).toEqual([]);
-    expect((await stage.journal.acceptedIn(book, 1 as Epoch, { limit: 10 })).map((entry) => entry.clientOrderId)).toEqual([arrived]);
+    expect((await stage.journal.newestAccepted(book, 1 as Epoch, { among: 10 })).map((entry) => entry.clientOrderId)).toEqual([arrived]);
     expect(stage.ledger.orders.get(arrived)).toMatchObject({ state: 'SUBMITTED', epoch: 1 });
   });
 

@@ -104,7 +104,9 @@ describe('reconciliation', () => {
   });
 
   it('leaves the intents of its own epoch to whoever sent them', async () => {
-    expect((await run(2, { intents: [intent(2, 1)] }).result).resolved).toEqual([]);
+    const { resolved, unsettled } = await run(2, { intents: [intent(2, 1)] }).result;
+    expect(resolved).toEqual([]);
+    expect(unsettled).toEqual([intent(2, 1)]);
   });
 
   it('stops a holder that was replaced', async () => {
