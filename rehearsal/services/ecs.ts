@@ -30,7 +30,6 @@ interface Service {
   readonly clusterName: string;
   readonly region: string;
   readonly desiredCount: number;
-  readonly launchType: string;
   readonly createdAt: Date;
   readonly tags: readonly Tag[];
   readonly taskSets: TaskSet[];
@@ -80,6 +79,23 @@ const registrable = new Set([
   'enableFaultInjection',
 ]);
 
+/** What a service with the EXTERNAL controller may say of itself; the rest belongs to its task sets. */
+const ofExternalService = new Set([
+  'Cluster',
+  'ServiceName',
+  'DesiredCount',
+  'DeploymentConfiguration',
+  'DeploymentController',
+  'EnableECSManagedTags',
+  'HealthCheckGracePeriodSeconds',
+  'PlacementConstraints',
+  'PlacementStrategies',
+  'PropagateTags',
+  'Role',
+  'SchedulingStrategy',
+  'Tags',
+]);
+
 const invalid = (message: string): AwsError => new AwsError('InvalidParameterException', message);
 const client = (message: string): AwsError => new AwsError('ClientException', message);
 /** ECS's own words for what its scheduler does. */
@@ -113,7 +129,7 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
   }
 
   function taskSetOf(service: Service, idOrArn: unknown): TaskSet {
-    const found = service.taskSets.find(({ id }) => id === lastPart(String(idOrArn)));
+    const found = service.taskSets.find(({ id }) => lastPart(id) === lastPart(String(idOrArn)));
     if (!found) throw new AwsError('TaskSetNotFoundException', 'The specified task set does not exist.');
     return found;
   }
@@ -270,7 +286,6 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
       desiredCount: service.desiredCount,
       runningCount: all.reduce((sum, { runningCount }) => sum + runningCount, 0),
       pendingCount: all.reduce((sum, { pendingCount }) => sum + pendingCount, 0),
-      launchType: service.launchType,
       deploymentController: { type: 'EXTERNAL' },
       deployments: [],
       events: [],
@@ -335,22 +350,25 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
       if (!definition) throw client('TaskDefinition not found.');
       if (definition.status !== 'ACTIVE') throw client('TaskDefinition is inactive');
       if (service.taskSets.length >= taskSetsPerService) {
-        throw invalid(`You have reached the maximum number of task sets (${taskSetsPerService}) for the service.`);
+        throw invalid(
+          `${service.taskSets.length} deployments exist on the service. Unable to create new TaskSet since this exceeds the maximum limit.`,
+        );
       }
+      checkLaunchType(input.launchType);
       checkNetwork(definition, input.networkConfiguration);
       const now = world.now();
       const id = `ecs-svc/${BigInt(`0x${world.uniqueId(15)}`)
         .toString()
         .padStart(19, '1')}`;
       const taskSet: TaskSet = {
-        id: lastPart(id),
+        id,
         taskSetArn: arn(call.region, `task-set/${service.clusterName}/${service.serviceName}/${id}`),
         service,
         externalId: input.externalId,
         clientToken,
         definition,
         networkConfiguration: input.networkConfiguration,
-        launchType: input.launchType ?? service.launchType,
+        launchType: 'FARGATE',
         tags: input.tags ?? [],
         createdAt: now,
         tasks: [],
@@ -367,8 +385,10 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
     },
     DescribeTaskSets(input, call) {
       const service = serviceOf(call);
+      // The API's page calls the list optional, the API refuses to go without; only who runs the rehearsal may.
+      if (call.caller.roleArn !== undefined && !input.taskSets?.length) throw invalid('TaskSets cannot be empty.');
       const named: string[] = input.taskSets ?? service.taskSets.map(({ taskSetArn }) => taskSetArn);
-      const { found, failures } = lookUp(named, (name) => service.taskSets.find(({ id }) => id === lastPart(name)));
+      const { found, failures } = lookUp(named, (name) => service.taskSets.find(({ id }) => lastPart(id) === lastPart(name)));
       return { taskSets: found.map((taskSet) => describeTaskSet(taskSet, input.include)), failures };
     },
     UpdateTaskSet(input, call) {
@@ -446,6 +466,10 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
       if (type !== 'EXTERNAL') {
         throw invalid(`${logicalId}: the deployment controller ${type} is not modelled; only EXTERNAL is`);
       }
+      const foreign = Object.keys(properties).filter((name) => !ofExternalService.has(name));
+      if (foreign.length > 0) {
+        throw invalid(`${logicalId}: ${foreign.join(', ')} cannot be given to a service with the EXTERNAL controller, only to its task sets.`);
+      }
       const cluster = clusters.get(arn(region, `cluster/${lastPart(properties['Cluster'] ?? 'default')}`));
       if (!cluster) throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
       const serviceName = properties['ServiceName'] ?? generatedName;
@@ -457,7 +481,6 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
         clusterName: cluster.clusterName,
         region,
         desiredCount: Number(properties['DesiredCount'] ?? 1),
-        launchType: properties['LaunchType'] ?? 'FARGATE',
         createdAt: world.now(),
         tags: lowerKeys(properties['Tags'] ?? []) as Tag[],
         taskSets: [],
@@ -494,6 +517,10 @@ function checkDefinition(input: Record<string, unknown>): void {
   }
   const late = containers.find(({ stopTimeout }) => (stopTimeout ?? 0) > 120);
   if (late) throw client(`Fargate allows a stopTimeout of at most 120 seconds; container '${late.name}' has ${late.stopTimeout}.`);
+}
+
+function checkLaunchType(launchType = 'EC2'): void {
+  if (launchType !== 'FARGATE') throw invalid(`The launch type ${launchType} (EC2 when not said) is not modelled; only FARGATE is.`);
 }
 
 function checkNetwork(

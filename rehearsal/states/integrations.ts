@@ -159,8 +159,8 @@ function toSdk(value: Json, schema: NormalizedSchema, path: string): unknown {
     );
   }
   if (schema.isTimestampSchema()) return new Date(value as string);
-  // A body is text as it stands, or JSON.
-  if (schema.isBlobSchema()) return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+  // A body that is streamed (S3's) is JSON whatever it is: a text is stored in its quotation marks.
+  if (schema.isBlobSchema()) return Buffer.from(typeof value === 'string' && !schema.isStreaming() ? value : JSON.stringify(value));
   return value;
 }
 

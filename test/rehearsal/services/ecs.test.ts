@@ -59,6 +59,7 @@ async function call(operation: string, input: Record<string, unknown> = {}): Pro
 }
 
 const vpc = { awsvpcConfiguration: { subnets: ['subnet-1', 'subnet-2'], securityGroups: ['sg-1'] } };
+const onFargate = { launchType: 'FARGATE', networkConfiguration: vpc };
 
 function definition(family: string, digest: string, more: Record<string, unknown> = {}): Record<string, unknown> {
   return {
@@ -105,7 +106,7 @@ async function taskSet(
   await callPlain('RegisterTaskDefinition', definition(name, digest, container));
   const scale = { value: 100, unit: 'PERCENT' };
   return (
-    await call('CreateTaskSet', { service: name, externalId: 'blue', taskDefinition: name, networkConfiguration: vpc, scale, ...more })
+    await call('CreateTaskSet', { service: name, externalId: 'blue', taskDefinition: name, ...onFargate, scale, ...more })
   ).taskSet;
 }
 
@@ -296,6 +297,20 @@ test("the template's names become the API's; what the user named keeps its case"
   expect(tags).toEqual([{ key: 'Owner', value: 'desk' }]);
 });
 
+test('task sets are listed by their service: DescribeTaskSets wants to be told which', async () => {
+  const name = await service();
+  const { id } = await taskSet(name, good);
+  expect(id).toMatch(/^ecs-svc\/\d+$/);
+  const asRole = (input: Record<string, unknown>) => {
+    const caller = world.callerFor('arn:aws:iam::111111111111:role/machine');
+    return world.call({ service: 'ecs', operation: 'DescribeTaskSets', region, caller, input: { cluster: 'baton-dev', service: name, ...input } });
+  };
+  await expect(asRole({})).rejects.toMatchObject({ name: 'InvalidParameterException', message: 'TaskSets cannot be empty.' });
+  expect(await asRole({ taskSets: [id] })).toMatchObject({ taskSets: [{ id }], failures: [] });
+  expect((await call('DescribeServices', { services: [name] })).services[0].taskSets).toMatchObject([{ id, externalId: 'blue' }]);
+  await retire(name, id);
+});
+
 test.each([
   ['an unknown cluster', 'DescribeTaskSets', { cluster: 'none', service: 'x' }, 'ClusterNotFoundException'],
   ['an unknown service', 'CreateTaskSet', { service: 'none', taskDefinition: 'x' }, 'ServiceNotFoundException'],
@@ -308,14 +323,19 @@ test.each([
 test('what an EXTERNAL service does not allow or needs is refused', async () => {
   const name = await service();
   await callPlain('RegisterTaskDefinition', definition('baton-dev-checks', good));
-  const valid = { service: name, taskDefinition: 'baton-dev-checks', networkConfiguration: vpc };
+  const valid = { service: name, taskDefinition: 'baton-dev-checks', ...onFargate };
   await expect(call('CreateTaskSet', { ...valid, networkConfiguration: undefined })).rejects.toThrow(
     'Network Configuration must be provided',
   );
   await expect(call('CreateTaskSet', { ...valid, taskDefinition: 'none' })).rejects.toThrow('TaskDefinition not found.');
   await expect(call('CreateTaskSet', { ...valid, scale: { value: 150, unit: 'PERCENT' } })).rejects.toThrow('between 0 and 100');
   await expect(call('CreateTaskSet', { ...valid, clientToken: 'x'.repeat(37) })).rejects.toThrow('36 ASCII characters');
+  await expect(call('CreateTaskSet', without(valid, 'launchType'))).rejects.toThrow('EC2 when not said');
   await expect(create('AWS::ECS::Service', { Cluster: 'baton-dev', DesiredCount: 1 })).rejects.toThrow('only EXTERNAL is');
+  const external = { Cluster: 'baton-dev', DeploymentController: { Type: 'EXTERNAL' } };
+  await expect(create('AWS::ECS::Service', { ...external, LaunchType: 'FARGATE', NetworkConfiguration: vpc })).rejects.toThrow(
+    'LaunchType, NetworkConfiguration cannot be given to a service with the EXTERNAL controller',
+  );
   const noCpu = without(definition('baton-dev-checks', good), 'cpu');
   await expect(callPlain('RegisterTaskDefinition', noCpu)).rejects.toThrow("Fargate requires that 'cpu' be defined");
   await expect(callPlain('RegisterTaskDefinition', definition('baton-dev-checks', good, { stopTimeout: 300 }))).rejects.toThrow(

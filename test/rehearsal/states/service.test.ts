@@ -420,9 +420,11 @@ describe('calls to services', () => {
       JSON.parse((await runMachine(sdkTask('aws-sdk:s3:putObject', { Bucket: 'b', Key: 'k', Body: { report: [1] } }))).output ?? ''),
     ).toEqual({ ETag: '"e"' });
     expect(Buffer.from(calls[0]?.input.Body as Uint8Array).toString()).toBe('{"report":[1]}');
+    await runMachine(sdkTask('aws-sdk:s3:putObject', { Bucket: 'b', Key: 'k', Body: 'text data' }));
+    expect(Buffer.from(calls[1]?.input.Body as Uint8Array).toString()).toBe('"text data"');
     answers['sns:Publish'] = () => ({ MessageId: 'id' });
     expect((await runMachine(sdkTask('sns:publish', { TopicArn: 't', Message: { a: 1 } }))).output).toBe('{"MessageId":"id"}');
-    expect(calls[1]?.input).toEqual({ TopicArn: 't', Message: '{"a":1}' });
+    expect(calls[2]?.input).toEqual({ TopicArn: 't', Message: '{"a":1}' });
   });
 
   test('a name that the service does not have ends the execution; no catcher hides it', async () => {
