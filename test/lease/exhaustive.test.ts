@@ -43,11 +43,14 @@ const settings: Readonly<Record<string, Sketch>> = {
   'a drain towards a colour that the other Region has too': { instances: threeAround, faults: { drains: 1, crashes: 1 } },
 };
 const larger: Readonly<Record<string, Sketch>> = {
-  'two drains with two doubtful writes': { instances: blueGreen, faults: { drains: 2, cancels: 1, doubtfulWrites: 2, lateWords: 1 }, successors: ['green', 'blue'] },
+  'two drains with two doubtful writes': {
+    instances: blueGreen, faults: { drains: 2, cancels: 1, doubtfulWrites: 2, lateWords: 1 }, successors: ['green', 'blue'],
+  },
   'a pause in a drain': { instances: blueGreen, faults: { pauses: 1, drains: 1, staleViews: 1 } },
   'the home moves while a guard stands still': { instances: twoRegions, faults: { moves: 1, pauses: 1 } },
   'two of a colour, a bit of everything': {
-    instances: twoBlueGreen, faults: { drains: 1, cancels: 1, doubtfulWrites: 1, crashes: 1, pauses: 1, staleViews: 1, lateWords: 1, terminations: 1 },
+    instances: twoBlueGreen,
+    faults: { drains: 1, cancels: 1, doubtfulWrites: 1, crashes: 1, pauses: 1, staleViews: 1, lateWords: 1, terminations: 1 },
   },
   'two Regions, a bit of everything': {
     instances: threeAround, faults: { drains: 1, moves: 1, halts: 1, doubtfulWrites: 1, crashes: 1, pauses: 1 }, successors: ['green', 1],
@@ -102,7 +105,8 @@ describe('a rule left out is found', () => {
         instances: blueGreen, faults: { crashes: 1 },
         step: before((state) => {
           const { role } = state;
-          return role.kind === 'standby' && role.seen !== undefined ? { ...state, role: { ...role, seen: { ...role.seen, since: -Infinity } } } : state;
+          if (role.kind !== 'standby' || role.seen === undefined) return state;
+          return { ...state, role: { ...role, seen: { ...role.seen, since: -Infinity } } };
         }),
       },
       granted,
@@ -134,14 +138,16 @@ describe('a rule left out is found', () => {
       { instances: blueGreen, faults: { halts: 1, crashes: 1, doubtfulWrites: 1 }, step: without('take-over', 'mode') }, /ended a halt/,
     ],
     'a take-over that does not name the home': [
-      { instances: threeAround, faults: { moves: 1, crashes: 1, doubtfulWrites: 1 }, step: without('take-over', 'home') }, /outside the home/,
+      { instances: threeAround, faults: { moves: 1, crashes: 1, doubtfulWrites: 1 }, step: without('take-over', 'home') },
+      /outside the home/,
     ],
     'nobody who ever takes over': [
       {
         instances: blueGreen, faults: { crashes: 1 }, checkProgress: true,
         step: (state, event) => {
           const next = step(state, event);
-          return { ...next, effects: next.effects.filter((effect) => effect.kind !== 'write' || effect.write.name !== 'take-over') };
+          const effects = next.effects.filter((effect) => effect.kind !== 'write' || effect.write.name !== 'take-over');
+          return { ...next, effects };
         },
       },
       /nobody trades/,

@@ -9,9 +9,12 @@
  */
 import { cancelDrainOf, startDrainOf } from '../../lib/lease/control.ts';
 import { judge } from '../../lib/lease/memory-store.ts';
-import { instanceId, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type Registration, type WorkflowToken }
-  from '../../lib/lease/model.ts';
-import { initialState, step, viewOf, type Identity, type InstanceState, type InstanceView, type LeaseEvent, type Step } from '../../lib/lease/protocol.ts';
+import {
+  instanceId, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type Registration, type WorkflowToken,
+} from '../../lib/lease/model.ts';
+import {
+  initialState, step, viewOf, type Identity, type InstanceState, type InstanceView, type LeaseEvent, type Step,
+} from '../../lib/lease/protocol.ts';
 import type { LeaseWrite, WriteAnswer } from '../../lib/lease/store.ts';
 
 export type StepFunction = (state: InstanceState, event: LeaseEvent) => Step;
@@ -180,7 +183,7 @@ function movesOf(world: World, setting: Setting, stepOnce: StepFunction): Move[]
     else if (left.pauses > 0) moves.push({ label: `${name} pauses`, to: withHost(spend('pauses'), at, { ...host, paused: true }) });
     if (left.crashes > 0) moves.push({ label: `${name} crashes`, to: reborn(spend('crashes'), at) });
     if (left.terminations > 0 && host.state.terminateBy === undefined) {
-      moves.push({ label: `${name} is told to end`, to: withHost(spend('terminations'), at, { ...host, inbox: [...host.inbox, { kind: 'terminate' }] }) });
+      moves.push({ label: `${name} is told to end`, to: tell(spend('terminations'), at, { kind: 'terminate' }) });
     }
   });
   world.doubtful.forEach((doubtful, at) => {
@@ -202,7 +205,8 @@ function movesOf(world: World, setting: Setting, stepOnce: StepFunction): Move[]
     const host = world.hosts.findIndex(({ state }) => state.identity.instance === word.to);
     const { epoch, drain } = word;
     const without = { ...world, words: world.words.toSpliced(at, 1) };
-    if (host >= 0 && atTick) moves.push({ label: 'the late word comes', to: tell(without, host, { kind: 'trader-drained', epoch, drain }) });
+    const event = { kind: 'trader-drained', epoch, drain } as const;
+    if (host >= 0 && atTick) moves.push({ label: 'the late word comes', to: tell(without, host, event) });
   });
   const control = (fault: keyof Faults, label: string, write: LeaseWrite): void => {
     const after = commit(spend(fault), write)[0];
@@ -375,14 +379,17 @@ const resume: LeaseWrite = { name: 'open', book, expects: [{ path: 'mode', equal
 
 /** Names what it expects, and ends a drain in the same write; a halted book stays halted. */
 function moveOf({ home, mode }: Lease, to: string): LeaseWrite {
-  const expects: LeaseWrite['expects'] = [{ path: 'workflow.token', equals: token }, { path: 'home', equals: home }, { path: 'mode', equals: mode }];
+  const expects: LeaseWrite['expects'] = [
+    { path: 'workflow.token', equals: token }, { path: 'home', equals: home }, { path: 'mode', equals: mode },
+  ];
   return { name: 'start-drain', book, expects, set: { home: to, mode: mode === 'halted' ? 'halted' : 'open' }, remove: ['successor'] };
 }
 
 function worldOf(setting: Setting, left: Faults): World {
   const home = setting.instances[0]?.[0] ?? '';
   const lease: Lease = {
-    book, epoch: 0 as Epoch, heartbeat: 0, grantId: 'created', leaseMs, home, mode: 'open', workflow: { token, execution: 'machine' },
+    book, epoch: 0 as Epoch, heartbeat: 0, grantId: 'created', leaseMs, home, mode: 'open',
+    workflow: { token, execution: 'machine' },
   };
   const hosts = setting.instances.map(([region, colour], at) => bornAs(region, colour, at, 0));
   return { now: 0, lease, registry: [], hosts, doubtful: [], words: [], orphans: [], left };
@@ -404,7 +411,9 @@ function reborn(world: World, at: number): World {
   const { region, colour, instance } = state.identity;
   const orphans = [...world.orphans, ...trader.open.filter(({ until }) => until > world.now)];
   const words = world.words.filter(({ to }) => to !== instance);
-  const doubtful = world.doubtful.filter(({ by, answer }) => by !== instance || answer === undefined).map((one) => (one.by === instance ? { ...one, givenUp: true } : one));
+  const doubtful = world.doubtful
+    .filter(({ by, answer }) => by !== instance || answer === undefined)
+    .map((one) => (one.by === instance ? { ...one, givenUp: true } : one));
   return withHost({ ...world, orphans, words, doubtful }, at, { ...bornAs(region, colour, at, lives + 1), ran: true });
 }
 
@@ -467,8 +476,10 @@ function keyOf(world: World): string {
     const beats = epochs === 0 ? Math.min(lease.heartbeat - one.heartbeat, 4) : Math.min(one.heartbeat, 4);
     return `${epochs},${beats},${one.holder},${one.home === lease.home ? '' : one.home},${one.mode},${one.successor}`;
   };
-  const writeKey = (write: LeaseWrite): string =>
-    `${write.name}(${write.expects.map((one) => ('equals' in one ? relative(one.path, one.equals, lease) : one.path)).join()};${write.set?.holder},${write.set?.home},${write.set?.mode},${write.set?.successor})`;
+  const writeKey = ({ name, expects, set }: LeaseWrite): string => {
+    const conditions = expects.map((one) => ('equals' in one ? relative(one.path, one.equals, lease) : one.path)).join();
+    return `${name}(${conditions};${set?.holder},${set?.home},${set?.mode},${set?.successor})`;
+  };
   const answerKey = (answer: WriteAnswer): string => answer.outcome + leaseKey(answer.outcome === 'ambiguous' ? undefined : answer.lease);
   const hostKey = (host: Host): string => {
     const { state, trader } = host;
@@ -477,7 +488,8 @@ function keyOf(world: World): string {
       role.kind === 'standby'
         ? `s${leaseKey(role.seen?.lease)}@${since(role.seen?.since)}${role.inDoubt ?? ''}`
         : role.kind === 'tenure'
-          ? `t${leaseKey(role.lease)}@${ahead(role.validUntil)}/${ahead(role.shownUntil)}/${ahead(role.renewAt)}/${since(role.drainSince)}/${since(role.stop?.at)}${role.stop?.drained}`
+          ? `t${leaseKey(role.lease)}@${[ahead(role.validUntil), ahead(role.shownUntil), ahead(role.renewAt)].join('/')}/${[
+              since(role.drainSince), since(role.stop?.at), role.stop?.drained].join('/')}`
           : 'x';
     const peers = [...state.peers.values()]
       .map(({ registration, movedAt }) => {
@@ -487,13 +499,17 @@ function keyOf(world: World): string {
         return `${instance}${known}@${since(movedAt)}`;
       })
       .sort();
-    const inbox = host.inbox.map((event) =>
-      event.kind === 'written' ? answerKey(event.answer) : event.kind === 'trader-drained' ? `d${state.drains - event.drain}e${lease.epoch - event.epoch}` : event.kind);
+    const inbox = host.inbox.map((event) => {
+      if (event.kind === 'written') return answerKey(event.answer);
+      return event.kind === 'trader-drained' ? `d${state.drains - event.drain}e${lease.epoch - event.epoch}` : event.kind;
+    });
     const open = trader.open.map(({ epoch, until }) => `${lease.epoch - epoch}:${ahead(until)}`);
     return [
-      state.identity.instance, roleKey, since(state.terminateBy), state.writing && `${writeKey(state.writing.write)}@${since(state.writing.sentAt)}`,
-      state.reading, state.trader.ready, since(state.readAt), since(state.registerAt), ahead(state.writeAt), state.attends === undefined ? '' : lease.epoch - state.attends,
-      peers, inbox, host.ran, host.paused, keyOfView(trader.view, lease.epoch, now), state.drains - trader.view.drain, state.drains - trader.said, open,
+      state.identity.instance, roleKey, since(state.terminateBy),
+      state.writing && `${writeKey(state.writing.write)}@${since(state.writing.sentAt)}`,
+      state.reading, state.trader.ready, since(state.readAt), since(state.registerAt), ahead(state.writeAt),
+      state.attends === undefined ? '' : lease.epoch - state.attends, peers, inbox, host.ran, host.paused,
+      keyOfView(trader.view, lease.epoch, now), state.drains - trader.view.drain, state.drains - trader.said, open,
     ].join('|');
   };
   const registry = world.registry
@@ -503,7 +519,9 @@ function keyOf(world: World): string {
     `${lease.epoch === 0}${lease.holder},${lease.home},${lease.mode},${lease.successor},${Math.min(lease.heartbeat, 1)}`,
     ...world.hosts.map(hostKey),
     registry,
-    world.doubtful.map(({ by, write, sentAt, answer, givenUp }) => `${by}${writeKey(write)}${givenUp ? '' : since(sentAt)}${answer && answerKey(answer)}`),
+    world.doubtful.map(
+      ({ by, write, sentAt, answer, givenUp }) => `${by}${writeKey(write)}${givenUp ? '' : since(sentAt)}${answer && answerKey(answer)}`,
+    ),
     world.words.map(({ to, epoch, drain }) => `${to}${lease.epoch - epoch}${drain}`),
     world.orphans.map(({ epoch, until }) => `${lease.epoch - epoch}:${ahead(until)}`),
     Object.values(world.left).join(),

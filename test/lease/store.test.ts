@@ -145,7 +145,8 @@ describe.each(stores)('the store %s', (_name, make) => {
     const asked = startDrainOf(await control.open(book, token), token, 'green');
     expect((await store.write(asked)).outcome).toBe('applied');
     const draining = [{ path: 'mode', equals: 'draining' }] as const;
-    await store.write({ name: 'hand-over', book, expects: draining, set: { holder: green, epoch: 1 as Epoch, mode: 'open' }, remove: ['successor'] });
+    const toGreen = { holder: green, epoch: 1 as Epoch, mode: 'open' } as const;
+    await store.write({ name: 'hand-over', book, expects: draining, set: toGreen, remove: ['successor'] });
     expect(await store.write(asked)).toMatchObject({ outcome: 'refused', lease: { mode: 'open', holder: green } });
   });
 
