@@ -1,10 +1,11 @@
 /** cutover-inspection: judges what a cutover sees. Contract: lib/contracts/cutover.ts, `cutoverInspection`. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { cutoverInspection } from '../../lib/contracts/cutover.ts';
-import { JournalAcceptedOrders } from '../../lib/cutover/accepted-orders.ts';
+import { acceptedOrdersIn } from '../../lib/cutover/accepted-orders.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
+import { Journal } from '../../lib/trading/journal.ts';
 import { serve } from '../serve.ts';
 
 const client = new DynamoDBClient({});
@@ -12,6 +13,6 @@ const client = new DynamoDBClient({});
 export const handler = serve(cutoverInspection, process.env, (environment) =>
   inspectionSteps({
     control: new LeaseControl(new DynamoLeaseStore({ client, tableName: environment.BATON_LEASE_TABLE })),
-    acceptedOrders: new JournalAcceptedOrders({ client, tableName: environment.BATON_JOURNAL_TABLE }),
+    acceptedOrders: acceptedOrdersIn(new Journal({ client, tableName: environment.BATON_JOURNAL_TABLE })),
     books: environment.BATON_BOOKS.split(','),
   }));

@@ -202,21 +202,16 @@ export class Journal {
     return { intents: intents.reverse(), ...(mark && { mark }) };
   }
 
-  /** Orders of this epoch that the venue accepted, in their order: the proof that an epoch trades. */
-  async acceptedIn(book: BookName, epoch: Epoch, { limit }: { limit: number }): Promise<readonly JournalEntry[]> {
-    const accepted: JournalEntry[] = [];
+  /** Those of an epoch's newest entries that the venue accepted, newest first: the proof that it trades. One read. */
+  async newestAccepted(book: BookName, epoch: Epoch, { among }: { readonly among: number }): Promise<readonly JournalEntry[]> {
     const pages = this.#pages({
       KeyConditionExpression: 'book = :book AND begins_with(entry, :epoch)',
       ExpressionAttributeValues: { ':book': { S: book }, ':epoch': { S: epochPrefix(epoch) } },
+      ScanIndexForward: false,
+      Limit: among,
     });
-    for await (const items of pages) {
-      for (const item of items) {
-        const entry = readEntry(item);
-        if (entry.outcome?.status === 'accepted') accepted.push(entry);
-        if (accepted.length >= limit) return accepted;
-      }
-    }
-    return accepted;
+    const newest = (await pages.next()).value ?? [];
+    return newest.map(readEntry).filter(({ outcome }) => outcome?.status === 'accepted');
   }
 
   /** Undefined before the first one of a book. */
@@ -251,9 +246,10 @@ export class Journal {
       KeyConditionExpression: string;
       ExpressionAttributeValues: Record<string, AttributeValue>;
       ScanIndexForward?: boolean;
+      Limit?: number;
     },
     { atMost = pagesAtMost } = {},
-  ): AsyncGenerator<readonly Item[]> {
+  ): AsyncGenerator<readonly Item[], undefined> {
     let from: Item | undefined;
     for (let page = 0; page < atMost; page++) {
       const answer = await this.#client.send(
@@ -267,7 +263,7 @@ export class Journal {
       );
       yield answer.Items ?? [];
       from = answer.LastEvaluatedKey;
-      if (from === undefined) return;
+      if (from === undefined) return undefined;
     }
     throw new Error(
       `the journal has more than ${pagesAtMost * pageSize} entries above its mark: no mark was written for long. ` +
@@ -292,6 +288,8 @@ type Item = Record<string, AttributeValue>;
 
 const epochPrefix = (epoch: Epoch) => `${String(epoch).padStart(10, '0')}#`;
 const entryKey = (epoch: Epoch, sequence: number) => epochPrefix(epoch) + String(sequence).padStart(14, '0');
+/** The `entry` of an order: padded, so that text compares as the orders were made. */
+export const entryName = ({ epoch, sequence }: Pick<OrderAuthor, 'epoch' | 'sequence'>): string => entryKey(epoch, sequence);
 const key = ({ book, epoch, sequence }: OrderAuthor): Item => ({ book: { S: book }, entry: { S: entryKey(epoch, sequence) } });
 
 function map(value: object): AttributeValue {

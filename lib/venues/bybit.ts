@@ -3,6 +3,9 @@
  *
  * ccxt 4.5.84 looks a single order up by client id wrongly on this venue (it can return another order), so lookups go
  * through the lists and compare the id themselves.
+ *
+ * Its dead-man switch is a window on a lost websocket connection, granted on request, and is not used: what protects here is
+ * the window of each request, and that a new holder adopts what rests.
  */
 import { bybit, type Exchange, type Order as CcxtOrder, type Trade as CcxtTrade } from 'ccxt';
 import { bounded, bybitExpiry, NeverSentError, within, type BoundedOptions, type Deadline } from './bounded.ts';

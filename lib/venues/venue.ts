@@ -75,17 +75,3 @@ export interface Venue {
   /** Rounds to the venue's steps, towards zero for quantities. */
   inSteps(price: number, quantity: number): { readonly price: string; readonly quantity: string };
 }
-
-/** What a venue offers against orders that come too late, as far as the keys we use can reach it. */
-export interface VenueProtection {
-  /** The venue refuses a changing request after an instant that the sender sets. */
-  readonly orderExpiry: 'receive-window' | 'deadline' | 'none';
-  readonly longestExpiryMs: number | null;
-  /** Cancels resting orders unless re-armed. `null` where there is none over REST. */
-  readonly deadManSwitch: { readonly scope: 'account' | 'symbol'; readonly longestMs: number } | null;
-}
-
-export const venueProtection = {
-  // The dead-man switch of Bybit is a window on a lost websocket connection, granted on request: none over REST.
-  bybit: { orderExpiry: 'receive-window', longestExpiryMs: null, deadManSwitch: null },
-} as const satisfies Record<string, VenueProtection>;

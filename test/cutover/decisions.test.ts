@@ -6,6 +6,7 @@ import { planCutover } from '../../lib/cutover/plan.ts';
 import { judgeHandover } from '../../lib/cutover/handover.ts';
 import { judgeStandbys } from '../../lib/cutover/standbys.ts';
 import { judgeTrading } from '../../lib/cutover/trading.ts';
+import { entryName } from '../../lib/trading/journal.ts';
 import {
   instanceId,
   type BookName,
@@ -160,7 +161,7 @@ describe('a hand-over', () => {
 });
 
 describe('trading', () => {
-  const entry = (epoch: number, n: number): string => `${String(epoch).padStart(10, '0')}#${String(n).padStart(14, '0')}`;
+  const entry = (epoch: number, sequence: number): string => entryName({ epoch: epoch as Epoch, sequence });
   const green = lease({ epoch: 8 as Epoch, holder: instance('green') });
   const wanted = { colour: 'green', newest: '', wanted: 3 } as const;
   it('is proved by enough accepted orders', () => {

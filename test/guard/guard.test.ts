@@ -20,6 +20,7 @@ import type { BookName, Colour, MonotonicNs } from '../../lib/lease/model.ts';
 import { PermitSource } from '../../lib/lease/permit-source.ts';
 import { parseClientOrderId } from '../../lib/trading/client-order-id.ts';
 import { startLocalTable, type LocalTable } from '../lease/local-table.ts';
+import { until } from '../until.ts';
 
 const book = 'alpha' as BookName;
 const leaseMs = 1000;
@@ -119,18 +120,6 @@ async function start(colour: Colour): Promise<Running> {
   await source.start();
   await source.reportStatus({ ...well, gauges: { orders_sent: 3 } });
   return guard;
-}
-
-type Maybe<Value> = Value | undefined | false;
-
-async function until<Value>(what: string, look: () => Maybe<Value> | Promise<Maybe<Value>>, boundMs = 10_000): Promise<Value> {
-  const deadline = performance.now() + boundMs;
-  for (;;) {
-    const value = await look();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`not within ${boundMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 const state = (guard: Running, wanted: LeaseView['state']): Promise<LeaseView> =>

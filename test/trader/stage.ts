@@ -221,14 +221,3 @@ export async function createTable(world: CloudWorld, name: string, sortKey: stri
     },
   });
 }
-
-/** Waits for a state, bounded. */
-export async function until<State>(what: string, look: () => State | undefined | false, boundMs = 10_000): Promise<State> {
-  const endMs = performance.now() + boundMs;
-  for (;;) {
-    const found = look();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > endMs) throw new Error(`not within ${boundMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

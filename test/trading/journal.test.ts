@@ -1,7 +1,7 @@
 /** The journal on the local DynamoDB, through the unmodified SDK client. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BookName, Epoch } from '../../lib/lease/model.ts';
-import { DuplicateIntentError } from '../../lib/trading/journal.ts';
+import { DuplicateIntentError, type JournalEntry, type LedgerMark } from '../../lib/trading/journal.ts';
 import { startStage, type Stage } from '../trader/stage.ts';
 
 const intent = { symbol: 'BTC/USDT', side: 'buy', price: '59000.01', quantity: '0.0005' } as const;
@@ -80,13 +80,13 @@ describe('the journal', () => {
     await journal.writeOutcome(at(1, 1), { status: 'accepted', venueOrderId: 'v1' });
     await journal.writeOutcome(at(1, 1), { status: 'expired', reason: 'late word' });
     await journal.writeOutcome(at(1, 9), { status: 'never-sent' });
-    expect(await journal.acceptedIn(book, 1 as Epoch, { limit: 5 })).toMatchObject([
+    expect(await journal.newestAccepted(book, 1 as Epoch, { among: 5 })).toMatchObject([
       { sequence: 1, outcome: { status: 'accepted', venueOrderId: 'v1' } },
     ]);
     expect((await journal.openIntents(book)).intents).toEqual([]);
   });
 
-  it('shows what was accepted in one epoch, up to a limit', async () => {
+  it('shows what was accepted among the newest of one epoch', async () => {
     const { journal, at, book } = fresh();
     for (let sequence = 1; sequence <= 6; sequence++) {
       await journal.writeIntent(at(11, sequence), intent);
@@ -97,8 +97,8 @@ describe('the journal', () => {
     }
     await journal.writeIntent(at(1, 1), intent);
     await journal.writeOutcome(at(1, 1), { status: 'accepted', venueOrderId: 'old' });
-    expect((await journal.acceptedIn(book, 11 as Epoch, { limit: 3 })).map(({ sequence }) => sequence)).toEqual([1, 3, 4]);
-    expect(await journal.acceptedIn(book, 12 as Epoch, { limit: 3 })).toEqual([]);
+    expect((await journal.newestAccepted(book, 11 as Epoch, { among: 5 })).map(({ sequence }) => sequence)).toEqual([6, 5, 4, 3]);
+    expect(await journal.newestAccepted(book, 12 as Epoch, { among: 5 })).toEqual([]);
   });
 
   it('reads from the mark on, however long the history, and never lowers the mark', async () => {
@@ -119,5 +119,39 @@ describe('the journal', () => {
       await Promise.all(Array.from({ length: 50 }, (_, n) => journal.writeIntent(at(1, first + n), intent)));
     }
     expect((await journal.openIntents(book)).intents.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 450 }, (_, n) => n + 1));
+  });
+
+  it("raises the ledger's mark beside its own, and neither hides an open intent", async () => {
+    const { journal, at, book } = fresh();
+    expect(await journal.ledgerMark(book)).toBeUndefined();
+    await journal.writeLedgerMark(book, { epoch: 2 as Epoch, sequence: 7 });
+    await journal.writeLedgerMark(book, { epoch: 1 as Epoch, sequence: 900 });
+    expect(await journal.ledgerMark(book)).toEqual({ epoch: 2, sequence: 7 });
+    await journal.writeIntent(at(2, 3), intent);
+    await journal.writeMark(book, { epoch: 2 as Epoch, sequence: 2 });
+    const open = await journal.openIntents(book);
+    expect([open.intents.map(({ sequence }) => sequence), open.mark]).toEqual([[3], { epoch: 2, sequence: 2 }]);
+  });
+
+  it('gives every entry between two marks, in pages, with its outcome', async () => {
+    const { journal, at, book } = fresh();
+    for (let first = 1; first <= 450; first += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, n) => journal.writeIntent(at(1, first + n), intent)));
+    }
+    await journal.writeIntent(at(2, 1), intent);
+    await journal.writeOutcome(at(2, 1), { status: 'accepted', venueOrderId: 'v1' });
+    await journal.writeMark(book, { epoch: 1 as Epoch, sequence: 1 });
+    await journal.writeLedgerMark(book, { epoch: 1 as Epoch, sequence: 1 });
+    const pages = async (from: LedgerMark | undefined, below: LedgerMark) => {
+      const found: (readonly JournalEntry[])[] = [];
+      for await (const page of journal.entries(book, from, below)) found.push(page);
+      return found;
+    };
+    const all = await pages(undefined, { epoch: 2 as Epoch, sequence: 2 });
+    expect(all.map((page) => page.length)).toEqual([200, 200, 51]);
+    expect(all.at(-1)?.at(-1)).toMatchObject({ epoch: 2, sequence: 1, intent, outcome: { status: 'accepted', venueOrderId: 'v1' } });
+    const some = await pages({ epoch: 1 as Epoch, sequence: 449 }, { epoch: 2 as Epoch, sequence: 1 });
+    expect(some.flat().map(({ sequence }) => sequence)).toEqual([449, 450]);
+    expect(await pages({ epoch: 2 as Epoch, sequence: 1 }, { epoch: 2 as Epoch, sequence: 1 })).toEqual([]);
   });
 });

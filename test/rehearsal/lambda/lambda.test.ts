@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { OperationHandler, ResourceRequest, ServiceModel } from '../../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../../rehearsal/cloud/world.ts';
 import { logs } from '../../../rehearsal/services/logs.ts';
 import { lambdaModel } from '../../../rehearsal/services/lambda.ts';
+import { until } from '../../until.ts';
+import { isAlive } from '../processes/site.ts';
 
 const region = 'us-east-1';
 const roleArn = 'arn:aws:iam::111111111111:role/function';
@@ -98,22 +99,6 @@ async function invoke(event: unknown, more: Record<string, unknown> = {}): Promi
     input: { FunctionName: 'f', Payload: Buffer.from(JSON.stringify(event)), ...more },
   })) as Answer & { Payload?: Uint8Array };
   return { ...answer, payload: answer.Payload === undefined ? undefined : JSON.parse(Buffer.from(answer.Payload).toString()) };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !condition();) {
-    if (Date.now() > deadline) throw new Error('waited 10 s for a state that did not come');
-    await delay(5);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 describe('one environment', () => {
@@ -207,7 +192,7 @@ describe('one environment', () => {
     await start();
     await invoke({ print: 'first' });
     await invoke({ print: 'second' });
-    await until(() => printed.length === 5);
+    await until('all that was printed', () => printed.length === 5);
     expect(new Set(printed.map(({ group }) => group))).toEqual(new Set(['/aws/lambda/f']));
     const messages = printed.map(({ message }) => message);
     expect(messages.filter((message) => !message.startsWith('REPORT'))).toEqual(['loaded', 'first', 'second']);
@@ -230,7 +215,7 @@ test('a function deployed again starts anew', async () => {
   });
   const after = await invoke({});
   expect(after.payload.served).toBe(1);
-  await until(() => !isAlive(before.payload.pid));
+  await until('the process is gone', () => !isAlive(before.payload.pid));
 });
 
 describe('many at a time', () => {
@@ -264,7 +249,7 @@ describe('asynchronous', () => {
     });
     expect(await invoke({ fail: true }, { InvocationType: 'Event' })).toMatchObject({ StatusCode: 202 });
     expect(published).toEqual([]);
-    await until(() => published.length === 1);
+    await until('the message', () => published.length === 1);
     expect(JSON.parse(String(published[0]?.Message))).toMatchObject({
       requestContext: { condition: 'RetriesExhausted', approximateInvokeCount: 3 },
       requestPayload: { fail: true },
@@ -325,7 +310,7 @@ test('no process outlives a rehearsal that dies abruptly', async () => {
     const pid = await new Promise<number>((resolve) => parent.stdout.once('data', (chunk: Buffer) => resolve(Number(chunk.toString()))));
     expect(isAlive(pid)).toBe(true);
     parent.kill('SIGKILL');
-    await until(() => !isAlive(pid));
+    await until('the process is gone', () => !isAlive(pid));
   } finally {
     parent.kill('SIGKILL');
   }

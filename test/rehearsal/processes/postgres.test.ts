@@ -4,7 +4,8 @@ import { Client, type ClientConfig } from 'pg';
 import { expect, test } from 'vitest';
 
 import { startPostgres, type RunningServer } from '../../../rehearsal/processes/postgres.ts';
-import { until, useSite } from './site.ts';
+import { useSite } from './site.ts';
+import { until } from '../../until.ts';
 
 const site = useSite();
 const masterPassword = "it's a \\ password";

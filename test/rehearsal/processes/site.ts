@@ -65,17 +65,6 @@ for (const [file, text] of Object.entries(${JSON.stringify(source.files)})) writ
   return buildImage({ dockerfile: join(context, 'containers/bot/Dockerfile'), context, directory, labels });
 }
 
-/** Waits for a state, bounded. */
-export async function until<State>(what: string, state: () => State | undefined | false, boundMs = 10_000): Promise<State> {
-  const deadline = performance.now() + boundMs;
-  for (;;) {
-    const now = state();
-    if (now !== undefined && now !== false) return now;
-    if (performance.now() > deadline) throw new Error(`within ${boundMs} ms it did not come to: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

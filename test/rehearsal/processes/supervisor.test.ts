@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 import { Supervisor } from '../../../rehearsal/processes/supervisor.ts';
-import { isAlive, until, useSite } from './site.ts';
+import { isAlive, useSite } from './site.ts';
+import { until } from '../../until.ts';
 
 const site = useSite();
 const node = process.execPath;

@@ -10,7 +10,8 @@ import {
   type TaskLine,
   type TaskRequest,
 } from '../../../rehearsal/processes/tasks.ts';
-import { imageOf, until, useSite } from './site.ts';
+import { imageOf, useSite } from './site.ts';
+import { until } from '../../until.ts';
 
 const site = useSite();
 

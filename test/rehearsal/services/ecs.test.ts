@@ -5,7 +5,8 @@ import { createWorld, type CloudWorld, type LogLine } from '../../../rehearsal/c
 import type { BuiltImage } from '../../../rehearsal/processes/container-image.ts';
 import { TaskLauncher } from '../../../rehearsal/processes/tasks.ts';
 import { ecs, type EcsModel } from '../../../rehearsal/services/ecs.ts';
-import { imageOf, until, useSite } from '../processes/site.ts';
+import { imageOf, useSite } from '../processes/site.ts';
+import { until } from '../../until.ts';
 
 const site = useSite();
 const region = 'us-east-1';
