@@ -3,8 +3,9 @@
  * writes that are lost, late or unanswered. The protocol under test is the real one; a mutant may be passed instead.
  * The venue is the judge: it accepts an order if its expiry, set at signing, has not passed.
  */
+import { cancelDrainOf, startDrainOf } from '../../lib/lease/control.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
-import { instanceId, type BookName, type Colour, type Epoch, type InstanceId, type WorkflowToken } from '../../lib/lease/model.ts';
+import { instanceId, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type WorkflowToken } from '../../lib/lease/model.ts';
 import {
   initialState, step, viewOf, type Identity, type InstanceState, type InstanceView, type LeaseEvent, type Step,
 } from '../../lib/lease/protocol.ts';
@@ -16,7 +17,7 @@ export interface Fault {
   readonly atMs: number;
   readonly kind:
     | 'pause' | 'pause-trader' | 'crash' | 'cut-requests' | 'cut-answers' | 'delay' | 'mute' | 'sigterm'
-    | 'drain' | 'cancel-drain' | 'halt' | 'resume';
+    | 'drain' | 'cancel-drain' | 'halt' | 'resume' | 'move-home';
   /** Which instance, or which successor. */
   readonly who: number;
   readonly forMs: number;
@@ -44,6 +45,8 @@ export interface SimulationOptions {
 
 export const book = 'alpha' as BookName;
 export const region = 'us-east-1';
+/** Where one of the instances runs; the home may move there and back. */
+const away = 'us-west-2';
 export const leaseMs = 5000;
 export const faultsEndMs = 40_000;
 const endMs = 70_000;
@@ -52,6 +55,7 @@ const uncertaintyMs = 40;
 const requestTimeoutMs = 1000;
 const orderEveryMs = 150;
 const instances = 4;
+const token = 1 as WorkflowToken;
 
 interface Actor {
   readonly identity: Identity;
@@ -96,7 +100,7 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
   const local = (actor: Actor): number => actor.offsetMs + nowMs * actor.rate;
   const trueAt = (actor: Actor, localMs: number): number => (localMs - actor.offsetMs) / actor.rate;
 
-  const spawn = (): Actor => {
+  const spawn = (region: string): Actor => {
     born += 1;
     const colour: Colour = born % 2 === 0 ? 'blue' : 'green';
     const identity: Identity = {
@@ -229,17 +233,26 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
     });
   };
 
+  const item = (): Lease => store.readNow(book) as Lease;
+  /** Writes of machines that are not built yet, as the design has them. */
   const control = (write: Omit<LeaseWrite, 'book' | 'name'>): void => {
-    commit({ name: 'start-drain', book, ...write });
+    commit({ name: 'open', book, ...write });
+  };
+  /** Names the home and the mode that it expects, and ends a drain in the same write. */
+  const moveHome = (to: string): void => {
+    const { home, mode } = item();
+    const ended = mode === 'draining' ? 'open' : mode;
+    control({ expects: [{ path: 'home', equals: home }, { path: 'mode', equals: mode }], set: { home: to, mode: ended }, remove: ['successor'] });
   };
 
   commit({
     name: 'create', book, expects: [{ path: 'epoch', absent: true }],
     set: {
-      epoch: 0 as Epoch, heartbeat: 0, grantId: 'created', leaseMs, home: region, mode: 'open', workflow: { token: 0 as WorkflowToken },
+      epoch: 0 as Epoch, heartbeat: 0, grantId: 'created', leaseMs, home: region, mode: 'open',
+      workflow: { token, execution: 'machine' },
     },
   });
-  const actors = Array.from({ length: instances }, spawn);
+  const actors = Array.from({ length: instances }, (_, at) => spawn(at === instances - 1 ? away : region));
 
   const inject = ({ kind, who, forMs }: Fault): void => {
     // The holder is where most can go wrong.
@@ -258,22 +271,24 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
       case 'mute': actor.trader.mute = true; break;
       case 'crash':
         actor.alive = false;
-        at(until, () => actors.splice(actors.indexOf(actor), 1, spawn()));
+        at(until, () => actors.splice(actors.indexOf(actor), 1, spawn(actor.identity.region)));
         break;
       case 'sigterm':
         deliver(actor, { kind: 'terminate' });
-        at(nowMs + 31_000, () => actors.splice(actors.indexOf(actor), 1, spawn()));
+        at(nowMs + 31_000, () => actors.splice(actors.indexOf(actor), 1, spawn(actor.identity.region)));
         break;
-      case 'drain': control({ expects: [{ path: 'mode', equals: 'open' }], set: { mode: 'draining', successor } }); break;
-      case 'cancel-drain':
-        control({ expects: [{ path: 'mode', equals: 'draining' }], set: { mode: 'open' }, remove: ['successor'] });
-        break;
+      case 'drain': commit(startDrainOf(item(), token, successor)); break;
+      case 'cancel-drain': commit(cancelDrainOf(book, token)); break;
+      case 'move-home': moveHome(item().home === region ? away : region); break;
       case 'halt': control({ expects: [{ path: 'mode', differs: 'halted' }], set: { mode: 'halted' }, remove: ['successor'] }); break;
       case 'resume': control({ expects: [{ path: 'mode', equals: 'halted' }], set: { mode: 'open' } }); break;
     }
   };
   for (const fault of scenario.faults) at(fault.atMs, () => inject(fault));
-  at(faultsEndMs, () => control({ expects: [{ path: 'mode', equals: 'halted' }], set: { mode: 'open' } }));
+  at(faultsEndMs, () => {
+    control({ expects: [{ path: 'mode', equals: 'halted' }], set: { mode: 'open' } });
+    moveHome(region);
+  });
 
   for (let next = queue.pop(); next !== undefined && next.at <= endMs; next = queue.pop()) {
     nowMs = next.at;
