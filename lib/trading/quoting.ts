@@ -41,7 +41,14 @@ export function nextQuote(touch: Touch, { positionMoved, lastSide }: Standing, s
   return { side, price, quantity: settings.quantity };
 }
 
-/** The oldest half, once there are too many. The order of `openOrders` is the order of their sending. */
-export function toCancel<T>(openOrders: readonly T[], settings: QuotingSettings): readonly T[] {
-  return openOrders.length > settings.openOrdersAtMost ? openOrders.slice(0, Math.ceil(openOrders.length / 2)) : [];
+/** What Bybit takes in one request on spot; it refuses a longer list as a whole. */
+const cancelledTogetherMax = 10;
+
+/** The oldest half, once there are too many, in as many requests as it takes. `openOrders` are in the order of their sending. */
+export function toCancel<T>(openOrders: readonly T[], settings: QuotingSettings): readonly (readonly T[])[] {
+  if (openOrders.length <= settings.openOrdersAtMost) return [];
+  const oldest = openOrders.slice(0, Math.ceil(openOrders.length / 2));
+  return Array.from({ length: Math.ceil(oldest.length / cancelledTogetherMax) }, (_, request) =>
+    oldest.slice(request * cancelledTogetherMax, (request + 1) * cancelledTogetherMax),
+  );
 }

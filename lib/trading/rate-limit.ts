@@ -1,6 +1,7 @@
 /**
- * The venue's limits, shared by the book's tasks through Redis, because they trade one account: 100 orders in 10 s and 1200
- * requests in a minute. While Redis is gone each task keeps to half of them by itself, for the other may be doing the same.
+ * The venue's limits, shared by the book's tasks through Redis, because they trade one account: 20 orders in a second, and 600
+ * requests in five from one address, which the tasks behind one NAT gateway share too. While Redis is gone each task keeps to
+ * half of them by itself, for the other may be doing the same.
  */
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
@@ -9,8 +10,8 @@ export interface Rate {
   readonly count: number;
   readonly perSeconds: number;
 }
-export const orderRate: Rate = { count: 100, perSeconds: 10 };
-export const requestRate: Rate = { count: 1200, perSeconds: 60 };
+export const orderRate: Rate = { count: 20, perSeconds: 1 };
+export const requestRate: Rate = { count: 600, perSeconds: 5 };
 
 export type Allowance = { readonly allowed: true } | { readonly allowed: false; readonly retryAfterMs: number };
 

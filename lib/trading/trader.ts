@@ -468,9 +468,14 @@ export class Trader {
   }
 
   async #cancelOldest(): Promise<void> {
-    const { quoting, limits, permits, venue, log } = this.#options;
-    const ids = toCancel(this.#orders.resting, quoting).map((order) => order.venueOrderId ?? '');
-    if (ids.length === 0 || !(await limits.request()).allowed || this.#trading === undefined) return;
+    for (const orders of toCancel(this.#orders.resting, this.#options.quoting)) {
+      await this.#cancel(orders.map((order) => order.venueOrderId ?? ''));
+    }
+  }
+
+  async #cancel(ids: readonly string[]): Promise<void> {
+    const { limits, permits, venue, log } = this.#options;
+    if (!(await limits.request()).allowed || this.#trading === undefined) return;
     const permit = permits.permit();
     if ('error' in permit) return;
     this.#orders.cancelling(ids);

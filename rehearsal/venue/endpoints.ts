@@ -13,6 +13,8 @@ export interface Endpoint {
 }
 
 const category = 'spot';
+/** In one request, on spot. */
+const cancelledTogetherMax = 10;
 const ordersPage = { usual: 20, most: 50 };
 const executionsPage = { usual: 50, most: 100 };
 
@@ -105,6 +107,7 @@ export function endpoints(market: Market, nowMs: () => number): Readonly<Record<
     }),
     'POST /v5/order/cancel-batch': signed('change', (args, { account }) => {
       const requests = Array.isArray(args['request']) ? (args['request'] as Arguments[]) : [];
+      if (requests.length > cancelledTogetherMax) throw new Refusal(10001, `params error: at most ${cancelledTogetherMax} orders in a request`);
       const outcomes = requests.map((each) => {
         try {
           return { order: created(market.cancel(account, reference(each))), code: 0, msg: 'OK' };

@@ -26,11 +26,13 @@ export interface SignedRequest {
   readonly address: string;
 }
 
+/** Orders by account, in any second; all requests by address, in any five. */
 export interface RateLimits {
-  readonly ordersPer10Seconds: number;
-  readonly requestsPerMinute: number;
+  readonly ordersPerSecond: number;
+  readonly requestsPer5Seconds: number;
 }
-export const usualRateLimits: RateLimits = { ordersPer10Seconds: 100, requestsPerMinute: 1200 };
+/** An account without a special standing, on spot. */
+export const usualRateLimits: RateLimits = { ordersPerSecond: 20, requestsPer5Seconds: 600 };
 
 const usualWindowMs = 5000;
 
@@ -72,10 +74,12 @@ export class Gate {
       throw new Refusal(10004, 'error sign! Please check your signature generation algorithm.');
     }
     if (key.readOnly && kind !== 'look') throw new Refusal(10005, 'Permission denied, please check your API key permissions.');
-    const within =
-      windowOf(this.#requests, key.account, 60_000, this.#limits.requestsPerMinute).take(nowMs) &&
-      (kind !== 'order' || windowOf(this.#orders, key.account, 10_000, this.#limits.ordersPer10Seconds).take(nowMs));
-    if (!within) throw new Refusal(10006, 'Too many visits. Exceeded the API Rate Limit.');
+    if (!windowOf(this.#requests, request.address, 5_000, this.#limits.requestsPer5Seconds).take(nowMs)) {
+      throw new Refusal(10018, 'Exceeded the IP Rate Limit.');
+    }
+    if (kind === 'order' && !windowOf(this.#orders, key.account, 1_000, this.#limits.ordersPerSecond).take(nowMs)) {
+      throw new Refusal(10006, 'Too many visits. Exceeded the API Rate Limit.');
+    }
     return key;
   }
 }
@@ -109,9 +113,9 @@ class SlidingWindow {
   }
 }
 
-function windowOf(windows: Map<string, SlidingWindow>, account: string, spanMs: number, limit: number): SlidingWindow {
-  const found = windows.get(account) ?? new SlidingWindow(spanMs, limit);
-  windows.set(account, found);
+function windowOf(windows: Map<string, SlidingWindow>, whose: string, spanMs: number, limit: number): SlidingWindow {
+  const found = windows.get(whose) ?? new SlidingWindow(spanMs, limit);
+  windows.set(whose, found);
   return found;
 }
 

@@ -1,7 +1,8 @@
 /** ccxt, unmodified, trades on the simulated venue. */
-import { bybit, AuthenticationError, InvalidNonce, InvalidOrder, PermissionDenied, RateLimitExceeded, type Balances } from 'ccxt';
+import { createHmac } from 'node:crypto';
+import { bybit, AuthenticationError, InvalidNonce, InvalidOrder, PermissionDenied, type Balances } from 'ccxt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { VenueKey } from '../../rehearsal/venue/gate.ts';
+import { Gate, usualRateLimits, type VenueKey } from '../../rehearsal/venue/gate.ts';
 import { startVenue, type RunningVenue } from '../../rehearsal/venue/server.ts';
 
 const keys: VenueKey[] = [
@@ -16,7 +17,7 @@ const symbol = 'BTC/USDT';
 
 let venue: RunningVenue;
 beforeEach(async () => {
-  venue = await startVenue({ seed: 1, keys, stepEveryMs: 0 });
+  venue = await startVenue({ seed: 1, keys, stepEveryMs: 0, limits: { ordersPerSecond: 1000, requestsPer5Seconds: 5000 } });
 });
 afterEach(() => venue.close());
 
@@ -31,6 +32,41 @@ function client(apiKey = 'main', secret = `${apiKey}-secret`): bybit {
 function total(balance: Balances, coin: string): number {
   return Number((balance[coin] as { total?: number } | undefined)?.total);
 }
+
+/** The gate alone, on a clock of its own: the limits are those of a second. */
+describe('the rates', () => {
+  const nowMs = 1_800_000_000_000;
+  const key: VenueKey = { apiKey: 'k', secret: 's', account: '1' };
+  const other: VenueKey = { apiKey: 'o', secret: 's', account: '2' };
+  function knock(gate: Gate, { apiKey, secret }: VenueKey, atMs: number, address: string, kind: 'look' | 'order'): number {
+    const sign = createHmac('sha256', secret).update(`${atMs}${apiKey}`).digest('hex');
+    const headers = { 'x-bapi-api-key': apiKey, 'x-bapi-timestamp': String(atMs), 'x-bapi-sign': sign };
+    try {
+      gate.pass({ method: 'GET', query: '', body: '', headers, address }, kind);
+      return 0;
+    } catch (error) {
+      return (error as { code: number }).code;
+    }
+  }
+
+  it('are twenty orders in any second for an account', () => {
+    let atMs = nowMs;
+    const gate = new Gate({ keys: [key, other], nowMs: () => atMs, limits: usualRateLimits });
+    const orders = (count: number) => Array.from({ length: count }, () => knock(gate, key, atMs, 'a', 'order'));
+    expect(orders(22)).toEqual([...Array<number>(20).fill(0), 10006, 10006]);
+    expect(knock(gate, other, atMs, 'a', 'order')).toBe(0);
+    atMs += 999;
+    expect(orders(1)).toEqual([10006]);
+    atMs += 1;
+    expect(orders(1)).toEqual([0]);
+  });
+
+  it('are six hundred requests in any five seconds for an address', () => {
+    const gate = new Gate({ keys: [key, other], nowMs: () => nowMs, limits: usualRateLimits });
+    for (let n = 0; n < 600; n++) expect(knock(gate, n % 2 === 0 ? key : other, nowMs, 'a', 'look')).toBe(0);
+    expect([knock(gate, key, nowMs, 'a', 'look'), knock(gate, key, nowMs, 'b', 'look')]).toEqual([10018, 0]);
+  });
+});
 
 describe('ccxt on the simulated venue', () => {
   it('places, sees, amends and cancels an order under its client id', async () => {
@@ -149,15 +185,11 @@ describe('ccxt on the simulated venue', () => {
     expect(await exchange.fetchOpenOrders(symbol)).toEqual([]);
   });
 
-  it('counts orders over any ten seconds', async () => {
+  it('cancels at most ten orders of the spot market in a batch', async () => {
     const exchange = client();
-    const sent = await Promise.allSettled(
-      Array.from({ length: 105 }, () => exchange.createOrder(symbol, 'limit', 'buy', 0.0001, 59_000, {})),
-    );
-    expect(sent.filter((each) => each.status === 'fulfilled')).toHaveLength(100);
-    const refused = sent.find((each) => each.status === 'rejected');
-    expect(refused?.reason).toBeInstanceOf(RateLimitExceeded);
-    expect(await client('other').createOrder(symbol, 'limit', 'buy', 0.0001, 59_000, {})).toBeDefined();
+    await exchange.loadMarkets();
+    const ids = Array.from({ length: 11 }, (_, n) => `id${n}`);
+    await expect(exchange.cancelOrders(ids, symbol)).rejects.toThrow(/10001/);
   });
 
   it('refuses what the wallet cannot pay, and a path that it does not have', async () => {

@@ -92,7 +92,7 @@ describe('signing', () => {
 describe('at the venue', () => {
   let venue: RunningVenue;
   beforeEach(async () => {
-    venue = await startVenue({ seed: 1, keys: [key], stepEveryMs: 0 });
+    venue = await startVenue({ seed: 1, keys: [key], stepEveryMs: 0, limits: { ordersPerSecond: 1000, requestsPer5Seconds: 5000 } });
   });
   afterEach(() => venue.close());
 
