@@ -74,5 +74,6 @@ function quantile(sorted: readonly number[], part: number): number {
   const place = (sorted.length - 1) * part;
   const below = sorted[Math.floor(place)] ?? Number.NaN;
   const above = sorted[Math.ceil(place)] ?? Number.NaN;
-  return below + (above - below) * (place - Math.floor(place));
+  // Rounding may lead past the end of the line.
+  return Math.min(above, below + (above - below) * (place - Math.floor(place)));
 }
