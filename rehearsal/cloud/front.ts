@@ -3,10 +3,10 @@
  * CLI talk to it when AWS_ENDPOINT_URL names it. The credential scope of a request's signature says which
  * service, which Region and whose key; the signature itself is not checked, the key is.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 
+import { listenLocally } from '../processes/listen.ts';
 import { AwsError } from './model.ts';
 import { ServiceProtocol, type WireRequest, type WireResponse } from './protocol.ts';
 import { loadSdk, sdkClients } from './sdk-clients.ts';
@@ -35,7 +35,7 @@ export async function startFront(world: CloudWorld): Promise<Front> {
   });
   // Longer than any client keeps a socket idle: who closes first must not be this side, or a request is lost.
   server.keepAliveTimeout = 60_000;
-  const endpoint = `http://127.0.0.1:${await listen(server)}`;
+  const endpoint = `http://127.0.0.1:${await listenLocally(server)}`;
   world.setEndpoint(endpoint);
 
   async function answer(message: IncomingMessage): Promise<WireResponse> {
@@ -128,12 +128,4 @@ function describe(error: unknown): string {
 
 function abandon(response: ServerResponse, error: unknown): void {
   response.destroy(error instanceof Error ? error : new Error(String(error)));
-}
-
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve());
-  });
-  return (server.address() as AddressInfo).port;
 }

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { listenLocally } from '../processes/listen.ts';
 
 export interface EnvironmentOptions {
   readonly functionArn: string;
@@ -73,7 +74,7 @@ export class ExecutionEnvironment {
   /** Cold start: the process is on its way; an invocation may be given at once. */
   static async start(options: EnvironmentOptions): Promise<ExecutionEnvironment> {
     const environment = new ExecutionEnvironment(options);
-    await new Promise<void>((resolve, reject) => environment.#server.once('error', reject).listen(0, '127.0.0.1', resolve));
+    await listenLocally(environment.#server);
     environment.#spawn();
     return environment;
   }

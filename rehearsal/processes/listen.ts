@@ -1,8 +1,18 @@
 /**
- * Ports for servers that cannot be asked to choose one themselves. Between finding a port free and the server's
- * own listening somebody else may take it, so starting is tried again with another.
+ * Listening on this machine alone, on ports that nobody fixed. A server of another program cannot be asked which port
+ * it chose: between finding one free and that server's own listening somebody else may take it, so starting is tried
+ * again with another.
  */
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+
+/** Starts a server of ours on a port of the system's choice, and answers the port. */
+export async function listenLocally(server: Server): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
 
 /** A server's start failed because its port was taken. */
 export class PortTakenError extends Error {
@@ -14,11 +24,7 @@ export class PortTakenError extends Error {
 
 export async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const port = await listenLocally(server);
   await new Promise((resolve) => server.close(resolve));
   return port;
 }

@@ -5,6 +5,7 @@
  * compressed clock, `modelledMs` gives the time that the same part would take uncompressed (rehearsal/clock.ts).
  */
 import pc from 'picocolors';
+import type { Judgement } from '../venue/judge.ts';
 
 export type Outcome = 'succeeded' | 'rolled-back' | 'needs-a-person' | 'refused';
 
@@ -18,17 +19,7 @@ export interface PromiseKept {
 }
 
 /** From the venue's record alone; `staleEpochAccepted` also knows when each epoch was granted. */
-export interface Trading {
-  readonly ordersSent: number;
-  readonly ordersAccepted: number;
-  readonly duplicatesAccepted: number;
-  readonly staleEpochAccepted: number;
-  readonly lateRejected: number;
-  /** The longest time between two accepted orders around a change of epoch. */
-  readonly maxGapMs: number;
-  /** Time in which two epochs both had an order accepted. */
-  readonly overlapMs: number;
-}
+export type Trading = Omit<Judgement, 'handovers'>;
 
 /** One holder's time: from its grant to the next write that ended it; `toMs` is null while it lasts. */
 export interface Tenure {

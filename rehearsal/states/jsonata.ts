@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import jsonata from 'jsonata';
+import { seeded } from '../seeded.ts';
 import type { EngineRandom, Json } from './execution.ts';
 import { StateFailure } from './failure.ts';
 
@@ -111,7 +112,7 @@ function stepFunctionsFunctions(scope: Scope): Record<string, unknown> {
         .update(typeof data === 'string' ? data : JSON.stringify(data))
         .digest('hex');
     },
-    random: (seed?: number): number => (seed === undefined ? scope.random.number() : seededNumber(seed)),
+    random: (seed?: number): number => (seed === undefined ? scope.random.number() : seeded(Math.trunc(seed))()),
     uuid: (): string => scope.random.uuid(),
     parse: (text: string): unknown => (text === undefined ? undefined : (JSON.parse(text) as unknown)),
     eval: (): never => {
@@ -126,12 +127,4 @@ async function nowFunction(nowMs: number): Promise<unknown> {
   return compile('function($ms) { function($picture, $timezone) { $fromMillis($ms, $picture, $timezone) } }($MS)').evaluate(undefined, {
     MS: nowMs,
   });
-}
-
-/** mulberry32: the same seed gives the same number, as $random(seed) promises. */
-function seededNumber(seed: number): number {
-  let state = (Math.trunc(seed) + 0x6d2b79f5) | 0;
-  state = Math.imul(state ^ (state >>> 15), state | 1);
-  state ^= state + Math.imul(state ^ (state >>> 7), state | 61);
-  return ((state ^ (state >>> 14)) >>> 0) / 4_294_967_296;
 }

@@ -5,10 +5,11 @@
  * orders are filled, and can be made slow, silent or wrong about the time.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listenLocally } from '../processes/listen.ts';
+import { seeded } from '../seeded.ts';
 import { endpoints, type Arguments, type Endpoint } from './endpoints.ts';
 import { Gate, signedHeaders, usualRateLimits, type RateLimits, type VenueKey } from './gate.ts';
-import { Market, Refusal, seeded } from './market.ts';
+import { Market, Refusal } from './market.ts';
 import { authorOf, monotonicMs, type VenueEntry } from './record.ts';
 
 /** What goes wrong between the venue and its clients. Requests that come later meet it; those under way do not. */
@@ -118,15 +119,12 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
     }
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  const port = await listenLocally(server);
   const walk = stepEveryMs > 0 ? setInterval(() => market.step(), stepEveryMs) : undefined;
   walk?.unref();
 
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     market,
     record,
     setFault: (change) => {
