@@ -9,7 +9,10 @@ import { clientOrderId } from '../../lib/trading/client-order-id.ts';
 import { Ledger } from '../../lib/trading/ledger.ts';
 import type { Order, OrderState } from '../../lib/trading/order.ts';
 import { startPostgres, type RunningServer } from '../../rehearsal/processes/postgres.ts';
-import { until, useSite } from '../rehearsal/processes/site.ts';
+import { createOrderPath } from '../../rehearsal/venue/record.ts';
+import { useSite } from '../rehearsal/processes/site.ts';
+import { book, startStage, ToldGuard } from '../trader/stage.ts';
+import { until } from '../until.ts';
 
 const site = useSite();
 let server: RunningServer;
@@ -140,4 +143,62 @@ describe('the ledger', () => {
     for (let sequence = 1; sequence <= 5; sequence++) ledger.order(order(sequence, 'SUBMITTED'));
     expect([ledger.queuedRows, ledger.droppedRows]).toEqual([3, 2]);
   });
+
+  it('takes what the journal says for what it does not have, and leaves the rest as it is', async () => {
+    const ledger = new Ledger({ connect, migrate: quietly, book: 'alpha', log: () => undefined });
+    ledger.start();
+    ledger.order(order(6000, 'CANCELLED'));
+    await until('written', () => ledger.queuedRows === 0 && ledger.writable);
+    const rows = () => reader.query('SELECT sequence, state, xmin, written_at FROM orders WHERE sequence >= 6000 ORDER BY sequence');
+    const [before] = (await rows()).rows as unknown[];
+    ledger.recover(order(6000, 'SUBMITTED'));
+    ledger.recover(order(6001, 'SUBMITTED'));
+    await ledger.close();
+    expect((await rows()).rows).toEqual([before, expect.objectContaining({ sequence: '6001', state: 'SUBMITTED' })]);
+  });
+
+  it('ends complete although its holder died with everything unwritten and the next one dropped rows while the database hung', async () => {
+    const stage = await startStage({ latencies: { dynamodbReadMs: 0, dynamodbWriteMs: 0 } });
+    const accepted = () => stage.venue.record.filter((entry) => entry.path === createOrderPath && entry.accepted);
+    const missing = async () => {
+      const { rows } = await reader.query<{ id: string }>('SELECT client_order_id AS id FROM orders');
+      const known = new Set(rows.map(({ id }) => id));
+      return accepted().filter((entry) => !known.has(entry.clientOrderId ?? '')).length;
+    };
+    const options = { migrate: quietly, book: 'alpha', log: () => undefined };
+    const dead = new Ledger({ ...options, connect: () => new Client({ host: '127.0.0.1', port: 1 }) });
+    const next = new Ledger({ ...options, connect, queuedRowsAtMost: 300 });
+    const blocker = connect();
+    try {
+      await blocker.connect();
+      await blocker.query('BEGIN; LOCK TABLE orders IN EXCLUSIVE MODE');
+      dead.start();
+      next.start();
+      const [dying, living] = [new ToldGuard(1), new ToldGuard(2)];
+      stage.trader(dying, { ledger: dead, ordersPerSecond: 100 }).start();
+      dying.say('held', 70);
+      await until('orders of the first', () => accepted().length >= 40);
+      dying.say('stopped', null);
+      stage.trader(living, { ledger: next, ordersPerSecond: 100 }).start();
+      living.say('held', 71);
+      await until('orders of the second, some of them dropped', () => next.droppedRows > 20, 20_000);
+      living.say('draining', 71);
+      await until('drained', () => living.drains.length === 1);
+      expect(await missing()).toBe(accepted().length);
+      await blocker.query('COMMIT');
+      living.say('held', 72);
+      await until('a mark of the new epoch', async () => (await stage.journal.ledgerMark(book))?.epoch === 72, 20_000);
+      living.say('draining', 72);
+      await until('drained', () => living.drains.length === 2);
+      await until('every order in the ledger', async () => (await missing()) === 0 && next.queuedRows === 0);
+      const { rows } = await reader.query(
+        `SELECT epoch, bool_and(state <> 'PENDING') AS known FROM orders WHERE epoch >= 70 GROUP BY epoch ORDER BY epoch`,
+      );
+      expect(rows).toEqual(['70', '71', '72'].map((epoch) => ({ epoch, known: true })));
+    } finally {
+      await blocker.end();
+      await stage.close();
+      await Promise.all([dead.close(), next.close()]);
+    }
+  }, 40_000);
 });
