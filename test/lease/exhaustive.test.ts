@@ -30,7 +30,7 @@ const settings: Readonly<Record<string, Sketch>> = {
   },
   'a crash and a doubtful write': { instances: blueGreen, faults: { crashes: 1, doubtfulWrites: 1 } },
   'a pause and a doubtful write': { instances: blueGreen, faults: { pauses: 1, doubtfulWrites: 1 } },
-  'a pause, and a trader that sees late': { instances: blueGreen, faults: { pauses: 1, staleViews: 1 } },
+  'a pause, and a trader that sees late, in a drain': { instances: blueGreen, faults: { pauses: 1, staleViews: 1, drains: 1 } },
   'a trader that sees late, and a late word, in a drain': { instances: blueGreen, faults: { staleViews: 2, lateWords: 1, drains: 1 } },
   'two of a colour: a crash in a drain': { instances: twoBlueGreen, faults: { crashes: 1, drains: 1 } },
   'SIGTERM with a doubtful write, in a drain': { instances: blueGreen, faults: { terminations: 1, drains: 1, doubtfulWrites: 1 } },
@@ -40,14 +40,17 @@ const settings: Readonly<Record<string, Sketch>> = {
   'the home moves there and back, under a drain towards the other Region': {
     instances: twoRegions, faults: { moves: 2, drains: 1 }, successors: [1],
   },
+  'the home moves while a guard stands still': { instances: twoRegions, faults: { moves: 1, pauses: 1 } },
   'a drain towards a colour that the other Region has too': { instances: threeAround, faults: { drains: 1, crashes: 1 } },
 };
 const larger: Readonly<Record<string, Sketch>> = {
   'two drains with two doubtful writes': {
     instances: blueGreen, faults: { drains: 2, cancels: 1, doubtfulWrites: 2, lateWords: 1 }, successors: ['green', 'blue'],
   },
-  'a pause in a drain': { instances: blueGreen, faults: { pauses: 1, drains: 1, staleViews: 1 } },
-  'the home moves while a guard stands still': { instances: twoRegions, faults: { moves: 1, pauses: 1 } },
+  'a pause and a doubtful write in a drain': { instances: blueGreen, faults: { pauses: 1, drains: 1, doubtfulWrites: 1 } },
+  'a pause, a crash and a doubtful write': { instances: blueGreen, faults: { pauses: 1, crashes: 1, doubtfulWrites: 1 } },
+  'two of a colour: two crashes in a drain': { instances: twoBlueGreen, faults: { crashes: 2, drains: 1 } },
+  'a drain, called off, with two doubtful writes': { instances: blueGreen, faults: { drains: 1, cancels: 1, doubtfulWrites: 2 } },
   'two of a colour, a bit of everything': {
     instances: twoBlueGreen,
     faults: { drains: 1, cancels: 1, doubtfulWrites: 1, crashes: 1, pauses: 1, staleViews: 1, lateWords: 1, terminations: 1 },

@@ -477,7 +477,8 @@ function keyOf(world: World): string {
     return `${epochs},${beats},${one.holder},${one.home === lease.home ? '' : one.home},${one.mode},${one.successor}`;
   };
   const writeKey = ({ name, expects, set }: LeaseWrite): string => {
-    const conditions = expects.map((one) => ('equals' in one ? relative(one.path, one.equals, lease) : one.path)).join();
+    const isCurrent = expects.some((one) => one.path === 'epoch' && 'equals' in one && one.equals === lease.epoch);
+    const conditions = expects.map((one) => ('equals' in one ? relative(one.path, one.equals, lease, isCurrent) : one.path)).join();
     return `${name}(${conditions};${set?.holder},${set?.home},${set?.mode},${set?.successor})`;
   };
   const answerKey = (answer: WriteAnswer): string => answer.outcome + leaseKey(answer.outcome === 'ambiguous' ? undefined : answer.lease);
@@ -552,7 +553,9 @@ function keyOfView({ state, epoch, validUntil, drain }: InstanceView, newest: nu
   return newest === 0 ? `${state}${epoch}${valid}${drain}` : `${state}${epoch === null ? '' : newest - epoch}${valid}`;
 }
 
-function relative(path: string, value: unknown, lease: Lease): string {
+function relative(path: string, value: unknown, lease: Lease, isCurrent: boolean): string {
   if (path === 'epoch') return `e${lease.epoch - (value as number)}`;
-  return path === 'heartbeat' ? `h${lease.heartbeat - (value as number)}` : String(value);
+  if (path !== 'heartbeat') return String(value);
+  // That of an older epoch is never compared again.
+  return isCurrent ? `h${lease.heartbeat - (value as number)}` : 'h';
 }
