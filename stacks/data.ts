@@ -142,8 +142,8 @@ export class DataStack extends Stack {
       port: cachePort,
       cacheSubnetGroupName: subnets.ref,
       securityGroupIds: [network.cacheSecurityGroup.securityGroupId],
+      // TLS only, from the start. Its mode is left unsaid: CloudFormation takes `required` in a second step after `preferred`.
       transitEncryptionEnabled: true,
-      transitEncryptionMode: 'required',
       atRestEncryptionEnabled: true,
       kmsKeyId: this.key.keyArn,
       // A dynamic reference: the template holds the secret's name, never the token.

@@ -100,11 +100,11 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
   const local = (actor: Actor): number => actor.offsetMs + nowMs * actor.rate;
   const trueAt = (actor: Actor, localMs: number): number => (localMs - actor.offsetMs) / actor.rate;
 
-  const spawn = (region: string): Actor => {
+  const spawn = (where: string): Actor => {
     born += 1;
     const colour: Colour = born % 2 === 0 ? 'blue' : 'green';
     const identity: Identity = {
-      book, instance: instanceId(region, colour, `i${born}`), colour, region, imageDigest: 'sha256:0', driftPpm,
+      book, instance: instanceId(where, colour, `i${born}`), colour, region: where, imageDigest: 'sha256:0', driftPpm,
       drainTimeoutMs: 1500, venueUncertaintyMs: uncertaintyMs, terminateWithinMs: 30_000,
     };
     const state = initialState(identity);
@@ -252,7 +252,7 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
       workflow: { token, execution: 'machine' },
     },
   });
-  const actors = Array.from({ length: instances }, (_, at) => spawn(at === instances - 1 ? away : region));
+  const actors = Array.from({ length: instances }, (_, nth) => spawn(nth === instances - 1 ? away : region));
 
   const inject = ({ kind, who, forMs }: Fault): void => {
     // The holder is where most can go wrong.

@@ -200,7 +200,7 @@ test('PostgreSQL as required', () => {
 
 test('Redis as required', () => {
   template('data').hasResourceProperties('AWS::ElastiCache::ReplicationGroup', {
-    TransitEncryptionEnabled: true, TransitEncryptionMode: 'required', AtRestEncryptionEnabled: true, AutomaticFailoverEnabled: true,
+    TransitEncryptionEnabled: true, TransitEncryptionMode: Match.absent(), AtRestEncryptionEnabled: true, AutomaticFailoverEnabled: true,
     MultiAZEnabled: true, NumCacheClusters: 2, SnapshotRetentionLimit: 7, AuthToken: Match.anyValue(),
   });
 });

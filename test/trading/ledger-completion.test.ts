@@ -1,6 +1,6 @@
 /** What is in the ledger in the end, whatever died, dropped rows or was away: the shipped ledger and its completion, in time made for it. */
 import { EventEmitter } from 'node:events';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BookName, Epoch } from '../../lib/lease/model.ts';
