@@ -222,8 +222,9 @@ describe('the guard', () => {
     await open();
     await state(first, 'held');
     const second = await start('blue');
-    const beating = async () => (await control.registrations(book)).filter(({ beat }) => beat > 2);
-    await until('two registrations whose beats move', async () => (await beating()).length === 2);
+    // A holder hands over only to whom it saw beat: between two beats it reads at least once.
+    const beating = async () => (await control.registrations(book)).filter(({ ready, beat }) => ready && beat > 6);
+    await until('two instances that are ready and beat', async () => (await beating()).length === 2);
     const exited = once(first.process, 'exit');
     first.process.kill('SIGTERM');
     expect(await exited).toEqual([0, null]);
