@@ -12,6 +12,7 @@ import { TraderEnvironment } from '../../lib/contracts/task-environment.ts';
 import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
 import { PermitSource } from '../../lib/lease/permit-source.ts';
 import { Secret } from '../../lib/secret.ts';
+import { Breaker, RedisBreakerStore } from '../../lib/trading/breaker.ts';
 import { Journal } from '../../lib/trading/journal.ts';
 import { Ledger } from '../../lib/trading/ledger.ts';
 import { usualQuoting } from '../../lib/trading/quoting.ts';
@@ -109,6 +110,14 @@ async function main(): Promise<void> {
       writerId: randomUUID(),
     }),
     limits: new RateLimit({ redis, book: environment.BATON_BOOK }),
+    breaker: new Breaker({
+      store: new RedisBreakerStore({ redis, book: environment.BATON_BOOK }),
+      monotonicMs: () => Number(clock.monotonicNs()) / 1e6,
+      onChange: (state, before) =>
+        log(state.kind === 'closed' ? 'info' : 'warn', `circuit breaker ${before.kind} → ${state.kind}`, {
+          newOrders: { open: 'none', 'half-open': 'one at a time', closed: 'as usual' }[state.kind],
+        }),
+    }),
     ledger,
     redisReachable: () => redis.status === 'ready',
     clock,

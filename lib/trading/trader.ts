@@ -8,6 +8,7 @@ import type { LeaseView, Permit, PermitRefusal, TraderStatus } from '../contract
 import type { BookName, Epoch } from '../lease/model.ts';
 import { permitLongestMs, venueUncertaintyMaxMs } from '../lease/permits.ts';
 import type { Answer, Touch, Venue } from '../venues/venue.ts';
+import { resultOf, type Breaker, type BreakerState } from './breaker.ts';
 import { parseClientOrderId, type OrderAuthor } from './client-order-id.ts';
 import { DuplicateIntentError, type Journal, type Outcome } from './journal.ts';
 import type { Ledger } from './ledger.ts';
@@ -46,6 +47,7 @@ export interface TraderOptions {
   readonly venue: Venue;
   readonly journal: Pick<Journal, 'writeIntent' | 'writeOutcome' | 'writeMark' | 'openIntents'> & LedgerCompletionOptions['journal'];
   readonly limits: Pick<RateLimit, 'order' | 'request'>;
+  readonly breaker: Breaker;
   readonly ledger: Pick<Ledger, 'order' | 'fill' | 'position'> & LedgerCompletionOptions['ledger'];
   readonly redisReachable: () => boolean;
   readonly clock: Clock;
@@ -66,6 +68,9 @@ const listsSettleMs = 100;
 const formerLifeMs = permitLongestMs + venueUncertaintyMaxMs + listsSettleMs;
 /** A doubtful order that the venue does not answer about for so long is left to the next reconciliation. */
 const lookAgainForMs = 30_000;
+
+/** As the gauge tells it. */
+const breakerGauge: Readonly<Record<BreakerState['kind'], number>> = { closed: 0, 'half-open': 1, open: 2 };
 
 export class Trader {
   readonly #options: TraderOptions;
@@ -160,7 +165,11 @@ export class Trader {
     while (this.#isOurs(epoch)) {
       try {
         this.#countReads(3);
-        const [found, touch] = await Promise.all([this.#reconcileOnce(epoch, settled), this.#options.venue.touch()]);
+        const [found, touch] = await Promise.all([
+          this.#reconcileOnce(epoch, settled),
+          this.#options.venue.touch(),
+          this.#options.breaker.takeOver(epoch),
+        ]);
         this.#touch = touch;
         if (found.unsettled.length > 0 && settled.size === 0) {
           log('warn', 'a former life of this trader sent orders in this epoch; waiting until they have expired', {
@@ -228,9 +237,14 @@ export class Trader {
       if (this.#trading === trading) this.#trading = undefined;
       return;
     }
-    const { clock, limits, permits, ordersPerSecond, log } = this.#options;
+    const { clock, limits, breaker, permits, ordersPerSecond, log } = this.#options;
     const spacingNs = BigInt(Math.round(1e9 / ordersPerSecond));
     while (!trading.stop.signal.aborted) {
+      const heldUpMs = breaker.waitMs();
+      if (heldUpMs > 0) {
+        await clock.sleep(heldUpMs, trading.stop.signal);
+        continue;
+      }
       const beganNs = clock.monotonicNs();
       const allowance = this.#inFlight.size < inFlightAtMost ? await limits.order() : { allowed: false as const, retryAfterMs };
       if (trading.stop.signal.aborted) return;
@@ -253,7 +267,7 @@ export class Trader {
 
   /** From the intent to a known outcome; whatever happens, it resolves. */
   async #send(permit: Permit): Promise<void> {
-    const { venue, journal, quoting, symbol, clock, log } = this.#options;
+    const { venue, journal, breaker, quoting, symbol, clock, log } = this.#options;
     const author = parseClientOrderId(permit.clientOrderId);
     if (author === undefined || this.#touch === undefined) {
       log('error', 'nothing was sent: the permit has no id of ours, or the market is not known', { clientOrderId: permit.clientOrderId });
@@ -266,11 +280,13 @@ export class Trader {
     this.#lastSequence = Math.max(this.#lastSequence, author.sequence);
     this.#unwritten.set(clientOrderId, { author, writing: false });
     this.#orders.add({ ...author, ...intent, clientOrderId, state: 'PENDING', fills: [] });
+    const tellBreaker = breaker.begin();
     try {
       await journal.writeIntent(author, intent);
     } catch (error) {
       log('error', 'the intent was not written, so the order was not sent', { clientOrderId, error: messageOf(error) });
       if (error instanceof DuplicateIntentError) this.#stopTrading();
+      tellBreaker(undefined);
       this.#known(clientOrderId, { kind: 'never-sent', reason: 'no intent' });
       return;
     }
@@ -278,6 +294,7 @@ export class Trader {
     this.#counts.sent += 1;
     const sentNs = clock.monotonicNs();
     let answer = await venue.place({ clientOrderId, ...intent }, permit);
+    tellBreaker(resultOf(answer));
     if (answer.kind === 'accepted') this.#latencies.add(Number(clock.monotonicNs() - sentNs) / 1e6);
     if (answer.kind === 'ambiguous') {
       this.#counts.ambiguous += 1;
@@ -463,7 +480,7 @@ export class Trader {
     }
     ledger.position({ book, symbol, quantity: this.#orders.position.quantity, epoch });
     if (this.#trading?.epoch === epoch) await this.#cancelOldest();
-    await this.#writeOutcomes();
+    await Promise.all([this.#writeOutcomes(), this.#options.breaker.save()]);
     if (this.#looks % marksOneIn === 0) await this.#writeMark();
   }
 
@@ -508,7 +525,7 @@ export class Trader {
   }
 
   #status(): TraderStatus {
-    const { clock, redisReachable, ledger, requiresDatabase } = this.#options;
+    const { clock, redisReachable, ledger, breaker, requiresDatabase } = this.#options;
     const venueConnected = this.#venueSeenNs !== undefined && Number(clock.monotonicNs() - this.#venueSeenNs) / 1e6 < venueSilentAfterMs;
     const redis = redisReachable();
     const databaseWritable = ledger.writable;
@@ -530,6 +547,8 @@ export class Trader {
         trader_order_latency_p95_ms: this.#latencies.quantile(0.95),
         trader_orders_open: this.#orders.count,
         trader_orders_in_flight: this.#inFlight.size,
+        trader_breaker_state: breakerGauge[breaker.state.kind],
+        trader_breaker_openings: breaker.openings,
         trader_position: Number(this.#orders.position.quantity),
         trader_position_mismatch: this.#positionMismatch ? 1 : 0,
         trader_ledger_queued_rows: ledger.queuedRows,

@@ -6,6 +6,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { LeaseView, Permit, PermitRefusal, TraderStatus, VenueClock } from '../../lib/contracts/guard-api.ts';
 import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
 import { permitFor, termsOf } from '../../lib/lease/permits.ts';
+import { Breaker, type BreakerOptions, type BreakerStore } from '../../lib/trading/breaker.ts';
 import { Journal } from '../../lib/trading/journal.ts';
 import type { Order } from '../../lib/trading/order.ts';
 import { usualQuoting } from '../../lib/trading/quoting.ts';
@@ -100,6 +101,12 @@ export class ToldGuard implements Permits {
   }
 }
 
+const noBreakerStore: BreakerStore = { read: async () => undefined, write: async () => undefined };
+
+export function breakerOf(store: BreakerStore, options: Partial<BreakerOptions> = {}): Breaker {
+  return new Breaker({ store, monotonicMs: () => Number(monotonicNs()) / 1e6, onChange: () => undefined, ...options });
+}
+
 type Middleware = Parameters<DynamoDBClient['middlewareStack']['add']>[0];
 
 export interface Stage {
@@ -164,6 +171,7 @@ export async function startStage(
         permits: guard,
         venue: bybit(guard),
         journal,
+        breaker: breakerOf(noBreakerStore),
         limits: { order: async () => ({ allowed: true }), request: async () => ({ allowed: true }) },
         ledger: {
           order: (order) => ledger.orders.set(order.clientOrderId, order),
