@@ -23,8 +23,8 @@ const presignedPath = '/presigned/';
 
 export async function startFront(world: CloudWorld): Promise<Front> {
   const protocols = new Map<string, ServiceProtocol>();
-  const spoken = world.models().filter((model) => sdkClients[model.service]);
-  await Promise.all(spoken.map(async ({ service }) => protocols.set(service, new ServiceProtocol(service, await loadSdk(service)))));
+  const models = world.models().filter((model) => sdkClients[model.service]);
+  await Promise.all(models.map(async ({ service }) => protocols.set(service, new ServiceProtocol(service, await loadSdk(service)))));
 
   const puts = new Map<string, (body: string) => void>();
   const server = createServer((request, response) => {
@@ -52,6 +52,7 @@ export async function startFront(world: CloudWorld): Promise<Front> {
     const protocol = protocols.get(service);
     if (!protocol) return notModelled(`the service '${service}' is not modelled in this rehearsal (${request.method} ${request.path})`);
     const requestId = world.uniqueId(32);
+    const spoken = protocol.spoken(request);
     const respond = (wire: WireResponse): WireResponse => ({ ...wire, headers: { ...wire.headers, 'x-amzn-requestid': requestId } });
     const match = protocol.match(request);
     try {
@@ -64,12 +65,12 @@ export async function startFront(world: CloudWorld): Promise<Front> {
       if (!caller) throw new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
       const input = await protocol.decode(match, request);
       const output = await world.call({ service, operation: operation.name, region, caller, input });
-      return respond(await protocol.encode(operation, (output ?? {}) as Record<string, unknown>, requestId));
+      return respond(await protocol.encode(match, (output ?? {}) as Record<string, unknown>, requestId));
     } catch (error) {
       if (!(error instanceof AwsError))
         world.log(`${service}:${match?.operation.name ?? request.path} failed inside the model`, { error: describe(error) });
       const asked = error instanceof AwsError ? error : new AwsError('InternalFailure', describe(error), { fault: 'server' });
-      const wire = await protocol.encodeError(asked, requestId);
+      const wire = await protocol.encodeError(asked, requestId, spoken);
       return respond(asked.name === 'NotImplemented' ? { ...wire, status: 501 } : wire);
     }
   }

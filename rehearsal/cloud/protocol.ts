@@ -1,14 +1,18 @@
 /**
- * The server's side of one service's wire protocol, out of the schemas that its SDK client ships.
+ * The server's side of one service's wire protocols, out of the schemas that its SDK client ships.
  *
  * The SDK serializes inputs and deserializes outputs. An operation whose input and output are swapped makes the
  * same code read a request and write a response, so both sides speak exactly the protocol of the client's release.
- * Left to do here: the form of the query protocol, the XML envelope, REST routes and errors.
+ * Left to do here: the form of the query protocols, the XML envelope, REST routes and errors.
+ *
+ * A service may be spoken to in more than one protocol: the AWS CLI asks CloudWatch in CBOR, its older releases in the
+ * query protocol, the SDK in JSON. The request says which, and is answered in the same.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 
 import { XmlShapeSerializer } from '@aws-sdk/core/protocols';
+import { cbor, SmithyRpcV2CborProtocol } from '@smithy/core/cbor';
 import { FromStringShapeDeserializer } from '@smithy/core/protocols';
 import { NormalizedSchema } from '@smithy/core/schema';
 
@@ -30,9 +34,13 @@ export interface WireResponse {
   readonly body: string | Uint8Array;
 }
 
+/** How a request was written, by the name of its protocol: its answer is written the same way. */
+export type Spoken = 'awsJson1_0' | 'awsJson1_1' | 'awsQuery' | 'ec2Query' | 'restJson1' | 'restXml' | 'rpcv2Cbor';
+
 /** What a request asks for: the operation, and what its path said. */
 export interface Match {
   readonly operation: Operation;
+  readonly spoken: Spoken;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -59,6 +67,7 @@ interface SdkOperation {
 type Struct = Record<string, unknown>;
 interface SdkProtocol {
   getShapeId(): string;
+  setSerdeContext(context: unknown): void;
   serializeRequest(
     operation: SdkOperation,
     value: unknown,
@@ -86,7 +95,9 @@ export class ServiceProtocol {
   readonly operations: ReadonlyMap<string, Operation>;
   private readonly config: SdkConfig;
   private readonly context: unknown;
-  private readonly kind: string;
+  /** What the SDK's client speaks. */
+  private readonly usual: Spoken;
+  private readonly cbor: SdkProtocol;
   private readonly errors = new Map<string, NormalizedSchema>();
   private readonly routes: ReadonlyArray<RestRoute<RestReady>>;
   private readonly xml: XmlShapeSerializer;
@@ -103,7 +114,9 @@ export class ServiceProtocol {
     // The protocol asks its context where requests go; responses go nowhere.
     this.context = { ...(client.config as object), endpoint: async () => ({ protocol: 'http:', hostname: 'unused', path: '/' }) };
     client.destroy();
-    this.kind = this.config.protocol.getShapeId().split('#')[1] ?? '';
+    this.usual = this.config.protocol.getShapeId().split('#')[1] as Spoken;
+    this.cbor = new SmithyRpcV2CborProtocol(this.config.protocolSettings) as unknown as SdkProtocol;
+    this.cbor.setSerdeContext(this.context);
 
     const operations = new Map<string, Operation>();
     for (const schema of Object.values(sdk)) {
@@ -125,9 +138,18 @@ export class ServiceProtocol {
     this.strings.setSerdeContext(this.context as never);
   }
 
+  /** The protocol of a request, as its headers tell. */
+  spoken(request: WireRequest): Spoken {
+    if (request.headers['smithy-protocol'] === 'rpc-v2-cbor') return 'rpcv2Cbor';
+    const form = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
+    return isJson(this.usual) && form ? 'awsQuery' : this.usual;
+  }
+
   match(request: WireRequest): Match | undefined {
-    if (this.kind.startsWith('awsJson')) return this.byName(String(request.headers['x-amz-target']).split('.').pop());
-    if (this.kind === 'awsQuery') return this.byName(new URLSearchParams(request.body.toString()).get('Action') ?? '');
+    const spoken = this.spoken(request);
+    if (spoken === 'rpcv2Cbor') return this.byName(/^\/service\/[^/]+\/operation\/([^/]+)$/.exec(request.path)?.[1], spoken);
+    if (isJson(spoken)) return this.byName(String(request.headers['x-amz-target']).split('.').pop(), spoken);
+    if (isForm(spoken)) return this.byName(new URLSearchParams(request.body.toString()).get('Action') ?? '', spoken);
     // Path style: the model leaves the bucket to the endpoint's rules, so no route mentions it.
     const bucketAndKey = this.signingName === 's3' ? /^\/([^/]+)(\/.*)?$/.exec(request.path) : null;
     const bucket = bucketAndKey?.[1];
@@ -136,21 +158,27 @@ export class ServiceProtocol {
       if (this.signingName === 's3' && hasBucket(route.operation.input) !== (bucket !== undefined)) continue;
       const labels = matchRoute(route, rest);
       if (labels)
-        return { operation: route.operation, labels: bucket === undefined ? labels : { ...labels, Bucket: decodeURIComponent(bucket) } };
+        return { operation: route.operation, spoken, labels: bucket === undefined ? labels : { ...labels, Bucket: decodeURIComponent(bucket) } };
     }
     return undefined;
   }
 
-  private byName(name: string | undefined): Match | undefined {
+  private byName(name: string | undefined, spoken: Spoken): Match | undefined {
     const operation = this.operations.get(name ?? '');
-    return operation && { operation, labels: {} };
+    return operation && { operation, spoken, labels: {} };
   }
 
-  async decode({ operation, labels }: Match, request: WireRequest): Promise<Struct> {
+  private codec(spoken: Spoken): SdkProtocol {
+    return spoken === 'rpcv2Cbor' ? this.cbor : this.config.protocol;
+  }
+
+  async decode({ operation, spoken, labels }: Match, request: WireRequest): Promise<Struct> {
     const readScalar = (schema: NormalizedSchema, text: string): unknown => this.strings.read(schema, text) as unknown;
-    if (this.kind === 'awsQuery') return decodeQueryForm(operation.input, new URLSearchParams(request.body.toString()), readScalar);
+    if (isForm(spoken)) {
+      return decodeQueryForm(operation.input, new URLSearchParams(request.body.toString()), { readScalar, ec2: spoken === 'ec2Query' });
+    }
     const body = streamsPayload(operation.input) ? Readable.from([request.body]) : new Uint8Array(request.body);
-    const input = await this.config.protocol.deserializeResponse(operation.reads, this.context, {
+    const input = await this.codec(spoken).deserializeResponse(operation.reads, this.context, {
       statusCode: 200,
       headers: { ...request.headers },
       body,
@@ -196,15 +224,19 @@ export class ServiceProtocol {
     );
   }
 
-  async encode(operation: Operation, output: Struct, requestId: string): Promise<WireResponse> {
+  async encode({ operation, spoken }: Match, output: Struct, requestId: string): Promise<WireResponse> {
     const { xmlNamespace = '' } = this.config.protocolSettings;
-    if (this.kind === 'awsQuery') {
+    if (isForm(spoken)) {
       const result = operation.output.isUnitSchema() ? '' : this.resultElement(operation, output);
-      const metadata = `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>`;
-      const body = `<${operation.name}Response xmlns="${xmlNamespace}">${result}${metadata}</${operation.name}Response>`;
+      // EC2 puts the members into the response itself, the others into a result within it.
+      const content =
+        spoken === 'ec2Query'
+          ? `<requestId>${requestId}</requestId>${result.replace(/^<[^>]+>/, '').replace(/<\/[^<>/]+>$/, '')}`
+          : `${result}<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>`;
+      const body = `<${operation.name}Response xmlns="${xmlNamespace}">${content}</${operation.name}Response>`;
       return { status: 200, headers: { 'content-type': 'text/xml' }, body };
     }
-    const message = await this.config.protocol.serializeRequest(operation.writes, output, this.context);
+    const message = await this.codec(spoken).serializeRequest(operation.writes, output, this.context);
     delete message.headers['x-amz-target'];
     let status = operation.http?.[2] ?? 200;
     if (operation.output.isStructSchema()) {
@@ -223,25 +255,30 @@ export class ServiceProtocol {
       .replace(/<\/[^<>/]+>$/, `</${operation.name}Result>`);
   }
 
-  async encodeError(error: AwsError, requestId: string): Promise<WireResponse> {
+  async encodeError(error: AwsError, requestId: string, spoken: Spoken): Promise<WireResponse> {
     const schema = this.errors.get(error.name);
     const traits = (schema?.getMergedTraits() ?? {}) as { awsQueryError?: readonly [string, number]; httpError?: number };
     const [queryCode, queryStatus] = traits.awsQueryError ?? [error.name, undefined];
     const status = queryStatus ?? traits.httpError ?? unmodelledStatus[error.name] ?? (error.fault === 'server' ? 500 : 400);
     const { xmlNamespace = '', defaultNamespace, awsQueryCompatible } = this.config.protocolSettings;
-    if (this.kind === 'awsQuery' || this.kind === 'restXml') {
-      const code = this.kind === 'awsQuery' ? queryCode : error.name;
-      const sender = error.fault === 'client' ? 'Sender' : 'Receiver';
-      const element = `<Error><Type>${sender}</Type><Code>${escapeXml(code)}</Code><Message>${escapeXml(error.message)}</Message></Error>`;
-      const body =
-        this.signingName === 's3'
-          ? `<?xml version="1.0" encoding="UTF-8"?>${element}`
-          : `<ErrorResponse xmlns="${xmlNamespace}">${element}<RequestId>${requestId}</RequestId></ErrorResponse>`;
+    if (isForm(spoken) || spoken === 'restXml') {
+      const code = isForm(spoken) ? queryCode : error.name;
+      const said = `<Code>${escapeXml(code)}</Code><Message>${escapeXml(error.message)}</Message>`;
+      const element = `<Error><Type>${error.fault === 'client' ? 'Sender' : 'Receiver'}</Type>${said}</Error>`;
+      const body = {
+        ec2Query: `<Response><Errors><Error>${said}</Error></Errors><RequestID>${requestId}</RequestID></Response>`,
+        restXml: `<?xml version="1.0" encoding="UTF-8"?>${element}`,
+        awsQuery: `<ErrorResponse xmlns="${xmlNamespace}">${element}<RequestId>${requestId}</RequestId></ErrorResponse>`,
+      }[spoken];
       return { status, headers: { 'content-type': 'text/xml' }, body };
     }
     const headers: Record<string, string> = { 'content-type': 'application/json', 'x-amzn-errortype': error.name };
     if (awsQueryCompatible) headers['x-amzn-query-error'] = `${queryCode};${error.fault === 'client' ? 'Sender' : 'Receiver'}`;
     const members = schema ? await this.errorMembers(schema, error.data) : error.data;
+    if (spoken === 'rpcv2Cbor') {
+      const body = cbor.serialize({ __type: `${defaultNamespace}#${error.name}`, message: error.message, ...members });
+      return { status, headers: { ...headers, 'content-type': 'application/cbor', 'smithy-protocol': 'rpc-v2-cbor' }, body };
+    }
     return { status, headers, body: JSON.stringify({ __type: `${defaultNamespace}#${error.name}`, message: error.message, ...members }) };
   }
 
@@ -255,6 +292,9 @@ export class ServiceProtocol {
     return JSON.parse(typeof body === 'string' ? body : new TextDecoder().decode(body)) as Struct;
   }
 }
+
+const isJson = (spoken: Spoken): boolean => spoken === 'awsJson1_0' || spoken === 'awsJson1_1';
+const isForm = (spoken: Spoken): spoken is 'awsQuery' | 'ec2Query' => spoken === 'awsQuery' || spoken === 'ec2Query';
 
 function readOperation(schema: unknown[]): Operation {
   const [, namespace, name, traits, inputRef, outputRef] = schema as [number, string, string, unknown, unknown, unknown];

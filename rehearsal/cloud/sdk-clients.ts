@@ -7,6 +7,8 @@ export interface SdkClientConfig {
   readonly endpoint: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly maxAttempts?: number;
+  /** Of the client's own when absent. */
+  readonly protocol?: unknown;
   /** Some operations put a prefix before the host's name, which 127.0.0.1 cannot carry. */
   readonly disableHostPrefix?: boolean;
   readonly logger?: Readonly<Record<'trace' | 'debug' | 'info' | 'warn' | 'error', () => void>>;
@@ -24,11 +26,15 @@ export interface SdkClientSource {
 }
 
 export const sdkClients: Readonly<Record<string, SdkClientSource>> = {
+  cloudformation: { clientName: 'CloudFormationClient', load: () => import('@aws-sdk/client-cloudformation') },
   dynamodb: { clientName: 'DynamoDBClient', load: () => import('@aws-sdk/client-dynamodb') },
+  ec2: { clientName: 'EC2Client', load: () => import('@aws-sdk/client-ec2') },
   ecr: { clientName: 'ECRClient', load: () => import('@aws-sdk/client-ecr') },
   ecs: { clientName: 'ECSClient', load: () => import('@aws-sdk/client-ecs') },
   elasticache: { clientName: 'ElastiCacheClient', load: () => import('@aws-sdk/client-elasticache') },
   events: { clientName: 'EventBridgeClient', load: () => import('@aws-sdk/client-eventbridge') },
+  iam: { clientName: 'IAMClient', load: () => import('@aws-sdk/client-iam') },
+  kms: { clientName: 'KMSClient', load: () => import('@aws-sdk/client-kms') },
   lambda: { clientName: 'LambdaClient', load: () => import('@aws-sdk/client-lambda') },
   logs: { clientName: 'CloudWatchLogsClient', load: () => import('@aws-sdk/client-cloudwatch-logs') },
   monitoring: { clientName: 'CloudWatchClient', load: () => import('@aws-sdk/client-cloudwatch') },
