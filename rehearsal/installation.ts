@@ -17,6 +17,7 @@ import { createAuthority } from './processes/certificate.ts';
 import { buildImage, type BuiltImage } from './processes/container-image.ts';
 import { Supervisor } from './processes/supervisor.ts';
 import { TaskLauncher } from './processes/tasks.ts';
+import { ExecutionLog, type Injection } from './report/observed.ts';
 import { CompressedTime } from './report/phases.ts';
 import type { Progress } from './report/progress.ts';
 import { dynamodb, type DynamoDb } from './services/dynamodb.ts';
@@ -53,10 +54,16 @@ export interface InstallationOptions {
 export interface Watchers {
   /** Milliseconds since the installation began to be opened. */
   readonly nowMs: () => number;
+  /** The same beginning, on the clock of the venue's record. */
+  readonly beganMs: number;
   readonly history: LeaseHistory;
   readonly compressed: CompressedTime;
   /** Who gets the events of an execution, by its ARN. */
   readonly executions: Map<string, (event: ProgressEvent) => void>;
+  /** Every event of every execution. */
+  readonly executionLog: ExecutionLog;
+  /** What was done to the system. */
+  readonly injected: Injection[];
 }
 
 interface Parts {
@@ -114,9 +121,12 @@ export async function openInstallation({ assembly, seed, progress, provisioning 
     const compressed = new CompressedTime();
     const watchers: Watchers = {
       nowMs,
+      beganMs,
       compressed,
       history: new LeaseHistory({ book: bookOf(settings).name, beganMs }),
       executions: new Map(),
+      executionLog: new ExecutionLog(nowMs),
+      injected: [],
     };
     const assets = readAssembly(assembly.directory);
     const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; logs?: Logs } = {};
@@ -140,7 +150,10 @@ export async function openInstallation({ assembly, seed, progress, provisioning 
         const rest = otherServices(made, {
           servers: { supervisor, authority, directory },
           assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
-          onProgress: (execution, event) => watchers.executions.get(execution.arn)?.(event),
+          onProgress: (execution, event) => {
+            watchers.executionLog.see(execution, event);
+            watchers.executions.get(execution.arn)?.(event);
+          },
         });
         models.databases = rest.databases;
         models.logs = rest.logs;

@@ -17,6 +17,7 @@ export async function rehearse(
     const leaks = await stage.secretsFound();
     const report: Report = {
       scenario: scenario.name,
+      summary: scenario.summary,
       seed,
       faults,
       outcome: end.outcome,
@@ -30,6 +31,7 @@ export async function rehearse(
       steps: end.steps,
       durationMs: Math.round(performance.now() - began),
       modelledDurationMs: Math.round(end.modelledDurationMs),
+      observed: await stage.observed(),
     };
     return { report, log: stage.log };
   } finally {

@@ -11,12 +11,14 @@ import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import { colourOf, otherColour, type BookName, type Colour, type InstanceId } from '../lib/lease/model.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
 import { openInstallation, type Installation, type InstallationOptions, type Release, type Releases } from './installation.ts';
+import { drawnGraph, handoversSince, ordersIn, type Observed } from './report/observed.ts';
 import { PhaseTracker } from './report/phases.ts';
 import type { Progress } from './report/progress.ts';
 import type { Outcome, Step, Tenure, Trading } from './report/report.ts';
 import { cutoverPhases, recordPhase } from './scenarios/cutover-phases.ts';
 import { secretsFound } from './secrets-found.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
+import { parseDefinition } from './states/definition.ts';
 import { until } from './until.ts';
 import { judge, type Grant, type Handover } from './venue/judge.ts';
 import { createOrderPath, type VenueEntry } from './venue/record.ts';
@@ -109,8 +111,18 @@ export class Stage {
     if (tenure?.holder === undefined || tenure.holder === null) throw new Error('nobody holds the book: there is nothing to kill');
     const task = await this.#taskOf(tenure.holder);
     task.running?.kill();
-    this.progress.note(`killed ${tenure.holder}, epoch ${tenure.epoch}`);
+    this.injected(`killed ${tenure.holder}, epoch ${tenure.epoch}`);
     return { epoch: tenure.epoch };
+  }
+
+  /** Notes what is done to the system, for whoever watches and for the report. What lasts ends when the answer is called. */
+  injected(what: string): () => void {
+    const { injected, nowMs } = this.#installation.watchers;
+    const index = injected.push({ what, fromMs: Math.round(nowMs()), toMs: null }) - 1;
+    this.progress.note(what);
+    return () => {
+      injected[index] = { ...injected[index]!, toMs: Math.round(nowMs()) };
+    };
   }
 
   /** The time from the last accepted order of this epoch to the first of a later one. */
@@ -206,6 +218,31 @@ export class Stage {
       return found.length === 0 && found;
     }).catch(() => undefined);
     return settled ?? (await this.#leftOver(live));
+  }
+
+  /** What was seen, moment by moment, for the report. */
+  async observed(): Promise<Observed> {
+    const { venue, watchers } = this.#installation;
+    const { beganMs, executionLog, injected, compressed, nowMs } = watchers;
+    const describe = <Answer>(operation: string, input: Record<string, unknown>): Promise<Answer> =>
+      this.#installation.operator<Answer>('states', operation, input);
+    const seen = executionLog.executions;
+    const machines = new Map(seen.map(({ machine, machineArn }) => [machine, machineArn]));
+    return {
+      orders: ordersIn(venue.record, { book: this.book, beganMs }),
+      handovers: handoversSince(this.handovers(), beganMs),
+      injected,
+      executions: await Promise.all(seen.map(async ({ arn, name, machine, fromMs, transitions }) => {
+        const { status, error, cause } = await describe<{ status: string; error?: string; cause?: string }>('DescribeExecution', { executionArn: arn });
+        const toMs = transitions.at(-1)?.atMs ?? fromMs;
+        return { name, machine, fromMs, toMs, transitions, status, ...(error !== undefined && { error }), ...(cause !== undefined && { cause }) };
+      })),
+      machines: Object.fromEntries(await Promise.all([...machines].map(async ([name, stateMachineArn]) => {
+        const { definition } = await describe<{ definition: string }>('DescribeStateMachine', { stateMachineArn });
+        return [name, drawnGraph(parseDefinition(definition))] as const;
+      }))),
+      compressed: compressed.spans(0, nowMs()),
+    };
   }
 
   /** Names of the places in which a secret's value stands that must not. */

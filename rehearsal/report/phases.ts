@@ -4,6 +4,7 @@
  * execution. Phases of different lanes run side by side.
  */
 import type { ProgressEvent } from '../states/execution.ts';
+import type { CompressedSpan } from './observed.ts';
 import type { Progress } from './progress.ts';
 import type { Step } from './report.ts';
 
@@ -97,23 +98,32 @@ export class PhaseTracker {
  * faster as the most compressed of the waits; otherwise both run alike.
  */
 export class CompressedTime {
-  readonly #waits: { fromMs: number; toMs: number; factor: number }[] = [];
+  readonly #waits: CompressedSpan[] = [];
 
   waited(fromMs: number, toMs: number, modelledMs: number): void {
     if (toMs > fromMs) this.#waits.push({ fromMs, toMs, factor: modelledMs / (toMs - fromMs) });
   }
 
   modelledMs(fromMs: number, toMs: number): number {
+    const faster = this.spans(fromMs, toMs).reduce((sum, span) => sum + (span.toMs - span.fromMs) * (span.factor - 1), 0);
+    return toMs - fromMs + faster;
+  }
+
+  /** The stretches in which time runs faster, one after the other. */
+  spans(fromMs: number, toMs: number): readonly CompressedSpan[] {
     const waits = this.#waits.filter((wait) => wait.toMs > fromMs && wait.fromMs < toMs && wait.factor > 1);
     const edges = [fromMs, toMs, ...waits.flatMap((wait) => [wait.fromMs, wait.toMs])]
       .filter((at) => at >= fromMs && at <= toMs)
       .toSorted((a, b) => a - b);
-    let sum = 0;
+    const spans: { fromMs: number; toMs: number; factor: number }[] = [];
     for (const [index, from] of edges.entries()) {
       const to = edges[index + 1] ?? from;
       const factors = waits.filter((wait) => wait.fromMs < to && wait.toMs > from).map((wait) => wait.factor);
-      sum += (to - from) * Math.max(1, ...factors);
+      if (to === from || factors.length === 0) continue;
+      const [factor, last] = [Math.max(...factors), spans.at(-1)];
+      if (last?.toMs === from && Math.abs(last.factor - factor) < 1e-3) last.toMs = to;
+      else spans.push({ fromMs: from, toMs: to, factor });
     }
-    return sum;
+    return spans;
   }
 }

@@ -6,6 +6,7 @@
  */
 import pc from 'picocolors';
 import type { Judgement } from '../venue/judge.ts';
+import type { Observed } from './observed.ts';
 
 export type Outcome = 'succeeded' | 'rolled-back' | 'needs-a-person' | 'refused';
 
@@ -43,6 +44,8 @@ export interface Step {
 
 export interface Report {
   readonly scenario: string;
+  /** What the scenario is about, in a sentence. */
+  readonly summary: string;
   readonly seed: number;
   readonly faults: readonly string[];
   readonly outcome: Outcome;
@@ -53,6 +56,8 @@ export interface Report {
   readonly durationMs: number;
   /** How long the workflow under rehearsal would have taken uncompressed. */
   readonly modelledDurationMs: number;
+  /** What was seen, moment by moment: what `report.html` draws. */
+  readonly observed: Observed;
 }
 
 /** A promise about a figure: it holds when the figure does not exceed the limit. */

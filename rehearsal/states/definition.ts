@@ -21,6 +21,7 @@ export interface Catcher {
 }
 
 export interface ChoiceRule {
+  readonly Comment?: string;
   readonly Condition: string | boolean;
   readonly Next: string;
   readonly Assign?: Record<string, Json>;

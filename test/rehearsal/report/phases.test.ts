@@ -74,6 +74,15 @@ describe('compressed time', () => {
     expect(time.modelledMs(1500, 2500)).toBe(30_000 + 500);
   });
 
+  test('has spans that follow one another, each as fast as its fastest wait', () => {
+    const time = new CompressedTime();
+    time.waited(0, 1000, 60_000);
+    time.waited(500, 1500, 60_000);
+    time.waited(1400, 2000, 6_000);
+    time.waited(3000, 4000, 1_000);
+    expect(time.spans(200, 5000)).toEqual([{ fromMs: 200, toMs: 1500, factor: 60 }, { fromMs: 1500, toMs: 2000, factor: 10 }]);
+  });
+
   test('waits side by side are not added: the most compressed counts', () => {
     const time = new CompressedTime();
     time.waited(0, 1000, 60_000);
