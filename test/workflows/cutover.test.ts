@@ -3,7 +3,7 @@ import * as ecr from '@aws-sdk/client-ecr';
 import * as ecs from '@aws-sdk/client-ecs';
 import * as rds from '@aws-sdk/client-rds';
 import { describe, expect, it } from 'vitest';
-import { revisionFields } from '../../lib/workflows/cutover.ts';
+import { revisionFields } from '../../lib/workflows/blocks/bring-up.ts';
 import type { Graph, State } from '../../lib/workflows/checks.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
 import { book, CutoverWorld, executionArn, images, request, synthesizedCutover } from './cutover-world.ts';

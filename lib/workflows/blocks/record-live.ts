@@ -1,0 +1,39 @@
+/** Makes the new colour the truth: in the lease, in the parameter that deployments read, and in ECS. */
+import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import { js, type Workflow } from '../workflow.ts';
+import type { CutoverParts } from './parts.ts';
+import { fresh, noted } from './variables.ts';
+
+export function recordLive(
+  w: Workflow,
+  parts: CutoverParts,
+  to: { readonly recorded: sfn.IChainable; readonly needsAPerson: sfn.IChainable; readonly preempted: sfn.IChainable },
+): sfn.IChainable {
+  const record = w.invoke('Record in the lease what is live', parts.leaseControl, 'recordLive', {
+    comment: 'From here on the new colour is the truth; nothing later undoes it.',
+    input: { ...fresh, imageDigest: js('$request.images.trader'), taskDefinition: js('$revision') },
+    assign: () => noted('The new colour was recorded as live.'),
+    catches: { WorkflowPreemptedError: to.preempted, 'States.ALL': to.needsAPerson },
+  });
+  const publishLive = w.call('Record in the parameter what is live', {
+    comment: 'A deployment reads it and refuses to run against another truth.',
+    service: 'ssm', action: 'PutParameter',
+    parameters: {
+      Name: js('$book.liveParameterName'), Type: 'String', Overwrite: true,
+      Value: js("$string({ 'imageDigest': $request.images.trader, 'taskDefinition': $revision })"),
+    },
+    resources: parts.arns.liveParameters,
+    catches: { 'States.ALL': to.needsAPerson },
+  });
+  const makePrimary = w.call('Make the new task set the primary one', {
+    comment: 'Until now the old one was, so that an abandoned cutover leaves the service as it found it.',
+    service: 'ecs', action: 'UpdateServicePrimaryTaskSet',
+    parameters: { Cluster: parts.clusterName, Service: js('$book.serviceName'), PrimaryTaskSet: js('$taskSet') },
+    resources: parts.arns.services,
+    catches: { 'States.ALL': to.needsAPerson },
+  });
+  record.next(publishLive);
+  publishLive.next(makePrimary);
+  makePrimary.next(to.recorded);
+  return record;
+}
