@@ -39,6 +39,8 @@ export type LeaseEvent = { readonly now: number } & (
   | { readonly kind: 'registered' }
   | { readonly kind: 'trader-status'; readonly ready: boolean; readonly reconciled: boolean }
   | { readonly kind: 'trader-drained'; readonly epoch: number; readonly drain: number }
+  /** The trader found that it must not trade, and nobody else either, until a person has looked. */
+  | { readonly kind: 'halt'; readonly epoch: number; readonly reason: string }
   | { readonly kind: 'terminate' }
 );
 
@@ -70,6 +72,8 @@ interface Tenure {
   readonly drainSince?: number;
   /** Nothing new is permitted from here on; `drained` when the trader says that nothing is on its way. */
   readonly stop?: { readonly at: number; readonly drain: number; readonly drained: boolean };
+  /** The trader asked for a halt in this epoch: nothing is permitted in it any more, and nobody gets the book before the halt is written. */
+  readonly haltFor?: string;
 }
 
 interface Stopped {
@@ -118,6 +122,8 @@ export interface InstanceView {
   readonly validUntil: number | null;
   /** Numbers the drains of this life, so that a late word of an earlier one is not taken for the present one. */
   readonly drain: number;
+  /** As the item says it; absent when the book was never resumed. */
+  readonly resumedFrom?: Epoch;
 }
 
 /** Until the item was read. */
@@ -156,10 +162,11 @@ export function step(state: InstanceState, event: LeaseEvent): Step {
 
 export function viewOf({ role, drains }: InstanceState): InstanceView {
   if (role.kind !== 'tenure') return { state: role.kind, epoch: null, validUntil: null, drain: drains };
-  const { epoch } = role.lease;
-  if (role.stop !== undefined) return { state: 'draining', epoch, validUntil: null, drain: drains };
-  if (role.validUntil === undefined) return { state: 'granted', epoch, validUntil: null, drain: drains };
-  return { state: 'held', epoch, validUntil: role.validUntil, drain: drains };
+  const { epoch, resumedFrom } = role.lease;
+  const known = { epoch, drain: drains, ...(resumedFrom !== undefined && { resumedFrom }) };
+  if (role.stop !== undefined) return { state: 'draining', validUntil: null, ...known };
+  if (role.validUntil === undefined) return { state: 'granted', validUntil: null, ...known };
+  return { state: 'held', validUntil: role.validUntil, ...known };
 }
 
 // ---- what an event says -------------------------------------------------------------------------------
@@ -187,6 +194,11 @@ function absorb(state: InstanceState, event: LeaseEvent): InstanceState {
       if (role.kind !== 'tenure' || role.stop === undefined) return state;
       if (event.epoch !== role.lease.epoch || event.drain !== role.stop.drain) return state;
       return { ...state, role: { ...role, stop: { ...role.stop, drained: true } } };
+    }
+    case 'halt': {
+      const { role } = state;
+      if (role.kind !== 'tenure' || event.epoch !== role.lease.epoch) return state;
+      return { ...state, role: { ...role, haltFor: role.haltFor ?? event.reason } };
     }
     case 'terminate':
       return state.terminateBy === undefined ? { ...state, terminateBy: now + state.identity.terminateWithinMs } : state;
@@ -357,6 +369,7 @@ function tenureWrite(state: InstanceState, role: Tenure, now: number): Due {
   const { lease, stop } = role;
   const wakes: number[] = [];
   const renewable = lease.mode !== 'halted' && lease.home === state.identity.region;
+  if (role.haltFor !== undefined && lease.mode !== 'halted') return { write: halt(state, lease, role.haltFor), wakes };
   const renewAt = stop === undefined ? role.renewAt : role.renewAt + lease.leaseMs * (renewEveryStopped - renewEvery);
 
   if (stop !== undefined) {
@@ -381,8 +394,8 @@ function leavingWrite(state: InstanceState, role: Tenure, now: number): LeaseWri
   return mustLeave(state, role) ? release(state, lease) : endDrain(state, lease);
 }
 
-function mustLeave(state: InstanceState, { lease }: Tenure): boolean {
-  return state.terminateBy !== undefined || lease.mode === 'halted' || lease.home !== state.identity.region;
+function mustLeave(state: InstanceState, { lease, haltFor }: Tenure): boolean {
+  return state.terminateBy !== undefined || haltFor !== undefined || lease.mode === 'halted' || lease.home !== state.identity.region;
 }
 
 /** An instance to hand over to: alive, ready and, in a drain, named by it. */
@@ -498,6 +511,20 @@ function release({ identity, grants }: InstanceState, lease: Lease): LeaseWrite 
     expects: [...isMine(identity, lease), { path: 'heartbeat', equals: lease.heartbeat }],
     set: { ...nextEpoch(lease), grantId: grantIdOf(identity, grants) },
     remove: ['holder'],
+  };
+}
+
+/**
+ * The holder's own halt: like a machine's, but only in the epoch in which its trader asked. It comes before the release, or a standby
+ * would take the book in between. One that comes late halts a book that was resumed in the same epoch: a person looks again.
+ */
+function halt({ identity }: InstanceState, lease: Lease, reason: string): LeaseWrite {
+  return {
+    name: 'halt',
+    book: identity.book,
+    expects: [...isMine(identity, lease), { path: 'mode', differs: 'halted' }],
+    set: { mode: 'halted', halt: { reason, by: identity.instance } },
+    remove: ['successor'],
   };
 }
 

@@ -19,6 +19,8 @@ export interface LeaseAttributes {
   readonly 'workflow.token': WorkflowToken;
   readonly 'workflow.execution': string;
   readonly live: Live;
+  readonly halt: { readonly reason: string; readonly by: string };
+  readonly resumedFrom: Epoch;
 }
 export type Path = keyof LeaseAttributes;
 
@@ -32,7 +34,7 @@ export interface LeaseWrite {
   /** For logs, and for whoever enumerates the writes. */
   readonly name:
     | 'create' | 'renew' | 'take-over' | 'hand-over' | 'release' | 'end-drain'
-    | 'take-workflow' | 'release-workflow' | 'open' | 'start-drain' | 'cancel-drain' | 'record-live';
+    | 'halt' | 'resume' | 'take-workflow' | 'release-workflow' | 'open' | 'start-drain' | 'cancel-drain' | 'record-live';
   readonly book: BookName;
   /** All must hold, judged against the latest version in any Region. */
   readonly expects: readonly Expectation[];

@@ -36,6 +36,9 @@ const settings: Readonly<Record<string, Sketch>> = {
   'SIGTERM with a doubtful write, in a drain': { instances: blueGreen, faults: { terminations: 1, drains: 1, doubtfulWrites: 1 } },
   'two of a colour: SIGTERM and a crash': { instances: twoBlueGreen, faults: { terminations: 1, crashes: 1 } },
   'a halt in a drain, with a doubtful write': { instances: blueGreen, faults: { halts: 1, drains: 1, doubtfulWrites: 1 } },
+  'a trader asks for a halt, with a doubtful write': { instances: blueGreen, faults: { mismatches: 1, doubtfulWrites: 1 } },
+  'a trader asks for a halt in a drain that is called off': { instances: blueGreen, faults: { mismatches: 1, drains: 1, cancels: 1 } },
+  'a trader asks for a halt, and SIGTERM': { instances: blueGreen, faults: { mismatches: 1, terminations: 1 } },
   'the home moves, is halted, and a write is doubtful': { instances: twoRegions, faults: { moves: 1, halts: 1, doubtfulWrites: 1 } },
   'the home moves there and back, under a drain towards the other Region': {
     instances: twoRegions, faults: { moves: 2, drains: 1 }, successors: [1],
@@ -143,6 +146,13 @@ describe('a rule left out is found', () => {
     'a take-over that does not name the home': [
       { instances: threeAround, faults: { moves: 1, crashes: 1, doubtfulWrites: 1 }, step: without('take-over', 'home') },
       /outside the home/,
+    ],
+    'a trader that asks for a halt taken for one that only leaves': [
+      {
+        instances: blueGreen, faults: { mismatches: 1 },
+        step: (state, event) => step(state, event.kind === 'halt' ? { kind: 'terminate', now: event.now } : event),
+      },
+      /came before the halt/,
     ],
     'nobody who ever takes over': [
       {

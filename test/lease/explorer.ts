@@ -35,10 +35,12 @@ export interface Faults {
   readonly drains: number;
   readonly cancels: number;
   readonly halts: number;
+  /** The trader of a holder finds that it must not trade, and asks its guard for a halt. */
+  readonly mismatches: number;
   readonly moves: number;
 }
 export const noFaults: Faults = {
-  pauses: 0, crashes: 0, doubtfulWrites: 0, staleViews: 0, lateWords: 0, terminations: 0, drains: 0, cancels: 0, halts: 0, moves: 0,
+  pauses: 0, crashes: 0, doubtfulWrites: 0, staleViews: 0, lateWords: 0, terminations: 0, drains: 0, cancels: 0, halts: 0, mismatches: 0, moves: 0,
 };
 
 export interface Setting {
@@ -94,6 +96,8 @@ interface Host {
   readonly ran: boolean;
   readonly paused: boolean;
   readonly trader: Trader;
+  /** The epoch in which its trader asked for a halt, with nothing sent before that may still end it. */
+  readonly asked?: number;
 }
 /** A write that is not simply applied and answered. `by` is absent for a machine's, which nobody waits for. */
 interface Doubtful {
@@ -182,6 +186,11 @@ function movesOf(world: World, setting: Setting, stepOnce: StepFunction): Move[]
     if (host.paused) moves.push({ label: `${name} goes on`, to: withHost(world, at, { ...host, paused: false }) });
     else if (left.pauses > 0) moves.push({ label: `${name} pauses`, to: withHost(spend('pauses'), at, { ...host, paused: true }) });
     if (left.crashes > 0) moves.push({ label: `${name} crashes`, to: reborn(spend('crashes'), at) });
+    const { role } = host.state;
+    if (left.mismatches > 0 && role.kind === 'tenure') {
+      const event = { kind: 'halt', epoch: role.lease.epoch, reason: 'the position' } as const;
+      moves.push({ label: `the trader of ${name} asks for a halt`, to: tell(spend('mismatches'), at, event) });
+    }
     if (left.terminations > 0 && host.state.terminateBy === undefined) {
       moves.push({ label: `${name} is told to end`, to: tell(spend('terminations'), at, { kind: 'terminate' }) });
     }
@@ -256,11 +265,16 @@ function runsOf(world: World, at: number, stepOnce: StepFunction): Move[] {
     }
   };
   const reading = state.reading;
-  for (const event of host.inbox) feed(event);
+  let { asked } = host;
+  for (const event of host.inbox) {
+    feed(event);
+    const sent = [write, ...world.doubtful.filter(({ by }) => by === state.identity.instance).map((one) => one.write)];
+    if (event.kind === 'halt' && !sent.some(isLeaving)) asked = event.epoch;
+  }
   if (reading) feed({ kind: 'read', book: { lease: world.lease, registrations: registry } });
   feed({ kind: 'tick' });
   const name = state.identity.instance;
-  const ran = withHost({ ...world, registry }, at, { ...host, state, inbox: [], ran: true });
+  const ran = withHost({ ...world, registry }, at, { ...host, state, inbox: [], ran: true, ...(asked !== undefined && { asked }) });
   if (state.role.kind === 'stopped') return [{ label: `${name} ends`, to: reborn(ran, at) }];
   const written: Move[] = [];
   if (write === undefined) {
@@ -358,6 +372,10 @@ function commit(world: World, write: LeaseWrite): readonly [World, WriteAnswer] 
   const wrong = (violation: string): readonly [World, WriteAnswer] => [{ ...world, lease, violation }, answer];
   if (lease.epoch < world.lease.epoch) return wrong(`the epoch fell to ${lease.epoch}`);
   if (world.lease.mode === 'halted' && lease.mode !== 'halted' && write !== resume) return wrong(`a ${write.name} ended a halt`);
+  const leaver = world.hosts.find(({ state }) => state.identity.instance === world.lease.holder);
+  if (isLeaving(write) && leaver?.asked === world.lease.epoch && world.lease.halt?.by !== world.lease.holder) {
+    return wrong(`a ${write.name} came before the halt that its trader had asked for`);
+  }
   if (lease.epoch > world.lease.epoch && lease.holder !== undefined && regionOf(lease.holder) !== lease.home) {
     return wrong(`epoch ${lease.epoch} was granted to ${lease.holder} outside the home ${lease.home}`);
   }
@@ -369,6 +387,10 @@ function commit(world: World, write: LeaseWrite): readonly [World, WriteAnswer] 
   );
   if (stale !== undefined) return wrong(`epoch ${lease.epoch} is granted while an order of epoch ${stale.epoch} may still be accepted`);
   return [{ ...world, lease }, answer];
+}
+
+function isLeaving(write: LeaseWrite | undefined): boolean {
+  return write?.name === 'release' || write?.name === 'hand-over';
 }
 
 function haltOf({ home }: Lease): LeaseWrite {
@@ -432,9 +454,10 @@ function tell(world: World, at: number, event: Untimed<LeaseEvent>): World {
 function progressOf(from: World, setting: Setting, stepOnce: StepFunction, trades: Set<number>): string | undefined {
   const passed: number[] = [];
   let world: World = { ...from, left: noFaults, words: [], hosts: from.hosts.map((host) => ({ ...host, paused: false })) };
-  if (world.lease.mode === 'halted') world = commit(world, resume)[0];
   const end = world.now + progressMs;
   while (world.now < end) {
+    // One that was asked for before may be written only now.
+    if (world.lease.mode === 'halted') world = commit(world, resume)[0];
     const key = fingerprint(keyOf(world));
     if (trades.has(key) || world.hosts.some(({ trader }) => isTrading(trader, world))) {
       for (const one of passed) trades.add(one);
@@ -490,7 +513,7 @@ function keyOf(world: World): string {
         ? `s${leaseKey(role.seen?.lease)}@${since(role.seen?.since)}${role.inDoubt ?? ''}`
         : role.kind === 'tenure'
           ? `t${leaseKey(role.lease)}@${[ahead(role.validUntil), ahead(role.shownUntil), ahead(role.renewAt)].join('/')}/${[
-              since(role.drainSince), since(role.stop?.at), role.stop?.drained].join('/')}`
+              since(role.drainSince), since(role.stop?.at), role.stop?.drained, role.haltFor].join('/')}`
           : 'x';
     const peers = [...state.peers.values()]
       .map(({ registration, movedAt }) => {
@@ -510,6 +533,7 @@ function keyOf(world: World): string {
       state.writing && `${writeKey(state.writing.write)}@${since(state.writing.sentAt)}`,
       state.reading, state.trader.ready, since(state.readAt), since(state.registerAt), ahead(state.writeAt),
       state.attends === undefined ? '' : lease.epoch - state.attends, peers, inbox, host.ran, host.paused,
+      host.asked === undefined ? '' : Math.min(lease.epoch - host.asked, 2),
       keyOfView(trader.view, lease.epoch, now), state.drains - trader.view.drain, state.drains - trader.said, open,
     ].join('|');
   };
@@ -517,7 +541,7 @@ function keyOf(world: World): string {
     .map(({ instance, reconciled, attends }) => `${instance}${reconciled}${attends === undefined ? '' : lease.epoch - attends}`)
     .sort();
   return [
-    `${lease.epoch === 0}${lease.holder},${lease.home},${lease.mode},${lease.successor},${Math.min(lease.heartbeat, 1)}`,
+    `${lease.epoch === 0}${lease.holder},${lease.home},${lease.mode},${lease.successor},${Math.min(lease.heartbeat, 1)},${lease.halt?.by}`,
     ...world.hosts.map(hostKey),
     registry,
     world.doubtful.map(

@@ -11,7 +11,7 @@ import { faultsEndMs, simulate, type Fault, type Scenario, type SimulationOption
 
 const kinds: readonly Fault['kind'][] = [
   'pause', 'pause-trader', 'crash', 'cut-requests', 'cut-answers', 'delay', 'mute', 'sigterm',
-  'drain', 'drain', 'cancel-drain', 'halt', 'resume', 'move-home',
+  'drain', 'drain', 'cancel-drain', 'halt', 'mismatch', 'resume', 'resume', 'move-home',
 ];
 const fault = (among: readonly Fault['kind'][]): fc.Arbitrary<Fault> =>
   fc.record({

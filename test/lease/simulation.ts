@@ -17,7 +17,7 @@ export interface Fault {
   readonly atMs: number;
   readonly kind:
     | 'pause' | 'pause-trader' | 'crash' | 'cut-requests' | 'cut-answers' | 'delay' | 'mute' | 'sigterm'
-    | 'drain' | 'cancel-drain' | 'halt' | 'resume' | 'move-home';
+    | 'drain' | 'cancel-drain' | 'halt' | 'mismatch' | 'resume' | 'move-home';
   /** Which instance, or which successor. */
   readonly who: number;
   readonly forMs: number;
@@ -281,6 +281,9 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
       case 'cancel-drain': commit(cancelDrainOf(book, token)); break;
       case 'move-home': moveHome(item().home === region ? away : region); break;
       case 'halt': control({ expects: [{ path: 'mode', differs: 'halted' }], set: { mode: 'halted' }, remove: ['successor'] }); break;
+      case 'mismatch':
+        if (actor.view.epoch !== null) deliver(actor, { kind: 'halt', epoch: actor.view.epoch, reason: 'the position' });
+        break;
       case 'resume': control({ expects: [{ path: 'mode', equals: 'halted' }], set: { mode: 'open' } }); break;
     }
   };
