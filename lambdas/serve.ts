@@ -41,12 +41,14 @@ export function serve<C extends FunctionContract>(
         `The input of ${contract.name}'s step '${step}' is wrong: ${faultsOf(parsed.error, input)}. Deploy stack and function together.`,
       );
     }
+    // As parsed: a contract hides there what no log may show.
+    const shown = parsed.data as Record<string, unknown>;
     try {
       const output = await steps[step as StepName<C>](parsed.data as never);
-      logger.info(step, { input, output });
+      logger.info(step, { input: shown, output });
       return output;
     } catch (error) {
-      logger.error(step, { input, error: error as Error });
+      logger.error(step, { input: shown, error: error as Error });
       throw error;
     }
   };

@@ -8,6 +8,7 @@ import { gunzipSync } from 'node:zlib';
 
 import { listenLocally } from '../processes/listen.ts';
 import { AwsError } from './model.ts';
+import { callerIdentity, presigner } from './presigned.ts';
 import { ServiceProtocol, type WireRequest, type WireResponse } from './protocol.ts';
 import { loadSdk, sdkClients } from './sdk-clients.ts';
 import type { CloudWorld } from './world.ts';
@@ -46,6 +47,7 @@ export async function startFront(world: CloudWorld): Promise<Front> {
       put(request.body.toString());
       return { status: 200, headers: {}, body: '' };
     }
+    if (request.query.has('X-Amz-Signature')) return answerPresigned(request);
     const scope = /Credential=([^/]+)\/\d+\/([^/]+)\/([^/]+)\//.exec(request.headers.authorization ?? '');
     if (!scope) return plain(403, `${request.method} ${request.path} is not signed: every request to the local AWS needs an access key`);
     const [, accessKeyId = '', region = '', service = ''] = scope;
@@ -73,6 +75,17 @@ export async function startFront(world: CloudWorld): Promise<Front> {
       const wire = await protocol.encodeError(asked, requestId, spoken);
       return respond(asked.name === 'NotImplemented' ? { ...wire, status: 501 } : wire);
     }
+  }
+
+  /** `GetCallerIdentity` is all that anybody signs in an address here; STS answers in JSON whoever asks for that. */
+  function answerPresigned({ method, query, headers }: WireRequest): WireResponse {
+    const isIdentity = query.get('Action') === 'GetCallerIdentity' && headers.accept === 'application/json';
+    if (!isIdentity) return notModelled(`presigned requests are modelled for GetCallerIdentity in JSON only (${method} ${query.get('Action')})`);
+    const accessKeyId = presigner({ method, query, headers }, (key) => world.secretAccessKeyOf(key), world.now());
+    const caller = accessKeyId === undefined ? undefined : world.callerByAccessKey(accessKeyId);
+    if (caller === undefined) return plain(403, 'SignatureDoesNotMatch');
+    const answered = { GetCallerIdentityResponse: { GetCallerIdentityResult: callerIdentity(world.accountId, caller) } };
+    return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(answered) };
   }
 
   return {

@@ -9,6 +9,8 @@ export interface Caller {
   readonly accessKeyId: string;
   /** `undefined` for the operator at the keyboard and for CloudFormation itself. */
   readonly roleArn?: string;
+  /** Whose session of the role it is, where a person assumed it. */
+  readonly sessionName?: string;
 }
 
 export interface Credentials {

@@ -50,6 +50,10 @@ export interface CloudWorld extends World {
   models(): readonly ServiceModel[];
   /** Whose key this is; `undefined` for a key the world never gave out. */
   callerByAccessKey(accessKeyId: string): Caller | undefined;
+  /** A person's session of a role, with a key of its own. */
+  person(roleArn: string, sessionName: string): { readonly caller: Caller; readonly credentials: Credentials };
+  /** What belongs to an access key; `undefined` for a key the world never gave out. */
+  secretAccessKeyOf(accessKeyId: string): string | undefined;
   onBusEvent(listener: (event: BusEvent & { readonly time: Date; readonly id: string }) => void): void;
   /** Told by the front once it listens. */
   setEndpoint(endpoint: string): void;
@@ -85,21 +89,24 @@ export function createWorld(options: WorldOptions): CloudWorld {
   const models = new Map<string, ServiceModel>();
   const roles = new Map<string, { caller: Caller; credentials: Credentials }>();
   const callers = new Map<string, Caller>();
+  const secretAccessKeys = new Map<string, string>();
   const busListeners: Array<(event: BusEvent & { time: Date; id: string }) => void> = [];
   let endpoint = '';
   let drawn = 0;
 
   const digest = (purpose: string): string => createHash('sha256').update(`${options.seed}:${purpose}`).digest('hex');
 
-  function newKey(purpose: string, roleArn?: string): { caller: Caller; credentials: Credentials } {
+  function newKey(purpose: string, identity: Omit<Caller, 'accessKeyId'> = {}): { caller: Caller; credentials: Credentials } {
     const accessKeyId = `AKIA${digest(`key:${purpose}`).slice(0, 16).toUpperCase()}`;
-    const caller: Caller = roleArn === undefined ? { accessKeyId } : { accessKeyId, roleArn };
+    const secretAccessKey = digest(`secret:${purpose}`).slice(0, 40);
+    const caller: Caller = { accessKeyId, ...identity };
     callers.set(accessKeyId, caller);
-    return { caller, credentials: { accessKeyId, secretAccessKey: digest(`secret:${purpose}`).slice(0, 40) } };
+    secretAccessKeys.set(accessKeyId, secretAccessKey);
+    return { caller, credentials: { accessKeyId, secretAccessKey } };
   }
 
   function role(roleArn: string): { caller: Caller; credentials: Credentials } {
-    const known = roles.get(roleArn) ?? newKey(`role:${roleArn}`, roleArn);
+    const known = roles.get(roleArn) ?? newKey(`role:${roleArn}`, { roleArn });
     roles.set(roleArn, known);
     return known;
   }
@@ -166,6 +173,8 @@ export function createWorld(options: WorldOptions): CloudWorld {
     credentialsFor: (roleArn) => role(roleArn).credentials,
     callerFor: (roleArn) => role(roleArn).caller,
     callerByAccessKey: (accessKeyId) => callers.get(accessKeyId),
+    person: (roleArn, sessionName) => newKey(`person:${roleArn}:${sessionName}`, { roleArn, sessionName }),
+    secretAccessKeyOf: (accessKeyId) => secretAccessKeys.get(accessKeyId),
     model: (service) => models.get(service),
     models: () => [...models.values()],
     onBusEvent(listener) {

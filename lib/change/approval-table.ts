@@ -1,0 +1,38 @@
+/**
+ * The approvals in DynamoDB: one item for each execution, its record as one text, its version the condition of every
+ * write. The items stay: they say who approved what, when the executions are long forgotten.
+ */
+import { ConditionalCheckFailedException, type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { ApprovalsUnreachableError, type ApprovalRecord, type ApprovalStore } from './approvals.ts';
+
+export function approvalTable(client: DynamoDBClient, tableName: string): ApprovalStore {
+  return {
+    async read(execution) {
+      const command = new GetItemCommand({ TableName: tableName, Key: { execution: { S: execution } }, ConsistentRead: true });
+      const { Item } = await client.send(command).catch(unreachable);
+      return Item && { record: JSON.parse(Item['record']?.S ?? '') as ApprovalRecord, version: Number(Item['version']?.N) };
+    },
+    async write(execution, record, version) {
+      try {
+        await client.send(
+          new PutItemCommand({
+            TableName: tableName,
+            Item: { execution: { S: execution }, version: { N: String((version ?? 0) + 1) }, record: { S: JSON.stringify(record) } },
+            ...(version === undefined
+              ? { ConditionExpression: 'attribute_not_exists(execution)' }
+              : { ConditionExpression: 'version = :version', ExpressionAttributeValues: { ':version': { N: String(version) } } }),
+          }),
+        );
+        return true;
+      } catch (error) {
+        // It may be this very write, whose answer was lost: who reads it again sees what it changed.
+        if (error instanceof ConditionalCheckFailedException) return false;
+        return unreachable(error);
+      }
+    },
+  };
+}
+
+function unreachable(error: unknown): never {
+  throw new ApprovalsUnreachableError(`The table of approvals does not answer: ${(error as Error).name}. Try again.`);
+}
