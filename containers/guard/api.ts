@@ -2,7 +2,7 @@
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type * as z from 'zod/mini';
-import { Drained, TraderStatus } from '../../lib/contracts/guard-api.ts';
+import { Drained, HaltRequest, TraderStatus } from '../../lib/contracts/guard-api.ts';
 import type { Guard } from './guard.ts';
 
 /** A status with all its gauges is a few kilobytes. */
@@ -38,6 +38,15 @@ export function guardApi(guard: Guard): Hono {
     if (drained instanceof Response) return drained;
     guard.drained(drained);
     return c.body(null, 204);
+  });
+
+  app.post('/v1/halt', async (c) => {
+    const request = await bodyOf(c, HaltRequest);
+    if (request instanceof Response) return request;
+    const halted = guard.halt(request);
+    if (halted !== undefined) return c.json({ halted }, halted ? 200 : 202);
+    const message = `epoch ${request.epoch} is not this instance's: whoever has the book now finds out by itself`;
+    return c.json({ error: 'not-held', message }, 409);
   });
 
   app.get('/healthz', (c) => {

@@ -3,12 +3,12 @@
  * what the trader reports into the views and permits that the API hands out. Clock, timer, table and venue are
  * passed in.
  */
-import type { Drained, LeaseView, Permit, PermitRefusal, TraderStatus, VenueClock } from '../../lib/contracts/guard-api.ts';
+import type { Drained, HaltRequest, LeaseView, Permit, PermitRefusal, TraderStatus, VenueClock } from '../../lib/contracts/guard-api.ts';
 import { LeaseHolder } from '../../lib/lease/holder.ts';
 import type { MonotonicNs } from '../../lib/lease/model.ts';
 import { permitFor, permitLongestMs, termsOf, venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
 import type { Identity, InstanceView } from '../../lib/lease/protocol.ts';
-import type { LeaseStore } from '../../lib/lease/store.ts';
+import type { LeaseStore, WriteAnswer } from '../../lib/lease/store.ts';
 import { GuardMetrics } from './metrics.ts';
 import { better, measure, uncertaintyAt, type VenueTime } from './venue-clock.ts';
 
@@ -59,6 +59,8 @@ export class Guard {
   #drainedWord: Drained | undefined;
   #cancelWord: () => void = () => undefined;
   #permits = 0;
+  /** The newest epoch in which this guard's halt was found in the table. */
+  #haltedIn: number | undefined;
   #over = false;
 
   constructor(options: GuardOptions) {
@@ -73,6 +75,7 @@ export class Guard {
       onWritten: (write, answer, tookMs) => {
         this.metrics.writes.observe({ write: write.name, outcome: answer.outcome }, tookMs / 1000);
         if (answer.outcome !== 'ambiguous') this.#storeAnsweredAtMs = this.#nowMs();
+        if (write.name === 'halt') this.#haltWritten(answer);
         if (write.name === 'renew' && answer.outcome === 'applied') return;
         const fields = { write: write.name, outcome: answer.outcome, tookMs: Math.round(tookMs) };
         if (answer.outcome === 'ambiguous') {
@@ -115,9 +118,10 @@ export class Guard {
   /** What is known now, for the given connection. */
   view(lane = httpLane): LeaseView {
     const { book, instance, colour, region } = this.#options.identity;
-    const { state, epoch, validUntil, drain } = this.#holder.view;
+    const { state, epoch, validUntil, drain, resumedFrom } = this.#holder.view;
     const validUntilNs = validUntil === null ? null : BigInt(Math.floor(validUntil * 1e6)).toString();
-    return { book, instance, colour, region, state, epoch, validUntilNs, venueClock: this.#clock ?? null, drain, lane };
+    const view = { book, instance, colour, region, state, epoch, validUntilNs, venueClock: this.#clock ?? null, drain, lane };
+    return resumedFrom === undefined ? view : { ...view, resumedFrom };
   }
 
   /** Called with each new view, the present one at once; answers how to stop. Each follower has a lane of its own. */
@@ -168,6 +172,20 @@ export class Guard {
     this.#owing.delete(word.lane);
     this.#drainedWord = word;
     this.#judgeDrain();
+  }
+
+  /** Whether the book is halted by now; undefined: the epoch is not ours to speak for. */
+  halt({ epoch, reason }: HaltRequest): boolean | undefined {
+    if (this.#haltedIn === epoch) return true;
+    if (this.#holder.view.epoch !== epoch) return undefined;
+    this.#log('error', 'the trader asks for a halt', { epoch, reason });
+    this.#holder.dispatch({ kind: 'halt', epoch, reason });
+    return false;
+  }
+
+  #haltWritten(answer: WriteAnswer): void {
+    if (answer.outcome === 'ambiguous' || answer.lease?.mode !== 'halted') return;
+    if (answer.lease.holder === this.#options.identity.instance) this.#haltedIn = answer.lease.epoch;
   }
 
   #judgeDrain(): void {

@@ -39,6 +39,8 @@ export const LeaseView = z.object({
   drain: z.number(),
   /** Numbers the connections of this guard's life: sequence numbers are unique within (epoch, lane). */
   lane: z.number(),
+  /** The epoch at which a person last resumed the book; absent when none did. A position known from before counts no more. */
+  resumedFrom: z.optional(z.number()),
 });
 export type LeaseView = z.infer<typeof LeaseView>;
 
@@ -71,6 +73,15 @@ export const TraderStatus = z.object({
   gauges: z.optional(z.record(z.string(), z.number())),
 });
 export type TraderStatus = z.infer<typeof TraderStatus>;
+
+/**
+ * The trader's word that nobody must trade this book until a person has looked. Answered with whether the halt is in the table;
+ * if not yet, ask again. It counts for the epoch named, while this guard has it.
+ */
+export const HaltRequest = z.object({ epoch: z.number(), reason: z.string().check(z.minLength(1), z.maxLength(500)) });
+export type HaltRequest = z.infer<typeof HaltRequest>;
+export const HaltAnswer = z.object({ halted: z.boolean() });
+export type HaltAnswer = z.infer<typeof HaltAnswer>;
 
 /**
  * The trader's word that every request of this epoch has a known outcome and none will follow. It names the drain

@@ -4,7 +4,7 @@
  * validity simply runs out.
  */
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
-import { LeaseView, type Permit, type PermitRefusal, type TraderStatus } from '../contracts/guard-api.ts';
+import { HaltAnswer, LeaseView, type Permit, type PermitRefusal, type TraderStatus } from '../contracts/guard-api.ts';
 import type { MonotonicNs } from './model.ts';
 import { isHeld, permitFor, termsOf, type PermitTerms } from './permits.ts';
 
@@ -68,13 +68,18 @@ export class PermitSource {
     return () => this.#listeners.delete(listener);
   }
 
-  reportStatus(status: TraderStatus): Promise<void> {
-    return this.#post('/v1/status', status);
+  async reportStatus(status: TraderStatus): Promise<void> {
+    await this.#post('/v1/status', status);
   }
 
   /** `drain` as in the view that asked for it. */
-  drained(epoch: number, drain: number): Promise<void> {
-    return this.#post('/v1/drained', { epoch, drain, lane: this.view?.lane ?? 0 });
+  async drained(epoch: number, drain: number): Promise<void> {
+    await this.#post('/v1/drained', { epoch, drain, lane: this.view?.lane ?? 0 });
+  }
+
+  /** Nobody must trade until a person has looked. Resolves with whether the table has it; if not yet, ask again. */
+  async halt(epoch: number, reason: string): Promise<boolean> {
+    return HaltAnswer.parse(JSON.parse(await this.#post('/v1/halt', { epoch, reason }))).halted;
   }
 
   async close(): Promise<void> {
@@ -128,8 +133,8 @@ export class PermitSource {
     for (const listener of this.#listeners) listener(view);
   }
 
-  #post(path: string, body: unknown): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  #post(path: string, body: unknown): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
     const text = JSON.stringify(body);
     const timeout = this.#options.requestTimeoutMs ?? 2000;
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
@@ -138,9 +143,12 @@ export class PermitSource {
     call.on('error', reject);
     call.on('response', (response) => {
       response.on('error', reject);
-      response.resume();
+      let answer = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        answer += chunk;
+      });
       response.on('end', () => {
-        if (response.statusCode !== undefined && response.statusCode < 300) resolve();
+        if (response.statusCode !== undefined && response.statusCode < 300) resolve(answer);
         else reject(new Error(`the guard refused POST ${path} with ${response.statusCode}: see its README for the body it wants`));
       });
     });

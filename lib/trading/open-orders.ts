@@ -2,16 +2,20 @@
  * What this trader knows of its orders at the venue, of its executions and of its position: kept from the answers to its own
  * requests and corrected from the venue's lists, which are the truth.
  */
-import type { Execution, OrderAtVenue } from '../venues/venue.ts';
+import type { BookName } from '../lease/model.ts';
+import { executionsPage, type Execution, type OrderAtVenue } from '../venues/venue.ts';
 import { parseClientOrderId } from './client-order-id.ts';
 import { after, scaled, unscaled, type Order, type OrderEvent } from './order.ts';
-import { positionChange } from './reconcile.ts';
+import { isOwn, positionChange } from './reconcile.ts';
 
 export interface OpenOrdersOptions {
+  readonly book: BookName;
   readonly baseCurrency: string;
   /** Each new state of an order, and each execution once: for the ledger. */
   readonly onOrder: (order: Order) => void;
   readonly onExecution: (execution: Execution) => void;
+  /** An execution on this account that no order of this book made. */
+  readonly onForeign: (execution: Execution) => void;
 }
 
 export class OpenOrders {
@@ -23,6 +27,7 @@ export class OpenOrders {
   #seen: ReadonlySet<string> = new Set();
   #lastExecutionId = '';
   #position = 0n;
+  #missed = false;
   #startPosition = 0n;
 
   constructor(options: OpenOrdersOptions) {
@@ -32,8 +37,13 @@ export class OpenOrders {
   get count(): number {
     return this.#orders.size;
   }
+  /** What this book's executions add up to, and after which one. */
   get position(): { readonly quantity: string; readonly lastExecutionId: string } {
     return { quantity: unscaled(this.#position), lastExecutionId: this.#lastExecutionId };
+  }
+  /** More executions came between two looks than a page shows: until the next reconciliation the position is not known. */
+  get missedExecutions(): boolean {
+    return this.#missed;
   }
   get positionMoved(): number {
     return Number(unscaled(this.#position - this.#startPosition));
@@ -50,6 +60,7 @@ export class OpenOrders {
     this.#cancelling.clear();
     this.#position = scaled(position);
     this.#startPosition = this.#position;
+    this.#missed = false;
     this.#seen = new Set(executions.map((execution) => execution.executionId));
     this.#lastExecutionId = executions.at(-1)?.executionId ?? '';
     for (const found of orders) {
@@ -92,9 +103,12 @@ export class OpenOrders {
    * executed whole was cancelled – by us, or else it is returned: the venue must be asked about it.
    */
   correct(acceptedBefore: ReadonlySet<string>, openAtVenue: readonly OrderAtVenue[], executions: readonly Execution[]): readonly Order[] {
+    const { book, baseCurrency } = this.#options;
+    if (executions.length >= executionsPage && !executions.some(({ executionId }) => this.#seen.has(executionId))) this.#missed = true;
     for (const execution of executions) {
       if (this.#seen.has(execution.executionId)) continue;
-      this.#position += positionChange(execution, this.#options.baseCurrency);
+      if (isOwn(execution, book)) this.#position += positionChange(execution, baseCurrency);
+      else this.#options.onForeign(execution);
       this.#options.onExecution(execution);
       this.#fill(execution);
     }

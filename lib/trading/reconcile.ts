@@ -15,9 +15,15 @@ import { scaled, unscaled } from './order.ts';
 export interface PositionCheck {
   /** The base coin in the venue's wallet, decimal. */
   readonly atVenue: string;
-  /** What the last holder's mark and the executions since add up to; absent when they do not connect. */
+  /**
+   * What the last holder's mark and this book's executions since add up to, fees in the base coin included. Absent when they do not
+   * connect, when there is no mark yet, and when a person has resumed the book since the mark.
+   */
   readonly expected?: string;
-  /** Someone else traded or moved coins, or an execution is missing: a person must look. */
+  /**
+   * The two differ by the venue's smallest quantity or more: someone else traded or moved coins, or an execution is missing. A person
+   * must look.
+   */
   readonly mismatch: boolean;
 }
 
@@ -47,14 +53,16 @@ export interface ReconcileOptions {
   readonly book: BookName;
   /** The epoch that was granted; or the one that trades now, for a standby's warm look. */
   readonly epoch: Epoch;
-  readonly venue: Pick<Venue, 'openOrders' | 'executions' | 'find' | 'position'>;
+  readonly venue: Pick<Venue, 'openOrders' | 'executions' | 'find' | 'position' | 'quantityStep'>;
   readonly journal: Pick<Journal, 'openIntents'>;
   readonly baseCurrency: string;
+  /** The epoch at which a person last resumed the book: they looked, so a mark of then or before says nothing of the position. */
+  readonly resumedFrom?: number | undefined;
   /** Client order ids that an earlier look found unsettled, once all that they name must have expired. */
   readonly settled?: ReadonlySet<string>;
 }
 
-export async function reconcile({ book, epoch, venue, journal, baseCurrency, settled }: ReconcileOptions): Promise<Reconciliation> {
+export async function reconcile({ book, epoch, venue, journal, baseCurrency, settled, resumedFrom }: ReconcileOptions): Promise<Reconciliation> {
   const [openOrders, { executions, wallet }, { intents, mark }] = await Promise.all([
     venue.openOrders(),
     readBooks(venue),
@@ -78,12 +86,22 @@ export async function reconcile({ book, epoch, venue, journal, baseCurrency, set
         outcome: await outcomeOf(entry, openOrders, executions, venue),
       })),
   );
+  const known = mark !== undefined && mark.epoch > (resumedFrom ?? -1) ? mark.position : undefined;
+  const check = (seen: Books): PositionCheck => checkPosition(seen, known, { book, baseCurrency, step: venue.quantityStep() });
   let books = { executions, wallet };
-  let position = checkPosition(books, mark, baseCurrency);
+  let position = check(books);
   // An order that was filled between the two reads looks like a mismatch: only one that stays is one.
   for (let look = 1; position.mismatch && look < looksAtMost; look++) {
     books = await readBooks(venue);
-    position = checkPosition(books, mark, baseCurrency);
+    position = check(books);
+  }
+  // With nothing to compare, nothing shows a fill between the two reads; the next holder would find it missing.
+  for (let look = 1; position.expected === undefined && look < looksAtMost; look++) {
+    const again = await readBooks(venue);
+    const still = again.wallet === books.wallet && again.executions.at(-1)?.executionId === books.executions.at(-1)?.executionId;
+    books = again;
+    position = check(books);
+    if (still) break;
   }
   return { adopted, resolved, unsettled, foreign, executions: books.executions, ...(mark && { mark }), position };
 }
@@ -121,13 +139,24 @@ export function positionChange(execution: Execution, baseCurrency: string): bigi
   return (execution.side === 'buy' ? scaled(execution.quantity) : -scaled(execution.quantity)) - fee;
 }
 
-function checkPosition({ executions, wallet }: Books, mark: JournalMark | undefined, baseCurrency: string): PositionCheck {
-  const known = mark?.position;
+/** Whether this book's own orders made it. */
+export function isOwn({ clientOrderId }: Execution, book: BookName): boolean {
+  return parseClientOrderId(clientOrderId)?.book === book;
+}
+
+function checkPosition(
+  { executions, wallet }: Books,
+  known: JournalMark['position'],
+  { book, baseCurrency, step }: { readonly book: BookName; readonly baseCurrency: string; readonly step: string },
+): PositionCheck {
   if (known === undefined) return { atVenue: wallet, mismatch: false };
   const last = executions.findIndex((execution) => execution.executionId === known.lastExecutionId);
   const connects = known.lastExecutionId === '' ? executions.length < executionsPage : last >= 0;
   // Without that execution on the page there is nothing to add up from: unknown, which is no mismatch.
   if (!connects) return { atVenue: wallet, mismatch: false };
-  const expected = executions.slice(last + 1).reduce((sum, each) => sum + positionChange(each, baseCurrency), scaled(known.quantity));
-  return { atVenue: wallet, expected: unscaled(expected), mismatch: expected !== scaled(wallet) };
+  const own = executions.slice(last + 1).filter((each) => isOwn(each, book));
+  const expected = own.reduce((sum, each) => sum + positionChange(each, baseCurrency), scaled(known.quantity));
+  const apart = expected - scaled(wallet);
+  // Less than anybody can trade is the rounding of fees, or dust that the venue paid out.
+  return { atVenue: wallet, expected: unscaled(expected), mismatch: (apart < 0n ? -apart : apart) >= scaled(step) };
 }

@@ -26,6 +26,8 @@ export interface Permits {
   onChange(listener: (view: LeaseView) => void): () => void;
   reportStatus(status: TraderStatus): Promise<void>;
   drained(epoch: number, drain: number): Promise<void>;
+  /** Whether the halt is in the table. */
+  halt(epoch: number, reason: string): Promise<boolean>;
 }
 
 export interface Clock {
@@ -92,7 +94,8 @@ export class Trader {
   #touch: Touch | undefined;
   #venueSeenNs: bigint | undefined;
   #reconciled = false;
-  #positionMismatch = false;
+  /** The newest epoch in which the position was found not to be what this book made it: nothing is sent in it. */
+  #distrusted: Epoch | undefined;
   #reported = '';
   #reportedNs = 0n;
   #looks = 0;
@@ -101,9 +104,16 @@ export class Trader {
   constructor(options: TraderOptions) {
     this.#options = options;
     this.#orders = new OpenOrders({
+      book: options.book,
       baseCurrency: options.symbol.split('/')[0] ?? options.symbol,
       onOrder: (order) => options.ledger.order(order),
       onExecution: (execution) => options.ledger.fill(execution),
+      onForeign: ({ executionId, clientOrderId, side, quantity }) => {
+        if (this.#takenOver === undefined) return;
+        this.#distrust(this.#takenOver, 'an execution on this account that no order of this book made', {
+          executionId, clientOrderId, side, quantity,
+        });
+      },
     });
     this.#completion = new LedgerCompletion({ ...options, signal: this.#closed.signal });
   }
@@ -192,8 +202,9 @@ export class Trader {
   }
 
   #reconcileOnce(epoch: Epoch, settled: ReadonlySet<string>): Promise<Reconciliation> {
-    const { book, venue, journal, symbol } = this.#options;
-    return reconcile({ book, epoch, venue, journal, settled, baseCurrency: symbol.split('/')[0] ?? symbol });
+    const { book, venue, journal, symbol, permits } = this.#options;
+    const resumedFrom = permits.view?.resumedFrom;
+    return reconcile({ book, epoch, venue, journal, settled, resumedFrom, baseCurrency: symbol.split('/')[0] ?? symbol });
   }
 
   #takeOver(epoch: Epoch, found: Reconciliation): void {
@@ -201,22 +212,15 @@ export class Trader {
     this.#seen();
     this.#takenOver = epoch;
     this.#reconciled = true;
-    this.#positionMismatch = found.position.mismatch;
     this.#orders.adopt(found.adopted, found.executions, found.position.atVenue);
     for (const { entry, outcome } of found.resolved) {
       this.#unwritten.set(entry.clientOrderId, { author: entry, outcome, writing: false });
     }
     void this.#writeOutcomes();
     if (found.position.mismatch) {
-      log(
-        'error',
-        "the position at the venue is not what the journal leads to: someone else traded or moved coins; the venue's figure is used",
-        {
-          severity: 'P0',
-          epoch,
-          ...found.position,
-        },
-      );
+      this.#distrust(epoch, 'the position at the venue is not what the journal leads to: someone else traded or moved coins', {
+        ...found.position,
+      });
     }
     if (found.foreign.length > 0)
       log('warn', 'resting orders that this book did not send are left alone', { epoch, count: found.foreign.length });
@@ -224,10 +228,33 @@ export class Trader {
     void this.#report();
   }
 
+  /** Somebody else moves this account, or we count wrong: a person must look before anybody sends again. */
+  #distrust(epoch: Epoch, what: string, fields: Record<string, unknown>): void {
+    if (this.#distrusted === epoch) return;
+    this.#distrusted = epoch;
+    this.#stopTrading();
+    this.#options.log('error', `${what}; nothing more is sent and the book is being halted`, { severity: 'P0', epoch, ...fields });
+    void this.#askForHalt(epoch, `${what}: ${JSON.stringify(fields)}`);
+    void this.#report();
+  }
+
+  async #askForHalt(epoch: Epoch, reason: string): Promise<void> {
+    const { permits, clock, log } = this.#options;
+    // An epoch that is gone has a successor, who finds the same.
+    while (permits.view?.epoch === epoch && !this.#closed.signal.aborted) {
+      try {
+        if (await permits.halt(epoch, reason)) return log('info', 'the book is halted', { epoch });
+      } catch (error) {
+        log('warn', 'the guard did not take the word that the book must be halted', { epoch, error: messageOf(error) });
+      }
+      await clock.sleep(retryAfterMs, this.#closed.signal);
+    }
+  }
+
   // ---- trading ----------------------------------------------------------------------------------------------------
 
   async #tradeIn(epoch: Epoch): Promise<void> {
-    if (this.#trading?.epoch === epoch) return;
+    if (this.#trading?.epoch === epoch || this.#distrusted === epoch) return;
     this.#stopTrading();
     const trading = { epoch, stop: new AbortController() };
     this.#trading = trading;
@@ -410,10 +437,12 @@ export class Trader {
     const open = [...this.#unwritten.values()].map(({ author }) => author);
     // An outcome of an older epoch that is not written yet keeps the mark where it is.
     // Nor is it raised for an epoch whose open intents are not all known.
-    if (epoch === undefined || epoch !== this.#reconciling?.epoch || open.some((author) => author.epoch < epoch)) return;
+    // Nor in one whose position is in doubt: the next holder must find the same.
+    if (epoch === undefined || epoch !== this.#reconciling?.epoch || epoch === this.#distrusted || open.some((author) => author.epoch < epoch)) return;
     const sequence = Math.min(this.#lastSequence + 1, ...open.map((author) => author.sequence));
     try {
-      await journal.writeMark(book, { epoch, sequence, position: this.#orders.position });
+      const { position, missedExecutions } = this.#orders;
+      await journal.writeMark(book, { epoch, sequence, ...(!missedExecutions && { position }) });
       this.#completion.reached({ epoch, sequence });
     } catch (error) {
       log('warn', "the journal's mark was not raised", { error: messageOf(error) });
@@ -550,7 +579,7 @@ export class Trader {
         trader_breaker_state: breakerGauge[breaker.state.kind],
         trader_breaker_openings: breaker.openings,
         trader_position: Number(this.#orders.position.quantity),
-        trader_position_mismatch: this.#positionMismatch ? 1 : 0,
+        trader_position_mismatch: this.#distrusted !== undefined && this.#distrusted === this.#takenOver ? 1 : 0,
         trader_ledger_queued_rows: ledger.queuedRows,
         trader_ledger_dropped_rows: ledger.droppedRows,
       },

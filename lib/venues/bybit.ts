@@ -151,6 +151,12 @@ export class Bybit implements Venue {
     return { bid: ticker.bid, ask: ticker.ask };
   }
 
+  quantityStep(): string {
+    const step = this.#exchange.market(this.#symbol).precision.amount;
+    if (step === undefined) throw new Error(`the venue does not say the smallest quantity of ${this.#symbol}`);
+    return decimal(step);
+  }
+
   inSteps(price: number, quantity: number): { price: string; quantity: string } {
     return {
       price: String(this.#exchange.priceToPrecision(this.#symbol, price)),

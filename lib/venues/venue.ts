@@ -72,6 +72,8 @@ export interface Venue {
   /** How much of the symbol's base currency the account has, decimal. */
   position(): Promise<string>;
   touch(): Promise<Touch>;
+  /** The smallest quantity that can be traded, decimal. */
+  quantityStep(): string;
   /** Rounds to the venue's steps, towards zero for quantities. */
   inSteps(price: number, quantity: number): { readonly price: string; readonly quantity: string };
 }

@@ -276,6 +276,32 @@ describe('the guard', () => {
     expect(first.source.permit()).toMatchObject({ error: 'not-held' });
   });
 
+  test('halts the book when its trader asks, in its own epoch only, and no standby takes it', async () => {
+    const first = await start('blue');
+    await open();
+    const { epoch } = await state(first, 'held');
+    const second = await start('blue');
+    await until('the standby is registered', async () => (await control.registrations(book)).length === 2);
+    expect(await post(second, '/v1/halt', JSON.stringify({ epoch, reason: 'not mine' }))).toMatchObject({ status: 409 });
+    expect(await post(first, '/v1/halt', JSON.stringify({ epoch: 9, reason: 'not mine' }))).toMatchObject({ status: 409 });
+    expect(await post(first, '/v1/halt', '{"epoch":1}')).toMatchObject({ status: 400 });
+    expect((await control.read(book)).mode).toBe('open');
+
+    const reason = 'the position is not ours';
+    const began = performance.now();
+    expect(await first.source.halt(epoch ?? 0, reason)).toBe(false);
+    await until('no more permits', () => 'error' in first.source.permit());
+    await until('the halt is in the table', () => first.source.halt(epoch ?? 0, reason));
+    const released = await until('the lease given up', async () => {
+      const lease = await control.read(book);
+      return lease.holder === undefined && lease;
+    });
+    expect(released).toMatchObject({ mode: 'halted', epoch: 2, halt: { reason, by: first.source.view?.instance } });
+    await until('two leases of nobody', () => performance.now() - began > 2.5 * leaseMs, 2.5 * leaseMs + 5000);
+    expect(await control.read(book)).toMatchObject({ mode: 'halted', epoch: 2 });
+    expect([first, second].map(({ source }) => source.view?.state)).toEqual(['standby', 'standby']);
+  });
+
   test('says what is wrong with its environment', async () => {
     const child = spawn(process.execPath, [join(bundle, 'main.mjs')], { env: { BATON_BOOK: book }, stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';

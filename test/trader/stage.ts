@@ -49,12 +49,14 @@ export function exactVenueClock(offsetMs = 0): VenueClock {
 /** A guard that says what the test makes it say, and gives permits as the real one does. */
 export class ToldGuard implements Permits {
   readonly statuses: TraderStatus[] = [];
+  readonly halts: { epoch: number; reason: string }[] = [];
   readonly drains: { epoch: number; drain: number; atMs: number }[] = [];
   readonly #listeners = new Set<(view: LeaseView) => void>();
   readonly #lane: number;
   #permits = 0;
   #drain = 0;
   view: LeaseView | undefined;
+  resumedFrom: number | undefined;
   onDrained: (epoch: number) => void = () => undefined;
 
   constructor(lane = 1) {
@@ -75,6 +77,7 @@ export class ToldGuard implements Permits {
       lane: this.#lane,
       validUntilNs: state === 'held' ? (monotonicNs() + BigInt(leaseMs) * 1_000_000n).toString() : null,
       venueClock: exactVenueClock(),
+      ...(this.resumedFrom !== undefined && { resumedFrom: this.resumedFrom }),
     };
     for (const listener of this.#listeners) listener(this.view);
   }
@@ -93,6 +96,13 @@ export class ToldGuard implements Permits {
 
   async reportStatus(status: TraderStatus): Promise<void> {
     this.statuses.push(status);
+  }
+
+  /** As the guard does: the first word stops it, the table has it later. */
+  async halt(epoch: number, reason: string): Promise<boolean> {
+    this.halts.push({ epoch, reason });
+    if (this.view?.state !== 'draining') this.say('draining', epoch);
+    return this.halts.length > 1;
   }
 
   async drained(epoch: number, drain: number): Promise<void> {

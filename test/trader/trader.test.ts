@@ -227,4 +227,68 @@ describe('the trader', () => {
     if (process.env['SHOW_GAPS']) process.stdout.write(`gaps ${gaps.join(' ')} ms\n`);
     expect(Math.max(...gaps)).toBeLessThan(600);
   });
+
+  it('halts the book when the account traded without it while nobody looked, and sends nothing', async () => {
+    const [a, b] = [new ToldGuard(1), new ToldGuard(2)];
+    const first = stage.trader(a);
+    first.start();
+    await ready(a);
+    a.say('held', 1);
+    await accepted(5, 1);
+    a.say('draining', 1);
+    await until('drained', () => a.drains.length === 1);
+    await until('a mark', async () => (await stage.journal.openIntents(book)).mark?.position !== undefined);
+    a.say('standby', null);
+    await byHand();
+
+    const pages: Record<string, unknown>[] = [];
+    stage
+      .trader(b, { log: (level, message, fields) => level === 'error' && pages.push({ message, ...fields }) })
+      .start();
+    await ready(b);
+    b.say('granted', 2);
+    b.say('held', 2);
+    await until('the halt', () => b.halts.length > 1);
+    expect(pages).toMatchObject([{ severity: 'P0', epoch: 2, message: expect.stringContaining('not what the journal leads to') }]);
+    expect(b.halts[0]).toMatchObject({ epoch: 2, reason: expect.stringContaining('expected') });
+    await until('drained', () => b.drains.length === 1);
+    // A guard that says "held" once more, late, changes nothing.
+    b.say('held', 2);
+    await clock.sleep(300);
+    expect(orders(2)).toEqual([]);
+    expect((await stage.journal.openIntents(book)).mark?.epoch).toBe(1);
+
+    // A person looked and resumed: what was known before counts no more, and it trades.
+    const c = new ToldGuard(3);
+    c.resumedFrom = 2;
+    stage.trader(c).start();
+    await ready(c);
+    c.say('held', 3);
+    await accepted(3, 3);
+    expect(c.halts).toEqual([]);
+  });
+
+  it('halts the book when somebody else trades on its account while it trades', async () => {
+    const guard = new ToldGuard();
+    stage.trader(guard).start();
+    await ready(guard);
+    guard.say('held', 1);
+    await accepted(3, 1);
+    await byHand();
+    await until('the halt', () => guard.halts.length > 1);
+    expect(guard.halts[0]?.reason).toContain('no order of this book made');
+    const count = orders(1).length;
+    await clock.sleep(300);
+    expect(orders(1)).toHaveLength(count);
+  });
 });
+
+/** A trade on the book's account that no order of the book made. */
+async function byHand(): Promise<void> {
+  const hand = stage.bybit();
+  await hand.warmUp();
+  const { ask } = await hand.touch();
+  const deadline = { expiresAtNs: (clock.monotonicNs() + 1_000_000_000n).toString(), venueDeadlineMs: Date.now() + 1000 };
+  const order = { clientOrderId: 'byhand', symbol: 'BTC/USDT', side: 'buy' as const, ...hand.inSteps(ask * 1.01, 0.002) };
+  expect(await hand.place(order, deadline)).toMatchObject({ kind: 'accepted' });
+}

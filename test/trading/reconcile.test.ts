@@ -26,7 +26,7 @@ function execution(executionId: string, change: Partial<Execution> = {}): Execut
   return {
     executionId,
     venueOrderId: 'v',
-    clientOrderId: 'c',
+    clientOrderId: id(1, 1),
     symbol: 'BTC/USDT',
     side: 'buy',
     price: '1',
@@ -54,18 +54,21 @@ interface World {
   wallet?: string[];
   intents?: JournalEntry[];
   mark?: JournalMark;
+  resumedFrom?: number;
 }
-function run(epoch: number, { open = [], ended = [], executions = [[]], wallet = ['0'], intents = [], mark }: World) {
+function run(epoch: number, { resumedFrom, open = [], ended = [], executions = [[]], wallet = ['0'], intents = [], mark }: World) {
   const asked: string[] = [];
   let look = 0;
   const result = reconcile({
     book,
     epoch: epoch as Epoch,
     baseCurrency: 'BTC',
+    resumedFrom,
     journal: { openIntents: async () => ({ intents, ...(mark && { mark }) }) },
     venue: {
       openOrders: async () => open,
       executions: async () => executions[Math.min(look, executions.length - 1)] ?? [],
+      quantityStep: () => '0.0001',
       position: async () => wallet[Math.min(look++, wallet.length - 1)] ?? '0',
       find: async (clientId) => {
         asked.push(clientId);
@@ -128,6 +131,31 @@ describe('reconciliation', () => {
   it('sees coins that moved without an execution', async () => {
     const { result } = run(2, { executions: [[execution('e1'), sale]], wallet: ['8'], mark: mark('10', 'e1') });
     expect((await result).position).toEqual({ atVenue: '8', expected: '9.75', mismatch: true });
+  });
+
+  it('counts only what orders of this book executed: a trade by hand is a mismatch', async () => {
+    const byHand = execution('e3', { side: 'sell', quantity: '0.25', fee: '0', clientOrderId: 'by-hand' });
+    const { result } = run(2, { executions: [[execution('e1'), byHand]], wallet: ['9.75'], mark: mark('10', 'e1') });
+    expect((await result).position).toEqual({ atVenue: '9.75', expected: '10', mismatch: true });
+  });
+
+  it('takes less than can be traded for rounding, and the smallest quantity for a trade', async () => {
+    const with_ = async (wallet: string) =>
+      (await run(2, { executions: [[execution('e1')]], wallet: [wallet], mark: mark('10', 'e1') }).result).position.mismatch;
+    expect(await Promise.all(['9.99990001', '10.00009999', '9.9999', '10.0001'].map(with_))).toEqual([false, false, true, true]);
+  });
+
+  it('judges nothing that was known before a person resumed the book, and everything after', async () => {
+    const world = { executions: [[execution('e1')]], wallet: ['3'], mark: mark('10', 'e1') };
+    expect((await run(3, { ...world, resumedFrom: 1 }).result).position).toEqual({ atVenue: '3', mismatch: false });
+    expect((await run(3, { ...world, resumedFrom: 0 }).result).position).toMatchObject({ mismatch: true });
+  });
+
+  it('with nothing to compare, reads until no fill comes between the two reads', async () => {
+    const { result } = run(2, { executions: [[], [execution('e1')], [execution('e1')]], wallet: ['0', '0.999', '0.999'] });
+    const { position, executions } = await result;
+    expect(position).toEqual({ atVenue: '0.999', mismatch: false });
+    expect(executions.map(({ executionId }) => executionId)).toEqual(['e1']);
   });
 
   it('looks again before it calls a fill between two reads a mismatch', async () => {
