@@ -25,7 +25,15 @@ const bakeLooksEverySeconds = 60;
 /** Returns the state that the machine starts at. */
 export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const { limits } = parts;
-  const ending = endingsOf(w, parts);
+  const ending = endingsOf(w, parts, {
+    what: 'cutover', folder: 'cutovers', hasTheBook: true,
+    succeeded: 'The new colour trades and is recorded; the old one is gone.',
+    rolledBack: 'The old colour trades as before; the new one is gone.',
+    facts: `
+      'images': $request.images, 'first': $plan.first, 'outgoing': $plan.outgoing, 'incoming': $plan.incoming,
+      'epochs': { 'before': $plan.epoch, 'after': $epoch }, 'liveBefore': $plan.live,
+      'taskDefinition': $revision, 'taskSet': $taskSet, 'snapshot': $snapshot`,
+  });
 
   // ── Undo: before the hand-over, or once the book was handed back ─────────────────────────────────────────
   const removeIncoming = removal(w, parts, {

@@ -1,8 +1,8 @@
-/** How an execution ends. */
+/** How an execution ends: report, tell, release, end. Whatever fails in here undoes nothing, and ends loudly. */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
-import { endings } from '../../contracts/cutover.ts';
+import { endings, type leaseControl } from '../../contracts/cutover.ts';
+import type { ContractFunction } from '../../constructs/function.ts';
 import { js, quoted, type Workflow } from '../workflow.ts';
-import type { CutoverParts } from './parts.ts';
 import { book } from './variables.ts';
 
 export interface Endings {
@@ -12,53 +12,76 @@ export interface Endings {
   readonly preempted: sfn.IChainable;
 }
 
-/** Report, tell, release, end. Whatever fails in here undoes nothing, and ends loudly. */
-export function endingsOf(w: Workflow, parts: CutoverParts): Endings {
-  const judge = w.choice('How did the cutover end?', {
+export interface EndingParts {
+  readonly leaseControl: ContractFunction<typeof leaseControl>;
+  readonly reportBucketName: string;
+  readonly topicArn: string;
+  /** Where this machine's reports go. */
+  readonly arns: { readonly reports: string };
+}
+
+export interface EndingWords {
+  /** As it stands in the states' names: `cutover`. */
+  readonly what: string;
+  /** Of the reports in the bucket. */
+  readonly folder: string;
+  readonly succeeded: string;
+  /** Absent where there is nothing to roll back. */
+  readonly rolledBack?: string;
+  /** Whether the execution has taken the book, and so has to give it back. */
+  readonly hasTheBook: boolean;
+  /** What the report says beside what every report says: fields of a JSONata object. */
+  readonly facts: string;
+}
+
+export function endingsOf(w: Workflow, parts: EndingParts, words: EndingWords): Endings {
+  const { what, folder } = words;
+  const judge = w.choice(`How did the ${what} end?`, {
     comment: 'Loose ends make any ending one that needs a person.',
     answers: [
       {
         when: js("$loose = '' and $outcome = 'succeeded'"), comment: 'Everything was done.',
-        next: w.succeed('The cutover succeeded', { comment: 'The new colour trades, the old one is gone.', outputs: js('$summary') }),
+        next: w.succeed(`The ${what} succeeded`, { comment: words.succeeded, outputs: js('$summary') }),
       },
-      {
-        when: js("$loose = '' and $outcome = 'rolled-back'"), comment: 'The old colour trades as before.',
-        next: w.fail('The cutover was rolled back', {
-          comment: 'The old colour trades as before.', error: endings.rolledBack, cause: js('$why'),
-        }),
-      },
+      ...(words.rolledBack === undefined ? [] : [{
+        when: js("$loose = '' and $outcome = 'rolled-back'"), comment: words.rolledBack,
+        next: w.fail(`The ${what} was rolled back`, { comment: words.rolledBack, error: endings.rolledBack, cause: js('$why') }),
+      }]),
     ],
-    otherwise: w.fail('The cutover needs a person', {
+    otherwise: w.fail(`The ${what} needs a person`, {
       comment: 'The runbook says what to look at.', error: endings.needsAPerson,
       cause: js("'The outcome is ' & $outcome & '. ' & $why & $loose"),
     }),
   });
 
-  const gaveUp = (name: string, what: string, next: sfn.IChainable): sfn.IChainable =>
+  const gaveUp = (name: string, lost: string, next: sfn.IChainable): sfn.IChainable =>
     w.pass(name, {
       comment: 'Undoes nothing, but the execution will not end as a success.',
-      assign: { loose: js(`$loose & ${quoted(` ${what}: `)} & $why`) },
+      assign: { loose: js(`$loose & ${quoted(` ${lost}: `)} & $why`) },
     }).next(next);
 
-  const release = w.invoke('Give the book back for other workflows', parts.leaseControl, 'releaseBook', {
-    comment: 'Does nothing where another workflow has taken it.',
-    input: { book, execution: js('$states.context.Execution.Id') },
-    catches: { 'States.ALL': gaveUp('Note that the book was not given back', 'The book was not given back', judge) },
-  });
-  release.next(judge);
-  const tell = w.call('Tell people how the cutover ended', {
+  const giveBack = (): sfn.IChainable => {
+    const release = w.invoke('Give the book back for other workflows', parts.leaseControl, 'releaseBook', {
+      comment: 'Does nothing where another workflow has taken it.',
+      input: { book, execution: js('$states.context.Execution.Id') },
+      catches: { 'States.ALL': gaveUp('Note that the book was not given back', 'The book was not given back', judge) },
+    });
+    return release.next(judge);
+  };
+  const told = words.hasTheBook ? giveBack() : judge;
+  const tell = w.call(`Tell people how the ${what} ended`, {
     comment: 'In every ending but a refusal, which its author sees at once.',
     service: 'sns', action: 'Publish',
     parameters: {
       TopicArn: parts.topicArn,
-      Subject: js("'Baton: cutover of ' & $request.book & ' ' & $outcome"),
+      Subject: js(`${quoted(`Baton: ${what} of `)} & $request.book & ' ' & $outcome`),
       Message: js(`$string($summary, true) & ${quoted(`\n\nReport: s3://${parts.reportBucketName}/`)} & $reportKey & $loose`),
     },
     resources: [parts.topicArn],
-    catches: { 'States.ALL': gaveUp('Note that nobody was told', 'Nobody was told', release) },
+    catches: { 'States.ALL': gaveUp('Note that nobody was told', 'Nobody was told', told) },
   });
-  tell.next(release);
-  const report = w.call('Write the report of the cutover', {
+  tell.next(told);
+  const report = w.call(`Write the report of the ${what}`, {
     comment: 'What happened, who asked for it and why: kept after the execution is forgotten.',
     service: 's3', action: 'PutObject',
     parameters: {
@@ -75,14 +98,13 @@ export function endingsOf(w: Workflow, parts: CutoverParts): Endings {
   const summarize = w.pass('Sum up what happened', {
     comment: 'The same facts for the report, the notice and the output.',
     assign: {
-      reportKey: js("'cutovers/' & $request.book & '/' & $states.context.Execution.Name & '.json'"),
+      reportKey: js(`${quoted(`${folder}/`)} & $request.book & '/' & $states.context.Execution.Name & '.json'`),
       summary: js(`{
-        'workflow': 'cutover', 'outcome': $outcome, 'why': $why, 'book': $request.book,
-        'requestedBy': $request.requestedBy, 'reason': $request.reason, 'images': $request.images,
+        'workflow': ${quoted(what)}, 'outcome': $outcome, 'why': $why, 'book': $request.book,
+        'requestedBy': $request.requestedBy, 'reason': $request.reason,
         'execution': $states.context.Execution.Id, 'startedAt': $states.context.Execution.StartTime, 'endedAt': $now(),
-        'first': $plan.first, 'outgoing': $plan.outgoing, 'incoming': $plan.incoming,
-        'epochs': { 'before': $plan.epoch, 'after': $epoch }, 'liveBefore': $plan.live,
-        'taskDefinition': $revision, 'taskSet': $taskSet, 'snapshot': $snapshot, 'steps': $steps
+        ${words.facts},
+        'steps': $steps
       }`),
     },
   });
@@ -91,8 +113,8 @@ export function endingsOf(w: Workflow, parts: CutoverParts): Endings {
   const end = (name: string, comment: string, outcome: string, more: Record<string, unknown> = {}): sfn.IChainable =>
     w.pass(name, { comment, assign: { outcome, ...more } }).next(summarize);
   return {
-    succeeded: end('Note that the cutover succeeded', 'The new colour trades and is recorded.', 'succeeded'),
-    rolledBack: end('Note that the cutover was rolled back', 'The old colour trades, the new one is gone.', 'rolled-back'),
+    succeeded: end(`Note that the ${what} succeeded`, words.succeeded, 'succeeded'),
+    rolledBack: end(`Note that the ${what} was rolled back`, words.rolledBack ?? '', 'rolled-back'),
     needsAPerson: end('Note that a person is needed', 'Nothing more is changed: whoever holds the lease trades on.', 'needs-a-person'),
     preempted: end('Note that another workflow took the book', 'It decides now; this execution writes nothing more.', 'needs-a-person', {
       why: js("'Pre-empted. ' & $why"),
