@@ -113,8 +113,8 @@ describe('a proof', () => {
 describe('one person has one name', () => {
   const session = (role: string, name: string): string => `arn:aws:sts::${account}:assumed-role/${role}/${name}`;
   test('in two permission sets', () => {
-    const [one, other] = ['AWSReservedSSO_Admin_aaaaaaaaaaaaaaaa', 'AWSReservedSSO_BatonApprover_0123456789abcdef'];
-    expect(personOf(session(one!, 'ada'))).toBe(personOf(session(other!, 'ada')));
+    const [one, other] = ['AWSReservedSSO_Admin_aaaaaaaaaaaaaaaa', 'AWSReservedSSO_BatonApprover_0123456789abcdef'] as const;
+    expect(personOf(session(one, 'ada'))).toBe(personOf(session(other, 'ada')));
   });
   test('in two sessions of a role, whose names anybody chooses', () => {
     expect(personOf(session('Approver', 'ada'))).toBe(personOf(session('Approver', 'grace')));
