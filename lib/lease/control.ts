@@ -40,17 +40,20 @@ export class LeaseControl {
     return answer.applied ? 'created' : 'existed';
   }
 
-  /** Raises the token. The same execution gets the same token again. */
-  async takeWorkflow(book: BookName, execution: string): Promise<{ readonly token: WorkflowToken; readonly lease: Lease }> {
+  /** Raises the token. The same execution gets the same token again. Another keeps the book, unless it is the one to pre-empt. */
+  async takeWorkflow(book: BookName, execution: string, preempting?: string): Promise<{ readonly token: WorkflowToken; readonly lease: Lease }> {
     let lease = await this.read(book);
     for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
       const { token, execution: heldBy } = lease.workflow;
       if (heldBy === execution) return { token, lease };
-      if (heldBy !== undefined) throw new BookBusyError(book, heldBy);
+      if (heldBy !== undefined && heldBy !== preempting) throw new BookBusyError(book, heldBy);
       const answer = await this.#write({
         name: 'take-workflow',
         book,
-        expects: [{ path: 'workflow.token', equals: token }, { path: 'workflow.execution', absent: true }],
+        expects: [
+          { path: 'workflow.token', equals: token },
+          heldBy === undefined ? { path: 'workflow.execution', absent: true } : { path: 'workflow.execution', equals: heldBy },
+        ],
         set: { 'workflow.token': (token + 1) as WorkflowToken, 'workflow.execution': execution },
       });
       lease = answer.lease ?? missing(book);
@@ -68,16 +71,27 @@ export class LeaseControl {
 
   /** The first cutover's write. Only a book that never had a holder is opened by it; `resume` is for the rest. */
   async open(book: BookName, token: WorkflowToken): Promise<Lease> {
-    const answer = await this.#write({
-      name: 'open',
-      book,
-      expects: [...hasToken(token), { path: 'mode', equals: 'halted' }, { path: 'epoch', equals: 0 as Epoch }],
-      set: { mode: 'open' },
-    });
+    const answer = await this.#write(openOf(book, token));
     if (answer.applied) return answer.lease;
     const lease = seen(book, answer.lease, token);
     if (lease.mode === 'open') return lease;
     throw new LeaseConflictError(book, 'open', describe(lease));
+  }
+
+  /**
+   * Ends a halt. A book that never traded stays halted until its first cutover, which a halt by somebody forbids and
+   * this allows again.
+   */
+  async resume(book: BookName, token: WorkflowToken): Promise<Lease> {
+    let lease = await this.checkToken(book, token);
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      if (lease.mode !== 'halted' || (lease.epoch === 0 && lease.halt === undefined)) return lease;
+      // A holder that gives up meanwhile raises the epoch.
+      const answer = await this.#write(resumeOf(lease, token));
+      if (answer.applied) return answer.lease;
+      lease = seen(book, answer.lease, token);
+    }
+    throw new LeaseConflictError(book, 'resume', describe(lease));
   }
 
   /** Asks the holder to hand over to an instance, or to one of a colour. */
@@ -151,6 +165,33 @@ export class LeaseControl {
     }
     throw new LeaseUnreachableError(book, operation, last);
   }
+}
+
+/** Not while somebody's halt stands: one that is given before the first cutover holds as well. */
+export function openOf(book: BookName, token: WorkflowToken): LeaseWrite {
+  return {
+    name: 'open',
+    book,
+    expects: [
+      ...hasToken(token), { path: 'mode', equals: 'halted' }, { path: 'epoch', equals: 0 as Epoch }, { path: 'halt', absent: true },
+    ],
+    set: { mode: 'open' },
+  };
+}
+
+/**
+ * The kill switch. It names no token, because it must work whatever workflow has the book, and no mode, so that a
+ * book which is halted for another reason, or was never opened, is halted for this one too.
+ */
+export function haltOf(book: BookName, halt: { readonly reason: string; readonly by: string }): LeaseWrite {
+  return { name: 'halt', book, expects: [{ path: 'epoch', present: true }], set: { mode: 'halted', halt }, remove: ['successor'] };
+}
+
+/** The epoch is named so that one that comes late does not end a later halt: a holder that stopped has raised it. */
+export function resumeOf({ book, epoch }: Lease, token: WorkflowToken): LeaseWrite {
+  const expects: LeaseWrite['expects'] = [...hasToken(token), { path: 'mode', equals: 'halted' }, { path: 'epoch', equals: epoch }];
+  if (epoch === 0) return { name: 'resume', book, expects, remove: ['halt'] };
+  return { name: 'resume', book, expects, set: { mode: 'open', resumedFrom: epoch } };
 }
 
 /** The epoch is named so that a repeat of this write does not drain the successor that it had asked for. */

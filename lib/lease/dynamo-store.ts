@@ -4,10 +4,11 @@
  */
 import {
   ConditionalCheckFailedException, DeleteItemCommand, type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand,
-  ReplicatedWriteConflictException, UpdateItemCommand, type AttributeValue, type UpdateItemCommandInput,
+  ReplicatedWriteConflictException, UpdateItemCommand, type AttributeValue,
 } from '@aws-sdk/client-dynamodb';
 import type { BookName, InstanceId, Lease, Registration } from './model.ts';
-import type { BookState, Expectation, LeaseStore, LeaseWrite, WriteAnswer } from './store.ts';
+import type { BookState, LeaseStore, LeaseWrite, WriteAnswer } from './store.ts';
+import { leaseItem, marshal, renderWrite } from './update.ts';
 
 export interface DynamoLeaseStoreOptions {
   readonly client: DynamoDBClient;
@@ -19,7 +20,6 @@ export interface DynamoLeaseStoreOptions {
 const defaultRequestTimeoutMs = 1000;
 /** A write in another Region came between; it was certainly not applied, and is sent again at once. */
 const conflictAttemptsMax = 5;
-const leaseItem = 'lease';
 const standbyPrefix = 'standby#';
 
 export class DynamoLeaseStore implements LeaseStore {
@@ -92,46 +92,6 @@ export class DynamoLeaseStore implements LeaseStore {
   }
 }
 
-/** The one place where a write becomes DynamoDB's words. */
-export function renderWrite(tableName: string, write: LeaseWrite): UpdateItemCommandInput {
-  const names: Record<string, string> = {};
-  const values: Record<string, AttributeValue> = {};
-  const nameOf = (path: string): string =>
-    path
-      .split('.')
-      .map((part) => {
-        names[`#${part}`] = part;
-        return `#${part}`;
-      })
-      .join('.');
-  const valueOf = (value: unknown): string => {
-    const name = `:v${Object.keys(values).length}`;
-    values[name] = marshal(value);
-    return name;
-  };
-  const condition = (expectation: Expectation): string => {
-    const name = nameOf(expectation.path);
-    if ('absent' in expectation) return `attribute_not_exists(${name})`;
-    if ('present' in expectation) return `attribute_exists(${name})`;
-    return 'equals' in expectation ? `${name} = ${valueOf(expectation.equals)}` : `${name} <> ${valueOf(expectation.differs)}`;
-  };
-  const sets = Object.entries(write.set ?? {}).map(([path, value]) => `${nameOf(path)} = ${valueOf(value)}`);
-  if (write.beat) sets.push(`${nameOf('heartbeat')} = ${nameOf('heartbeat')} + ${valueOf(1)}`);
-  const removes = (write.remove ?? []).map(nameOf);
-  const update = [sets.length > 0 ? `SET ${sets.join(', ')}` : '', removes.length > 0 ? `REMOVE ${removes.join(', ')}` : ''];
-  const ConditionExpression = write.expects.map(condition).join(' AND ');
-  return {
-    TableName: tableName,
-    Key: { book: { S: write.book }, item: { S: leaseItem } },
-    UpdateExpression: update.filter((part) => part !== '').join(' '),
-    ConditionExpression,
-    ExpressionAttributeNames: names,
-    ...(Object.keys(values).length > 0 ? { ExpressionAttributeValues: values } : {}),
-    ReturnValues: 'ALL_NEW',
-    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-  };
-}
-
 type Item = Record<string, AttributeValue>;
 
 export function toLease(item: Item): Lease {
@@ -142,16 +102,6 @@ export function toLease(item: Item): Lease {
 function toRegistration(item: Item): Registration {
   const { item: _key, ...registration } = unmarshalMap(item);
   return registration as unknown as Registration;
-}
-
-function marshal(value: unknown): AttributeValue {
-  if (typeof value === 'string') return { S: value };
-  if (typeof value === 'number') return { N: String(value) };
-  if (typeof value === 'boolean') return { BOOL: value };
-  if (typeof value === 'object' && value !== null) {
-    return { M: Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined).map(([key, v]) => [key, marshal(v)])) };
-  }
-  throw new Error(`the lease table holds text, numbers, booleans and maps; seen ${typeof value}`);
 }
 
 function unmarshal(value: AttributeValue): unknown {

@@ -7,7 +7,7 @@
  * request that has no known outcome may be accepted until the validity it was sent under has ended, so a grant while one is on its way
  * is a violation at once. The trader sends whenever it may. From every state the faults may stop, and somebody must trade.
  */
-import { cancelDrainOf, startDrainOf } from '../../lib/lease/control.ts';
+import { cancelDrainOf, haltOf, openOf, resumeOf, startDrainOf } from '../../lib/lease/control.ts';
 import { judge } from '../../lib/lease/memory-store.ts';
 import {
   instanceId, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type Registration, type WorkflowToken,
@@ -237,8 +237,8 @@ function movesOf(world: World, setting: Setting, stepOnce: StepFunction): Move[]
     }
   }
   if (left.cancels > 0) control('cancels', 'the drain is cancelled', cancelDrainOf(book, token));
-  if (left.halts > 0) control('halts', 'halt', haltOf(world.lease));
-  if (world.lease.mode === 'halted') moves.push({ label: 'resume', to: commit(world, resume)[0] });
+  if (left.halts > 0) control('halts', 'halt', haltOf(book, { reason: 'the kill switch', by: 'a person' }));
+  if (world.lease.mode === 'halted') moves.push({ label: 'resume', to: resumed(world) });
   for (const region of left.moves > 0 ? regions : []) {
     if (region !== world.lease.home) control('moves', `home moves to ${region}`, moveOf(world.lease, region));
   }
@@ -371,7 +371,7 @@ function commit(world: World, write: LeaseWrite): readonly [World, WriteAnswer] 
   const { lease } = answer;
   const wrong = (violation: string): readonly [World, WriteAnswer] => [{ ...world, lease, violation }, answer];
   if (lease.epoch < world.lease.epoch) return wrong(`the epoch fell to ${lease.epoch}`);
-  if (world.lease.mode === 'halted' && lease.mode !== 'halted' && write !== resume) return wrong(`a ${write.name} ended a halt`);
+  if (world.lease.mode === 'halted' && lease.mode !== 'halted' && write.name !== 'resume' && write.name !== 'open') return wrong(`a ${write.name} ended a halt`);
   const leaver = world.hosts.find(({ state }) => state.identity.instance === world.lease.holder);
   if (isLeaving(write) && leaver?.asked === world.lease.epoch && world.lease.halt?.by !== world.lease.holder) {
     return wrong(`a ${write.name} came before the halt that its trader had asked for`);
@@ -393,11 +393,11 @@ function isLeaving(write: LeaseWrite | undefined): boolean {
   return write?.name === 'release' || write?.name === 'hand-over';
 }
 
-function haltOf({ home }: Lease): LeaseWrite {
-  const expects: LeaseWrite['expects'] = [{ path: 'mode', differs: 'halted' }, { path: 'home', equals: home }];
-  return { name: 'start-drain', book, expects, set: { mode: 'halted' }, remove: ['successor'] };
+/** A book that nobody ever held is opened by its first cutover, once its halt is taken back. */
+function resumed(world: World): World {
+  const after = commit(world, resumeOf(world.lease, token))[0];
+  return after.lease.mode === 'halted' ? commit(after, openOf(book, token))[0] : after;
 }
-const resume: LeaseWrite = { name: 'open', book, expects: [{ path: 'mode', equals: 'halted' }], set: { mode: 'open' } };
 
 /** Names what it expects, and ends a drain in the same write; a halted book stays halted. */
 function moveOf({ home, mode }: Lease, to: string): LeaseWrite {
@@ -457,7 +457,7 @@ function progressOf(from: World, setting: Setting, stepOnce: StepFunction, trade
   const end = world.now + progressMs;
   while (world.now < end) {
     // One that was asked for before may be written only now.
-    if (world.lease.mode === 'halted') world = commit(world, resume)[0];
+    if (world.lease.mode === 'halted') world = resumed(world);
     const key = fingerprint(keyOf(world));
     if (trades.has(key) || world.hosts.some(({ trader }) => isTrading(trader, world))) {
       for (const one of passed) trades.add(one);

@@ -3,7 +3,7 @@
  * writes that are lost, late or unanswered. The protocol under test is the real one; a mutant may be passed instead.
  * The venue is the judge: it accepts an order if its expiry, set at signing, has not passed.
  */
-import { cancelDrainOf, startDrainOf } from '../../lib/lease/control.ts';
+import { cancelDrainOf, haltOf, openOf, resumeOf, startDrainOf } from '../../lib/lease/control.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
 import { instanceId, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type WorkflowToken } from '../../lib/lease/model.ts';
 import {
@@ -234,15 +234,19 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
   };
 
   const item = (): Lease => store.readNow(book) as Lease;
-  /** Writes of machines that are not built yet, as the design has them. */
-  const control = (write: Omit<LeaseWrite, 'book' | 'name'>): void => {
-    commit({ name: 'open', book, ...write });
+  /** A book that nobody ever held is opened by its first cutover, once its halt is taken back. */
+  const resume = (): void => {
+    commit(resumeOf(item(), token));
+    if (item().mode === 'halted') commit(openOf(book, token));
   };
-  /** Names the home and the mode that it expects, and ends a drain in the same write. */
+  /** The write of a machine that is not built yet: it names the home and the mode that it expects, and ends a drain with it. */
   const moveHome = (to: string): void => {
     const { home, mode } = item();
     const ended = mode === 'draining' ? 'open' : mode;
-    control({ expects: [{ path: 'home', equals: home }, { path: 'mode', equals: mode }], set: { home: to, mode: ended }, remove: ['successor'] });
+    commit({
+      name: 'open', book, expects: [{ path: 'home', equals: home }, { path: 'mode', equals: mode }],
+      set: { home: to, mode: ended }, remove: ['successor'],
+    });
   };
 
   commit({
@@ -280,16 +284,16 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
       case 'drain': commit(startDrainOf(item(), token, successor)); break;
       case 'cancel-drain': commit(cancelDrainOf(book, token)); break;
       case 'move-home': moveHome(item().home === region ? away : region); break;
-      case 'halt': control({ expects: [{ path: 'mode', differs: 'halted' }], set: { mode: 'halted' }, remove: ['successor'] }); break;
+      case 'halt': commit(haltOf(book, { reason: 'the kill switch', by: 'a person' })); break;
       case 'mismatch':
         if (actor.view.epoch !== null) deliver(actor, { kind: 'halt', epoch: actor.view.epoch, reason: 'the position' });
         break;
-      case 'resume': control({ expects: [{ path: 'mode', equals: 'halted' }], set: { mode: 'open' } }); break;
+      case 'resume': resume(); break;
     }
   };
   for (const fault of scenario.faults) at(fault.atMs, () => inject(fault));
   at(faultsEndMs, () => {
-    control({ expects: [{ path: 'mode', equals: 'halted' }], set: { mode: 'open' } });
+    resume();
     moveHome(region);
   });
 
