@@ -5,7 +5,7 @@
  * One file: a container that starts by reading thousands of small ones starts late, and has more to trust.
  */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 /** What each container needs of esbuild beyond the common. */
@@ -19,10 +19,15 @@ export const containerNames = Object.keys(plugins) as ContainerName[];
 export async function buildContainer(wanted: string, outputDirectory: string): Promise<void> {
   const name = containerNames.find((known) => known === wanted);
   if (name === undefined) throw new Error(`no container '${wanted}': wanted one of ${containerNames.join(', ')}`);
-  await mkdir(outputDirectory, { recursive: true });
+  await bundleContainer(name, join(import.meta.dirname, name, 'main.ts'), join(outputDirectory, 'main.mjs'));
+}
+
+/** Any program, bundled as that container's own is. */
+export async function bundleContainer(name: ContainerName, entryPoint: string, outfile: string): Promise<void> {
+  await mkdir(dirname(outfile), { recursive: true });
   await build({
-    entryPoints: [join(import.meta.dirname, name, 'main.ts')],
-    outfile: join(outputDirectory, 'main.mjs'),
+    entryPoints: [entryPoint],
+    outfile,
     bundle: true,
     platform: 'node',
     target: 'node24',

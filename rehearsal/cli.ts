@@ -96,7 +96,7 @@ function tellings(name: string | undefined, faults: readonly string[]): readonly
     }
     return scenarios.flatMap((scenario) => [
       { scenario, faults: [] },
-      ...scenario.faults.map((fault) => ({ scenario, faults: [fault.name] })),
+      ...(scenario.byDefault ?? []).map((fault) => ({ scenario, faults: [fault] })),
     ]);
   }
   const scenario = scenarios.find((each) => each.name === name);
@@ -108,7 +108,10 @@ function tellings(name: string | undefined, faults: readonly string[]): readonly
     const known = scenario.faults.map((fault) => fault.name).join(', ') || 'none';
     return program.error(`error: the scenario '${name}' has no fault '${unknown}'; it has: ${known}`);
   }
-  return [{ scenario, faults: [...new Set(faults)] }];
+  const told = [...new Set(faults)];
+  const contradiction = scenario.contradiction?.(told);
+  if (contradiction !== undefined) return program.error(`error: these faults cannot be told together: ${contradiction}`);
+  return [{ scenario, faults: told }];
 }
 
 function list({ json }: Options): 0 {

@@ -11,16 +11,18 @@ import { deploy } from './cloud/deploy.ts';
 import { startFront, type Front } from './cloud/front.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { createWorld, type CloudWorld, type LogLine } from './cloud/world.ts';
-import { badRelease } from './faults/bad-release.ts';
+import { Disturbances } from './faults/disturbances.ts';
+import { buildVariant, type Variant } from './faults/releases/build.ts';
 import { LeaseHistory } from './lease-history.ts';
 import { createAuthority } from './processes/certificate.ts';
 import { buildImage, type BuiltImage } from './processes/container-image.ts';
+import { Routes } from './processes/routes.ts';
 import { Supervisor } from './processes/supervisor.ts';
 import { TaskLauncher } from './processes/tasks.ts';
 import { ExecutionLog, type Injection } from './report/observed.ts';
 import { CompressedTime } from './report/phases.ts';
 import type { Progress } from './report/progress.ts';
-import { dynamodb, type DynamoDb } from './services/dynamodb.ts';
+import { dynamodb, type DynamoDb, type TableWrite } from './services/dynamodb.ts';
 import { ecs, type EcsModel } from './services/ecs.ts';
 import { otherServices } from './services/index.ts';
 import type { Logs } from './services/logs.ts';
@@ -48,6 +50,8 @@ export interface InstallationOptions {
   readonly progress: Progress;
   /** Which column of the provisioning table holds. */
   readonly provisioning: ProvisioningColumn;
+  /** The containers' network goes through relays, so that faults can cut it. */
+  readonly cuttable?: boolean;
 }
 
 /** What listens to the world while it runs. */
@@ -60,6 +64,8 @@ export interface Watchers {
   readonly compressed: CompressedTime;
   /** Who gets the events of an execution, by its ARN. */
   readonly executions: Map<string, (event: ProgressEvent) => void>;
+  /** Told of each write to the lease table, at once: before its caller has the answer. */
+  readonly leaseWrites: Set<(write: TableWrite) => void>;
   /** Every event of every execution. */
   readonly executionLog: ExecutionLog;
   /** What was done to the system. */
@@ -68,6 +74,7 @@ export interface Watchers {
 
 interface Parts {
   readonly settings: Settings;
+  readonly seed: number;
   readonly assemblyDirectory: string;
   readonly supervisor: Supervisor;
   readonly venue: RunningVenue;
@@ -78,6 +85,10 @@ interface Parts {
   readonly logs: Logs;
   readonly watchers: Watchers;
   readonly releases: Releases;
+  readonly disturbances: Disturbances;
+  readonly routes: Routes;
+  /** A release that goes wrong, with its image in the registry. */
+  readonly variant: (name: Variant) => Promise<Release>;
   readonly log: readonly LogLine[];
   readonly caFile: string;
   /** The values that must not be seen anywhere, by a name for people. */
@@ -98,12 +109,14 @@ export interface Installation extends Parts {
   close(): Promise<void>;
 }
 
-export async function openInstallation({ assembly, seed, progress, provisioning }: InstallationOptions): Promise<Installation> {
+export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false }: InstallationOptions): Promise<Installation> {
   const settings = loadSettings(assembly.environment);
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
   const supervisor = new Supervisor();
-  const opened: (() => Promise<void>)[] = [() => supervisor.close()];
+  const routes = new Routes();
+  const disturbances = new Disturbances();
+  const opened: (() => Promise<void>)[] = [() => routes.close(), () => supervisor.close()];
   try {
     const directory = await supervisor.temporaryDirectory('rehearsal');
     const authority = createAuthority({ commonName: 'Baton rehearsal', now: new Date(), directory });
@@ -125,6 +138,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning 
       compressed,
       history: new LeaseHistory({ book: bookOf(settings).name, beganMs }),
       executions: new Map(),
+      leaseWrites: new Set(),
       executionLog: new ExecutionLog(nowMs),
       injected: [],
     };
@@ -133,6 +147,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning 
     const world = createWorld({
       seed,
       provisioning,
+      judged: true,
       accountId: settings.account,
       regions: [home.name, standby.name, witness.name],
       onLog: (line) => {
@@ -144,6 +159,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning 
         const launcher = new TaskLauncher({
           supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: ['BATON_GUARD_PORT'],
           addresses: { [bookOf(settings).venueUrl]: venue.url },
+          ...(cuttable && { routes }),
         });
         models.tables = dynamodb(made);
         models.tasks = ecs(made, { launcher, images });
@@ -157,14 +173,16 @@ export async function openInstallation({ assembly, seed, progress, provisioning 
         });
         models.databases = rest.databases;
         models.logs = rest.logs;
-        return [models.tables, models.tasks, ...rest.models];
+        return [models.tables, models.tasks, ...rest.models].map((model) => disturbances.around(model));
       },
     });
     opened.push(() => world.close());
     const { tables, tasks, databases, logs } = models;
     if (tables === undefined || tasks === undefined || databases === undefined || logs === undefined) throw new Error('the world did not ask for its services');
     tables.onWrite((write) => {
-      if (write.table === leaseTableOf(settings)) watchers.history.see(write);
+      if (write.table !== leaseTableOf(settings)) return;
+      watchers.history.see(write);
+      for (const listener of watchers.leaseWrites) listener(write);
     });
     const front = await startFront(world);
     opened.push(() => front.close());
@@ -174,9 +192,16 @@ export async function openInstallation({ assembly, seed, progress, provisioning 
     endDeploy();
     const secrets = await putSecrets(world, settings, venueKey);
     await pushImages(world, settings, releases);
+    const variant = async (name: Variant): Promise<Release> => {
+      const trader = await buildVariant(name, releases.first.trader, directory);
+      if (images.has(trader.digest)) return { ...releases.first, trader };
+      images.set(trader.digest, trader);
+      await pushImage(world, settings, 'trader', trader.digest);
+      return { ...releases.first, trader };
+    };
     return installed({
-      settings, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tasks, databases, logs, watchers, releases, log, secrets,
-      caFile: authority.caFile,
+      settings, seed, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tasks, databases, logs, watchers, releases, log, secrets,
+      disturbances, routes, variant, caFile: authority.caFile,
     });
   } catch (error) {
     for (const close of opened.reverse()) await close().catch(() => undefined);
@@ -186,7 +211,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning 
 
 /** The parts with their names. The table, the service and the machine are named by the stacks after environment and book. */
 function installed(parts: Parts): Installation {
-  const { settings, world, front, venue, supervisor } = parts;
+  const { settings, world, front, venue, supervisor, routes } = parts;
   const { environment, account, regions } = settings;
   const book = bookOf(settings);
   return {
@@ -201,6 +226,7 @@ function installed(parts: Parts): Installation {
       await front.close();
       await venue.close();
       await supervisor.close();
+      await routes.close();
     },
   };
 }
@@ -226,7 +252,7 @@ async function buildReleases(directory: string): Promise<Releases> {
   const image = (name: string, release: string): Promise<BuiltImage> =>
     buildImage({ dockerfile: join(root, 'containers', name, 'Dockerfile'), context: root, directory, labels: { release } });
   const [guard, trader, nextTrader] = await Promise.all([image('guard', '1'), image('trader', '1'), image('trader', '2')]);
-  return { first: { guard, trader }, second: { guard, trader: nextTrader }, mute: { guard, trader: await badRelease(trader, directory) } };
+  return { first: { guard, trader }, second: { guard, trader: nextTrader }, mute: { guard, trader: await buildVariant('mute', trader, directory) } };
 }
 
 /** Puts the venue's key where a person puts it, and answers every secret by a name for people. */
@@ -249,11 +275,15 @@ async function putSecrets(world: CloudWorld, settings: Settings, venueKey: { rea
 
 /** What `npm run images` does with a registry. */
 async function pushImages(world: CloudWorld, settings: Settings, releases: Releases): Promise<void> {
-  const pushed = new Set(Object.values(releases).flatMap(({ guard, trader }) => [`guard@${guard.digest}`, `trader@${trader.digest}`]));
-  for (const [index, image] of [...pushed].entries()) {
-    const [name, imageDigest] = image.split('@');
-    await asOperator(world, settings, 'ecr', 'PutImage', {
-      repositoryName: `baton-${settings.environment}/${name}`, imageDigest, imageTag: `rehearsal-${index}`, imageManifest: JSON.stringify({ digest: imageDigest }),
-    });
-  }
+  const pushed = new Map(Object.values(releases).flatMap(({ guard, trader }) => [[guard.digest, 'guard'] as const, [trader.digest, 'trader'] as const]));
+  for (const [digest, name] of pushed) await pushImage(world, settings, name, digest);
+}
+
+async function pushImage(world: CloudWorld, settings: Settings, name: 'guard' | 'trader', imageDigest: string): Promise<void> {
+  await asOperator(world, settings, 'ecr', 'PutImage', {
+    repositoryName: `baton-${settings.environment}/${name}`,
+    imageDigest,
+    imageTag: `rehearsal-${imageDigest.slice(-12)}`,
+    imageManifest: JSON.stringify({ digest: imageDigest }),
+  });
 }

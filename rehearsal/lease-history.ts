@@ -47,7 +47,8 @@ export class LeaseHistory {
   }
 }
 
-function leaseIn(item: Item | undefined): Lease | undefined {
+/** The lease that an item of the table is, if it is one. */
+export function leaseIn(item: Item | undefined): Lease | undefined {
   return item !== undefined && item['epoch'] !== undefined ? toLease(item as Parameters<typeof toLease>[0]) : undefined;
 }
 

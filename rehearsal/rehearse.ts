@@ -10,7 +10,7 @@ export async function rehearse(
   const { seed, progress } = options;
   const began = performance.now();
   progress.heading(`${scenario.name}${faults.map((fault) => ` --fault ${fault}`).join('')} (seed ${seed})`);
-  const stage = await Stage.open(options);
+  const stage = await Stage.open({ ...options, cuttable: faults.length > 0 });
   try {
     const end = await scenario.run(stage, new Set(faults)).catch(brokenOff);
     const trading = stage.trading();

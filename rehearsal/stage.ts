@@ -8,20 +8,28 @@ import { Client } from 'pg';
 import { endings } from '../lib/contracts/cutover.ts';
 import { LeaseControl } from '../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
-import { colourOf, otherColour, type BookName, type Colour, type InstanceId } from '../lib/lease/model.ts';
+import { colourOf, otherColour, type BookName, type Colour, type InstanceId, type Lease } from '../lib/lease/model.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
+import type { Disturbance } from './faults/disturbances.ts';
+import type { Variant } from './faults/releases/build.ts';
 import { openInstallation, type Installation, type InstallationOptions, type Release, type Releases } from './installation.ts';
+import { leaseIn } from './lease-history.ts';
+import type { Cut } from './processes/routes.ts';
 import { drawnGraph, handoversSince, ordersIn, type Observed } from './report/observed.ts';
 import { PhaseTracker } from './report/phases.ts';
 import type { Progress } from './report/progress.ts';
 import type { Outcome, Step, Tenure, Trading } from './report/report.ts';
 import { cutoverPhases, recordPhase } from './scenarios/cutover-phases.ts';
 import { secretsFound } from './secrets-found.ts';
+import type { Settings } from '../lib/settings/index.ts';
+import type { RunningTask } from './processes/tasks.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
 import { parseDefinition } from './states/definition.ts';
+import type { ProgressEvent } from './states/execution.ts';
 import { until } from './until.ts';
 import { judge, type Grant, type Handover } from './venue/judge.ts';
-import { createOrderPath, type VenueEntry } from './venue/record.ts';
+import type { RunningVenue } from './venue/server.ts';
+import { createOrderPath, monotonicMs, type VenueEntry } from './venue/record.ts';
 
 export interface WorkflowEnd {
   readonly outcome: Outcome;
@@ -34,7 +42,28 @@ export interface WorkflowEnd {
   readonly cause: string | undefined;
 }
 
-const cutoverBoundMs = 180_000;
+/** What a person types to start a cutover. */
+export interface CutoverInput {
+  readonly book: string;
+  readonly images: { readonly trader: string; readonly guard: string };
+  readonly reason: string;
+  readonly requestedBy: string;
+}
+export interface CutoverOptions {
+  /** Makes of the usual input what is typed instead. */
+  readonly typed?: ((usual: CutoverInput) => object) | undefined;
+  /** How often somebody will redrive it: only then has it ended. */
+  readonly redrives?: number | undefined;
+}
+/** An execution as it was started. */
+export interface Started {
+  readonly stateMachineArn: string;
+  readonly executionArn: string;
+  readonly name: string;
+  readonly input: string;
+}
+
+const cutoverBoundMs = 300_000;
 const orderBoundMs = 60_000;
 /** For what follows an event within moments: the ledger's batches, tasks that stop. */
 const settleBoundMs = 20_000;
@@ -49,6 +78,7 @@ export class Stage {
   readonly control: LeaseControl;
   readonly #installation: Installation;
   readonly #store: LeaseStore;
+  readonly #followers = new Set<(event: ProgressEvent, started: Started) => void>();
 
   private constructor(installation: Installation, progress: Progress) {
     const { world, settings, leaseTable, releases, book } = installation;
@@ -75,23 +105,24 @@ export class Stage {
   }
 
   /** Runs the machine as a person would from its console, and waits for its end. */
-  async cutover(release: Release, reason: string): Promise<WorkflowEnd> {
+  async cutover(release: Release, reason: string, { typed, redrives = 0 }: CutoverOptions = {}): Promise<WorkflowEnd> {
     const { progress } = this;
-    const { settings, watchers, world, cutoverMachineArn: machine } = this.#installation;
-    const input = { book: this.book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal' };
+    const { settings, watchers, world, cutoverMachineArn: stateMachineArn } = this.#installation;
+    const usual = { book: this.book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal' };
     const tracker = new PhaseTracker({
       phases: cutoverPhases(settings), progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs),
     });
     const startMs = watchers.nowMs();
     const name = `rehearsal-${world.uniqueId(8)}`;
-    const executionArn = `${machine.replace(':stateMachine:', ':execution:')}:${name}`;
+    const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+    const started = { stateMachineArn, executionArn, name, input: JSON.stringify(typed?.(usual) ?? usual) };
     // Before the start: its first states are entered within the call.
-    watchers.executions.set(executionArn, (event) => tracker.see(event));
-    await this.#installation.operator('states', 'StartExecution', { stateMachineArn: machine, name, input: JSON.stringify(input) });
-    const ended = await until('the end of the cutover', cutoverBoundMs, async () => {
-      const execution = await this.#installation.operator<{ status: string; error?: string; cause?: string }>('states', 'DescribeExecution', { executionArn });
-      return execution.status !== 'RUNNING' && execution;
+    watchers.executions.set(executionArn, (event) => {
+      tracker.see(event);
+      for (const follower of this.#followers) follower(event, started);
     });
+    await this.operator('states', 'StartExecution', { stateMachineArn, name, input: started.input });
+    const ended = await this.executionEnded(executionArn, redrives);
     const outcome = outcomeOf(ended);
     tracker.finish(outcome === 'succeeded' || outcome === 'rolled-back' ? 'succeeded' : 'failed');
     progress.note(`${outcome}${ended.cause === undefined ? '' : `: ${ended.cause}`}`);
@@ -103,6 +134,82 @@ export class Stage {
       modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs),
       cause: ended.cause,
     };
+  }
+
+  /** An execution's end, once it was redriven so often. */
+  async executionEnded(executionArn: string, redrives = 0): Promise<{ readonly status: string; readonly error?: string; readonly cause?: string }> {
+    return until(`the end of ${executionArn}`, cutoverBoundMs, async () => {
+      const execution = await this.operator<{ status: string; redriveCount: number; error?: string; cause?: string }>('states', 'DescribeExecution', { executionArn });
+      return execution.status !== 'RUNNING' && execution.redriveCount >= redrives && execution;
+    });
+  }
+
+  /** A call of a person with the keys of the account. */
+  operator<Answer = unknown>(service: string, operation: string, input: Record<string, unknown>): Promise<Answer> {
+    return this.#installation.operator<Answer>(service, operation, input);
+  }
+
+  /** Told of what the cutover does, at once; answers how to stop. */
+  onWorkflow(follower: (event: ProgressEvent, started: Started) => void): () => void {
+    this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
+  }
+
+  /** Told of each write to this book's lease as it takes effect, before its writer knows; answers how to stop. */
+  onLease(listener: (lease: Lease) => void): () => void {
+    const { leaseWrites } = this.#installation.watchers;
+    const heard: Parameters<typeof leaseWrites.add>[0] = ({ after }) => {
+      const lease = leaseIn(after);
+      if (lease?.book === this.book) listener(lease);
+    };
+    leaseWrites.add(heard);
+    return () => void leaseWrites.delete(heard);
+  }
+
+  /** Calls of AWS services go wrong until the answer is called. */
+  disturb(disturbance: Disturbance): () => void {
+    return this.#installation.disturbances.add(disturbance);
+  }
+
+  /** Cuts the network of containers until the answer is called. */
+  cut(cut: Cut): () => void {
+    return this.#installation.routes.cut(cut);
+  }
+
+  /** A release that goes wrong. */
+  variant(name: Variant): Promise<Release> {
+    return this.#installation.variant(name);
+  }
+
+  get venue(): Pick<RunningVenue, 'setClockOffset'> {
+    return this.#installation.venue;
+  }
+
+  /** What the seed of this run decides. */
+  get seed(): number {
+    return this.#installation.seed;
+  }
+
+  get regions(): Settings['regions'] {
+    return this.#installation.settings.regions;
+  }
+
+  get leaseTable(): string {
+    return this.#installation.leaseTable;
+  }
+
+  /** Every task of a colour that has processes. */
+  tasksOf(colour: Colour): readonly RunningTask[] {
+    return this.#installation.tasks.tasks().flatMap(({ externalId, lastStatus, running }) => (externalId === colour && lastStatus !== 'STOPPED' && running !== undefined ? [running] : []));
+  }
+
+  /** The task that holds the book. */
+  async activeTask(): Promise<RunningTask> {
+    const holder = this.tenures().at(-1)?.holder;
+    if (holder === undefined || holder === null) throw new Error('nobody holds the book, so no task is active');
+    const { running } = await this.#taskOf(holder);
+    if (running === undefined) throw new Error(`the task of ${holder} has no processes`);
+    return running;
   }
 
   /** Kills the task that holds the book, guard and trader at once, and says which epoch died with it. */
@@ -140,6 +247,20 @@ export class Stage {
 
   async ordersAcceptedReach(count: number): Promise<void> {
     await until(`${count} accepted orders`, orderBoundMs, () => this.ordersAccepted() >= count);
+  }
+
+  /** The longest time without an accepted order since that moment, on the clock of the venue's record. */
+  longestSilenceMs(sinceMs: number): number {
+    const decidedMs = this.#accepted().map((entry) => entry.decidedAtMs).sort((a, b) => a - b);
+    const from = Math.max(0, decidedMs.findLastIndex((atMs) => atMs <= sinceMs));
+    const moments = [...decidedMs.slice(from), monotonicMs()];
+    return Math.max(0, ...moments.slice(1).map((atMs, index) => atMs - (moments[index] ?? atMs)));
+  }
+
+  /** Orders that reached the venue in that time, whatever it made of them. */
+  ordersSince(sinceMs: number): readonly VenueEntry[] {
+    const { record } = this.#installation.venue;
+    return record.filter((entry) => entry.path === createOrderPath && entry.book === this.book && entry.arrivedAtMs >= sinceMs);
   }
 
   trading(): Trading {

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { commandOutside, type BuiltImage } from './container-image.ts';
 import { freePort } from './listen.ts';
+import type { Routes } from './routes.ts';
 import type { Child, Exit, Supervisor } from './supervisor.ts';
 import { runnableProgram, type User } from './unprivileged.ts';
 
@@ -38,7 +39,7 @@ export interface TaskRequest {
   /** For people and logs. */
   readonly name: string;
   readonly region: string;
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
   readonly containers: readonly TaskContainer[];
   onHealth?(health: Health): void;
   onLine?(line: TaskLine): void;
@@ -92,6 +93,8 @@ export interface TaskLauncherOptions {
   readonly portVariables: readonly string[];
   /** Addresses outside the account, as variables have them, and what stands for them on this machine. */
   readonly addresses?: Readonly<Record<string, string>>;
+  /** The network of the containers, where it is to be cut; without it they talk to everything directly. */
+  readonly routes?: Routes;
 }
 
 /** The container could not be started; ECS calls it CannotStartContainerError. */
@@ -127,13 +130,13 @@ export class TaskLauncher {
   }
 
   async #spawner(request: TaskRequest, container: TaskContainer, ports: Readonly<Record<string, number>>): Promise<Spawner> {
-    const { supervisor, endpoint, caFile, addresses = {} } = this.#options;
+    const { supervisor, endpoint, caFile, routes, addresses = {} } = this.#options;
     const { image } = container;
     // Only root can become the image's user; anybody else runs it as himself.
     const user = process.getuid?.() === 0 ? image.user : undefined;
     const node = await this.#nodeFor(user);
     const ownPorts = Object.entries(ports).filter(([name]) => name in container.environment);
-    const env = {
+    const direct = {
       PATH: '/usr/bin:/bin',
       // A container engine always sets it; for a user without an entry, to the root.
       HOME: image.root,
@@ -144,8 +147,10 @@ export class TaskLauncher {
       AWS_ENDPOINT_URL: endpoint(),
       AWS_ACCESS_KEY_ID: request.credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: request.credentials.secretAccessKey,
+      ...(request.credentials.sessionToken !== undefined && { AWS_SESSION_TOKEN: request.credentials.sessionToken }),
       NODE_EXTRA_CA_CERTS: caFile,
     };
+    const env = routes === undefined ? direct : await routes.through(request.name, container.name, direct);
     return (name, command, listen) => {
       const [program, ...args] = commandOutside(image, command, node);
       const cwd = `${image.root}${image.workingDirectory}`;

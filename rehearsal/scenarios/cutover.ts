@@ -1,12 +1,18 @@
 /**
- * Two cutovers of a book: the first one opens it, the second one replaces what trades. With the fault
- * `green-does-not-trade` the second release looks well and is mute, and the book has to come back.
+ * A cutover opens the book, and a second one replaces what trades. Told with faults, the second one goes wrong: then it has
+ * to end as they promise, and whoever should trade does.
  */
-import { atLeast, atMost, exactly, type Outcome } from '../report/report.ts';
+import { otherColour } from '../../lib/lease/model.ts';
+import { cutoverFaults } from '../faults/index.ts';
+import { contradiction, expectationOf, type Fault } from '../faults/fault.ts';
+import { atLeast, atMost, exactly, type PromiseKept, type Step } from '../report/report.ts';
+import type { Stage, WorkflowEnd } from '../stage.ts';
+import { monotonicMs } from '../venue/record.ts';
+import type { Release } from '../installation.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
-/** Orders that the old colour has had accepted before anybody touches it. */
-const ordersBefore = 20;
+/** Orders that the old colour has had accepted before anybody touches it, and whoever trades in the end, after. */
+const ordersAround = 20;
 const deploymentLimitMs = 10 * 60_000;
 /** The figure itself is measured in the bench; here is what must hold on any machine. */
 const gapLimitMs = 1000;
@@ -21,54 +27,82 @@ export const cutover: Scenario = {
     'every accepted order is in the ledger, and nothing is left over',
     'no secret in any log, history, report or notification',
   ],
-  faults: [
-    { name: 'green-does-not-trade', summary: 'The new release passes every health check and never sends an order.', outcome: 'rolled-back' },
-  ],
-  async run(stage, faults): Promise<ScenarioEnd> {
-    const mute = faults.has('green-does-not-trade');
+  faults: cutoverFaults,
+  byDefault: ['green-does-not-trade'],
+  contradiction: (names) => contradiction(faultsOf(names)),
+  async run(stage, names): Promise<ScenarioEnd> {
+    const faults = faultsOf([...names]);
     stage.progress.heading('First cutover: the book is opened');
-    const first = await stage.cutover(stage.releases.first, 'The first release of this book');
+    const first = await stage.cutover(await oldReleaseOf(stage, faults), 'The first release of this book');
     const opened = exactly('first', 'The first cutover opened the book', first.outcome, 'succeeded');
     if (!opened.held) return { outcome: first.outcome, steps: first.steps, modelledDurationMs: first.modelledMs, promises: [opened] };
-    const before = stage.ordersAccepted();
-    await stage.ordersAcceptedReach(before + ordersBefore);
 
-    stage.progress.heading(mute ? 'Second cutover: to a release that does not trade' : 'Second cutover: blue to green');
-    const second = await stage.cutover(mute ? stage.releases.mute : stage.releases.second, 'The second release of this book');
-    const expected: Outcome = mute ? 'rolled-back' : 'succeeded';
-    const live = mute ? 'blue' : 'green';
-    const leftOver = await stage.leftOver(live);
-    const trading = stage.trading();
-    return {
-      outcome: second.outcome,
-      steps: [...first.steps, ...second.steps],
-      modelledDurationMs: second.modelledMs,
-      promises: [
-        opened,
-        exactly('outcome', 'The second cutover ended as promised', second.outcome, expected),
-        exactly('holder', 'The right colour trades', (await stage.holder())?.colour ?? 'nobody', live),
-        ...(mute
-          ? []
-          : [
-              atMost('gap', 'Orders went on through the handover', trading.maxGapMs, gapLimitMs, 'ms'),
-              atMost(
-                'live',
-                'The new release was live, uncompressed, within',
-                (second.modelledUntilLiveMs ?? Infinity) / 1000,
-                deploymentLimitMs / 1000,
-                's',
-              ),
-            ]),
-        atLeast(
-          'handover',
-          'The book changed hands by a handover',
-          stage.tenures().filter((tenure) => tenure.reason === 'handed over').length,
-          mute ? 2 : 1,
-          '',
-        ),
-        exactly('ledger', 'Accepted orders missing from the ledger', await stage.missingFromLedger(), 0),
-        exactly('left-over', 'Locks, task sets, registrations and tasks left over', leftOver.join(', ') || 'none', 'none'),
-      ],
-    };
+    stage.progress.heading(faults.length === 0 ? 'Second cutover: blue to green' : `Second cutover, with ${faults.map(({ name }) => name).join(' and ')}`);
+    const second = await replace(stage, faults, await newReleaseOf(stage, faults));
+    return { ...second, steps: [...first.steps, ...second.steps], promises: [opened, ...second.promises] };
   },
 };
+
+/** One cutover from what trades to that release, told with faults and judged. */
+export async function replace(stage: Stage, faults: readonly Fault[], release: Release): Promise<ScenarioEnd> {
+  await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
+  const trading = await stage.holder();
+  if (trading === undefined) throw new Error('nobody holds the book: there is nothing to replace');
+  const colours = { old: trading.colour, new: otherColour(trading.colour) };
+  const sinceMs = monotonicMs();
+
+  const injected = await Promise.all(faults.map(async (fault) => fault.inject?.(stage, colours)));
+  const typed = faults.find((fault) => fault.typed !== undefined)?.typed;
+  const redrives = Math.max(0, ...faults.map((fault) => fault.redrives ?? 0));
+  const end = await stage.cutover(release, 'The second release of this book', { typed, redrives });
+  for (const each of injected) await each?.heal?.();
+
+  const expected = expectationOf(faults, gapLimitMs);
+  const promises = [exactly('outcome', 'The cutover ended as promised', end.outcome, expected.outcome)];
+  const steps: Step[] = [...end.steps];
+  let live = colours[expected.trades];
+  if (expected.outcome === 'needs-a-person' && expected.trades === 'old') {
+    const again = await stage.cutover(release, 'A person starts it again');
+    promises.push(exactly('again', 'Started again by a person, it ended as', again.outcome, 'succeeded'));
+    steps.push(...again.steps);
+    live = colours.new;
+  }
+  await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
+  for (const each of injected) promises.push(...((await each?.promises()) ?? []));
+  promises.push(
+    exactly('holder', 'The right colour trades', (await stage.holder())?.colour ?? 'nobody', live),
+    atMost('gap', 'Orders went on through it all', stage.longestSilenceMs(sinceMs), expected.silenceLimitMs, 'ms'),
+    ...(faults.length === 0 ? undisturbed(stage, end) : []),
+    exactly('ledger', 'Accepted orders missing from the ledger', await stage.missingFromLedger(), 0),
+    exactly('left-over', 'Locks, task sets, registrations and tasks left over', (await stage.leftOver(live)).join(', ') || 'none', 'none'),
+  );
+  return { outcome: end.outcome, steps, modelledDurationMs: end.modelledMs, promises };
+}
+
+/** What only a cutover with which nothing interfered promises. */
+function undisturbed(stage: Stage, end: WorkflowEnd): PromiseKept[] {
+  const handovers = stage.tenures().filter((tenure) => tenure.reason === 'handed over').length;
+  const liveSeconds = (end.modelledUntilLiveMs ?? Infinity) / 1000;
+  return [
+    atMost('live', 'The new release was live, uncompressed, within', liveSeconds, deploymentLimitMs / 1000, 's'),
+    atLeast('handover', 'The book changed hands by a handover', handovers, 1, ''),
+  ];
+}
+
+export async function oldReleaseOf(stage: Stage, faults: readonly Fault[]): Promise<Release> {
+  const variant = faults.find(({ releases }) => releases?.old !== undefined)?.releases?.old;
+  return variant === undefined ? stage.releases.first : stage.variant(variant);
+}
+
+export async function newReleaseOf(stage: Stage, faults: readonly Fault[]): Promise<Release> {
+  const variant = faults.find(({ releases }) => releases?.new !== undefined)?.releases?.new;
+  return variant === undefined ? stage.releases.second : stage.variant(variant);
+}
+
+function faultsOf(names: readonly string[]): Fault[] {
+  return names.map((name) => {
+    const fault = cutoverFaults.find((each) => each.name === name);
+    if (fault === undefined) throw new Error(`there is no fault '${name}'; there are: ${cutoverFaults.map((each) => each.name).join(', ')}`);
+    return fault;
+  });
+}

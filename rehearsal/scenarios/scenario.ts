@@ -16,6 +16,10 @@ export interface Scenario {
   /** What it promises, for `--list`; the report has the figures. */
   readonly promises: readonly string[];
   readonly faults: readonly Fault[];
+  /** The faults that it is told with, each alone, when every scenario is told; none when not said. */
+  readonly byDefault?: readonly string[];
+  /** Why it cannot be told with all of these at once; undefined when it can. */
+  contradiction?(faults: readonly string[]): string | undefined;
   /** Runs on a fresh stage. Throws only when the rehearsal itself could not go on. */
   run(stage: Stage, faults: ReadonlySet<string>): Promise<ScenarioEnd>;
 }

@@ -63,8 +63,11 @@ describe('usage', () => {
 
   test.each([
     [['nonsense'], "no scenario 'nonsense'; there are: cutover, takeover"],
-    [['cutover', '--fault', 'nonsense'], "the scenario 'cutover' has no fault 'nonsense'; it has: green-does-not-trade"],
+    [['cutover', '--fault', 'nonsense'], "the scenario 'cutover' has no fault 'nonsense'; it has: green-never-healthy, green-does-not-trade"],
     [['--fault', 'green-does-not-trade'], '--fault needs a scenario'],
+    [['cutover', '--fault', 'green-does-not-trade', '--fault', 'snapshot-fails'], 'both decide how the cutover ends'],
+    [['cutover', '--fault', 'malformed-input', '--fault', 'no-redis'], "'malformed-input' is refused before anything else can go wrong"],
+    [['cutover', '--fault', 'throttled', '--fault', 'slow-answers'], "'throttled' and 'slow-answers' both need the answers for themselves"],
     [['cutover', '--seed', 'seven'], "wanted a whole number of up to nine digits, got 'seven'"],
     [['cutover', '--provisioning', 'fast'], 'Allowed choices are typical, pessimistic'],
     [['cutover', '--unknown'], "unknown option '--unknown'"],

@@ -2,8 +2,8 @@
  * The bad release of the fault `green-does-not-trade`: a bot that looks well to its guard and never sends an
  * order. Health checks cannot see that; only the venue's acceptances, as the journal has them, can.
  */
-import { PermitSource } from '../../lib/lease/permit-source.ts';
-import type { MonotonicNs } from '../../lib/lease/model.ts';
+import { PermitSource } from '../../../lib/lease/permit-source.ts';
+import type { MonotonicNs } from '../../../lib/lease/model.ts';
 
 const guard = new PermitSource({
   port: Number(process.env['BATON_GUARD_PORT']),

@@ -1,0 +1,32 @@
+/** Every fault of a cutover, in the order in which they are listed. */
+import type { Fault } from './fault.ts';
+import { noLeaseTable, noPostgres, noRedis, traderClockOff, venueClockOff } from './network.ts';
+import { blueDoesNotDrain, bluePausesInDrain, traderPausesInDrain } from './old-holder.ts';
+import { nobodyToTell, slowAnswers, snapshotFails, stepTimesOutAfterSuccess, throttled } from './aws.ts';
+import { malformedInput, redriven, startedTwice, twoCutovers, unknownDigest, wrongRegion } from './people.ts';
+import { greenDiesAfterHandover, greenDoesNotTrade, greenNeverHealthy } from './releases.ts';
+
+export const cutoverFaults: readonly Fault[] = [
+  greenNeverHealthy,
+  greenDoesNotTrade,
+  greenDiesAfterHandover,
+  blueDoesNotDrain,
+  bluePausesInDrain,
+  traderPausesInDrain,
+  noLeaseTable,
+  noRedis,
+  noPostgres,
+  traderClockOff,
+  venueClockOff,
+  stepTimesOutAfterSuccess,
+  throttled,
+  slowAnswers,
+  snapshotFails,
+  nobodyToTell,
+  startedTwice,
+  twoCutovers,
+  redriven,
+  malformedInput,
+  unknownDigest,
+  wrongRegion,
+];
