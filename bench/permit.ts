@@ -5,7 +5,6 @@
  */
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { serve } from '@hono/node-server';
 import { guardApi } from '../containers/guard/api.ts';
 import { Guard } from '../containers/guard/guard.ts';
 import { LeaseControl } from '../lib/lease/control.ts';
@@ -80,7 +79,7 @@ async function heldGuard(): Promise<AsyncDisposable & { readonly source: PermitS
     },
     log: () => undefined,
   });
-  const server = serve({ fetch: guardApi(guard).fetch, hostname: '127.0.0.1', port: 0 });
+  const server = guardApi(guard).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const source = new PermitSource({ port, monotonicNs });

@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { serve } from '@hono/node-server';
 import { GuardEnvironment } from '../../lib/contracts/task-environment.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import { instanceId, type BookName, type MonotonicNs } from '../../lib/lease/model.ts';
@@ -61,7 +60,7 @@ const guard = new Guard({
   log,
 });
 
-const server = serve({ fetch: guardApi(guard).fetch, hostname: '127.0.0.1', port: Number(environment.BATON_GUARD_PORT) });
+const server = guardApi(guard).listen(Number(environment.BATON_GUARD_PORT), '127.0.0.1');
 server.on('error', (error) => {
   log('error', `the guard cannot listen on 127.0.0.1:${environment.BATON_GUARD_PORT}: ${error.message}. Is another process on that port?`);
   process.exit(1);

@@ -140,9 +140,9 @@ describe('reconciliation', () => {
   });
 
   it('takes less than can be traded for rounding, and the smallest quantity for a trade', async () => {
-    const with_ = async (wallet: string) =>
+    const mismatchAt = async (wallet: string) =>
       (await run(2, { executions: [[execution('e1')]], wallet: [wallet], mark: mark('10', 'e1') }).result).position.mismatch;
-    expect(await Promise.all(['9.99990001', '10.00009999', '9.9999', '10.0001'].map(with_))).toEqual([false, false, true, true]);
+    expect(await Promise.all(['9.99990001', '10.00009999', '9.9999', '10.0001'].map(mismatchAt))).toEqual([false, false, true, true]);
   });
 
   it('judges nothing that was known before a person resumed the book, and everything after', async () => {
