@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer, Tags } from 'aws-cdk-lib';
+import { boundEveryRole } from '../lib/constructs/boundary.ts';
 import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
 import { addValidations } from '../lib/constructs/validation/index.ts';
 import type { Settings } from '../lib/settings/index.ts';
@@ -54,6 +55,9 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   const cutover = new CutoverStack(app, id('cutover'), { ...props, state, data, trading, description: 'Baton: blue/green replacement' });
   // They look up what the trading state records: which Region is home.
   for (const stack of [data, trading, cutover]) stack.addStackDependency(state);
+  // The boundary of their roles, too.
+  network.addStackDependency(state);
+  boundEveryRole(app, state, environment);
 
   for (const [key, value] of Object.entries({ ...settings.tags, Environment: environment })) {
     // Parameters that machines write: CloudFormation would write their first value again with a changed tag.

@@ -12,6 +12,7 @@ export const heldResourceTypes: Readonly<Record<string, string>> = {
   'AWS::ECS::Cluster': 'the traders run in it',
   'AWS::IAM::Role': 'the task’s credentials',
   'AWS::IAM::Policy': 'what the task may do',
+  'AWS::IAM::ManagedPolicy': 'what the task may never do',
   'AWS::DynamoDB::GlobalTable': 'the lease and the journal',
   'AWS::RDS::DBInstance': 'the ledger',
   'AWS::RDS::DBSubnetGroup': 'where the ledger is reached',

@@ -96,3 +96,26 @@ test('JSONata that does not parse', () => {
   );
   expect(findings).toContain('no valid state machine');
 });
+
+test('an action on what runs, for any role but a state machine’s', () => {
+  const findings = findingsWith((stack) =>
+    roleWith(stack, { actions: ['ecs:UpdateTaskSet', 'ecs:Stop*'], resources: ['arn:aws:ecs:us-east-1:111111111111:task-set/a/b/c'] }),
+  );
+  expect(findings).toContain("'ecs:UpdateTaskSet' decides which traders run");
+  expect(findings).toContain("'ecs:Stop*' decides which traders run");
+  expect(findings).toContain('added/Role/DefaultPolicy/Resource');
+  const ofMachine = findingsWith((stack) => {
+    const role = new iam.Role(stack, 'Role', { assumedBy: new iam.ServicePrincipal('states.amazonaws.com') });
+    role.addToPolicy(new iam.PolicyStatement({ actions: ['ecs:UpdateTaskSet'], resources: ['arn:aws:ecs:us-east-1:111111111111:task-set/a/b/c'] }));
+  });
+  expect(ofMachine).toBe('nothing');
+});
+
+test('a role that the boundary was not put on', () => {
+  const trust = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }] };
+  const findings = findingsWith(
+    (stack) => new CfnResource(stack, 'Unbounded', { type: 'AWS::IAM::Role', properties: { AssumeRolePolicyDocument: trust } }),
+  );
+  expect(findings).toContain('The role has no permissions boundary');
+  expect(findings).toContain('added/Unbounded');
+});

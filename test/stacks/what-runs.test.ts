@@ -1,0 +1,94 @@
+/** Only the machines change what runs: every other role is refused it, whatever its policies say. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { buildApp } from '../../bin/app.ts';
+import { actionsOnWhatRuns } from '../../lib/constructs/boundary.ts';
+import { loadSettings } from '../../lib/settings/index.ts';
+import { decide } from '../../rehearsal/permissions/evaluate.ts';
+import { parsePolicy, type Policy } from '../../rehearsal/permissions/policy.ts';
+
+interface Resource {
+  readonly Type: string;
+  readonly Properties: Record<string, any>;
+  readonly DeletionPolicy?: string;
+}
+interface Found extends Resource {
+  readonly stack: string;
+  readonly logicalId: string;
+}
+
+const directory = mkdtempSync(path.join(tmpdir(), 'baton-what-runs-'));
+let resources: Found[];
+let boundary: Policy;
+
+beforeAll(() => {
+  vi.stubEnv('CDK_VALIDATION', 'false');
+  const assembly = buildApp({ settings: loadSettings('production'), outdir: directory, validation: false }).synth();
+  resources = assembly.stacks.flatMap(({ stackName, template }) =>
+    Object.entries((template as { Resources: Record<string, Resource> }).Resources).map(([logicalId, resource]) => ({
+      ...resource, stack: stackName.replace('baton-production-', ''), logicalId,
+    })),
+  );
+  boundary = parsePolicy('boundary', ofType('AWS::IAM::ManagedPolicy')[0]?.Properties['PolicyDocument']);
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const ofType = (type: string): Found[] => resources.filter(({ Type }) => Type === type);
+const isOfMachine = ({ Properties }: Found): boolean => JSON.stringify(Properties['AssumeRolePolicyDocument']).includes('"states.amazonaws.com"');
+
+test('every role carries the boundary but those of the state machines', () => {
+  const [policy, ...others] = ofType('AWS::IAM::ManagedPolicy');
+  expect(others).toEqual([]);
+  expect(policy).toMatchObject({
+    stack: 'trading-state', DeletionPolicy: 'Retain', Properties: { ManagedPolicyName: 'baton-production-boundary' },
+  });
+  const roles = ofType('AWS::IAM::Role');
+  const bounded = roles.filter((role) => !isOfMachine(role));
+  expect(bounded.length).toBeGreaterThan(5);
+  for (const { stack, logicalId, Properties } of bounded) {
+    const expected = stack === 'trading-state' ? { Ref: policy?.logicalId } : 'arn:aws:iam::333333333333:policy/baton-production-boundary';
+    expect(Properties['PermissionsBoundary'], `${stack} ${logicalId}`).toEqual(expected);
+  }
+  const machines = roles.filter(isOfMachine);
+  expect(machines.length).toBeGreaterThan(0);
+  for (const { Properties } of machines) expect(Properties).not.toHaveProperty('PermissionsBoundary');
+});
+
+test('the boundary fits into what IAM takes of a managed policy', () => {
+  const document = JSON.stringify(ofType('AWS::IAM::ManagedPolicy')[0]?.Properties['PolicyDocument']);
+  expect(document.length).toBeLessThan(6144);
+});
+
+test.each(actionsOnWhatRuns)('%s is refused to a role that a policy allows everything', (action) => {
+  expect(ask(action)).toEqual({ allowed: false, reason: 'with an explicit deny in a permissions boundary' });
+});
+
+test.each([
+  'iam:DeleteRolePermissionsBoundary', 'iam:CreatePolicyVersion',
+])('nor may it loosen the boundary: %s', (action) => {
+  expect(ask(action).allowed).toBe(false);
+});
+
+test('all else that its policies allow goes on, for a trader lives on it', () => {
+  for (const action of ['dynamodb:UpdateItem', 'secretsmanager:GetSecretValue', 'ecs:DescribeTasks', 'logs:PutLogEvents']) {
+    expect(ask(action), action).toEqual({ allowed: true, reason: '' });
+  }
+});
+
+function ask(action: string): { allowed: boolean; reason: string } {
+  const everything = parsePolicy('too much', { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } });
+  const arn = 'arn:aws:iam::333333333333:role/a';
+  const { allowed, reason } = decide(
+    {
+      principal: { kind: 'role', arn, sessionArn: 'arn:aws:sts::333333333333:assumed-role/a/b' },
+      account: '333333333333', action, resource: '*', context: new Map(),
+    },
+    { identity: [everything], boundary },
+  );
+  return { allowed, reason };
+}
