@@ -13,6 +13,7 @@ export interface AssemblyStack {
   readonly account: string;
   readonly region: string;
   readonly template: Template;
+  readonly terminationProtection: boolean;
   readonly dependencies: readonly string[];
 }
 
@@ -26,7 +27,12 @@ export interface Assembly {
 interface Artifact {
   readonly type: string;
   readonly environment?: string;
-  readonly properties?: { readonly templateFile?: string; readonly stackName?: string; readonly file?: string };
+  readonly properties?: {
+    readonly templateFile?: string;
+    readonly stackName?: string;
+    readonly terminationProtection?: boolean;
+    readonly file?: string;
+  };
   readonly dependencies?: readonly string[];
 }
 interface AssetManifest {
@@ -60,6 +66,7 @@ export function readAssembly(directory: string): Assembly {
         account,
         region,
         template: readJson(path.join(directory, artifact.properties.templateFile)) as Template,
+        terminationProtection: artifact.properties.terminationProtection ?? false,
         dependencies: artifact.dependencies ?? [],
       });
     }

@@ -12,6 +12,7 @@ import {
   type DynamicReference, type ResolutionScope, type Template, type TemplateParameter, type TemplateResource,
 } from './template.ts';
 import type { CloudWorld } from './world.ts';
+import type { CloudFormation, OutputRecord } from '../services/cloudformation.ts';
 
 export interface DeployedResource extends CreatedResource {
   readonly type: string;
@@ -61,7 +62,7 @@ class Cloud {
   constructor(world: CloudWorld, front: Front) {
     this.#world = world;
     this.#front = front;
-    const tables = [inertResources(world), ...world.models().map((model) => model.resources ?? {})];
+    const tables = [inertResources, ...world.models().map((model) => model.resources ?? {})];
     for (const table of tables) for (const [type, handler] of Object.entries(table)) this.#handlers.set(type, handler);
   }
 
@@ -75,6 +76,7 @@ class Cloud {
     }
     const hex = world.uniqueId(32);
     const stackId = `arn:aws:cloudformation:${region}:${world.accountId}:stack/${stackName}/${hex}`;
+    const shown = world.model('cloudformation') as CloudFormation | undefined;
     const parameters = new Map<string, unknown>([
       ['AWS::AccountId', world.accountId],
       ['AWS::NotificationARNs', []],
@@ -88,6 +90,16 @@ class Cloud {
       parameters.set(name, await this.#parameter(stackName, region, name, parameter));
     }
 
+    shown?.stackBegun({
+      name: stackName,
+      id: stackId,
+      region,
+      template,
+      description: template.Description,
+      parameters: Object.fromEntries(Object.keys(template.Parameters ?? {}).map((name) => [name, String(parameters.get(name))])),
+      terminationProtection: stack.terminationProtection,
+      createdAt: world.now(),
+    });
     const created = new Map<string, DeployedResource>();
     const scope = this.#scope(template, region, parameters, created);
     const wanted = Object.entries(template.Resources ?? {}).filter(
@@ -99,7 +111,9 @@ class Cloud {
       const needed = [...dependenciesOf(resource)].flatMap((id) => underWay.get(id) ?? []);
       const make = async (): Promise<void> => {
         await Promise.all(needed);
-        created.set(logicalId, await this.#create({ stackName, stackId, region, logicalId, resource, scope }));
+        const made = await this.#create({ stackName, stackId, region, logicalId, resource, scope });
+        created.set(logicalId, made);
+        shown?.resourceCreated(stackId, { logicalId, physicalId: made.ref, type: made.type });
       };
       underWay.set(logicalId, make());
     }
@@ -108,12 +122,16 @@ class Cloud {
     if (failures.length > 0) throw failures.find((failure) => failure instanceof DeploymentError) ?? failures[0];
 
     const outputs: Record<string, string> = {};
+    const shownOutputs: OutputRecord[] = [];
     for (const [name, output] of Object.entries(template.Outputs ?? {})) {
       if (output.Condition !== undefined && !holds({ Condition: output.Condition }, scope)) continue;
       const value = resolve(output.Value, scope);
       outputs[name] = typeof value === 'string' ? value : JSON.stringify(value);
-      if (output.Export) this.#export(stackName, region, String(resolve(output.Export.Name, scope)), outputs[name]);
+      const exportName = output.Export && String(resolve(output.Export.Name, scope));
+      if (exportName !== undefined) this.#export(stackName, region, exportName, outputs[name]);
+      shownOutputs.push({ name, value: outputs[name], description: output.Description, exportName });
     }
+    shown?.stackCreated(stackId, shownOutputs);
     const deployed: DeployedStack = { stackName, region, resources: Object.fromEntries(created), outputs };
     this.stacks.set(stackName, deployed);
     world.log(`deployed ${stackName}`, { region, resources: created.size });

@@ -15,11 +15,13 @@ export interface TemplateParameter {
   readonly AllowedValues?: readonly (string | number)[];
 }
 export interface TemplateOutput {
+  readonly Description?: string;
   readonly Value: unknown;
   readonly Condition?: string;
   readonly Export?: { readonly Name: unknown };
 }
 export interface Template {
+  readonly Description?: string;
   readonly Parameters?: Record<string, TemplateParameter>;
   readonly Mappings?: Record<string, Record<string, Record<string, unknown>>>;
   readonly Conditions?: Record<string, unknown>;

@@ -12,6 +12,7 @@ import {
   parseUpdate,
   type Condition,
 } from './dynamodb-expressions.ts';
+import { pageOf } from './pages.ts';
 import { compare, stored, typeOf, type AttributeValue, type Item } from './dynamodb-values.ts';
 
 export interface TableWrite {
@@ -65,6 +66,7 @@ interface ReadInput extends Expressions {
 /** A page of a query or scan ends at 1 MB of items. */
 const pageBytesMax = 1024 * 1024;
 const itemBytesMax = 400 * 1024;
+const tablePageMax = 100;
 
 export function dynamodb(world: World): DynamoDb {
   const tables = new Map<string, Table>();
@@ -326,12 +328,12 @@ export function dynamodb(world: World): DynamoDb {
       Query: query,
       Scan: scan,
       DescribeTable: describeTable,
-      ListTables: (_input, call) => ({
-        TableNames: [...tables.values()]
-          .filter(({ regions }) => regions.includes(call.region))
-          .map(({ name }) => name)
-          .sort(),
-      }),
+      ListTables: ({ ExclusiveStartTableName: after, Limit }: { ExclusiveStartTableName?: string; Limit?: number }, call) => {
+        const names = [...tables.values()].filter(({ regions }) => regions.includes(call.region)).map(({ name }) => name);
+        const rest = names.sort().filter((name) => after === undefined || name > after);
+        const { elements, next } = pageOf(rest, { token: undefined, size: Limit, sizeMax: tablePageMax, keyOf: (name) => name });
+        return { TableNames: elements, ...(next === undefined ? {} : { LastEvaluatedTableName: elements.at(-1) }) };
+      },
       TransactWriteItems: transaction,
       TransactGetItems: transaction,
       UpdateTimeToLive: (_input, call) => {

@@ -1,5 +1,6 @@
 /** ECR: repositories, and the images that the rehearsal (or a push) put there, by digest and tag. */
 import { AwsError, type Call, type ServiceModel, type World } from '../cloud/model.ts';
+import { pageOf, type Page } from './pages.ts';
 
 interface Image {
   readonly digest: string;
@@ -17,6 +18,16 @@ interface Repository {
 interface ImageId {
   readonly imageDigest?: string;
   readonly imageTag?: string;
+}
+interface Paged {
+  readonly maxResults?: number;
+  readonly nextToken?: string;
+}
+/** "If this parameter is not used, then … returns up to 100 results"; it may ask for up to 1000. */
+const page = { usual: 100, max: 1000 };
+
+function paged<Element>(all: readonly Element[], { maxResults = page.usual, nextToken }: Paged, keyOf: (element: Element) => string): Page<Element> {
+  return pageOf(all, { token: nextToken, size: maxResults, sizeMax: page.max, keyOf, invalidToken: 'InvalidParameterException' });
 }
 
 export function ecr(world: World): ServiceModel {
@@ -37,11 +48,13 @@ export function ecr(world: World): ServiceModel {
   return {
     service: 'ecr',
     operations: {
-      DescribeRepositories: ({ repositoryNames }: { repositoryNames?: readonly string[] }, call) => {
+      DescribeRepositories: ({ repositoryNames, ...asked }: Paged & { repositoryNames?: readonly string[] }, call) => {
         const here = [...repositories].filter(([key]) => key.startsWith(`${call.region}:`)).map(([, repository]) => repository);
         const named = repositoryNames?.map((repositoryName) => repositoryOf({ ...call, input: { repositoryName } }));
+        const { elements, next } = paged(named ?? here, asked, ({ name }) => name);
         return {
-          repositories: (named ?? here).map(({ name, arn, uri, immutable, createdAt }) => ({
+          nextToken: next,
+          repositories: elements.map(({ name, arn, uri, immutable, createdAt }) => ({
             repositoryName: name, repositoryArn: arn, repositoryUri: uri, registryId: world.accountId, createdAt,
             imageTagMutability: immutable ? 'IMMUTABLE' : 'MUTABLE',
           })),
@@ -71,7 +84,14 @@ export function ecr(world: World): ServiceModel {
         if (imageTag !== undefined) image.tags.push(imageTag);
         return { image: { registryId: world.accountId, repositoryName: repository.name, imageId: { imageDigest, imageTag } } };
       },
-      DescribeImages: ({ imageIds }: { imageIds?: readonly ImageId[] }, call) => {
+      ListImages: (asked: Paged, call) => {
+        const tagged = repositoryOf(call).images.flatMap(({ digest: imageDigest, tags }): ImageId[] =>
+          tags.length === 0 ? [{ imageDigest }] : tags.map((imageTag) => ({ imageDigest, imageTag })),
+        );
+        const { elements, next } = paged(tagged, asked, ({ imageDigest, imageTag }) => `${imageDigest ?? ''} ${imageTag ?? ''}`);
+        return { imageIds: elements, nextToken: next };
+      },
+      DescribeImages: ({ imageIds, ...asked }: Paged & { imageIds?: readonly ImageId[] }, call) => {
         const repository = repositoryOf(call);
         const wanted = imageIds?.map(({ imageDigest, imageTag }) => {
           const found = repository.images.find(
@@ -87,8 +107,10 @@ export function ecr(world: World): ServiceModel {
           }
           return found;
         });
+        const { elements, next } = paged(wanted ?? repository.images, asked, ({ digest }) => digest);
         return {
-          imageDetails: (wanted ?? repository.images).map(({ digest, tags, pushedAt }) => ({
+          nextToken: next,
+          imageDetails: elements.map(({ digest, tags, pushedAt }) => ({
             registryId: world.accountId, repositoryName: repository.name, imageDigest: digest, imagePushedAt: pushedAt,
             ...(tags.length > 0 ? { imageTags: tags } : {}),
           })),

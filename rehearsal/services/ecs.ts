@@ -5,6 +5,7 @@
 import { AwsError, type Call, type OperationHandler, type ResourceHandler, type ServiceModel, type World } from '../cloud/model.ts';
 import type { BuiltImage } from '../processes/container-image.ts';
 import type { TaskLauncher } from '../processes/tasks.ts';
+import { pageOf, type Page } from './pages.ts';
 import { describeTask, TaskLives, type ContainerDefinition, type EcsTask, type TaskDefinition } from './ecs-tasks.ts';
 
 export interface EcsOptions {
@@ -55,6 +56,14 @@ interface TaskSet {
   /** Scheduler rounds that wait to replace a task. */
   replacing: boolean;
 }
+
+interface ListInput {
+  readonly maxResults?: number;
+  readonly nextToken?: string;
+}
+/** "If this parameter isn't used, then … returns up to 100 results"; services up to 10. */
+const listMax = 100;
+const serviceListUsual = 10;
 
 /** The service quota "Task sets per service". */
 const taskSetsPerService = 5;
@@ -162,6 +171,15 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
     definitionTags.set(definition.taskDefinitionArn, (tags as Tag[] | undefined) ?? []);
     return definition;
   }
+
+  /** Revisions by the family's name. */
+  function familiesIn(region: string): ReadonlyMap<string, readonly TaskDefinition[]> {
+    const prefix = arn(region, 'task-definition/');
+    return new Map([...families].filter(([key]) => key.startsWith(prefix)).map(([key, revisions]) => [key.slice(prefix.length), revisions]));
+  }
+
+  const paged = (arns: readonly string[], { maxResults, nextToken }: ListInput): Page<string> =>
+    pageOf(arns, { token: nextToken, size: maxResults, sizeMax: listMax, keyOf: (one) => one, invalidToken: 'InvalidParameterException' });
 
   // The scheduler of task sets.
   const computedDesiredCount = ({ service, scale, status }: TaskSet): number =>
@@ -324,13 +342,48 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
     DescribeClusters(input, { region }) {
       const names: string[] = input.clusters ?? ['default'];
       const { found, failures } = lookUp(names, (name) => clusters.get(arn(region, `cluster/${lastPart(name)}`)));
-      return { clusters: found.map(({ clusterArn, clusterName }) => ({ clusterArn, clusterName, status: 'ACTIVE' })), failures };
+      const shown = found.map(({ clusterArn, clusterName }) => {
+        const tasks = allTasks.filter((task) => task.clusterArn === clusterArn);
+        return {
+          clusterArn,
+          clusterName,
+          status: 'ACTIVE',
+          activeServicesCount: [...services.values()].filter((service) => service.clusterArn === clusterArn).length,
+          runningTasksCount: tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING').length,
+          pendingTasksCount: tasks.filter(({ lastStatus }) => lastStatus === 'PENDING').length,
+          registeredContainerInstancesCount: 0,
+        };
+      });
+      return { clusters: shown, failures };
     },
-    ListServices(_input, call) {
+    ListClusters(input, { region }) {
+      const { elements, next } = paged([...clusters.values()].filter((cluster) => cluster.region === region).map(({ clusterArn }) => clusterArn), input);
+      return { clusterArns: elements, nextToken: next };
+    },
+    ListServices(input, call) {
       const { clusterArn } = clusterOf(call);
-      return {
-        serviceArns: [...services.values()].filter((service) => service.clusterArn === clusterArn).map(({ serviceArn }) => serviceArn),
+      const here = [...services.values()].filter((service) => service.clusterArn === clusterArn).map(({ serviceArn }) => serviceArn);
+      const { elements, next } = paged(here, { maxResults: serviceListUsual, ...input });
+      return { serviceArns: elements, nextToken: next };
+    },
+    ListTaskDefinitionFamilies(input: ListInput & { familyPrefix?: string; status?: string }, { region }) {
+      const status = input.status ?? 'ACTIVE';
+      const wanted = (revisions: readonly TaskDefinition[]): boolean => {
+        const active = revisions.some((one) => one.status === 'ACTIVE');
+        return status === 'ALL' || active === (status === 'ACTIVE');
       };
+      const names = [...familiesIn(region)].filter(([name, revisions]) => name.startsWith(input.familyPrefix ?? '') && wanted(revisions));
+      const { elements, next } = paged(names.map(([name]) => name).sort(), input);
+      return { families: elements, nextToken: next };
+    },
+    ListTaskDefinitions(input: ListInput & { familyPrefix?: string; status?: string; sort?: string }, { region }) {
+      const { familyPrefix, status = 'ACTIVE', sort = 'ASC' } = input;
+      const arns = [...familiesIn(region)]
+        .filter(([name]) => familyPrefix === undefined || name === familyPrefix)
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .flatMap(([, revisions]) => revisions.filter((one) => one.status === status).map(({ taskDefinitionArn }) => taskDefinitionArn));
+      const { elements, next } = paged(sort === 'DESC' ? arns.reverse() : arns, input);
+      return { taskDefinitionArns: elements, nextToken: next };
     },
     DescribeServices(input, call) {
       const { clusterName } = clusterOf(call);
@@ -427,7 +480,8 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
           (input.family === undefined || task.definition.family === input.family) &&
           (input.startedBy === undefined || task.taskSetId === input.startedBy),
       );
-      return { taskArns: wanted.map(({ taskArn }) => taskArn) };
+      const { elements, next } = paged(wanted.map(({ taskArn }) => taskArn), input);
+      return { taskArns: elements, nextToken: next };
     },
     DescribeTasks(input, call) {
       const { clusterArn } = clusterOf(call);

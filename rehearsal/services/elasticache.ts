@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { AwsError, type OperationHandler, type ResourceHandler, type ServiceModel, type World } from '../cloud/model.ts';
 import type { RunningServer } from '../processes/postgres.ts';
 import { startRedis } from '../processes/redis.ts';
+import { pageOf } from './pages.ts';
 import type { ServerHostOptions } from './rds.ts';
 
 export interface ElastiCacheModel extends ServiceModel {
@@ -22,6 +23,8 @@ interface Group {
   readonly server: RunningServer;
 }
 
+const pageMax = 100;
+
 export function elasticache(world: World, { supervisor, authority, directory }: ServerHostOptions): ElastiCacheModel {
   const groups = new Map<string, Group>();
   const key = (region: string, id: string): string => `${region}/${id.toLowerCase()}`;
@@ -30,7 +33,12 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
   const operations: Record<string, OperationHandler> = {
     DescribeReplicationGroups(input, { region }) {
       const id: string | undefined = input.ReplicationGroupId;
-      if (id === undefined) return { ReplicationGroups: inRegion(region).map(describeGroup) };
+      if (id === undefined) {
+        const { elements, next } = pageOf(inRegion(region), {
+          token: input.Marker, size: input.MaxRecords, sizeMax: pageMax, keyOf: (group) => group.id, invalidToken: 'InvalidParameterValueException',
+        });
+        return { ReplicationGroups: elements.map(describeGroup), Marker: next };
+      }
       const group = groups.get(key(region, id));
       if (!group) throw new AwsError('ReplicationGroupNotFoundFault', `ReplicationGroup ${id} not found.`);
       return { ReplicationGroups: [describeGroup(group)] };

@@ -6,6 +6,7 @@
 import { AwsError, type OperationHandler, type ServiceModel } from '../cloud/model.ts';
 import type { CloudWorld } from '../cloud/world.ts';
 import { checkPattern, matches } from './events-pattern.ts';
+import { pageOf } from './pages.ts';
 
 interface Target {
   readonly Id: string;
@@ -20,8 +21,15 @@ interface Rule {
   readonly arn: string;
   readonly region: string;
   readonly enabled: boolean;
+  readonly description: string | undefined;
   readonly pattern: Record<string, unknown>;
   readonly targets: readonly Target[];
+}
+interface ListInput {
+  readonly NamePrefix?: string;
+  readonly Rule?: string;
+  readonly Limit?: number;
+  readonly NextToken?: string;
 }
 interface PutEventsInput {
   readonly Entries: ReadonlyArray<{
@@ -35,6 +43,7 @@ interface PutEventsInput {
 /** EventBridge retries for up to a day; here a handful of tries in real time, as many as the target allows. */
 const attemptsMax = 5;
 const retryBaseMs = 200;
+const pageMax = 100;
 
 export function events(world: CloudWorld): ServiceModel {
   const rules: Rule[] = [];
@@ -80,6 +89,16 @@ export function events(world: CloudWorld): ServiceModel {
     }
   }
 
+  function ruleOf(name: string, region: string): Rule {
+    const found = rules.find((rule) => rule.region === region && rule.name === name);
+    if (!found) throw new AwsError('ResourceNotFoundException', `Rule ${name} does not exist on EventBus default.`);
+    return found;
+  }
+
+  const shown = ({ name, arn, enabled, description, pattern }: Rule): Record<string, unknown> => ({
+    Name: name, Arn: arn, State: enabled ? 'ENABLED' : 'DISABLED', Description: description, EventPattern: JSON.stringify(pattern), EventBusName: 'default',
+  });
+
   const putEvents: OperationHandler = ({ Entries }: PutEventsInput, { region }) => {
     const answers = Entries.map(({ Source, DetailType, Detail, Resources }) => {
       if (!Source || !DetailType || Detail === undefined) {
@@ -106,13 +125,17 @@ export function events(world: CloudWorld): ServiceModel {
     service: 'events',
     operations: {
       PutEvents: putEvents,
-      ListRules: (_input, { region }) => ({
-        Rules: rules
-          .filter((rule) => rule.region === region)
-          .map(({ name, arn, enabled, pattern }) => ({
-            Name: name, Arn: arn, State: enabled ? 'ENABLED' : 'DISABLED', EventPattern: JSON.stringify(pattern), EventBusName: 'default',
-          })),
-      }),
+      ListRules: ({ NamePrefix = '', Limit, NextToken }: ListInput, { region }) => {
+        const here = rules.filter((rule) => rule.region === region && rule.name.startsWith(NamePrefix));
+        const { elements, next } = pageOf(here, { token: NextToken, size: Limit, sizeMax: pageMax, keyOf: ({ name }) => name });
+        return { Rules: elements.map(shown), NextToken: next };
+      },
+      DescribeRule: ({ Name }: { Name: string }, { region }) => ({ ...shown(ruleOf(Name, region)), CreatedBy: world.accountId }),
+      ListTargetsByRule: ({ Rule: name = '', Limit, NextToken }: ListInput, { region }) => {
+        const { targets } = ruleOf(name, region);
+        const { elements, next } = pageOf(targets, { token: NextToken, size: Limit, sizeMax: pageMax, keyOf: ({ Id }) => Id });
+        return { Targets: elements, NextToken: next };
+      },
     },
     resources: {
       'AWS::Events::Rule': ({ properties, generatedName, region }) => {
@@ -126,7 +149,7 @@ export function events(world: CloudWorld): ServiceModel {
         if (other) throw new AwsError('ValidationException', `the target ${other.Arn} of a rule is not modelled: Lambda functions are`);
         const name = String(properties['Name'] ?? generatedName);
         const arn = `arn:aws:events:${region}:${world.accountId}:rule/${name}`;
-        rules.push({ name, arn, region, enabled: properties['State'] !== 'DISABLED', pattern, targets });
+        rules.push({ name, arn, region, enabled: properties['State'] !== 'DISABLED', description: properties['Description'], pattern, targets });
         return { ref: name, attributes: { Arn: arn } };
       },
     },

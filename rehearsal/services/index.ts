@@ -1,10 +1,13 @@
 /** Every service of the local AWS besides those that the caller makes because it watches them. */
 import type { ServiceModel } from '../cloud/model.ts';
 import type { CloudWorld } from '../cloud/world.ts';
+import { cloudformation } from './cloudformation.ts';
+import { ec2 } from './ec2.ts';
 import { ecr } from './ecr.ts';
 import { elasticache } from './elasticache.ts';
 import { events } from './events.ts';
 import { iam } from './iam.ts';
+import { kms } from './kms.ts';
 import { lambdaModel, type LambdaOptions } from './lambda.ts';
 import { logs, type Logs } from './logs.ts';
 import { monitoring } from './monitoring.ts';
@@ -29,7 +32,7 @@ export interface OtherServices {
 export function otherServices(world: CloudWorld, options: OtherServicesOptions): OtherServices {
   const databases = rds(world, options.servers);
   const written = logs(world);
-  const small = [ecr, events, iam, monitoring, s3, secretsmanager, sns, ssm, sts].map((model) => model(world));
+  const small = [cloudformation, ec2, ecr, events, iam, kms, monitoring, s3, secretsmanager, sns, ssm, sts].map((model) => model(world));
   const withProcesses = [databases, elasticache(world, options.servers), lambdaModel(world, options)];
   return { models: [...small, written, ...withProcesses, statesModel(world, options)], databases, logs: written };
 }

@@ -5,6 +5,7 @@
 import { compressedMs } from '../clock.ts';
 import { AwsError, type Call, type CreatedResource, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
 import { ExecutionEnvironment, type InvocationOutcome } from '../lambda/environment.ts';
+import { pageOf, type Page } from './pages.ts';
 
 export interface LambdaOptions {
   /** Where the code lies that a template names by its S3 key. */
@@ -23,6 +24,9 @@ interface LambdaFunction {
   readonly variables: Readonly<Record<string, string>>;
   readonly logGroupName: string;
   readonly concurrencyMax: number;
+  readonly description: string;
+  readonly lastModified: Date;
+  readonly aliases: Alias[];
   readonly idle: ExecutionEnvironment[];
   asynchronous: AsynchronousSettings;
   versions: number;
@@ -44,6 +48,19 @@ interface InvokeInput {
   readonly Payload?: Uint8Array | string;
   readonly Qualifier?: string;
 }
+
+interface ListInput {
+  readonly FunctionName?: string;
+  readonly Marker?: string;
+  readonly MaxItems?: number;
+}
+interface Alias {
+  readonly arn: string;
+  readonly name: string;
+  readonly version: string;
+}
+/** "Lambda returns up to 50 items in each response, even if you set the number higher." */
+const listMax = 50;
 
 /** What an account without a raised quota has: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html */
 const accountConcurrencyMax = 1000;
@@ -90,6 +107,9 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
       variables: properties.Environment?.Variables ?? {},
       logGroupName: String(properties.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`),
       concurrencyMax: Math.min(Number(properties.ReservedConcurrentExecutions ?? accountConcurrencyMax), processesMax),
+      description: String(properties.Description ?? ''),
+      lastModified: world.now(),
+      aliases: [],
       idle: [],
       asynchronous: { retryAttempts: asynchronousRetryDelaysSeconds.length },
       versions: 0,
@@ -109,7 +129,9 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
   }
 
   function createAlias({ properties, region }: ResourceRequest): CreatedResource {
-    const aliasArn = `${functionOf(String(properties.FunctionName), region).arn}:${properties.Name}`;
+    const target = functionOf(String(properties.FunctionName), region);
+    const aliasArn = `${target.arn}:${properties.Name}`;
+    target.aliases.push({ arn: aliasArn, name: String(properties.Name), version: String(properties.FunctionVersion) });
     return { ref: aliasArn, attributes: { AliasArn: aliasArn } };
   }
 
@@ -300,14 +322,29 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
     service: 'lambda',
     operations: {
       Invoke: invoke,
-      GetFunction: ({ FunctionName }: { FunctionName: string }, { region }) => ({
-        Configuration: configurationOf(functionOf(FunctionName, region)),
-      }),
+      GetFunction: ({ FunctionName }: { FunctionName: string }, { region }) => {
+        const found = functionOf(FunctionName, region);
+        const reserved = found.concurrencyMax < processesMax ? { Concurrency: { ReservedConcurrentExecutions: found.concurrencyMax } } : {};
+        // Where its code is on this machine; AWS gives a presigned URL of S3.
+        return { Configuration: configurationOf(found), Code: { RepositoryType: 'S3', Location: `file://${found.codeDirectory}` }, ...reserved };
+      },
       GetFunctionConfiguration: ({ FunctionName }: { FunctionName: string }, { region }) =>
         configurationOf(functionOf(FunctionName, region)),
-      ListFunctions: (_input, { region }) => ({
-        Functions: [...functions.values()].filter((known) => known.region === region).map(configurationOf),
-      }),
+      ListFunctions: (input: ListInput, { region }) => {
+        const { elements, next } = paged([...functions.values()].filter((known) => known.region === region), input, ({ arn }) => arn);
+        return { Functions: elements.map(configurationOf), NextMarker: next };
+      },
+      ListVersionsByFunction: (input: ListInput, { region }) => {
+        const found = functionOf(input.FunctionName ?? '', region);
+        const numbered = Array.from({ length: found.versions }, (_unused, index) => String(index + 1));
+        const { elements, next } = paged(['$LATEST', ...numbered], input, (version) => version);
+        const shown = configurationOf(found);
+        return { Versions: elements.map((Version) => ({ ...shown, FunctionArn: `${found.arn}:${Version}`, Version })), NextMarker: next };
+      },
+      ListAliases: (input: ListInput, { region }) => {
+        const { elements, next } = paged(functionOf(input.FunctionName ?? '', region).aliases, input, ({ name }) => name);
+        return { Aliases: elements.map(({ arn, name, version }) => ({ AliasArn: arn, Name: name, FunctionVersion: version })), NextMarker: next };
+      },
     },
     resources: {
       'AWS::Lambda::Function': createFunction,
@@ -329,8 +366,19 @@ function closing(): AwsError {
   return new AwsError('ServiceException', 'The rehearsal is closing.', { fault: 'server' });
 }
 
-function configurationOf({ arn, name, roleArn, handler, timeoutSeconds, memoryMb }: LambdaFunction): Record<string, unknown> {
+function paged<Element>(all: readonly Element[], { Marker, MaxItems }: ListInput, keyOf: (element: Element) => string): Page<Element> {
+  return pageOf(all, { token: Marker, size: MaxItems, sizeMax: listMax, keyOf, invalidToken: 'InvalidParameterValueException' });
+}
+
+function configurationOf(known: LambdaFunction): Record<string, unknown> {
+  const { arn, name, description, roleArn, handler, timeoutSeconds, memoryMb, variables, logGroupName, lastModified } = known;
   return {
+    Description: description,
+    PackageType: 'Zip',
+    Environment: { Variables: variables },
+    LoggingConfig: { LogGroup: logGroupName },
+    LastModified: lastModified.toISOString().replace('Z', '+0000'),
+    LastUpdateStatus: 'Successful',
     FunctionName: name,
     FunctionArn: arn,
     Runtime: 'nodejs24.x',

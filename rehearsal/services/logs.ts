@@ -1,11 +1,35 @@
 /** CloudWatch Logs: groups, streams and their events. */
 import { AwsError, type Call, type ServiceModel, type World } from '../cloud/model.ts';
+import { pageOf } from './pages.ts';
 
 interface LogEvent {
   readonly timestamp: number;
   readonly message: string;
 }
 type Streams = Map<string, LogEvent[]>;
+interface Group {
+  readonly createdAt: Date;
+  readonly retentionDays: number | undefined;
+  readonly streams: Streams;
+}
+interface Paged {
+  readonly limit?: number;
+  readonly nextToken?: string;
+}
+interface Period {
+  /** Milliseconds of the epoch; the end is excluded by GetLogEvents alone. */
+  readonly startTime?: number;
+  readonly endTime?: number;
+}
+interface FilterInput extends Paged, Period {
+  readonly logStreamNames?: readonly string[];
+  readonly logStreamNamePrefix?: string;
+  readonly filterPattern?: string;
+}
+
+/** "The default is up to 50 items" for groups and streams; "up to 10,000 log events". */
+const describePageMax = 50;
+const eventPageMax = 10_000;
 export interface Logs extends ServiceModel {
   /** Every event of every group, for whoever searches them for what must not be there. */
   everything(): Iterable<{ readonly group: string; readonly stream: string; readonly message: string }>;
@@ -13,24 +37,25 @@ export interface Logs extends ServiceModel {
 
 export function logs(world: World): Logs {
   /** By Region and name. */
-  const groups = new Map<string, Streams>();
+  const groups = new Map<string, Group>();
 
-  function groupOf({ region, input }: Call): Streams {
-    const name = String(input['logGroupName'] ?? input['logGroupIdentifier']);
+  function groupOf({ region, input }: Call): Group {
+    // An identifier may be an ARN, with or without the `:*` at its end.
+    const name = String(input['logGroupName'] ?? input['logGroupIdentifier']).replace(/^arn:.*:log-group:/, '').replace(/:\*$/, '');
     const found = groups.get(`${region}:${name}`);
     if (!found) throw new AwsError('ResourceNotFoundException', 'The specified log group does not exist.');
     return found;
   }
 
   function streamOf(call: Call): LogEvent[] {
-    const found = groupOf(call).get(String(call.input['logStreamName']));
+    const found = groupOf(call).streams.get(String(call.input['logStreamName']));
     if (!found) throw new AwsError('ResourceNotFoundException', 'The specified log stream does not exist.');
     return found;
   }
 
-  function createGroup(region: string, name: string): void {
+  function createGroup(region: string, name: string, retentionDays?: number): void {
     if (groups.has(`${region}:${name}`)) throw new AwsError('ResourceAlreadyExistsException', 'The specified log group already exists');
-    groups.set(`${region}:${name}`, new Map());
+    groups.set(`${region}:${name}`, { createdAt: world.now(), retentionDays, streams: new Map() });
   }
 
   return {
@@ -38,7 +63,7 @@ export function logs(world: World): Logs {
     operations: {
       CreateLogGroup: ({ logGroupName }: { logGroupName: string }, { region }) => createGroup(region, logGroupName),
       CreateLogStream: ({ logStreamName }: { logStreamName: string }, call) => {
-        const streams = groupOf(call);
+        const { streams } = groupOf(call);
         if (streams.has(logStreamName)) throw new AwsError('ResourceAlreadyExistsException', 'The specified log stream already exists');
         streams.set(logStreamName, []);
       },
@@ -46,35 +71,86 @@ export function logs(world: World): Logs {
         streamOf(call).push(...logEvents);
         return { nextSequenceToken: world.uniqueId(56) };
       },
-      GetLogEvents: ({ limit = 10_000, nextToken = '' }: { limit?: number; nextToken?: string }, call) => {
-        const all = streamOf(call);
-        const from = Number(/^f\/(\d+)$/.exec(nextToken)?.[1] ?? 0);
-        const page = all.slice(from, from + limit);
-        return { events: page, nextForwardToken: `f/${from + page.length}`, nextBackwardToken: `b/${from}` };
+      /** The newest page first unless `startFromHead`; the tokens of both directions are places in the stream. */
+      GetLogEvents: ({ limit = eventPageMax, nextToken = '', startFromHead, startTime, endTime }: Paged & Period & { startFromHead?: boolean }, call) => {
+        const all = streamOf(call).filter(({ timestamp }) => timestamp >= (startTime ?? 0) && timestamp < (endTime ?? Infinity));
+        const size = Math.min(limit, eventPageMax);
+        const [, direction, place] = /^([fb])\/(\d+)$/.exec(nextToken) ?? [];
+        if (nextToken !== '' && place === undefined) throw new AwsError('InvalidParameterException', 'The specified nextToken is invalid.');
+        const start = startFromHead === true ? 0 : Math.max(0, all.length - size);
+        const from = direction === 'b' ? Math.max(0, Number(place) - size) : Number(place ?? start);
+        const page = all.slice(from, direction === 'b' ? Number(place) : from + size);
+        return { events: page.map(ingested), nextForwardToken: `f/${from + page.length}`, nextBackwardToken: `b/${from}` };
       },
-      DescribeLogGroups: ({ logGroupNamePrefix = '' }: { logGroupNamePrefix?: string }, { region }) => ({
-        logGroups: [...groups.keys()]
-          .filter((key) => key.startsWith(`${region}:${logGroupNamePrefix}`))
-          .map((key) => key.slice(region.length + 1))
-          .map((logGroupName) => ({ logGroupName, arn: `arn:aws:logs:${region}:${world.accountId}:log-group:${logGroupName}:*` })),
-      }),
-      DescribeLogStreams: ({ logStreamNamePrefix = '' }: { logStreamNamePrefix?: string }, call) => ({
-        logStreams: [...groupOf(call).keys()]
-          .filter((name) => name.startsWith(logStreamNamePrefix))
-          .map((logStreamName) => ({ logStreamName })),
-      }),
+      FilterLogEvents: (input: FilterInput, call) => {
+        const wanted = matcher(input.filterPattern);
+        const { startTime = 0, endTime = Infinity, logStreamNames, logStreamNamePrefix = '' } = input;
+        const chosen = [...groupOf(call).streams].filter(([name]) => (logStreamNames?.includes(name) ?? true) && name.startsWith(logStreamNamePrefix));
+        const found = chosen
+          .flatMap(([logStreamName, written]) => written.map((event, index) => ({ ...ingested(event), logStreamName, eventId: `${logStreamName}/${index}` })))
+          .filter(({ timestamp, message }) => timestamp >= startTime && timestamp <= endTime && wanted(message))
+          .sort((one, other) => one.timestamp - other.timestamp);
+        const { elements, next } = pageOf(found, {
+          token: input.nextToken, size: input.limit, sizeMax: eventPageMax, keyOf: ({ eventId }) => eventId, invalidToken: 'InvalidParameterException',
+        });
+        return { events: elements, nextToken: next, searchedLogStreams: [] };
+      },
+      DescribeLogGroups: ({ logGroupNamePrefix = '', limit, nextToken }: Paged & { logGroupNamePrefix?: string }, { region }) => {
+        const here = [...groups].filter(([key]) => key.startsWith(`${region}:${logGroupNamePrefix}`)).sort(([one], [other]) => (one < other ? -1 : 1));
+        const { elements, next } = pageOf(here, {
+          token: nextToken, size: limit, sizeMax: describePageMax, keyOf: ([key]) => key, invalidToken: 'InvalidParameterException',
+        });
+        return {
+          nextToken: next,
+          logGroups: elements.map(([key, { createdAt, retentionDays }]) => {
+            const logGroupName = key.slice(region.length + 1);
+            const logGroupArn = `arn:aws:logs:${region}:${world.accountId}:log-group:${logGroupName}`;
+            return { logGroupName, logGroupArn, arn: `${logGroupArn}:*`, creationTime: createdAt.getTime(), retentionInDays: retentionDays, logGroupClass: 'STANDARD' };
+          }),
+        };
+      },
+      DescribeLogStreams: (input: Paged & { logStreamNamePrefix?: string; orderBy?: string; descending?: boolean }, call) => {
+        const { logStreamNamePrefix = '', orderBy, descending, limit, nextToken } = input;
+        const named = [...groupOf(call).streams].filter(([name]) => name.startsWith(logStreamNamePrefix));
+        const order = ([name, written]: readonly [string, readonly LogEvent[]]): string =>
+          orderBy === 'LastEventTime' ? String(written.at(-1)?.timestamp ?? 0).padStart(15, '0') : name;
+        const sorted = named.toSorted((one, other) => (order(one) < order(other) ? -1 : 1));
+        const { elements, next } = pageOf(descending === true ? sorted.reverse() : sorted, {
+          token: nextToken, size: limit, sizeMax: describePageMax, keyOf: ([name]) => name, invalidToken: 'InvalidParameterException',
+        });
+        return {
+          nextToken: next,
+          logStreams: elements.map(([logStreamName, written]) => ({
+            logStreamName, firstEventTimestamp: written[0]?.timestamp, lastEventTimestamp: written.at(-1)?.timestamp,
+          })),
+        };
+      },
     },
     resources: {
       'AWS::Logs::LogGroup': ({ properties, generatedName, region }) => {
         const name = String(properties['LogGroupName'] ?? generatedName);
-        createGroup(region, name);
+        createGroup(region, name, properties['RetentionInDays'] === undefined ? undefined : Number(properties['RetentionInDays']));
         return { ref: name, attributes: { Arn: `arn:aws:logs:${region}:${world.accountId}:log-group:${name}:*` } };
       },
     },
     *everything() {
-      for (const [group, streams] of groups) {
+      for (const [group, { streams }] of groups) {
         for (const [stream, events] of streams) for (const { message } of events) yield { group, stream, message };
       }
     },
   };
+}
+
+const ingested = ({ timestamp, message }: LogEvent): LogEvent & { readonly ingestionTime: number } => ({ timestamp, message, ingestionTime: timestamp });
+
+/**
+ * Terms and quoted phrases, all of which a line must have, as the plain kind of filter pattern asks for. Patterns for JSON
+ * and for columns are not modelled.
+ */
+function matcher(pattern = ''): (message: string) => boolean {
+  if (/^\s*[{[%]/.test(pattern) || /(^|\s)[-?]/.test(pattern)) {
+    throw new AwsError('NotImplemented', `the filter pattern '${pattern}' is not modelled; terms and "quoted phrases" are`, { fault: 'server' });
+  }
+  const terms = [...pattern.matchAll(/"([^"]*)"|(\S+)/g)].map(([, phrase, term]) => phrase ?? term ?? '');
+  return (message) => terms.every((term) => message.includes(term));
 }

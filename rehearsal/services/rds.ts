@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { AwsError, type OperationHandler, type ResourceHandler, type ServiceModel, type World } from '../cloud/model.ts';
 import type { CertificateAuthority } from '../processes/certificate.ts';
 import { startPostgres, type RunningServer } from '../processes/postgres.ts';
+import { pageOf, type Page } from './pages.ts';
 import type { Supervisor } from '../processes/supervisor.ts';
 
 export interface ServerHostOptions {
@@ -39,11 +40,25 @@ interface Snapshot {
   status: 'creating' | 'available';
 }
 
+interface Group {
+  readonly name: string;
+  readonly properties: Readonly<Record<string, any>>;
+}
+
 /** One Region's. */
 interface Region {
   readonly instances: Map<string, Instance>;
   readonly snapshots: Map<string, Snapshot>;
+  readonly subnetGroups: Map<string, Group>;
+  readonly parameterGroups: Map<string, Group>;
 }
+
+interface DescribeInput {
+  readonly Marker?: string;
+  readonly MaxRecords?: number;
+}
+/** "Default: 100. Constraints: Minimum 20, maximum 100." */
+const pageMax = 100;
 
 /** The quota "Manual DB instance snapshots". */
 const manualSnapshotsPerRegion = 100;
@@ -51,7 +66,12 @@ const manualSnapshotsPerRegion = 100;
 export function rds(world: World, { supervisor, authority, directory }: ServerHostOptions): RdsModel {
   const regions = new Map<string, Region>();
   const inRegion = (name: string): Region => {
-    const found = regions.get(name) ?? { instances: new Map<string, Instance>(), snapshots: new Map<string, Snapshot>() };
+    const found = regions.get(name) ?? {
+      instances: new Map<string, Instance>(),
+      snapshots: new Map<string, Snapshot>(),
+      subnetGroups: new Map<string, Group>(),
+      parameterGroups: new Map<string, Group>(),
+    };
     regions.set(name, found);
     return found;
   };
@@ -84,7 +104,31 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
     DescribeDBInstances(input, { region }) {
       const name: string | undefined = input.DBInstanceIdentifier;
       const found = name === undefined ? [...inRegion(region).instances.values()] : [instanceOf(region, name)];
-      return { DBInstances: found.map(describeInstance) };
+      const { elements, next } = paged(found, input, ({ identifier }) => identifier);
+      return { DBInstances: elements.map(describeInstance), Marker: next };
+    },
+    DescribeDBSubnetGroups(input: DescribeInput & { DBSubnetGroupName?: string }, { region }) {
+      const found = groupsOf(inRegion(region).subnetGroups, input.DBSubnetGroupName, 'DBSubnetGroupNotFoundFault', 'DB subnet group');
+      const { elements, next } = paged(found, input, ({ name }) => name);
+      return {
+        Marker: next,
+        DBSubnetGroups: elements.map(({ name, properties }) => ({
+          DBSubnetGroupName: name,
+          DBSubnetGroupDescription: properties['DBSubnetGroupDescription'],
+          SubnetGroupStatus: 'Complete',
+          Subnets: ((properties['SubnetIds'] ?? []) as readonly string[]).map((id) => ({ SubnetIdentifier: id, SubnetStatus: 'Active' })),
+        })),
+      };
+    },
+    DescribeDBParameterGroups(input: DescribeInput & { DBParameterGroupName?: string }, { region }) {
+      const found = groupsOf(inRegion(region).parameterGroups, input.DBParameterGroupName, 'DBParameterGroupNotFound', 'DBParameterGroup');
+      const { elements, next } = paged(found, input, ({ name }) => name);
+      return {
+        Marker: next,
+        DBParameterGroups: elements.map(({ name, properties }) => ({
+          DBParameterGroupName: name, DBParameterGroupFamily: properties['Family'], Description: properties['Description'],
+        })),
+      };
     },
     CreateDBSnapshot(input, { region }) {
       const { instances, snapshots } = inRegion(region);
@@ -115,11 +159,13 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
     DescribeDBSnapshots(input, { region }) {
       const name: string | undefined = input.DBSnapshotIdentifier;
       if (name !== undefined) return { DBSnapshots: [describeSnapshot(snapshotOf(region, name))] };
+      checkKind(input.SnapshotType);
       const ofInstance: string | undefined = input.DBInstanceIdentifier;
       const found = [...inRegion(region).snapshots.values()].filter(
         ({ instance }) => ofInstance === undefined || instance.identifier === identifierOf(ofInstance),
       );
-      return { DBSnapshots: found.map(describeSnapshot) };
+      const { elements, next } = paged(found, input, ({ identifier }) => identifier);
+      return { DBSnapshots: elements.map(describeSnapshot), Marker: next };
     },
     DeleteDBSnapshot(input, { region }) {
       const snapshot = snapshotOf(region, input.DBSnapshotIdentifier);
@@ -168,12 +214,14 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
         },
       };
     },
-    'AWS::RDS::DBSubnetGroup': ({ properties, generatedName }) => ({
-      ref: String(properties['DBSubnetGroupName'] ?? generatedName).toLowerCase(),
-      attributes: {},
-    }),
-    'AWS::RDS::DBParameterGroup': ({ properties, generatedName }) => {
+    'AWS::RDS::DBSubnetGroup': ({ region, properties, generatedName }) => {
+      const name = String(properties['DBSubnetGroupName'] ?? generatedName).toLowerCase();
+      inRegion(region).subnetGroups.set(name, { name, properties });
+      return { ref: name, attributes: {} };
+    },
+    'AWS::RDS::DBParameterGroup': ({ region, properties, generatedName }) => {
       const name = String(properties['DBParameterGroupName'] ?? generatedName).toLowerCase();
+      inRegion(region).parameterGroups.set(name, { name, properties });
       return { ref: name, attributes: { DBParameterGroupName: name } };
     },
   };
@@ -188,6 +236,23 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
       await Promise.all(all.map(({ server }) => server.stop()));
     },
   };
+}
+
+function paged<Element>(all: readonly Element[], { Marker, MaxRecords }: DescribeInput, keyOf: (element: Element) => string): Page<Element> {
+  return pageOf(all, { token: Marker, size: MaxRecords, sizeMax: pageMax, keyOf, invalidToken: 'InvalidParameterValue' });
+}
+
+function groupsOf(groups: ReadonlyMap<string, Group>, name: string | undefined, errorName: string, what: string): readonly Group[] {
+  if (name === undefined) return [...groups.values()];
+  const found = groups.get(name.toLowerCase());
+  if (!found) throw new AwsError(errorName, `${what} not found: ${name}`);
+  return [found];
+}
+
+/** Only a person or a machine makes snapshots here. */
+function checkKind(kind: string | undefined): void {
+  if (kind === undefined || kind === 'manual') return;
+  throw new AwsError('NotImplemented', `snapshots of the type '${kind}' are not modelled; manual ones are`, { fault: 'server' });
 }
 
 function describeInstance({ identifier, arn, resourceId, properties, createdAt, server }: Instance): Record<string, unknown> {

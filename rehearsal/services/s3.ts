@@ -13,6 +13,7 @@ interface StoredObject {
 }
 interface Bucket {
   readonly region: string;
+  readonly createdAt: Date;
   readonly versioned: boolean;
   /** By key, the newest version last. */
   readonly objects: Map<string, StoredObject[]>;
@@ -32,6 +33,7 @@ interface ObjectInput {
 interface ListInput {
   readonly Bucket: string;
   readonly Prefix?: string;
+  readonly Delimiter?: string;
   readonly MaxKeys?: number;
   readonly StartAfter?: string;
   readonly ContinuationToken?: string;
@@ -89,28 +91,50 @@ export function s3(world: World): ServiceModel {
         if (!bucket) throw new AwsError('NotFound', 'Not Found');
         return { BucketRegion: bucket.region };
       },
-      ListObjectsV2: ({ Bucket, Prefix = '', MaxKeys = 1000, StartAfter = '', ContinuationToken }: ListInput) => {
+      ListObjectsV2: ({ Bucket, Prefix = '', Delimiter, MaxKeys = 1000, StartAfter = '', ContinuationToken }: ListInput) => {
         const after = ContinuationToken ?? StartAfter;
-        const all = [...bucketOf(Bucket).objects]
-          .filter(([key]) => key.startsWith(Prefix) && key > after)
-          .sort(([a], [b]) => (a < b ? -1 : 1));
+        // What lies below a delimiter counts as one element, under the name that it has in common.
+        const rolledUp = (key: string): string => {
+          const end = Delimiter === undefined || Delimiter === '' ? -1 : key.indexOf(Delimiter, Prefix.length);
+          return end < 0 ? key : key.slice(0, end + (Delimiter?.length ?? 0));
+        };
+        const elements = new Map<string, readonly StoredObject[] | undefined>();
+        for (const [key, versions] of bucketOf(Bucket).objects) {
+          const name = rolledUp(key);
+          if (key.startsWith(Prefix) && name > after) elements.set(name, name === key ? versions : undefined);
+        }
+        const all = [...elements].sort(([a], [b]) => (a < b ? -1 : 1));
         const page = all.slice(0, MaxKeys);
         const more = all.length > page.length;
         const Contents = page.flatMap(([Key, versions]) =>
-          versions
+          (versions ?? [])
             .slice(-1)
             .map(({ body, eTag, at }) => ({ Key, Size: body.length, ETag: eTag, LastModified: at, StorageClass: 'STANDARD' })),
         );
         return {
           Name: Bucket,
           Prefix,
+          Delimiter,
           MaxKeys,
           KeyCount: page.length,
           IsTruncated: more,
           Contents,
+          CommonPrefixes: page.flatMap(([name, versions]) => (versions === undefined ? [{ Prefix: name }] : [])),
           ...(more ? { NextContinuationToken: page.at(-1)?.[0] } : {}),
         };
       },
+      ListBuckets: () => ({
+        Buckets: [...buckets]
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([Name, { createdAt, region }]) => ({ Name, CreationDate: createdAt, BucketRegion: region })),
+        Owner: { ID: world.accountId },
+      }),
+      /** The oldest Region has no name here. */
+      GetBucketLocation: ({ Bucket }: ObjectInput) => {
+        const { region } = bucketOf(Bucket);
+        return region === 'us-east-1' ? {} : { LocationConstraint: region };
+      },
+      GetBucketVersioning: ({ Bucket }: ObjectInput) => (bucketOf(Bucket).versioned ? { Status: 'Enabled' } : {}),
     },
     resources: {
       'AWS::S3::Bucket': ({ properties, generatedName, region }) => {
@@ -120,7 +144,7 @@ export function s3(world: World): ServiceModel {
         }
         if (buckets.has(name)) throw new AwsError('BucketAlreadyOwnedByYou', `${name} already exists`);
         const versioned = (properties['VersioningConfiguration'] as { Status?: string } | undefined)?.Status === 'Enabled';
-        buckets.set(name, { region, versioned, objects: new Map() });
+        buckets.set(name, { region, createdAt: world.now(), versioned, objects: new Map() });
         const domain = `${name}.s3.amazonaws.com`;
         return {
           ref: name,

@@ -1,5 +1,6 @@
 /** Secrets Manager: secrets by name and Region with staged versions, and the passwords that CloudFormation asks it to make. */
 import { AwsError, type OperationHandler, type ServiceModel, type World } from '../cloud/model.ts';
+import { pageOf } from './pages.ts';
 
 interface Version {
   readonly id: string;
@@ -28,6 +29,12 @@ interface GenerateSecretString {
   readonly SecretStringTemplate?: string;
   readonly GenerateStringKey?: string;
 }
+interface ListInput {
+  readonly Filters?: ReadonlyArray<{ readonly Key?: string; readonly Values?: readonly string[] }>;
+  readonly MaxResults?: number;
+  readonly NextToken?: string;
+}
+const listMax = 100;
 const passwordLength = 32;
 const punctuation = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
 
@@ -97,11 +104,27 @@ export function secretsmanager(world: World): ServiceModel {
       },
       PutSecretValue: putSecretValue,
       DescribeSecret: ({ SecretId }: { SecretId: string }, { region }) => {
-        const { arn, name, description, kmsKeyId, createdAt, versions } = secretOf(SecretId, region);
-        return {
-          ARN: arn, Name: name, Description: description, KmsKeyId: kmsKeyId, CreatedDate: createdAt,
-          VersionIdsToStages: Object.fromEntries(versions.map(({ id, stages }) => [id, stages])),
-        };
+        const secret = secretOf(SecretId, region);
+        return { ...described(secret), VersionIdsToStages: stagesOf(secret) };
+      },
+      ListSecrets: ({ Filters = [], MaxResults, NextToken }: ListInput, { region }) => {
+        const foreign = Filters.find(({ Key }) => Key !== 'name');
+        if (foreign) throw new AwsError('NotImplemented', `the filter '${foreign.Key ?? ''}' is not modelled; name is`, { fault: 'server' });
+        const found = secrets.filter(
+          (secret) => secret.region === region && Filters.every(({ Values = [] }) => Values.some((prefix) => secret.name.startsWith(prefix))),
+        );
+        const { elements, next } = pageOf(found, {
+          token: NextToken, size: MaxResults, sizeMax: listMax, keyOf: ({ arn }) => arn, invalidToken: 'InvalidNextTokenException',
+        });
+        return { SecretList: elements.map((secret) => ({ ...described(secret), SecretVersionsToStages: stagesOf(secret) })), NextToken: next };
+      },
+      ListSecretVersionIds: ({ SecretId, MaxResults, NextToken }: ListInput & { SecretId: string }, { region }) => {
+        const { arn, name, versions } = secretOf(SecretId, region);
+        const { elements, next } = pageOf(versions, {
+          token: NextToken, size: MaxResults, sizeMax: listMax, keyOf: ({ id }) => id, invalidToken: 'InvalidNextTokenException',
+        });
+        const shown = elements.map(({ id, stages, createdAt }) => ({ VersionId: id, VersionStages: stages, CreatedDate: createdAt }));
+        return { ARN: arn, Name: name, Versions: shown, NextToken: next };
       },
     },
     resources: {
@@ -111,7 +134,7 @@ export function secretsmanager(world: World): ServiceModel {
           throw new AwsError('ResourceExistsException', `The operation failed because the secret ${name} already exists.`);
         }
         const secret: Secret = {
-          arn: `arn:aws:secretsmanager:${region}:${world.accountId}:secret:${name}-${world.uniqueId(6)}`,
+          arn: `arn:aws:secretsmanager:${region}:${world.accountId}:secret:${name}-${generatedName.slice(-6)}`,
           name,
           region,
           description: properties['Description'] as string | undefined,
@@ -164,6 +187,14 @@ export function secretsmanager(world: World): ServiceModel {
       },
     },
   };
+}
+
+function described({ arn, name, description, kmsKeyId, createdAt }: Secret): Record<string, unknown> {
+  return { ARN: arn, Name: name, Description: description, KmsKeyId: kmsKeyId, CreatedDate: createdAt };
+}
+
+function stagesOf({ versions }: Secret): Record<string, readonly string[]> {
+  return Object.fromEntries(versions.map(({ id, stages }) => [id, stages]));
 }
 
 function generated(world: World, options: GenerateSecretString): string {

@@ -1,5 +1,6 @@
 /** SNS: topics, subscriptions as data, and what was published to whom. */
 import { AwsError, type ServiceModel, type World } from '../cloud/model.ts';
+import { pageOf, type Page } from './pages.ts';
 
 export interface Notice {
   readonly topicArn: string;
@@ -14,7 +15,17 @@ export interface Sns extends ServiceModel {
 
 interface Topic {
   readonly arn: string;
+  readonly masterKeyId: string | undefined;
   readonly subscriptions: Array<{ readonly SubscriptionArn: string; readonly Protocol: string; readonly Endpoint: string }>;
+}
+interface ListInput {
+  readonly TopicArn?: string;
+  readonly NextToken?: string;
+}
+const pageMax = 100;
+
+function paged<Element>(all: readonly Element[], { NextToken }: ListInput, keyOf: (element: Element) => string): Page<Element> {
+  return pageOf(all, { token: NextToken, size: undefined, sizeMax: pageMax, keyOf, invalidToken: 'InvalidParameterException' });
 }
 /** A message is at most 256 KiB. */
 const messageBytesMax = 262_144;
@@ -33,6 +44,14 @@ export function sns(world: World): Sns {
     const SubscriptionArn = `${topic.arn}:${world.uniqueId(32)}`;
     topic.subscriptions.push({ SubscriptionArn, Protocol: protocol, Endpoint: endpoint });
     return SubscriptionArn;
+  }
+
+  const inRegion = (region: string): Topic[] => [...topics.values()].filter(({ arn }) => arn.split(':')[3] === region);
+
+  function shownSubscriptions(of: readonly Topic[], input: ListInput): Record<string, unknown> {
+    const all = of.flatMap(({ arn, subscriptions }) => subscriptions.map((each) => ({ ...each, TopicArn: arn, Owner: world.accountId })));
+    const { elements, next } = paged(all, input, ({ SubscriptionArn }) => SubscriptionArn);
+    return { Subscriptions: elements, NextToken: next };
   }
 
   return {
@@ -60,17 +79,23 @@ export function sns(world: World): Sns {
       Subscribe: ({ TopicArn, Protocol, Endpoint }: Record<string, string>) => ({
         SubscriptionArn: subscribe(topicOf(TopicArn), String(Protocol), String(Endpoint)),
       }),
-      ListTopics: (_input, call) => ({
-        Topics: [...topics.keys()].filter((arn) => arn.split(':')[3] === call.region).map((TopicArn) => ({ TopicArn })),
-      }),
-      ListSubscriptionsByTopic: ({ TopicArn }: Record<string, string>) => ({
-        Subscriptions: topicOf(TopicArn).subscriptions.map((subscription) => ({ ...subscription, TopicArn, Owner: world.accountId })),
-      }),
+      ListTopics: (input: ListInput, { region }) => {
+        const { elements, next } = paged(inRegion(region), input, ({ arn }) => arn);
+        return { Topics: elements.map(({ arn }) => ({ TopicArn: arn })), NextToken: next };
+      },
+      ListSubscriptions: (input: ListInput, { region }) => shownSubscriptions(inRegion(region), input),
+      ListSubscriptionsByTopic: (input: ListInput) => shownSubscriptions([topicOf(input.TopicArn)], input),
+      GetTopicAttributes: ({ TopicArn }: ListInput) => {
+        const { arn, masterKeyId, subscriptions } = topicOf(TopicArn);
+        const encryption = masterKeyId === undefined ? {} : { KmsMasterKeyId: masterKeyId };
+        return { Attributes: { TopicArn: arn, Owner: world.accountId, SubscriptionsConfirmed: String(subscriptions.length), ...encryption } };
+      },
     },
     resources: {
       'AWS::SNS::Topic': ({ properties, generatedName, region }) => {
         const name = String(properties['TopicName'] ?? generatedName);
-        const topic: Topic = { arn: `arn:aws:sns:${region}:${world.accountId}:${name}`, subscriptions: [] };
+        const masterKeyId = properties['KmsMasterKeyId'] as string | undefined;
+        const topic: Topic = { arn: `arn:aws:sns:${region}:${world.accountId}:${name}`, masterKeyId, subscriptions: [] };
         topics.set(topic.arn, topic);
         for (const { Protocol, Endpoint } of (properties['Subscription'] ?? []) as ReadonlyArray<Record<string, string>>) {
           subscribe(topic, String(Protocol), String(Endpoint));

@@ -1,5 +1,6 @@
 /** SSM Parameter Store: strings by name and Region, with versions. */
 import { AwsError, type ServiceModel, type World } from '../cloud/model.ts';
+import { pageOf } from './pages.ts';
 
 interface Parameter {
   readonly name: string;
@@ -8,6 +9,20 @@ interface Parameter {
   readonly version: number;
   readonly at: Date;
 }
+
+interface ByPathInput {
+  readonly Path: string;
+  readonly Recursive?: boolean;
+  readonly MaxResults?: number;
+  readonly NextToken?: string;
+}
+interface DescribeInput {
+  readonly ParameterFilters?: ReadonlyArray<{ readonly Key: string; readonly Option?: string; readonly Values?: readonly string[] }>;
+  readonly MaxResults?: number;
+  readonly NextToken?: string;
+}
+/** "The maximum number of items to return": 10 by path, 50 described. */
+const pageMax = { byPath: 10, described: 50 };
 
 export function ssm(world: World): ServiceModel {
   const parameters = new Map<string, Parameter>();
@@ -32,6 +47,24 @@ export function ssm(world: World): ServiceModel {
     };
   }
 
+  const inRegion = (region: string): Parameter[] =>
+    [...parameters].filter(([key]) => key.startsWith(`${region}:`)).map(([, parameter]) => parameter).sort((one, other) => (one.name < other.name ? -1 : 1));
+
+  function passes({ name, type }: Parameter, { Key, Option = 'Equals', Values = [] }: NonNullable<DescribeInput['ParameterFilters']>[number]): boolean {
+    const value = { Name: name, Type: type }[Key];
+    const judge = {
+      Equals: (wanted: string) => value === wanted,
+      BeginsWith: (wanted: string) => value?.startsWith(wanted) === true,
+      Contains: (wanted: string) => value?.includes(wanted) === true,
+    }[Option];
+    if (value === undefined || judge === undefined) {
+      throw new AwsError('NotImplemented', `the filter ${Key} ${Option} is not modelled; Name and Type with Equals, BeginsWith and Contains are`, {
+        fault: 'server',
+      });
+    }
+    return Values.some(judge);
+  }
+
   return {
     service: 'ssm',
     operations: {
@@ -45,6 +78,27 @@ export function ssm(world: World): ServiceModel {
         return {
           Parameters: found.map((parameter) => shown(region, parameter)),
           InvalidParameters: Names.filter((name) => !parameters.has(keyOf(region, name))),
+        };
+      },
+      GetParametersByPath: ({ Path, Recursive, MaxResults, NextToken }: ByPathInput, { region }) => {
+        const under = Path.endsWith('/') ? Path : `${Path}/`;
+        const found = inRegion(region).filter(({ name }) => name.startsWith(under) && (Recursive === true || !name.slice(under.length).includes('/')));
+        const { elements, next } = pageOf(found, {
+          token: NextToken, size: MaxResults, sizeMax: pageMax.byPath, keyOf: ({ name }) => name, invalidToken: 'InvalidNextToken',
+        });
+        return { Parameters: elements.map((parameter) => shown(region, parameter)), NextToken: next };
+      },
+      DescribeParameters: ({ ParameterFilters = [], MaxResults, NextToken }: DescribeInput, { region }) => {
+        const found = inRegion(region).filter((parameter) => ParameterFilters.every((filter) => passes(parameter, filter)));
+        const { elements, next } = pageOf(found, {
+          token: NextToken, size: MaxResults, sizeMax: pageMax.described, keyOf: ({ name }) => name, invalidToken: 'InvalidNextToken',
+        });
+        return {
+          NextToken: next,
+          Parameters: elements.map((parameter) => {
+            const { Value: _value, ...described } = shown(region, parameter);
+            return { ...described, Tier: 'Standard' };
+          }),
         };
       },
       PutParameter: ({ Name, Type, Value, Overwrite }: { Name: string; Type?: string; Value: string; Overwrite?: boolean }, { region }) => {

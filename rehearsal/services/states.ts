@@ -9,6 +9,7 @@ import { runExecution, type ExecutionResult, type Json, type ProgressEvent } fro
 import type { HistoryEvent } from '../states/history.ts';
 import { integrationOf } from '../states/integrations.ts';
 import { TaskTokens, type TokenState } from '../states/task-tokens.ts';
+import { pageOf, type Page } from './pages.ts';
 
 interface StateMachine {
   readonly arn: string;
@@ -43,7 +44,17 @@ export interface StatesOptions {
 }
 
 const executionNamePattern = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u;
-const historyPageMax = 1000;
+/** "The default is 100 and the maximum allowed page size is 1000." */
+const page = { usual: 100, max: 1000 };
+
+interface ListInput {
+  readonly maxResults?: number;
+  readonly nextToken?: string;
+}
+
+function paged<Element>(all: readonly Element[], { maxResults, nextToken }: ListInput, keyOf: (element: Element) => string): Page<Element> {
+  return pageOf(all, { token: nextToken, size: maxResults || page.usual, sizeMax: page.max, keyOf, invalidToken: 'InvalidToken' });
+}
 
 export function statesModel(world: World, options: StatesOptions = {}): ServiceModel {
   const machines = new Map<string, StateMachine>();
@@ -228,37 +239,43 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
         ...(ending?.cause === undefined ? {} : { cause: ending.cause }),
       };
     },
-    GetExecutionHistory(input: { executionArn: string; maxResults?: number; reverseOrder?: boolean; nextToken?: string }) {
+    GetExecutionHistory(input: ListInput & { executionArn: string; reverseOrder?: boolean }) {
       const { history } = executionOf(input.executionArn);
-      const ordered = input.reverseOrder ? history.toReversed() : history;
-      const start = Number(input.nextToken ?? 0);
-      const end = start + Math.min(input.maxResults || 100, historyPageMax);
-      return { events: ordered.slice(start, end), ...(end < ordered.length ? { nextToken: String(end) } : {}) };
+      const { elements, next } = paged(input.reverseOrder ? history.toReversed() : history, input, ({ id }) => String(id));
+      return { events: elements, nextToken: next };
     },
-    ListExecutions({ stateMachineArn, statusFilter }: { stateMachineArn: string; statusFilter?: string }) {
+    ListExecutions({ stateMachineArn, statusFilter, ...asked }: ListInput & { stateMachineArn: string; statusFilter?: string }) {
       const machine = machineOf(stateMachineArn);
-      const listed = [...executions.values()].filter((execution) => execution.machine.arn === machine.arn).toReversed();
+      const listed = [...executions.values()]
+        .filter(({ machine: of, ending }) => of.arn === machine.arn && (statusFilter === undefined || statusFilter === (ending?.status ?? 'RUNNING')))
+        .toReversed();
+      const { elements, next } = paged(listed, asked, ({ arn }) => arn);
       return {
-        executions: listed
-          .map(({ arn, name, startDate, ending }) => ({
-            executionArn: arn,
-            stateMachineArn,
-            name,
-            status: ending?.status ?? 'RUNNING',
-            startDate,
-            ...(ending === undefined ? {} : { stopDate: ending.stopDate }),
-          }))
-          .filter(({ status }) => statusFilter === undefined || status === statusFilter),
+        nextToken: next,
+        executions: elements.map(({ arn, name, startDate, ending }) => ({
+          executionArn: arn,
+          stateMachineArn,
+          name,
+          status: ending?.status ?? 'RUNNING',
+          startDate,
+          ...(ending === undefined ? {} : { stopDate: ending.stopDate }),
+        })),
       };
+    },
+    DescribeStateMachineForExecution({ executionArn }: { executionArn: string }) {
+      const { arn, name, definitionText, roleArn, creationDate } = executionOf(executionArn).machine;
+      return { stateMachineArn: arn, name, definition: definitionText, roleArn, updateDate: creationDate };
     },
     DescribeStateMachine({ stateMachineArn }: { stateMachineArn: string }) {
       const { name, definitionText, roleArn, creationDate } = machineOf(stateMachineArn);
       return { stateMachineArn, name, status: 'ACTIVE', definition: definitionText, roleArn, type: 'STANDARD', creationDate };
     },
-    ListStateMachines(_input: unknown, { region }: Call) {
-      const listed = [...machines.values()].filter((machine) => machine.region === region);
+    ListStateMachines(input: ListInput, { region }: Call) {
+      const here = [...machines.values()].filter((machine) => machine.region === region);
+      const { elements, next } = paged(here.sort((one, other) => (one.name < other.name ? -1 : 1)), input, ({ arn }) => arn);
       return {
-        stateMachines: listed.map(({ arn, name, creationDate }) => ({ stateMachineArn: arn, name, type: 'STANDARD', creationDate })),
+        nextToken: next,
+        stateMachines: elements.map(({ arn, name, creationDate }) => ({ stateMachineArn: arn, name, type: 'STANDARD', creationDate })),
       };
     },
     SendTaskSuccess({ taskToken, output }: { taskToken: string; output: string }) {
