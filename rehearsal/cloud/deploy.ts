@@ -3,6 +3,8 @@
  * service as soon as those it refers to are there; custom resources call their Lambda function and wait for the
  * answer at a URL of the front, as they do on AWS.
  */
+import { createHash } from 'node:crypto';
+
 import { readAssembly, type AssemblyStack } from './assembly.ts';
 import type { Front } from './front.ts';
 import { inertResources } from './inert.ts';
@@ -218,12 +220,14 @@ class Cloud {
     try {
       const resolved = resolve(resource.Properties ?? {}, scope);
       const properties = (await resolveDynamic(resolved, (reference) => this.#dynamic(region, reference))) as Record<string, unknown>;
-      const suffix = this.#world.uniqueId(12).toUpperCase();
+      // The same in every deployment, so that what was seen of one can be held against another.
+      const suffix = createHash('sha256').update(`${stackName}/${logicalId}`).digest('hex').slice(0, 12).toUpperCase();
       const request: ResourceRequest = {
         type: resource.Type, logicalId, stackName, region, properties,
         generatedName: `${stackName}-${logicalId}-${suffix}`,
       };
       const made = await this.#make(request, making.stackId);
+      this.#world.resourceCreated(request, made);
       return { type: resource.Type, ref: made.ref, attributes: made.attributes };
     } catch (error) {
       throw new DeploymentError(stackName, logicalId, resource.Type, error);

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 
+import { unknownKey } from '../permissions/refusal.ts';
 import { listenLocally } from '../processes/listen.ts';
 import { AwsError } from './model.ts';
 import { callerIdentity, presigner } from './presigned.ts';
@@ -64,7 +65,8 @@ export async function startFront(world: CloudWorld): Promise<Front> {
       }
       const { operation } = match;
       const caller = world.callerByAccessKey(accessKeyId);
-      if (!caller) throw new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
+      const token = request.headers['x-amz-security-token'];
+      if (!caller || !world.isTokenOf(accessKeyId, token === undefined ? undefined : String(token))) throw unknownKey(service);
       const input = await protocol.decode(match, request);
       const output = await world.call({ service, operation: operation.name, region, caller, input });
       return respond(await protocol.encode(match, (output ?? {}) as Record<string, unknown>, requestId));

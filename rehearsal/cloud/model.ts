@@ -3,6 +3,7 @@
  * Each file in rehearsal/services/ models one AWS service: the operations the system uses, with AWS's own
  * errors and states. An operation that is not modelled answers with an error, never with an empty success.
  */
+import type { Access } from '../permissions/accesses.ts';
 
 /** Who makes a call: an access key and the role it belongs to. */
 export interface Caller {
@@ -11,11 +12,22 @@ export interface Caller {
   readonly roleArn?: string;
   /** Whose session of the role it is, where a person assumed it. */
   readonly sessionName?: string;
+  /** A service of AWS that calls for itself, `events.amazonaws.com`; it has no key. */
+  readonly service?: string;
+  /** What that service acts for: the ARN of a rule, an alarm, a function. */
+  readonly sourceArn?: string;
+}
+
+/** The caller that a service of AWS is. */
+export function awsService(service: string, sourceArn: string): Caller {
+  return { accessKeyId: service, service, sourceArn };
 }
 
 export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Roles have temporary keys, which are worth nothing without it. */
+  readonly sessionToken?: string;
 }
 
 export interface Call {
@@ -89,6 +101,10 @@ export interface World {
   /** An access key of its own for a role; the same key for the same role. */
   credentialsFor(roleArn: string): Credentials;
   callerFor(roleArn: string): Caller;
+  /** Whether a role trusts a service of AWS that acts for something; always, in a world that does not judge. */
+  mayAssume(roleArn: string, service: string, sourceArn: string): boolean;
+  /** Throws AwsError when a policy forbids what a service does on the caller's behalf without a call of its own. */
+  authorize(call: Pick<Call, 'caller' | 'region' | 'service'>, accesses: readonly Access[]): void;
   /** Puts an event on the bus; rules that match it run their targets. */
   emit(event: BusEvent): void;
   /** ISO time for AWS-shaped answers. */

@@ -88,7 +88,11 @@ interface SdkConfig {
 const staticSchema = { struct: 3, operation: 9, error: -3 } as const;
 const dateTimeFormat = 5;
 /** S3's model leaves them out; a HEAD request has no body, so its status alone says what is wrong. */
-const unmodelledStatus: Readonly<Record<string, number>> = { NoSuchBucket: 404, NoSuchKey: 404, NotFound: 404 };
+const unmodelledStatus: Readonly<Record<string, number>> = {
+  NoSuchBucket: 404, NoSuchKey: 404, NotFound: 404,
+  // Refusals, which no model of a service lists: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonErrors.html
+  AccessDenied: 403, AuthFailure: 401, InvalidAccessKeyId: 403, InvalidClientTokenId: 403, UnauthorizedOperation: 403,
+};
 
 export class ServiceProtocol {
   readonly signingName: string;

@@ -7,7 +7,10 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { compressedMs } from '../clock.ts';
-import { AwsError, type BusEvent, type Call, type Caller, type Credentials, type ServiceModel, type World } from './model.ts';
+import { DeployedPolicies } from '../permissions/deployed-policies.ts';
+import { Judge } from '../permissions/judge.ts';
+import type { Iam } from '../services/iam.ts';
+import { AwsError, type BusEvent, type Call, type Caller, type CreatedResource, type Credentials, type ResourceRequest, type ServiceModel, type World } from './model.ts';
 import { provisioningSeconds, type ProvisioningColumn } from './provisioning.ts';
 
 /** What a call costs on its way to the service and back; it takes effect in the middle. */
@@ -54,6 +57,12 @@ export interface CloudWorld extends World {
   person(roleArn: string, sessionName: string): { readonly caller: Caller; readonly credentials: Credentials };
   /** What belongs to an access key; `undefined` for a key the world never gave out. */
   secretAccessKeyOf(accessKeyId: string): string | undefined;
+  /** Whether the token is the one that belongs to the key; a key of a person for good has none. */
+  isTokenOf(accessKeyId: string, sessionToken: string | undefined): boolean;
+  /** Who decides whether a call is allowed; undefined in a world that allows all. */
+  readonly judge: Judge | undefined;
+  /** Told by CloudFormation of everything it made. */
+  resourceCreated(request: ResourceRequest, created: CreatedResource): void;
   onBusEvent(listener: (event: BusEvent & { readonly time: Date; readonly id: string }) => void): void;
   /** Told by the front once it listens. */
   setEndpoint(endpoint: string): void;
@@ -70,6 +79,8 @@ export interface WorldOptions {
   /** Which column of the provisioning table holds; typical when not said. */
   readonly provisioning?: ProvisioningColumn;
   readonly onLog?: (line: LogLine) => void;
+  /** Judge every call by the policies that are deployed; wants the model of IAM. */
+  readonly judged?: boolean;
 }
 
 export class WorldClosedError extends Error {
@@ -89,20 +100,27 @@ export function createWorld(options: WorldOptions): CloudWorld {
   const models = new Map<string, ServiceModel>();
   const roles = new Map<string, { caller: Caller; credentials: Credentials }>();
   const callers = new Map<string, Caller>();
-  const secretAccessKeys = new Map<string, string>();
+  const keys = new Map<string, Credentials>();
   const busListeners: Array<(event: BusEvent & { time: Date; id: string }) => void> = [];
   let endpoint = '';
   let drawn = 0;
+  let policies: DeployedPolicies | undefined;
+  let judge: Judge | undefined;
 
   const digest = (purpose: string): string => createHash('sha256').update(`${options.seed}:${purpose}`).digest('hex');
 
   function newKey(purpose: string, identity: Omit<Caller, 'accessKeyId'> = {}): { caller: Caller; credentials: Credentials } {
-    const accessKeyId = `AKIA${digest(`key:${purpose}`).slice(0, 16).toUpperCase()}`;
-    const secretAccessKey = digest(`secret:${purpose}`).slice(0, 40);
+    const temporary = identity.roleArn !== undefined;
+    const accessKeyId = `${temporary ? 'ASIA' : 'AKIA'}${digest(`key:${purpose}`).slice(0, 16).toUpperCase()}`;
+    const credentials: Credentials = {
+      accessKeyId,
+      secretAccessKey: digest(`secret:${purpose}`).slice(0, 40),
+      ...(temporary && { sessionToken: digest(`token:${purpose}`) }),
+    };
     const caller: Caller = { accessKeyId, ...identity };
     callers.set(accessKeyId, caller);
-    secretAccessKeys.set(accessKeyId, secretAccessKey);
-    return { caller, credentials: { accessKeyId, secretAccessKey } };
+    keys.set(accessKeyId, credentials);
+    return { caller, credentials };
   }
 
   function role(roleArn: string): { caller: Caller; credentials: Credentials } {
@@ -140,6 +158,7 @@ export function createWorld(options: WorldOptions): CloudWorld {
     };
     if (ms > 0) await until(sentMs + ms / 2);
     try {
+      await judge?.judge(call);
       return await handler(call.input, call);
     } finally {
       if (ms > 0) await until(sentMs + ms);
@@ -174,7 +193,14 @@ export function createWorld(options: WorldOptions): CloudWorld {
     callerFor: (roleArn) => role(roleArn).caller,
     callerByAccessKey: (accessKeyId) => callers.get(accessKeyId),
     person: (roleArn, sessionName) => newKey(`person:${roleArn}:${sessionName}`, { roleArn, sessionName }),
-    secretAccessKeyOf: (accessKeyId) => secretAccessKeys.get(accessKeyId),
+    secretAccessKeyOf: (accessKeyId) => keys.get(accessKeyId)?.secretAccessKey,
+    isTokenOf: (accessKeyId, sessionToken) => keys.get(accessKeyId)?.sessionToken === sessionToken,
+    get judge() {
+      return judge;
+    },
+    resourceCreated: (request, created) => policies?.resourceCreated(request, created),
+    mayAssume: (roleArn, service, sourceArn) => judge?.mayAssume(roleArn, service, sourceArn) ?? true,
+    authorize: (of, accesses) => judge?.authorize(of, accesses),
     model: (service) => models.get(service),
     models: () => [...models.values()],
     onBusEvent(listener) {
@@ -211,7 +237,25 @@ export function createWorld(options: WorldOptions): CloudWorld {
     if (models.has(model.service)) throw new Error(`two models say that they are '${model.service}': register one`);
     models.set(model.service, model);
   }
+  if (options.judged === true) {
+    const iam = models.get('iam') as Iam | undefined;
+    if (iam === undefined) throw new Error('a world that judges calls wants the model of IAM: register it');
+    policies = new DeployedPolicies(iam);
+    judge = new Judge(policies, { accountId: options.accountId, ask }, () => world.now());
+  }
   return world;
+
+  /** What a service says of something when it is asked by nobody in particular. */
+  async function ask({ service, operation, region, input }: Pick<Call, 'service' | 'operation' | 'region' | 'input'>) {
+    const handler = models.get(service)?.operations[operation];
+    if (!handler) throw notModelled({ service, operation, region, input, caller: world.operator.caller });
+    try {
+      return (await handler(input, { service, operation, region, input, caller: world.operator.caller })) as Record<string, unknown>;
+    } catch (error) {
+      if (error instanceof AwsError) return undefined;
+      throw error;
+    }
+  }
 }
 
 function notModelled(call: Call): AwsError {

@@ -78,19 +78,13 @@ const knownKeys = new Set(
     'dynamodb:LeadingKeys',
     'ecs:cluster', 'ecs:service', 'ecs:task-definition',
     'iam:PassedToService',
-    'kms:CallerAccount', 'kms:EncryptionContextKeys', 'kms:ViaService',
+    'kms:CallerAccount', 'kms:EncryptionContext:aws:sns:topicArn', 'kms:EncryptionContext:SecretARN', 'kms:ViaService',
     'secretsmanager:SecretId', 'secretsmanager:VersionStage',
     'ssm:Overwrite',
     's3:prefix',
     'sts:RoleSessionName',
   ].map((key) => key.toLowerCase()),
 );
-const knownPrefixes = ['kms:encryptioncontext:'];
-
-export function isKnownKey(key: string): boolean {
-  const name = key.toLowerCase();
-  return knownKeys.has(name) || knownPrefixes.some((prefix) => name.startsWith(prefix));
-}
 
 /** `substitutes`: whether the policy's version knows variables. */
 export function judgeCondition({ operator, key, values }: Condition, context: Context, substitutes: boolean): Verdict {
@@ -98,7 +92,7 @@ export function judgeCondition({ operator, key, values }: Condition, context: Co
   const opposite = opposites[base];
   const comparison = comparisons[opposite ?? base];
   if (base !== 'Null' && !comparison) return { unknown: `the condition operator '${operator}' is not known` };
-  if (!isKnownKey(key)) return { unknown: `the condition key '${key}' is not known` };
+  if (!knownKeys.has(key.toLowerCase())) return { unknown: `the condition key '${key}' is not known` };
   const given = context.get(key.toLowerCase());
   if (base === 'Null') return values.some((value) => value.toLowerCase() === String(given === undefined)) ? 'holds' : 'fails';
   if (given === undefined || given.length === 0) {

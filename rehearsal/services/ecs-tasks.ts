@@ -129,6 +129,7 @@ export class TaskLives {
     this.#changed(task);
     const { taskRoleArn } = task.definition;
     if (taskRoleArn === undefined) throw new Error('the task definition has no taskRoleArn; its containers could not call AWS');
+    this.#permit(task, taskRoleArn);
     const containers = task.definition.containerDefinitions.map((definition) => this.#container(definition));
     const id = shortId(task.taskArn);
     const logs = awsLogs(world, task);
@@ -197,6 +198,29 @@ export class TaskLives {
     const message = error instanceof Error ? error.message : String(error);
     const reason = error instanceof PullError ? `CannotPullContainerError: ${message}` : `CannotStartContainerError: ${message}`;
     this.#lose(task, 'TaskFailedToStart', reason);
+  }
+
+  /** ECS may act with both roles, and may pull each image with the execution role. */
+  #permit({ definition, taskArn, region }: EcsTask, taskRoleArn: string): void {
+    const { world } = this.#options;
+    const { executionRoleArn } = definition;
+    for (const roleArn of [taskRoleArn, ...(executionRoleArn === undefined ? [] : [executionRoleArn])]) {
+      if (world.mayAssume(roleArn, 'ecs-tasks.amazonaws.com', taskArn)) continue;
+      const verify = 'Please verify that the role being passed has the proper trust relationship and permissions';
+      throw new Error(`ECS was unable to assume the role '${roleArn}' that was provided for this task. ${verify}.`);
+    }
+    for (const { image } of definition.containerDefinitions) {
+      const [, account, home, name] = /^(\d+)\.dkr\.ecr\.([^.]+)\.amazonaws\.com\/([^:@]+)/.exec(image) ?? [];
+      if (name === undefined || executionRoleArn === undefined) continue;
+      const resource = `arn:aws:ecr:${home}:${account}:repository/${name}`;
+      const pull = ['ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage'];
+      const accesses = [{ action: 'ecr:GetAuthorizationToken', resource: '*' }, ...pull.map((action) => ({ action, resource }))];
+      try {
+        world.authorize({ caller: world.callerFor(executionRoleArn), region, service: 'ecr' }, accesses);
+      } catch (error) {
+        throw new PullError(`unable to pull image '${image}': ${(error as Error).message}`);
+      }
+    }
   }
 
   #container(definition: ContainerDefinition): TaskContainer {

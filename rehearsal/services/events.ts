@@ -3,7 +3,7 @@
  * Region, and a rule that matches invokes its targets as the service `events.amazonaws.com`, with the retries that
  * the target asks for.
  */
-import { AwsError, type OperationHandler, type ServiceModel } from '../cloud/model.ts';
+import { AwsError, awsService, type OperationHandler, type ServiceModel } from '../cloud/model.ts';
 import type { CloudWorld } from '../cloud/world.ts';
 import { checkPattern, matches } from './events-pattern.ts';
 import { pageOf } from './pages.ts';
@@ -78,7 +78,7 @@ export function events(world: CloudWorld): ServiceModel {
           service: 'lambda',
           operation: 'Invoke',
           region: rule.region,
-          caller: { accessKeyId: 'events.amazonaws.com' },
+          caller: awsService('events.amazonaws.com', rule.arn),
           input: { FunctionName: target.Arn, InvocationType: 'Event', Payload: new TextEncoder().encode(payload(target, envelope)) },
         });
         return;

@@ -92,6 +92,9 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
         `The code of '${name}' is not an asset (Code.S3Key); inline code and images are not modelled.`,
       );
     const arn = `arn:aws:lambda:${region}:${world.accountId}:function:${name}`;
+    if (!world.mayAssume(String(properties.Role), 'lambda.amazonaws.com', arn)) {
+      throw new AwsError('InvalidParameterValueException', 'The role defined for the function cannot be assumed by Lambda.');
+    }
     // New code starts in new environments; those that still serve the old one end with their invocation.
     const previous = functions.get(arn);
     for (const environment of previous?.idle.splice(0) ?? []) void end(environment);
@@ -207,7 +210,7 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
 
   async function startEnvironment(target: LambdaFunction): Promise<ExecutionEnvironment> {
     if (closed) throw closing();
-    const { accessKeyId, secretAccessKey } = world.credentialsFor(target.roleArn);
+    const { accessKeyId, secretAccessKey, sessionToken } = world.credentialsFor(target.roleArn);
     const environment = await ExecutionEnvironment.start({
       functionArn: target.arn,
       codeDirectory: target.codeDirectory,
@@ -222,6 +225,7 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
         AWS_ENDPOINT_URL: world.endpoint,
         AWS_ACCESS_KEY_ID: accessKeyId,
         AWS_SECRET_ACCESS_KEY: secretAccessKey,
+        ...(sessionToken !== undefined && { AWS_SESSION_TOKEN: sessionToken }),
         AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
         AWS_LAMBDA_FUNCTION_NAME: target.name,
         AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AwsError, type Call, type OperationHandler, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
 import { InvalidDefinitionError, parseDefinition, type StateGraph, type StateMachineDefinition } from '../states/definition.ts';
-import { runExecution, type ExecutionResult, type Json, type ProgressEvent } from '../states/engine.ts';
+import { runExecution, type ExecutionResult, type GraphProgress, type Json, type ProgressEvent } from '../states/engine.ts';
 import type { HistoryEvent } from '../states/history.ts';
 import { integrationOf } from '../states/integrations.ts';
 import { TaskTokens, type TokenState } from '../states/task-tokens.ts';
@@ -29,7 +29,10 @@ interface Execution {
   readonly input: string;
   readonly startDate: Date;
   readonly history: HistoryEvent[];
-  readonly stop: AbortController;
+  /** How far it came, for a redrive. */
+  readonly progress: GraphProgress;
+  stop: AbortController;
+  readonly redrives: { readonly date: Date; readonly clientToken?: string }[];
   /** Undefined while it runs. */
   ending?: Pick<ExecutionResult, 'status' | 'output' | 'error' | 'cause'> & { readonly stopDate: Date };
   running: Promise<void>;
@@ -43,6 +46,11 @@ export interface StatesOptions {
   ) => void;
 }
 
+/** An execution with more events than this is not redriven. */
+const redrivableEventsMax = 24_999;
+/** The last ten client tokens of redrives answer as they did, for a quarter of an hour. */
+const clientTokensKept = 10;
+const clientTokenMs = 15 * 60_000;
 const executionNamePattern = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u;
 /** "The default is 100 and the maximum allowed page size is 1000." */
 const page = { usual: 100, max: 1000 };
@@ -89,7 +97,12 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
         );
     }
     const arn = `arn:aws:states:${region}:${world.accountId}:stateMachine:${name}`;
-    machines.set(arn, { arn, name, region, roleArn: String(properties.RoleArn), definitionText, definition, creationDate: world.now() });
+    const roleArn = String(properties.RoleArn);
+    if (!world.mayAssume(roleArn, 'states.amazonaws.com', arn)) {
+      const who = `Neither the global service principal states.amazonaws.com, nor the regional one`;
+      throw new AwsError('AccessDeniedException', `${who} is authorized to assume the provided role ${roleArn}.`);
+    }
+    machines.set(arn, { arn, name, region, roleArn, definitionText, definition, creationDate: world.now() });
     return { ref: arn, attributes: { Arn: arn, Name: name, StateMachineRevisionId: 'INITIAL' } };
   }
 
@@ -113,7 +126,9 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
       input: text,
       startDate: world.now(),
       history: [],
+      progress: {},
       stop: new AbortController(),
+      redrives: [],
       running: Promise.resolve(),
     };
     executions.set(arn, execution);
@@ -141,6 +156,8 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
         clock,
         random,
         signal: execution.stop.signal,
+        progress: execution.progress,
+        ...(execution.redrives.length > 0 && { redrive: { count: execution.redrives.length, startMs: execution.startDate.getTime() } }),
         context: {
           executionArn: arn,
           executionName: name,
@@ -188,6 +205,8 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
         outputDetails: output === null ? null : { included: true },
         error: ending?.error ?? null,
         cause: ending?.cause ?? null,
+        ...redriveOf(execution),
+        redriveDate: execution.redrives.at(-1)?.date.getTime() ?? null,
       },
     });
   }
@@ -222,6 +241,20 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
       await execution.running;
       return { stopDate: execution.ending?.stopDate };
     },
+    RedriveExecution({ executionArn, clientToken }: { executionArn: string; clientToken?: string }) {
+      const execution = executionOf(executionArn);
+      const before = execution.redrives.slice(-clientTokensKept).find((redrive) => redrive.clientToken !== undefined && redrive.clientToken === clientToken);
+      if (before !== undefined && world.now().getTime() - before.date.getTime() < clientTokenMs) return { redriveDate: before.date };
+      const reason = notRedrivable(execution);
+      if (reason !== undefined) throw new AwsError('ExecutionNotRedrivable', reason);
+      const redriveDate = world.now();
+      execution.redrives.push({ date: redriveDate, ...(clientToken !== undefined && { clientToken }) });
+      delete execution.ending;
+      execution.stop = new AbortController();
+      announce(execution);
+      execution.running = run(execution, JSON.parse(execution.input) as Json);
+      return { redriveDate };
+    },
     DescribeExecution({ executionArn }: { executionArn: string }) {
       const { machine, name, input, startDate, ending } = executionOf(executionArn);
       return {
@@ -232,7 +265,7 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
         startDate,
         input,
         inputDetails: { included: true },
-        redriveCount: 0,
+        ...redriveOf(executionOf(executionArn)),
         ...(ending === undefined ? {} : { stopDate: ending.stopDate }),
         ...(ending?.output === undefined ? {} : { output: JSON.stringify(ending.output), outputDetails: { included: true } }),
         ...(ending?.error === undefined ? {} : { error: ending.error }),
@@ -298,6 +331,22 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
         execution.stop.abort({ error: 'RehearsalClosed', cause: 'The rehearsal ended while this execution ran.' });
       await Promise.all([...executions.values()].map((execution) => execution.running));
     },
+  };
+}
+
+/** Why RedriveExecution would refuse, in AWS's words; undefined when it would not. */
+function notRedrivable({ ending, history }: Execution): string | undefined {
+  if (ending === undefined) return 'Execution is RUNNING and cannot be redriven';
+  if (ending.status === 'SUCCEEDED') return 'Execution is SUCCEEDED and cannot be redriven';
+  return history.length >= redrivableEventsMax ? 'Execution history event limit exceeded' : undefined;
+}
+
+function redriveOf(execution: Execution): Record<string, unknown> {
+  const reason = notRedrivable(execution);
+  return {
+    redriveCount: execution.redrives.length,
+    ...(execution.redrives.length > 0 && { redriveDate: execution.redrives.at(-1)?.date }),
+    ...(reason === undefined ? { redriveStatus: 'REDRIVABLE' } : { redriveStatus: 'NOT_REDRIVABLE', redriveStatusReason: reason }),
   };
 }
 

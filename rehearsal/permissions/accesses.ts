@@ -1,0 +1,295 @@
+/**
+ * What a call asks permission for: the actions and resources of the service authorization reference, and what AWS asks
+ * on the way – to pass a role, to use the key of an encrypted topic or secret. A test compares the table with AWS's own
+ * data. Sources: docs/aws-facts.md, "Identity and access".
+ */
+import type { Call } from '../cloud/model.ts';
+import { ExpressionScope, parseKeyCondition } from '../services/dynamodb-expressions.ts';
+import type { AttributeValue, Item } from '../services/dynamodb-values.ts';
+
+/** The keys that this request has besides those that every request has. */
+export type OwnContext = Readonly<Record<string, string | readonly string[]>>;
+
+export interface Access {
+  /** `ecs:CreateTaskSet` */
+  readonly action: string;
+  /** An ARN, or `*` for an action that takes no resource. */
+  readonly resource: string;
+  readonly context?: OwnContext;
+}
+
+export interface Surroundings {
+  readonly accountId: string;
+  /** What a service's own read operation says; undefined when there is no such thing. */
+  ask(call: Pick<Call, 'service' | 'operation' | 'region' | 'input'>): Promise<Record<string, any> | undefined>;
+}
+
+/** One call, with what its resources are named by. */
+class Asked {
+  readonly call: Call;
+  readonly #surroundings: Surroundings;
+
+  constructor(call: Call, surroundings: Surroundings) {
+    this.call = call;
+    this.#surroundings = surroundings;
+  }
+
+  get input(): Record<string, any> {
+    return this.call.input;
+  }
+
+  arn(service: string, resource: string): string {
+    return `arn:aws:${service}:${this.call.region}:${this.#surroundings.accountId}:${resource}`;
+  }
+
+  /** What already is an ARN stays one. */
+  named(service: string, prefix: string, nameOrArn: unknown): string {
+    const name = text(nameOrArn, '*');
+    return name.startsWith('arn:') ? name : this.arn(service, `${prefix}${name}`);
+  }
+
+  ask(operation: string, input: Record<string, unknown>): Promise<Record<string, any> | undefined> {
+    const { service, region } = this.call;
+    return this.#surroundings.ask({ service, operation, region, input });
+  }
+
+  /** What a service asks of a key on the caller's behalf. */
+  key(keyArn: unknown, actions: readonly string[], encryptionContext: Readonly<Record<string, string>>): Access[] {
+    if (typeof keyArn !== 'string' || keyArn === '') return [];
+    const own = Object.fromEntries(Object.entries(encryptionContext).map(([name, value]) => [`kms:EncryptionContext:${name}`, value]));
+    const context = {
+      'kms:ViaService': `${this.call.service}.${this.call.region}.amazonaws.com`,
+      'kms:CallerAccount': this.#surroundings.accountId,
+      ...own,
+    };
+    return actions.map((action) => ({ action, resource: keyArn, context }));
+  }
+}
+
+type AccessOf = (asked: Asked) => readonly Access[] | Promise<readonly Access[]>;
+
+/** An action with the operation's name on one resource. */
+const on =
+  (resource: (asked: Asked) => string, context?: (asked: Asked) => OwnContext): AccessOf =>
+  (asked) => [
+    { action: `${iamService(asked.call.service)}:${asked.call.operation}`, resource: resource(asked), ...(context && { context: context(asked) }) },
+  ];
+const anything: AccessOf = on(() => '*');
+const many = (value: unknown): readonly unknown[] => (Array.isArray(value) && value.length > 0 ? (value as readonly unknown[]) : ['*']);
+/** A name as it was given: the inputs' types are the services'. */
+const text = (value: unknown, otherwise = ''): string => (typeof value === 'string' ? value : otherwise);
+const lastPart = (nameOrArn: unknown): string => text(nameOrArn).split('/').at(-1) ?? '';
+
+// ECS
+const clusterOf = (asked: Asked): string => lastPart(asked.input['cluster'] ?? 'default');
+const serviceArn = (asked: Asked, service: unknown): string => asked.arn('ecs', `service/${clusterOf(asked)}/${lastPart(service)}`);
+const ofCluster = (asked: Asked): OwnContext => ({ 'ecs:cluster': asked.arn('ecs', `cluster/${clusterOf(asked)}`) });
+const ofService = (asked: Asked): OwnContext => ({ ...ofCluster(asked), 'ecs:service': serviceArn(asked, asked.input['service']) });
+const taskSetArn = (asked: Asked, taskSet: unknown): string => {
+  const given = text(taskSet, '*');
+  const ofItsService = `task-set/${clusterOf(asked)}/${lastPart(asked.input['service'])}/`;
+  return given.startsWith('arn:') ? given : asked.arn('ecs', `${ofItsService}${given}`);
+};
+const taskSet: AccessOf = on((asked) => taskSetArn(asked, asked.input['taskSet']), ofService);
+const task = (name: (input: Record<string, any>) => unknown): AccessOf =>
+  on((asked) => asked.arn('ecs', `task/${clusterOf(asked)}/${lastPart(name(asked.input))}`), ofCluster);
+/** The roles of a task definition are handed to ECS, by whoever registers it and by whoever starts it. */
+const passed = (definition: Record<string, any> | undefined): Access[] =>
+  [definition?.['taskRoleArn'], definition?.['executionRoleArn']].flatMap((role: unknown) =>
+    typeof role === 'string'
+      ? [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } }]
+      : [],
+  );
+
+// DynamoDB
+const onTable = (keys: (asked: Asked, hashKey: string) => readonly (AttributeValue | undefined)[]): AccessOf => async (asked) => {
+  const { TableName } = asked.input;
+  const described = await asked.ask('DescribeTable', { TableName });
+  const schema = (described?.['Table']?.KeySchema ?? []) as readonly { AttributeName: string; KeyType: string }[];
+  const hashKey = schema.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName ?? '';
+  const leading = keys(asked, hashKey).flatMap((value) => (value === undefined ? [] : [keyText(value)]));
+  const context = leading.length > 0 ? { 'dynamodb:LeadingKeys': leading } : {};
+  return [{ action: `dynamodb:${asked.call.operation}`, resource: asked.named('dynamodb', 'table/', TableName), context }];
+};
+/** A number's and a text's as it stands; bytes as JSON would have them. */
+const keyText = (value: AttributeValue): string => {
+  const [given] = Object.values(value) as readonly unknown[];
+  return given instanceof Uint8Array ? Buffer.from(given).toString('base64') : String(given);
+};
+const byKey = onTable(({ input }, hashKey) => [(input['Key'] as Item | undefined)?.[hashKey]]);
+/** The value that the key condition wants of the partition key. */
+const byQuery = onTable(({ input }, hashKey) => {
+  const values = (input['ExpressionAttributeValues'] ?? {}) as Record<string, AttributeValue>;
+  try {
+    const scope = new ExpressionScope(input['ExpressionAttributeNames'] as Record<string, string> | undefined, values);
+    const clause = parseKeyCondition(String(input['KeyConditionExpression']), scope).find(
+      ({ attribute, operator }) => attribute === hashKey && operator === '=',
+    );
+    return [clause && Object.values(values).find((value) => clause.holds({ [hashKey]: value }))];
+  } catch {
+    // The service itself says what is wrong with it.
+    return [];
+  }
+});
+
+// Secrets Manager
+const secret = (keyActions: readonly string[]): AccessOf => async (asked) => {
+  const { SecretId, VersionStage } = asked.input;
+  const described = await asked.ask('DescribeSecret', { SecretId });
+  const arn = String(described?.['ARN'] ?? asked.named('secretsmanager', 'secret:', `${String(SecretId)}-??????`));
+  const stage = asked.call.operation === 'GetSecretValue' ? { 'secretsmanager:VersionStage': String(VersionStage ?? 'AWSCURRENT') } : {};
+  const context = { 'secretsmanager:SecretId': arn, ...stage };
+  return [
+    { action: `secretsmanager:${asked.call.operation}`, resource: arn, context },
+    ...asked.key(described?.['KmsKeyId'], keyActions, { SecretARN: arn }),
+  ];
+};
+
+const publish: AccessOf = async (asked) => {
+  const topic = String(asked.input['TopicArn'] ?? asked.input['TargetArn']);
+  const answer = await asked.ask('GetTopicAttributes', { TopicArn: topic });
+  const masterKey: unknown = answer?.['Attributes']?.KmsMasterKeyId;
+  return [
+    { action: 'sns:Publish', resource: topic },
+    ...asked.key(masterKey, ['kms:GenerateDataKey', 'kms:Decrypt'], { 'aws:sns:topicArn': topic }),
+  ];
+};
+
+const logStream = on((asked) => {
+  const { logGroupName, logStreamName } = asked.input;
+  return asked.arn('logs', `log-group:${String(logGroupName)}:log-stream:${String(logStreamName)}`);
+});
+const execution = on(({ input }) => String(input['executionArn']));
+const machine = on(({ input }) => String(input['stateMachineArn']));
+const parameter = (asked: Asked, name: unknown): string => asked.named('ssm', 'parameter', text(name).replace(/^(?!\/|arn:)/, '/'));
+const object =
+  (action: string): AccessOf =>
+  ({ input }) => [{ action, resource: `arn:aws:s3:::${String(input['Bucket'])}/${String(input['Key'])}` }];
+const bucket: AccessOf = ({ input }) => [
+  { action: 's3:ListBucket', resource: `arn:aws:s3:::${String(input['Bucket'])}`, context: { 's3:prefix': String(input['Prefix'] ?? '') } },
+];
+const repository = on((asked) => asked.named('ecr', 'repository/', asked.input['repositoryName']));
+const each =
+  (list: string, of: (name: unknown) => AccessOf): AccessOf =>
+  async (asked) => (await Promise.all(many(asked.input[list]).map(async (name) => of(name)(asked)))).flat();
+
+/** By signing name and operation. An operation that is not here cannot be judged. */
+const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
+  dynamodb: {
+    GetItem: byKey,
+    UpdateItem: byKey,
+    DeleteItem: byKey,
+    PutItem: onTable(({ input }, hashKey) => [(input['Item'] as Item | undefined)?.[hashKey]]),
+    Query: byQuery,
+    Scan: onTable(() => []),
+    DescribeTable: onTable(() => []),
+  },
+  ecr: { DescribeImages: repository, PutImage: repository },
+  ecs: {
+    CreateTaskSet: async (asked) => {
+      const definition = await asked.ask('DescribeTaskDefinition', { taskDefinition: asked.input['taskDefinition'] });
+      const started = definition?.['taskDefinition'] as Record<string, any> | undefined;
+      // Its id is not known before it exists.
+      const context = { ...ofService(asked), 'ecs:task-definition': String(started?.['taskDefinitionArn'] ?? asked.input['taskDefinition']) };
+      return [{ action: 'ecs:CreateTaskSet', resource: taskSetArn(asked, '*'), context }, ...passed(started)];
+    },
+    UpdateTaskSet: taskSet,
+    DeleteTaskSet: taskSet,
+    DescribeTaskSets: each('taskSets', (name) => on((asked) => taskSetArn(asked, name), ofService)),
+    UpdateServicePrimaryTaskSet: on((asked) => serviceArn(asked, asked.input['service']), ofCluster),
+    DescribeServices: each('services', (name) => on((asked) => serviceArn(asked, name), ofCluster)),
+    RegisterTaskDefinition: (asked) => [
+      // Its revision is not known before it exists.
+      { action: 'ecs:RegisterTaskDefinition', resource: asked.arn('ecs', `task-definition/${String(asked.input['family'])}:*`) },
+      ...passed(asked.input),
+    ],
+    DescribeTaskDefinition: anything,
+    DeregisterTaskDefinition: anything,
+    ListTasks: on((asked) => asked.arn('ecs', `container-instance/${clusterOf(asked)}/*`), ofCluster),
+    DescribeTasks: each('tasks', (name) => task(() => name)),
+    StopTask: task((input) => input['task']),
+  },
+  elasticache: {
+    DescribeReplicationGroups: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
+  },
+  events: { PutEvents: on((asked) => asked.arn('events', 'event-bus/default')) },
+  lambda: {
+    Invoke: (asked) => [{ action: 'lambda:InvokeFunction', resource: asked.named('lambda', 'function:', asked.input['FunctionName']) }],
+  },
+  logs: {
+    CreateLogGroup: on((asked) => asked.arn('logs', `log-group:${String(asked.input['logGroupName'])}`)),
+    CreateLogStream: logStream,
+    PutLogEvents: logStream,
+  },
+  monitoring: {
+    PutMetricData: anything,
+    DescribeAlarms: each('AlarmNames', (name) => on((asked) => asked.named('cloudwatch', 'alarm:', name))),
+    SetAlarmState: on((asked) => asked.named('cloudwatch', 'alarm:', asked.input['AlarmName'])),
+  },
+  rds: {
+    CreateDBSnapshot: (asked) => [
+      { action: 'rds:CreateDBSnapshot', resource: asked.named('rds', 'db:', asked.input['DBInstanceIdentifier']) },
+      { action: 'rds:CreateDBSnapshot', resource: asked.named('rds', 'snapshot:', asked.input['DBSnapshotIdentifier']) },
+      ...(asked.input['Tags'] === undefined
+        ? []
+        : [{ action: 'rds:AddTagsToResource', resource: asked.named('rds', 'snapshot:', asked.input['DBSnapshotIdentifier']) }]),
+    ],
+    DescribeDBSnapshots: on((asked) => {
+      const { DBSnapshotIdentifier, DBInstanceIdentifier } = asked.input;
+      if (DBSnapshotIdentifier === undefined && DBInstanceIdentifier !== undefined) return asked.named('rds', 'db:', DBInstanceIdentifier);
+      return asked.named('rds', 'snapshot:', DBSnapshotIdentifier);
+    }),
+    DescribeDBInstances: on((asked) => asked.named('rds', 'db:', asked.input['DBInstanceIdentifier'])),
+    DeleteDBSnapshot: on((asked) => asked.named('rds', 'snapshot:', asked.input['DBSnapshotIdentifier'])),
+  },
+  s3: {
+    PutObject: object('s3:PutObject'),
+    GetObject: object('s3:GetObject'),
+    HeadObject: object('s3:GetObject'),
+    HeadBucket: bucket,
+    ListObjectsV2: bucket,
+  },
+  secretsmanager: {
+    GetSecretValue: secret(['kms:Decrypt']),
+    PutSecretValue: secret(['kms:GenerateDataKey', 'kms:Decrypt']),
+    DescribeSecret: secret([]),
+  },
+  sns: { Publish: publish },
+  ssm: {
+    GetParameter: on((asked) => parameter(asked, asked.input['Name'])),
+    GetParameters: each('Names', (name) => on((asked) => parameter(asked, name))),
+    PutParameter: on(
+      (asked) => parameter(asked, asked.input['Name']),
+      ({ input }) => ({ 'ssm:Overwrite': String(input['Overwrite'] === true) }),
+    ),
+  },
+  states: {
+    StartExecution: machine,
+    ListExecutions: machine,
+    DescribeStateMachine: machine,
+    DescribeExecution: execution,
+    StopExecution: execution,
+    RedriveExecution: execution,
+    GetExecutionHistory: execution,
+    SendTaskSuccess: anything,
+    SendTaskFailure: anything,
+    SendTaskHeartbeat: anything,
+  },
+  // Whoever has a key may ask whose it is.
+  sts: { GetCallerIdentity: () => [] },
+};
+
+/** Undefined: nobody said what the operation asks permission for. */
+export async function accessesOf(call: Call, surroundings: Surroundings): Promise<readonly Access[] | undefined> {
+  return table[call.service]?.[call.operation]?.(new Asked(call, surroundings));
+}
+
+/** Every operation that can be judged, for the test that compares the table with AWS's own. */
+export const judgedOperations: readonly { readonly service: string; readonly operation: string }[] = Object.entries(table).flatMap(
+  ([service, operations]) => Object.keys(operations).map((operation) => ({ service, operation })),
+);
+
+/** Policies call a few services by other names than signatures do. */
+export function iamService(signingName: string): string {
+  return signingName === 'monitoring' ? 'cloudwatch' : signingName;
+}
