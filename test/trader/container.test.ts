@@ -88,6 +88,7 @@ it('starts, trades under the lease, drains at SIGTERM, and shows no secret', asy
       AWS_ENDPOINT_URL: front.endpoint,
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      AWS_SESSION_TOKEN: credentials.sessionToken ?? '',
       BATON_BOOK: book,
       BATON_VENUE: 'bybit',
       BATON_VENUE_URL: venue.url,

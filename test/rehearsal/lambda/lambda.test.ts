@@ -175,6 +175,7 @@ describe('one environment', () => {
         AWS_REGION: region,
         AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
         AWS_ACCESS_KEY_ID: world.credentialsFor(roleArn).accessKeyId,
+        AWS_SESSION_TOKEN: world.credentialsFor(roleArn).sessionToken,
         AWS_LAMBDA_FUNCTION_NAME: 'f',
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
         AWS_LAMBDA_LOG_GROUP_NAME: '/baton/f',

@@ -53,7 +53,7 @@ function launcher(): TaskLauncher {
 function recorded(containers: readonly TaskContainer[]): { task: TaskRequest; lines: TaskLine[]; healths: Health[] } {
   const lines: TaskLine[] = [];
   const healths: Health[] = [];
-  const credentials = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
+  const credentials = { accessKeyId: 'ASIATEST', secretAccessKey: 'secret', sessionToken: 'token' };
   const task: TaskRequest = {
     name: 'btc/blue/1',
     region: 'us-east-1',
@@ -85,8 +85,9 @@ test('a container has the environment of image, definition and platform, and not
     BATON_GUARD_PORT: String(running.ports['BATON_GUARD_PORT']),
     AWS_REGION: 'us-east-1',
     AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
-    AWS_ACCESS_KEY_ID: 'AKIATEST',
+    AWS_ACCESS_KEY_ID: 'ASIATEST',
     AWS_SECRET_ACCESS_KEY: 'secret',
+    AWS_SESSION_TOKEN: 'token',
     NODE_EXTRA_CA_CERTS: site.authority.caFile,
   });
   expect(cwd).toBe(`${built.root}/app`);
