@@ -2,9 +2,9 @@
 import { provedIdentity, type Identity } from '../lib/change/caller-proof.ts';
 
 export function proving(
-  environment: { readonly BATON_ACCOUNT: string; readonly AWS_REGION: string },
+  environment: { readonly BATON_ACCOUNT: string; readonly BATON_REGION: string },
   now: () => Date,
 ): (proof: string, purpose: string) => Promise<Identity> {
-  const stsOrigin = process.env['AWS_ENDPOINT_URL'] ?? `https://sts.${environment.AWS_REGION}.amazonaws.com`;
+  const stsOrigin = process.env['AWS_ENDPOINT_URL'] ?? `https://sts.${environment.BATON_REGION}.amazonaws.com`;
   return (proof, purpose) => provedIdentity(proof, purpose, { account: environment.BATON_ACCOUNT, stsOrigin, now, fetch });
 }

@@ -14,6 +14,7 @@ import { createWorld, type CloudWorld, type LogLine } from './cloud/world.ts';
 import { Disturbances } from './faults/disturbances.ts';
 import { buildVariant, type Variant } from './faults/releases/build.ts';
 import { LeaseHistory } from './lease-history.ts';
+import { People } from './people.ts';
 import { createAuthority } from './processes/certificate.ts';
 import { buildImage, type BuiltImage } from './processes/container-image.ts';
 import { Routes } from './processes/routes.ts';
@@ -23,6 +24,7 @@ import { ExecutionLog, type Injection } from './report/observed.ts';
 import { CompressedTime } from './report/phases.ts';
 import type { Progress } from './report/progress.ts';
 import { dynamodb, type DynamoDb, type TableWrite } from './services/dynamodb.ts';
+import type { ElastiCacheModel } from './services/elasticache.ts';
 import { ecs, type EcsModel } from './services/ecs.ts';
 import { otherServices } from './services/index.ts';
 import type { Logs } from './services/logs.ts';
@@ -52,6 +54,8 @@ export interface InstallationOptions {
   readonly provisioning: ProvisioningColumn;
   /** The containers' network goes through relays, so that faults can cut it. */
   readonly cuttable?: boolean;
+  /** Of the local AWS; the system chooses one when not said. */
+  readonly port?: number | undefined;
 }
 
 /** What listens to the world while it runs. */
@@ -82,10 +86,12 @@ interface Parts {
   readonly front: Front;
   readonly tasks: EcsModel;
   readonly databases: RdsModel;
+  readonly caches: ElastiCacheModel;
   readonly logs: Logs;
   readonly watchers: Watchers;
   readonly releases: Releases;
   readonly disturbances: Disturbances;
+  readonly people: People;
   readonly routes: Routes;
   /** A release that goes wrong, with its image in the registry. */
   readonly variant: (name: Variant) => Promise<Release>;
@@ -109,7 +115,7 @@ export interface Installation extends Parts {
   close(): Promise<void>;
 }
 
-export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false }: InstallationOptions): Promise<Installation> {
+export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, port }: InstallationOptions): Promise<Installation> {
   const settings = loadSettings(assembly.environment);
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
@@ -143,7 +149,8 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       injected: [],
     };
     const assets = readAssembly(assembly.directory);
-    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; logs?: Logs } = {};
+    let people: People | undefined;
+    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs } = {};
     const world = createWorld({
       seed,
       provisioning,
@@ -169,27 +176,30 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
           onProgress: (execution, event) => {
             watchers.executionLog.see(execution, event);
             watchers.executions.get(execution.arn)?.(event);
+            people?.see(execution, event);
           },
         });
         models.databases = rest.databases;
+        models.caches = rest.caches;
         models.logs = rest.logs;
         return [models.tables, models.tasks, ...rest.models].map((model) => disturbances.around(model));
       },
     });
     opened.push(() => world.close());
-    const { tables, tasks, databases, logs } = models;
-    if (tables === undefined || tasks === undefined || databases === undefined || logs === undefined) throw new Error('the world did not ask for its services');
+    const { tables, tasks, databases, caches, logs } = models;
+    if (tables === undefined || tasks === undefined || databases === undefined || caches === undefined || logs === undefined) throw new Error('the world did not ask for its services');
     tables.onWrite((write) => {
       if (write.table !== leaseTableOf(settings)) return;
       watchers.history.see(write);
       for (const listener of watchers.leaseWrites) listener(write);
     });
-    const front = await startFront(world);
+    const front = await startFront(world, { port });
     opened.push(() => front.close());
 
     const endDeploy = progress.begin('Deploy into the local AWS: PostgreSQL, Redis, functions, machines');
     await deploy({ assemblyDirectory: assembly.directory, world, front });
     endDeploy();
+    people = await People.arrive(world, settings);
     const secrets = await putSecrets(world, settings, venueKey);
     await pushImages(world, settings, releases);
     const variant = async (name: Variant): Promise<Release> => {
@@ -200,8 +210,8 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       return { ...releases.first, trader };
     };
     return installed({
-      settings, seed, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tasks, databases, logs, watchers, releases, log, secrets,
-      disturbances, routes, variant, caFile: authority.caFile,
+      settings, seed, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tasks, databases, caches, logs, watchers, releases, log, secrets,
+      disturbances, routes, variant, people, caFile: authority.caFile,
     });
   } catch (error) {
     for (const close of opened.reverse()) await close().catch(() => undefined);

@@ -14,6 +14,7 @@ import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
 import { openInstallation, type Installation, type InstallationOptions, type Release, type Releases } from './installation.ts';
 import { leaseIn } from './lease-history.ts';
+import type { Judge } from './permissions/judge.ts';
 import type { Cut } from './processes/routes.ts';
 import { drawnGraph, handoversSince, ordersIn, type Observed } from './report/observed.ts';
 import { PhaseTracker } from './report/phases.ts';
@@ -92,11 +93,23 @@ export class Stage {
   }
 
   static async open(options: InstallationOptions): Promise<Stage> {
-    return new Stage(await openInstallation(options), options.progress);
+    return Stage.on(await openInstallation(options), options.progress);
+  }
+
+  /** On an installation that somebody else looks at too; closing the stage closes it. */
+  static on(installation: Installation, progress: Progress): Stage {
+    return new Stage(installation, progress);
   }
 
   async close(): Promise<void> {
     await this.#installation.close();
+  }
+
+  /** Who may do what: what was refused, what was used, and what is expected to be refused. */
+  get permissions(): Judge {
+    const { judge: judging } = this.#installation.world;
+    if (judging === undefined) throw new Error('this world judges no calls');
+    return judging;
   }
 
   /** What the models did, then what the functions and containers printed. */
@@ -107,13 +120,17 @@ export class Stage {
   /** Runs the machine as a person would from its console, and waits for its end. */
   async cutover(release: Release, reason: string, { typed, redrives = 0 }: CutoverOptions = {}): Promise<WorkflowEnd> {
     const { progress } = this;
-    const { settings, watchers, world, cutoverMachineArn: stateMachineArn } = this.#installation;
-    const usual = { book: this.book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal' };
+    const { settings, watchers, world, people, cutoverMachineArn: stateMachineArn } = this.#installation;
     const tracker = new PhaseTracker({
       phases: cutoverPhases(settings), progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs),
     });
     const startMs = watchers.nowMs();
     const name = `rehearsal-${world.uniqueId(8)}`;
+    const usual = {
+      book: this.book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal',
+      change: { risk: 2, costImpactUsdMonthly: 0, summary: 'A release of the rehearsal' },
+      ...people.proofFor(name),
+    };
     const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
     const started = { stateMachineArn, executionArn, name, input: JSON.stringify(typed?.(usual) ?? usual) };
     // Before the start: its first states are entered within the call.
@@ -134,6 +151,11 @@ export class Stage {
       modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs),
       cause: ended.cause,
     };
+  }
+
+  /** The same input for an execution of another name: a proof of who asks serves for one only. */
+  inputFor(name: string, input: string): string {
+    return JSON.stringify({ ...(JSON.parse(input) as object), ...this.#installation.people.proofFor(name) });
   }
 
   /** An execution's end, once it was redriven so often. */

@@ -14,14 +14,17 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct, IConstruct } from 'constructs';
+import { ChangeGates } from '../lib/constructs/change-gates.ts';
 import { ContractFunction, MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { JudgedStateMachine } from '../lib/constructs/state-machine.ts';
 import { confirmHomeRegion } from '../lib/constructs/topology.ts';
+import { WaysBack } from '../lib/constructs/ways-back.ts';
 import { cutoverInspection, endings, leaseControl } from '../lib/contracts/cutover.ts';
 import { releaseWorkflow } from '../lib/contracts/release-workflow.ts';
 import type { EnvironmentIn } from '../lib/contracts/step.ts';
 import type { Settings } from '../lib/settings/index.ts';
+import type { CutoverParts } from '../lib/workflows/blocks/parts.ts';
 import { cutover } from '../lib/workflows/cutover.ts';
 import { Workflow } from '../lib/workflows/workflow.ts';
 import type { DataStack } from './data.ts';
@@ -40,7 +43,7 @@ export interface CutoverStackProps extends StackProps {
  * snapshot, every wait to its limit, every call to its last attempt, and the way back. The settings of a book
  * that bakes longer move it.
  */
-const objectiveBesideWaitsSeconds = 3200;
+const objectiveBesideWaitsSeconds = 3500;
 
 export class CutoverStack extends Stack {
   readonly machine: JudgedStateMachine;
@@ -75,14 +78,21 @@ export class CutoverStack extends Stack {
     allow(inspection, state.leaseTable, ['GetItem', 'Query']);
     allow(inspection, state.journalTable, ['Query']);
 
-    const workflow = new Workflow(this);
-    const start = cutover(workflow, {
+    const approvalSeconds = settings.approvals.withinMinutes * 60;
+    const machineName = `${prefix}-cutover`;
+    const gates = new ChangeGates(this, 'Gates', { settings, prefix, logRetention, machineName });
+
+    const parts: CutoverParts = {
       environment: settings.environment,
-      books: trading.books.map(({ name, serviceName, templateFamily, family, subnetIds, securityGroupIds, liveParameterName }) => ({
-        name, serviceName, templateFamily, family, subnetIds, securityGroupIds, liveParameterName,
-      })),
+      books: trading.books.map(
+        ({ name, serviceName, templateFamily, family, subnetIds, securityGroupIds, liveParameterName, deploymentWindow }) => ({
+          name, serviceName, templateFamily, family, subnetIds, securityGroupIds, liveParameterName, deploymentWindow,
+        }),
+      ),
       leaseControl: control,
       inspection,
+      approvals: gates.approvals,
+      freezeParameterName: gates.freezeParameterName,
       clusterName: trading.cluster.clusterName,
       repositories: {
         trader: { name: trading.traderRepository.repositoryName, uri: trading.traderRepository.repositoryUri },
@@ -100,6 +110,7 @@ export class CutoverStack extends Stack {
         services: trading.books.map(({ serviceName }) => this.#arn('ecs', 'service', `${prefix}/${serviceName}`)),
         taskSets: trading.books.map(({ serviceName }) => this.#arn('ecs', 'task-set', `${prefix}/${serviceName}/*`)),
         liveParameters: trading.books.map(({ liveParameterArn }) => liveParameterArn),
+        freezeParameter: gates.freezeParameterArn,
         reports: this.reports.arnForObjects('cutovers/*'),
       },
       passRoles: new iam.PolicyStatement({
@@ -107,17 +118,19 @@ export class CutoverStack extends Stack {
         resources: trading.books.flatMap(({ taskRole, executionRole }) => [taskRole.roleArn, executionRole.roleArn]),
         conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
       }),
-      limits: settings.cutover,
-    });
+      limits: { ...settings.cutover, approvalSeconds },
+    };
+    const workflow = new Workflow(this);
+    const start = cutover(workflow, parts);
     const { bakeSeconds, drainSeconds, healthySeconds, proveSeconds, rollbackWindowSeconds } = settings.cutover;
+    const waitsSeconds = approvalSeconds + healthySeconds + 2 * (drainSeconds + proveSeconds) + 2 * bakeSeconds + rollbackWindowSeconds;
     this.machine = new JudgedStateMachine(this, 'Cutover', {
-      name: `${prefix}-cutover`,
+      name: machineName,
       comment: 'Replaces the traders of one book by new ones without a moment in which both, or for long neither, can trade.',
       start,
       declarations: workflow.declarations,
       endings: Object.values(endings),
-      objectiveSeconds:
-        objectiveBesideWaitsSeconds + healthySeconds + 2 * (drainSeconds + proveSeconds) + 2 * bakeSeconds + rollbackWindowSeconds,
+      objectiveSeconds: objectiveBesideWaitsSeconds + waitsSeconds,
       logRetention,
       failureImpact: 'The new image does not trade, or a person must decide; whoever holds the lease goes on trading.',
       runbook: 'docs/runbooks/cutover.md',
@@ -125,8 +138,15 @@ export class CutoverStack extends Stack {
     this.#letPublish(this.machine.machine);
 
     const net = this.#lastNet(prefix, settings, state);
-    for (const alarm of [...this.machine.alarms, control.errorsAlarm, inspection.errorsAlarm, net.errorsAlarm]) this.#announce(alarm);
-    this.#acknowledge(trading, [control, inspection]);
+    const waysBack = new WaysBack(this, 'WaysBack', {
+      settings, prefix, leaseTable: state.leaseTable, journalTable: state.journalTable, parts, reports: this.reports, lastNet: net,
+    });
+    for (const { machine } of waysBack.machines) this.#letPublish(machine);
+    for (const alarm of waysBack.alarms) this.#announce(alarm);
+    const functions = [control, inspection, gates.approvals];
+    for (const each of [...functions, gates.decisions, net]) this.#announce(each.errorsAlarm);
+    for (const alarm of this.machine.alarms) this.#announce(alarm);
+    this.#acknowledge(trading, functions);
   }
 
   /** Where reports stay: they say who asked for what and why, long after the execution is forgotten. */

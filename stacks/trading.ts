@@ -15,6 +15,7 @@ import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { TradingTaskTemplate } from '../lib/constructs/trading-task.ts';
 import { confirmHomeRegion, keepAsRecorded } from '../lib/constructs/topology.ts';
+import type { MarketCalendar } from '../lib/contracts/change.ts';
 import type { BookName } from '../lib/lease/model.ts';
 import type { BookSettings, Settings } from '../lib/settings/index.ts';
 import { databaseName, type DataStack } from './data.ts';
@@ -48,6 +49,7 @@ export interface BookResources {
   /** The SSM parameter that records what runs: made by the first deployment as 'none', written by the cutovers. */
   readonly liveParameterName: string;
   readonly liveParameterArn: string;
+  readonly deploymentWindow: MarketCalendar;
 }
 
 export class TradingStack extends Stack {
@@ -174,6 +176,7 @@ export class TradingStack extends Stack {
       subnetIds: network.vpc.privateSubnets.map((subnet) => subnet.subnetId),
       securityGroupIds: [network.traderSecurityGroup.securityGroupId],
       liveParameterName,
+      deploymentWindow: book.deploymentWindow,
       // Its name begins with the slash that an ARN has anyway.
       liveParameterArn: this.formatArn({ service: 'ssm', resource: 'parameter', resourceName: liveParameterName.slice(1) }),
     };

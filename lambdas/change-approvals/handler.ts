@@ -11,7 +11,7 @@ const now = (): Date => new Date();
 export const handler = serve(changeApprovals, process.env, (environment) =>
   approvalSteps({
     environment: environment.BATON_ENVIRONMENT,
-    region: environment.AWS_REGION,
+    region: environment.BATON_REGION,
     required: Number(environment.BATON_APPROVALS_REQUIRED),
     store: approvalTable(new DynamoDBClient({}), environment.BATON_APPROVALS_TABLE),
     prove: proving(environment, now),

@@ -15,4 +15,5 @@ export const handler = serve(cutoverInspection, process.env, (environment) =>
     control: new LeaseControl(new DynamoLeaseStore({ client, tableName: environment.BATON_LEASE_TABLE })),
     acceptedOrders: acceptedOrdersIn(new Journal({ client, tableName: environment.BATON_JOURNAL_TABLE })),
     books: environment.BATON_BOOKS.split(','),
+    now: () => new Date(),
   }));

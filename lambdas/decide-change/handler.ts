@@ -11,7 +11,7 @@ const now = (): Date => new Date();
 export const handler = serve(decideChange, process.env, (environment) =>
   decisionSteps({
     environment: environment.BATON_ENVIRONMENT,
-    region: environment.AWS_REGION,
+    region: environment.BATON_REGION,
     approvers: environment.BATON_APPROVERS.split(','),
     executionsArn: environment.BATON_EXECUTIONS_ARN,
     store: approvalTable(new DynamoDBClient({}), environment.BATON_APPROVALS_TABLE),

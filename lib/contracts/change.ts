@@ -11,7 +11,7 @@ export const marketCalendars = ['always', 'cme-futures'] as const;
 export const MarketCalendar = z.enum(marketCalendars);
 export type MarketCalendar = z.infer<typeof MarketCalendar>;
 
-const words = (least: number, most: number): z.ZodMiniString =>
+const words = (least: number, most: number): z.ZodMiniString<string> =>
   z.string().check(z.minLength(least, `a text of at least ${least} characters`), z.maxLength(most, `a text of at most ${most} characters`));
 export const reason = words(3, 500);
 export const personName = z.string().check(z.minLength(2, 'the name of a person'), z.maxLength(100, 'at most 100 characters'));
@@ -43,7 +43,9 @@ export const callerProof = z
 
 const execution = z.string().check(z.minLength(1));
 /** Nobody else can use one for anything else, but it need not stand in a log either. */
-const hiddenProof = z.pipe(z.string(), z.transform((proof) => new Secret(proof)));
+const hiddenProof = z.pipe(z.string().check(z.minLength(1)), z.transform((proof) => new Secret(proof)));
+/** Empty where the input has none: a state machine cannot leave a field out. */
+const perhapsHiddenProof = z.pipe(z.string(), z.transform((proof) => (proof === '' ? undefined : new Secret(proof))));
 
 export const changeApprovals = functionContract({
   name: 'change-approvals',
@@ -54,9 +56,9 @@ export const changeApprovals = functionContract({
   environment: z.object({
     BATON_ENVIRONMENT: z.string(),
     BATON_ACCOUNT: z.string(),
+    BATON_REGION: z.string(),
     BATON_APPROVALS_TABLE: z.string(),
     BATON_APPROVALS_REQUIRED: z.string().check(z.regex(/^\d$/, 'a number')),
-    AWS_REGION: z.string(),
   }),
   steps: {
     open: {
@@ -66,7 +68,7 @@ export const changeApprovals = functionContract({
         name: z.string(),
         /** Tells this execution from one of the same name, ninety days later. */
         startedAt: z.string(),
-        proof: z.optional(hiddenProof),
+        proof: perhapsHiddenProof,
       }),
       output: z.object({
         required: z.int(),
@@ -103,12 +105,12 @@ export const decideChange = functionContract({
   environment: z.object({
     BATON_ENVIRONMENT: z.string(),
     BATON_ACCOUNT: z.string(),
+    BATON_REGION: z.string(),
     BATON_APPROVALS_TABLE: z.string(),
     /** Comma-separated: `user/<name>`, `role/<name>`, `permission-set/<name>`. */
     BATON_APPROVERS: z.string(),
     /** Of which machine: the ARN without the execution's name. */
     BATON_EXECUTIONS_ARN: z.string(),
-    AWS_REGION: z.string(),
   }),
   steps: {
     decide: {

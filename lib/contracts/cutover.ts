@@ -7,6 +7,7 @@
  */
 import * as z from 'zod/mini';
 import type { BookName, Epoch, InstanceId, WorkflowToken } from '../lease/model.ts';
+import { callerProof, ChangeRecord, Force, MarketCalendar, personName, reason } from './change.ts';
 import { functionContract } from './step.ts';
 
 const book = z.pipe(
@@ -27,8 +28,13 @@ const live = z.object({ imageDigest: z.string(), taskDefinition: z.string() });
 export const CutoverRequest = z.strictObject({
   book: z.string().check(z.regex(/^[a-z][a-z0-9]{0,9}$/, 'the name of a book: 1–10 lower-case letters and digits')),
   images: z.strictObject({ trader: imageDigest, guard: imageDigest }),
-  reason: z.string().check(z.minLength(3, 'a reason of at least 3 characters'), z.maxLength(500, 'a reason of at most 500 characters')),
-  requestedBy: z.string().check(z.minLength(2, 'the name of a person'), z.maxLength(100, 'at most 100 characters')),
+  reason,
+  requestedBy: personName,
+  change: ChangeRecord,
+  /** Where the window is closed or changes are frozen, and this cannot wait. */
+  force: z.optional(Force),
+  /** Who asks, as an identity of IAM; wanted where changes need approvals. */
+  proof: z.optional(callerProof),
 });
 export type CutoverRequest = z.infer<typeof CutoverRequest>;
 
@@ -116,6 +122,12 @@ export const cutoverInspection = functionContract({
       input: z.object({ request: z.unknown() }),
       output: CutoverRequest,
       errors: { RequestRefusedError: 'final' },
+    },
+    checkGates: {
+      input: z.object({ request: CutoverRequest, calendar: MarketCalendar, freeze: z.string() }),
+      /** What was closed and is forced, in words. */
+      output: z.object({ forced: z.array(z.string()) }),
+      errors: { GateClosedError: 'final' },
     },
     standbys: {
       input: z.object({ book, token, colour, region: z.string(), imageDigest, tasks: z.int(), sightings: Sightings }),

@@ -1,4 +1,5 @@
 /** The steps of a cutover that only look. Those after the first check the token, so that a pre-empted cutover stops. */
+import { passGates } from '../change/gates.ts';
 import type { cutoverInspection } from '../contracts/cutover.ts';
 import type { Implementation } from '../contracts/step.ts';
 import type { LeaseControl } from '../lease/control.ts';
@@ -12,14 +13,19 @@ export function inspectionSteps({
   control,
   acceptedOrders,
   books,
+  now,
 }: {
   readonly control: LeaseControl;
   readonly acceptedOrders: AcceptedOrders;
   readonly books: readonly string[];
+  readonly now: () => Date;
 }): Implementation<typeof cutoverInspection> {
   return {
     async checkRequest({ request }) {
       return parseCutoverRequest(request, books);
+    },
+    async checkGates({ request, ...gates }) {
+      return { forced: [...passGates({ ...gates, book: request.book, force: request.force, now: now() })] };
     },
     async standbys({ book, token, sightings, ...wanted }) {
       const [registrations] = await Promise.all([control.registrations(book), control.checkToken(book, token)]);

@@ -3,6 +3,7 @@
  * Parsed once, at synth, before any resource exists: a wrong setting costs a second, not a deployment.
  */
 import * as z from 'zod';
+import { marketCalendars } from '../contracts/change.ts';
 
 /** Parts of names of AWS resources: some of those hold 32 characters only. */
 const environmentName = z.string().regex(/^[a-z][a-z0-9]{1,11}$/, '2–12 lower-case letters and digits, starting with a letter');
@@ -39,6 +40,8 @@ const Book = z.strictObject({
   ordersPerSecond: z.int().min(1).max(10),
   /** What must answer before this book's bot counts as ready. */
   requires: z.array(z.enum(['database'])),
+  /** By the calendar of its market: cutovers are let in only while that is closed, or always. */
+  deploymentWindow: z.enum(marketCalendars),
 });
 
 export const Settings = z
@@ -85,6 +88,15 @@ export const Settings = z
       /** How long the old colour stays warm after the bake. */
       rollbackWindowSeconds: seconds(60, 3600),
     }),
+    approvals: z.strictObject({
+      /** Of different people, none of whom asked for the change. */
+      required: z.int().min(0).max(5),
+      /** Who may: a user, a role (all its sessions are one person), a permission set of IAM Identity Center. */
+      approvers: z.array(
+        z.string().regex(/^(user|role|permission-set)\/[\w+=,.@-]{1,64}$/, 'an identity such as permission-set/BatonApprover or user/ada'),
+      ),
+      withinMinutes: z.int().min(5).max(60),
+    }),
     notifications: z.strictObject({ emails: z.array(z.email()) }),
     logs: z.strictObject({ retentionDays: logRetentionDays }),
     tags: z.strictObject({
@@ -108,6 +120,11 @@ export const Settings = z
       if (!region.zones.every((zone) => zone.startsWith(region.name)) || new Set(region.zones).size < region.zones.length) {
         context.addIssue({ code: 'custom', path: ['regions', role, 'zones'], message: `three different zones of ${region.name}` });
       }
+    }
+    const { required, approvers } = settings.approvals;
+    const people = approvers.filter((approver) => !approver.startsWith('permission-set/'));
+    if (people.length === approvers.length && people.length < required) {
+      context.addIssue({ code: 'custom', path: ['approvals', 'approvers'], message: `at least ${required} who may approve` });
     }
     const books = settings.books.map((book) => book.name);
     if (new Set(books).size < books.length) {

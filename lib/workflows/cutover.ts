@@ -10,6 +10,7 @@ import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { endings } from '../contracts/cutover.ts';
 import { bringUp } from './blocks/bring-up.ts';
 import { endingsOf } from './blocks/endings.ts';
+import { gates, gatesUnknown } from './blocks/gates.ts';
 import { handBack } from './blocks/hand-back.ts';
 import { handOver } from './blocks/hand-over.ts';
 import type { CutoverParts } from './blocks/parts.ts';
@@ -30,7 +31,8 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
     succeeded: 'The new colour trades and is recorded; the old one is gone.',
     rolledBack: 'The old colour trades as before; the new one is gone.',
     facts: `
-      'images': $request.images, 'first': $plan.first, 'outgoing': $plan.outgoing, 'incoming': $plan.incoming,
+      'images': $request.images, 'change': $request.change, 'force': $request.force, 'forced': $forced,
+      'requester': $requester, 'approvedBy': $approvedBy, 'first': $plan.first, 'outgoing': $plan.outgoing, 'incoming': $plan.incoming,
       'epochs': { 'before': $plan.epoch, 'after': $epoch }, 'liveBefore': $plan.live,
       'taskDefinition': $revision, 'taskSet': $taskSet, 'snapshot': $snapshot`,
   });
@@ -194,11 +196,12 @@ function admission(
       plan: { first: false, token: 0, epoch: 0 }, epoch: 0, holder: null, steps: [],
       taskSet: nothing, revision: nothing, snapshot: nothing, newest: nothing, seen: nothing,
       why: nothing, loose: nothing, outcome: nothing,
+      ...gatesUnknown,
     },
   });
   return setOut.next(checkRequest.next(
     image('Check that the registry has the image of the trader', 'trader').next(
-      image('Check that the registry has the image of the guard', 'guard').next(takeBook),
+      image('Check that the registry has the image of the guard', 'guard').next(gates(w, parts, { passed: takeBook, refused })),
     ),
   ));
 }

@@ -42,7 +42,7 @@ export const twoCutovers: Fault = {
     const stop = stage.onWorkflow((event, { name, executionArn, ...started }) => {
       if (other !== undefined || event.kind !== 'entered' || event.state !== 'Prepare the snapshot and the new colour') return;
       other = stage
-        .operator<{ executionArn: string }>('states', 'StartExecution', { ...started, name: `${name}-other` })
+        .operator<{ executionArn: string }>('states', 'StartExecution', { ...started, name: `${name}-other`, input: stage.inputFor(`${name}-other`, started.input) })
         .then((begun) => stage.executionEnded(begun.executionArn));
       stage.injected(`another cutover beside ${executionArn}`);
     });

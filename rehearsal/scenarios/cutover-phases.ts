@@ -5,12 +5,14 @@ import type { Phase } from '../report/phases.ts';
 /** From its end on the new release is what runs: the deployment is done, and only the way back stays open for a while. */
 export const recordPhase = 'Record what is live';
 
-export function cutoverPhases({ cutover }: Settings): readonly Phase[] {
+export function cutoverPhases({ cutover, approvals }: Settings): readonly Phase[] {
   const within = 'Prepare the snapshot and the new colour';
   const snapshot = { name: 'snapshot', within };
   const colour = { name: 'colour', within };
   return [
     { name: 'Check the request and its images', begins: 'Set out with what is known', budgetSeconds: 30 },
+    { name: 'Window, freeze', begins: 'Read the freeze before anybody is asked', budgetSeconds: 60 },
+    { name: 'Approvals', begins: 'Tell people whose approval is wanted', budgetSeconds: approvals.withinMinutes * 60 + 30 },
     { name: 'Take the book', begins: 'Take the book for this execution', ends: 'Take the book for this execution', budgetSeconds: 15 },
     {
       name: 'Snapshot the database',

@@ -3,55 +3,24 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { approvalTable } from '../../lib/change/approval-table.ts';
-import {
-  approvalSteps, ApprovalsUnreachableError, decisionSteps, purposeOf, type ApprovalRecord, type ApprovalStore,
-} from '../../lib/change/approvals.ts';
-import { IdentityNotProvedError, IdentityUnknownError, personOf } from '../../lib/change/caller-proof.ts';
+import { ApprovalsUnreachableError, type ApprovalStore } from '../../lib/change/approvals.ts';
 import { Secret } from '../../lib/secret.ts';
 import { startFront, type Front } from '../../rehearsal/cloud/front.ts';
 import type { ServiceModel } from '../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../rehearsal/cloud/world.ts';
 import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
+import { arnOf, deskWith, memoryStore } from './desk.ts';
 
 const executionsArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-test-cutover';
 const execution = `${executionsArn}:run`;
-const arnOf = (name: string): string => `arn:aws:iam::111111111111:user/${name}`;
 
-function memoryStore(): ApprovalStore {
-  const items = new Map<string, { record: ApprovalRecord; version: number }>();
-  return {
-    read: async (key) => items.get(key),
-    write: async (key, record, version) => {
-      if (items.get(key)?.version !== version) return false;
-      items.set(key, { record, version: (version ?? 0) + 1 });
-      return true;
-    },
-  };
-}
-
-/** A proof is `<who>|<purpose>` here: what real ones prove is tested beside them. */
-function parts(store: ApprovalStore) {
-  return {
-    environment: 'test', region: 'us-east-1', store, now: () => new Date('2026-11-21T12:00:00Z'),
-    prove: async (proof: string, purpose: string) => {
-      const [who = '', madeFor] = proof.split('|');
-      if (who === 'unknown') throw new IdentityUnknownError('STS did not answer');
-      if (madeFor !== purpose) throw new IdentityNotProvedError('made for something else');
-      return { arn: arnOf(who), person: personOf(arnOf(who)) };
-    },
-  };
-}
 function desk(store: ApprovalStore, required = 2) {
-  const machine = approvalSteps({ ...parts(store), required });
-  const approvers = ['ada', 'grace', 'edsger', 'barbara'].map((name) => `user/${name}`);
-  const people = decisionSteps({ ...parts(store), executionsArn, approvers });
+  const { machine, ...people } = deskWith({ store, required, executionsArn, environment: 'test' });
   return {
-    open: (who = 'ada', startedAt = 'noon') =>
-      machine.open({ execution, name: 'run', startedAt, proof: new Secret(`${who}|${purposeOf('test', 'request', 'run')}`) }),
-    openWithoutProof: () => machine.open({ execution, name: 'run', startedAt: 'noon' }),
-    decide: (who: string, decision: 'approve' | 'reject' = 'approve', name = 'run') =>
-      people.decide({ execution: name, decision, reason: 'not now', proof: new Secret(`${who}|${purposeOf('test', decision, name)}`) }),
-    steal: () => people.decide({ execution: 'run', decision: 'approve', proof: new Secret(`grace|${purposeOf('test', 'reject', 'run')}`) }),
+    open: (who = 'ada', startedAt = 'noon') => machine.open({ execution, name: 'run', startedAt, proof: new Secret(people.request(who, 'run')) }),
+    openWithoutProof: () => machine.open({ execution, name: 'run', startedAt: 'noon', proof: undefined }),
+    decide: (who: string, decision: 'approve' | 'reject' = 'approve', name = 'run') => people.decide(who, decision, name),
+    steal: () => people.misuse('grace', 'run'),
     look: (last = false) => machine.look({ execution, last }),
   };
 }

@@ -33,7 +33,8 @@ const lease = (more: Partial<Lease> = {}): Lease => ({
 });
 const { holder: _, ...nobody } = lease();
 const digest = `sha256:${'a'.repeat(64)}`;
-const request = { book: 'main', images: { trader: digest, guard: digest }, reason: 'a fix', requestedBy: 'ada' };
+const change = { risk: 1, costImpactUsdMonthly: -3.5, summary: 'one fix of a rounding' };
+const request = { book: 'main', images: { trader: digest, guard: digest }, reason: 'a fix', requestedBy: 'ada', change };
 
 describe('a request', () => {
   it('is taken as it is when it is right', () => {

@@ -10,7 +10,7 @@ const implementation = (more: Partial<Implementation<typeof cutoverInspection>> 
   const unused = async (): Promise<never> => {
     throw new Error('not this step');
   };
-  return { checkRequest: unused, standbys: unused, handover: unused, trading: unused, ...more };
+  return { checkRequest: unused, checkGates: unused, standbys: unused, handover: unused, trading: unused, ...more };
 };
 vi.spyOn(console, 'info').mockImplementation(() => undefined);
 vi.spyOn(console, 'error').mockImplementation(() => undefined);
@@ -37,7 +37,7 @@ it('fails at the cold start when a variable is missing, and names it', () => {
 
 it('names a step that it does not have', async () => {
   await expect(serve(cutoverInspection, environment, () => implementation())({ step: 'nosuch' })).rejects.toMatchObject({
-    name: 'ContractBrokenError', message: expect.stringMatching(/'nosuch'; it has checkRequest, standbys/) as string,
+    name: 'ContractBrokenError', message: expect.stringMatching(/'nosuch'; it has checkRequest, checkGates/) as string,
   });
 });
 

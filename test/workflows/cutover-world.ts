@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buildApp } from '../../bin/app.ts';
+import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
 import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
@@ -31,13 +32,15 @@ import {
   type ProgressEvent,
   type TaskContext,
 } from '../../rehearsal/states/engine.ts';
+import { deskWith, memoryStore, type Desk } from '../change/desk.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
 
 const settings = loadSettings('dev');
 export const region = settings.regions.home.name;
 export const book = settings.books[0]!.name as BookName;
 export const images = { trader: `sha256:${'a'.repeat(64)}`, guard: `sha256:${'b'.repeat(64)}` };
-export const request = { book, images, reason: 'a new strategy', requestedBy: 'ada' };
+const change = { risk: 2, costImpactUsdMonthly: 0, summary: 'quotes further from the touch' };
+export const request = { book, images, reason: 'a new strategy', requestedBy: 'ada', change };
 export const executionArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-cutover:run-1';
 
 /** The definition that a deployment would send, its references resolved to the logical names of the template. */
@@ -101,6 +104,10 @@ export class CutoverWorld {
   readonly reports = new Map<string, Record<string, unknown>>();
   readonly notices: string[] = [];
   parameter: string | undefined;
+  freeze = JSON.stringify({ frozen: false });
+  approvalsRequired = 0;
+  /** Called before the machine looks whether its change was approved. */
+  onAsked: (desk: Desk) => unknown = () => undefined;
 
   // What the world does by itself; a test turns these.
   snapshotCompletes = true;
@@ -113,6 +120,7 @@ export class CutoverWorld {
   #accepted = 0;
   #looks = 0;
   #beat = 0;
+  #desk: Desk | undefined;
   readonly #steps;
 
   constructor() {
@@ -130,7 +138,16 @@ export class CutoverWorld {
     };
     this.#steps = {
       [`baton-dev-${leaseControl.name}`]: leaseSteps(this.control),
-      [`baton-dev-${cutoverInspection.name}`]: inspectionSteps({ control: this.control, acceptedOrders, books: [book, 'other'] }),
+      [`baton-dev-${cutoverInspection.name}`]: inspectionSteps({
+        control: this.control, acceptedOrders, books: [book, 'other'], now: () => new Date('2026-11-25T20:00:00Z'),
+      }),
+      [`baton-dev-${changeApprovals.name}`]: {
+        open: (input: never) => this.desk().machine.open(input),
+        look: async (input: never) => {
+          await this.onAsked(this.desk());
+          return this.desk().machine.look(input);
+        },
+      },
     } as Readonly<Record<string, Readonly<Record<string, (input: unknown) => Promise<unknown>>>>>;
   }
 
@@ -168,6 +185,15 @@ export class CutoverWorld {
     remove: ('successor' | 'holder')[] = [],
   ): void {
     this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
+  }
+
+  /** Where this execution's approvals are. */
+  desk(): Desk {
+    this.#desk ??= deskWith({
+      store: memoryStore(), required: this.approvalsRequired, environment: 'dev',
+      executionsArn: executionArn.slice(0, executionArn.lastIndexOf(':')),
+    });
+    return this.#desk;
   }
 
   preempt(): void {
@@ -214,7 +240,7 @@ export class CutoverWorld {
 
   async #step(args: Record<string, Json>): Promise<unknown> {
     const { step, ...input } = args['Payload'] as { step: string };
-    const contract = [leaseControl, cutoverInspection].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
+    const contract = [leaseControl, cutoverInspection, changeApprovals].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
     const declared = (contract?.steps as Record<string, { input: { parse(value: unknown): unknown } }> | undefined)?.[step];
     const functionName = args['FunctionName'] as string;
     const implementation = this.#steps[functionName]?.[step];
@@ -300,6 +326,8 @@ export class CutoverWorld {
       case 'ecs:updateServicePrimaryTaskSet':
         this.primary = args['PrimaryTaskSet'] as string;
         return { TaskSet: {} };
+      case 'ssm:getParameter':
+        return { Parameter: { Value: this.freeze } };
       case 'ssm:putParameter':
         this.parameter = args['Value'] as string;
         return { Version: 2 };

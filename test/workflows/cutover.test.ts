@@ -5,14 +5,23 @@ import * as rds from '@aws-sdk/client-rds';
 import { describe, expect, it } from 'vitest';
 import { revisionFields } from '../../lib/workflows/blocks/bring-up.ts';
 import type { Graph, State } from '../../lib/workflows/checks.ts';
-import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { TaskFailure, type ExecutionResult, type Json } from '../../rehearsal/states/engine.ts';
+import { arnOf, type Desk } from '../change/desk.ts';
 import { book, CutoverWorld, executionArn, images, request, synthesizedCutover } from './cutover-world.ts';
 
 const { definition, taskTemplate } = synthesizedCutover();
 const reached = new Set<string>();
 
-async function run(world: CutoverWorld, input: Parameters<CutoverWorld['run']>[1] = request): Promise<string> {
+/** What ada types: with a proof of herself where approvals are wanted. */
+function typed(world: CutoverWorld, more: Record<string, Json> = {}): Json {
+  return { ...request, ...(world.approvalsRequired > 0 && { proof: world.desk().request('ada', 'run-1') }), ...more };
+}
+
+async function run(
+  world: CutoverWorld, input: Json = typed(world), onEnd: (end: ExecutionResult) => void = () => undefined,
+): Promise<string> {
   const result = await world.run(definition, input);
+  onEnd(result);
   for (const event of world.events) {
     if (event.kind === 'chosen') reached.add(`${event.state} → ${event.branch}`);
     if (event.kind === 'retried') reached.add(`${event.state} ↻ ${event.retrier}`);
@@ -20,6 +29,13 @@ async function run(world: CutoverWorld, input: Parameters<CutoverWorld['run']>[1
   }
   if (result.error === 'States.Runtime' || result.error === 'States.QueryEvaluationError') throw new Error(result.cause);
   return result.status === 'SUCCEEDED' ? 'Succeeded' : (result.error ?? result.status);
+}
+
+/** A world in which changes need two approvals, and what people do each time the machine looks. */
+async function asked(act: (desk: Desk, looks: number) => unknown): Promise<CutoverWorld> {
+  const world = await CutoverWorld.trading();
+  let looks = 0;
+  return Object.assign(world, { approvalsRequired: 2, onAsked: (desk: Desk) => act(desk, (looks += 1)) });
 }
 
 /** Sets up a world and lets it go wrong in one way. */
@@ -40,6 +56,8 @@ const scenarios = {
     world.trades = (colour) => colour === 'blue';
     return world;
   },
+  approved: () => asked((desk, looks) => looks > 1 && desk.decide(['grace', 'edsger'][looks - 2] ?? 'edsger', 'approve', 'run-1')),
+  unapproved: () => asked((desk) => desk.decide('grace', 'approve', 'run-1')),
 } satisfies Record<string, () => Promise<CutoverWorld>>;
 type Scenario = keyof typeof scenarios;
 
@@ -126,6 +144,37 @@ describe('a cutover that succeeds', () => {
     });
     expect(world.primary).toBe('ts-new');
     released(world);
+  });
+
+  it('waits for two different people and reports who they were', async () => {
+    const world = await scenarios.approved();
+    expect(await run(world)).toBe('Succeeded');
+    expect(world.notices[0]).toBe(`Baton: approval wanted for the cutover of ${book}`);
+    expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({
+      requester: arnOf('ada'), approvedBy: [arnOf('grace'), arnOf('edsger')], change: request.change, forced: [],
+    });
+    // Nothing is locked while people think.
+    const order = world.visited();
+    expect(order.indexOf('Take the book for this execution')).toBeGreaterThan(order.lastIndexOf('Look who has approved the change'));
+  });
+
+  it('goes on when the last approval comes in the moment the time is over', async () => {
+    const world = await scenarios.unapproved();
+    world.faults.set('Close the approvals of this change', () => {
+      world.onAsked = (desk) => desk.decide('edsger', 'approve', 'run-1');
+      return undefined;
+    });
+    expect(await run(world)).toBe('Succeeded');
+  });
+
+  it('passes a freeze by force, and says what it passed', async () => {
+    const world = await scenarios.second();
+    world.freeze = JSON.stringify({ frozen: true, reason: 'quarter end', by: 'grace' });
+    const force = { reason: 'the venue retires its API tonight', approvedBy: 'grace' };
+    expect(await run(world, typed(world, { force }))).toBe('Succeeded');
+    expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({
+      force, forced: ['Changes are frozen by grace: quarter end.'], change: request.change,
+    });
   });
 
   it('removes what an earlier attempt left of the idle colour first', async () => {
@@ -271,12 +320,12 @@ describe('a cutover that needs a person', () => {
 });
 
 describe('a cutover that is refused', () => {
-  const refusal = async (world: CutoverWorld, input: Parameters<CutoverWorld['run']>[1] = request): Promise<string> => {
+  const refusal = async (world: CutoverWorld, input?: Json): Promise<string> => {
     const before = JSON.stringify([world.lease(), world.taskSets]);
-    const result = await world.run(definition, input);
-    expect(result.error).toBe('Refused');
+    let cause: string | undefined;
+    expect(await run(world, input, (result) => (cause = result.cause))).toBe('Refused');
     expect(JSON.stringify([world.lease(), world.taskSets])).toBe(before);
-    return result.cause ?? '';
+    return cause ?? '';
   };
 
   it('names every fault of the input, what was seen and what to do', async () => {
@@ -297,6 +346,34 @@ describe('a cutover that is refused', () => {
     const world = await scenarios.second();
     world.set({ mode: 'halted' });
     expect(await refusal(world)).toMatch(/halted.*Resume/);
+  });
+  it('while changes are frozen, and says by whom and why', async () => {
+    const world = await scenarios.second();
+    world.freeze = JSON.stringify({ frozen: true, reason: 'quarter end', by: 'grace' });
+    expect(await refusal(world)).toMatch(/frozen by grace: quarter end/);
+  });
+  it('when the one who forces it approves it himself', async () => {
+    expect(await refusal(await scenarios.second(), { ...request, force: { reason: 'urgent', approvedBy: 'Ada' } })).toMatch(/second person/);
+  });
+  it('when nobody proves who asks, and approvals are wanted', async () => {
+    expect(await refusal(await scenarios.approved(), request)).toMatch(/need 2 approvals.*aws eks get-token/);
+  });
+  it('when the approvals do not come in time', async () => {
+    const world = await scenarios.unapproved();
+    expect(await refusal(world)).toMatch(/not approved in time: 1 of 2 approvals, by .*user\/grace/);
+    expect(await world.desk().decide('edsger', 'approve', 'run-1')).toMatchObject({ accepted: false, message: /Too late/ });
+  });
+  it('when somebody rejects it, with the reason', async () => {
+    const world = await asked((desk) => desk.decide('edsger', 'reject', 'run-1'));
+    expect(await refusal(world)).toBe(`${arnOf('edsger')} rejected it: not now`);
+  });
+  it('when changes were frozen while people thought', async () => {
+    const world = await scenarios.approved();
+    world.faults.set('Look who has approved the change', () => {
+      world.freeze = JSON.stringify({ frozen: true, reason: 'an incident', by: 'grace' });
+      return undefined;
+    });
+    expect(await refusal(world)).toMatch(/once more: Changes are frozen by grace/);
   });
   it('when the registry does not have the image', async () => {
     const world = await scenarios.second();
@@ -332,9 +409,11 @@ const usual: Record<Scenario, string> = {
   tasksStuck: 'RolledBack',
   lateDrain: 'RolledBack',
   stalled: 'RolledBack',
+  approved: 'Succeeded',
+  unapproved: 'Refused',
 };
 const passing = new Map<string, Scenario>();
-for (const scenario of ['second', 'first', 'leftover', 'unhealthy', 'lateDrain', 'stalled'] as const) {
+for (const scenario of ['second', 'first', 'leftover', 'unhealthy', 'lateDrain', 'stalled', 'approved', 'unapproved'] as const) {
   const world = await scenarios[scenario]();
   await run(world);
   for (const state of world.visited()) if (!passing.has(state)) passing.set(state, scenario);
@@ -343,7 +422,8 @@ for (const scenario of ['second', 'first', 'leftover', 'unhealthy', 'lateDrain',
 /** What an error that is caught leads to: a person, but for these. */
 const endingOf = (state: string, error: string): string => {
   if (error === 'WorkflowPreemptedError') return 'NeedsAPerson';
-  if (state.startsWith('Check ')) return 'Refused';
+  const gates = /^(Check|Read the freeze|Open the approvals|Tell people whose|Look who has approved|Close the approvals)/;
+  if (gates.test(state)) return 'Refused';
   if (state === 'Take the book for this execution') return error === 'States.ALL' ? 'NeedsAPerson' : 'Refused';
   if (error === 'Rds.DbSnapshotAlreadyExistsException' || error === 'Ecs.TaskSetNotFoundException') return usual[passing.get(state)!];
   const handsBack = [

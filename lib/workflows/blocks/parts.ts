@@ -1,5 +1,6 @@
 /** What the machines that change what runs are made of: the books, the functions that decide, what they may touch. */
 import type * as iam from 'aws-cdk-lib/aws-iam';
+import type { changeApprovals, MarketCalendar } from '../../contracts/change.ts';
 import type { cutoverInspection, leaseControl } from '../../contracts/cutover.ts';
 import type { ContractFunction } from '../../constructs/function.ts';
 
@@ -12,6 +13,7 @@ export interface CutoverBook {
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
   readonly liveParameterName: string;
+  readonly deploymentWindow: MarketCalendar;
 }
 
 export interface CutoverParts {
@@ -19,6 +21,8 @@ export interface CutoverParts {
   readonly books: readonly CutoverBook[];
   readonly leaseControl: ContractFunction<typeof leaseControl>;
   readonly inspection: ContractFunction<typeof cutoverInspection>;
+  readonly approvals: ContractFunction<typeof changeApprovals>;
+  readonly freezeParameterName: string;
   readonly clusterName: string;
   /** The two containers of a task, by their names, and where their images come from. */
   readonly repositories: { readonly trader: Repository; readonly guard: Repository };
@@ -44,6 +48,7 @@ export interface CutoverArns {
   readonly services: readonly string[];
   readonly taskSets: readonly string[];
   readonly liveParameters: readonly string[];
+  readonly freezeParameter: string;
   readonly reports: string;
 }
 export interface CutoverLimits {
@@ -52,6 +57,8 @@ export interface CutoverLimits {
   readonly proveSeconds: number;
   readonly bakeSeconds: number;
   readonly rollbackWindowSeconds: number;
+  /** How long people may take to approve. */
+  readonly approvalSeconds: number;
 }
 
 /** The errors that leave the branches of the preparation; the outer catch names them. */

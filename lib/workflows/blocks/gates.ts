@@ -1,0 +1,111 @@
+/**
+ * The gates of a change: the market's window, the freeze, and the people who must approve it. Nothing is locked while
+ * people think; so the first two are looked at again when they have.
+ */
+import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import { js, quoted, type Workflow } from '../workflow.ts';
+import type { CutoverParts } from './parts.ts';
+import { bare, noted } from './variables.ts';
+
+/** People take minutes, and an execution has room for 25,000 events. */
+const approvalPollSeconds = 15;
+
+export function gates(
+  w: Workflow,
+  parts: CutoverParts,
+  to: { readonly passed: sfn.IChainable; readonly refused: sfn.IChainable },
+): sfn.IChainable {
+  const { passed, refused } = to;
+
+  /** The window and the freeze, at one moment. */
+  const check = (moment: string, comment: string, next: sfn.IChainable): sfn.IChainable => {
+    const judge = w.invoke(`Check the window and the freeze ${moment}`, parts.inspection, 'checkGates', {
+      comment,
+      input: { request: js('$request'), calendar: js('$book.deploymentWindow'), freeze: js('$freeze') },
+      assign: (answer) => ({ forced: js(`[${bare(answer.forced)}]`) }),
+      catches: { GateClosedError: refused, 'States.ALL': refused },
+    });
+    judge.next(next);
+    return w.call(`Read the freeze ${moment}`, {
+      comment: 'One command sets it and one lifts it, for every book at once.',
+      service: 'ssm', action: 'GetParameter',
+      parameters: { Name: parts.freezeParameterName },
+      resources: [parts.arns.freezeParameter],
+      assign: { freeze: js('$states.result.Parameter.Value') },
+      catches: { 'States.ALL': refused },
+    }).next(judge);
+  };
+  const checkAgain = check('once more', 'The market may have opened while people thought.', passed);
+
+  const close = w.invoke('Close the approvals of this change', parts.approvals, 'look', {
+    comment: 'From here on a word comes too late.',
+    input: { execution: js('$states.context.Execution.Id'), last: true },
+    assign: (answer) => ({ approvals: answer.state, approvedBy: js(`[${bare(answer.approvedBy)}]`), seen: answer.seen }),
+    catches: { 'States.ALL': refused },
+  });
+  close.next(w.choice('Was it approved in the last moment?', {
+    comment: 'The table decides, by the order of its writes.',
+    answers: [{ when: js("$approvals = 'approved'"), next: checkAgain, comment: 'It was.' }],
+    otherwise: w.pass('Note that the approvals did not come', {
+      comment: 'Kept for the ending.',
+      assign: { why: js(`${quoted('It was not approved in time: ')} & $seen & '. Start again when the people are there.'`) },
+    }).next(refused),
+  }));
+  const look = w.invoke('Look who has approved the change', parts.approvals, 'look', {
+    comment: 'Each is an identity of IAM that STS vouched for; what anybody typed does not count.',
+    input: { execution: js('$states.context.Execution.Id'), last: false },
+    assign: (answer) => ({ approvals: answer.state, approvedBy: js(`[${bare(answer.approvedBy)}]`), seen: answer.seen }),
+    catches: { 'States.ALL': refused },
+  });
+  const wait = w.poll({
+    begin: 'Begin to wait for approvals', since: 'askedSince',
+    ask: look,
+    judge: 'Have enough people approved the change?',
+    judgeComment: 'Different people, none of whom asked for it.',
+    answers: [
+      { when: js("$approvals = 'approved'"), next: checkAgain, comment: 'They have.', assign: noted('The change was approved.') },
+      {
+        when: js("$approvals = 'rejected'"), next: refused, comment: 'One said no.',
+        assign: { why: js('$seen') },
+      },
+    ],
+    tooLate: { next: close, comment: 'The time is over.' },
+    pause: 'Wait a while for people', everySeconds: approvalPollSeconds, limitSeconds: parts.limits.approvalSeconds,
+  });
+  const tell = w.call('Tell people whose approval is wanted', {
+    comment: 'With the commands to paste; nothing in them is secret.',
+    service: 'sns', action: 'Publish',
+    parameters: {
+      TopicArn: parts.topicArn,
+      Subject: js("'Baton: approval wanted for the cutover of ' & $request.book"),
+      Message: js(`
+        $requester & ' asks for ' & $string($approvalsRequired) & ' approvals within ${parts.limits.approvalSeconds / 60} minutes: ' &
+        $string({
+          'book': $request.book, 'images': $request.images, 'reason': $request.reason, 'change': $request.change,
+          'force': $request.force, 'forced': $forced, 'execution': $states.context.Execution.Id
+        }, true) & ${quoted('\n\n')} & $commands
+      `),
+    },
+    resources: [parts.topicArn],
+    catches: { 'States.ALL': refused },
+  });
+  tell.next(wait);
+  const open = w.invoke('Open the approvals of this change', parts.approvals, 'open', {
+    comment: 'Who asks is proved here, so that nobody approves what he asked for himself.',
+    input: {
+      execution: js('$states.context.Execution.Id'), name: js('$states.context.Execution.Name'),
+      startedAt: js('$states.context.Execution.StartTime'), proof: js("$exists($request.proof) ? $request.proof : ''"),
+    },
+    assign: (answer) => ({ approvalsRequired: answer.required, requester: answer.requester, commands: answer.commands }),
+    catches: { IdentityNotProvedError: refused, 'States.ALL': refused },
+  });
+  open.next(w.choice('Does this change need approvals?', {
+    comment: 'A setting of the environment: two in production.',
+    answers: [{ when: js('$approvalsRequired = 0'), next: passed, comment: 'It needs none.' }],
+    otherwise: tell,
+  }));
+  return check('before anybody is asked', 'Nobody approves what could not be done anyway.', open);
+}
+
+/** What the endings report of it, before anything is known. */
+export const gatesUnknown = { forced: [], approvedBy: [], requester: js("''") };
