@@ -22,6 +22,7 @@ import {
   type ExecutionIdentity,
   type ExecutionOptions,
   type ExecutionResult,
+  type GraphProgress,
   type Json,
   type ProgressEvent,
 } from './execution.ts';
@@ -69,6 +70,7 @@ interface Visit {
   readonly frame: Frame;
   readonly enteredEventId: number;
   readonly enteredMs: number;
+  readonly at: NonNullable<GraphProgress['at']>;
 }
 
 /** What a state's own fields make of what it did. */
@@ -95,7 +97,7 @@ class Execution {
     this.#options = options;
     this.#history = options.history ?? [];
     this.#tokens = options.tokens ?? new TaskTokens();
-    this.#startMs = options.clock.now();
+    this.#startMs = options.redrive?.startMs ?? options.clock.now();
     this.#identity = {
       executionArn: 'arn:aws:states:us-east-1:000000000000:execution:machine:execution',
       executionName: 'execution',
@@ -107,8 +109,8 @@ class Execution {
   }
 
   async run(): Promise<ExecutionResult> {
-    const { clock, input, signal: stop } = this.#options;
-    const line = new HistoryLine(this.#history, clock.now);
+    const { clock, input, signal: stop, progress = {}, redrive } = this.#options;
+    const line = new HistoryLine(this.#history, clock.now, this.#history.length);
     const controller = new AbortController();
     const onStop = (): void => {
       const reason = stop?.reason as { error?: string; cause?: string } | undefined;
@@ -124,9 +126,14 @@ class Execution {
         () => undefined,
       );
     }
-    line.add('ExecutionStarted', { executionStartedEventDetails: { ...inputOf(input), roleArn: this.#identity.roleArn } });
+    if (redrive === undefined) {
+      line.add('ExecutionStarted', { executionStartedEventDetails: { ...inputOf(input), roleArn: this.#identity.roleArn } });
+    } else {
+      line.add('ExecutionRedriven', { executionRedrivenEventDetails: { redriveCount: redrive.count } });
+    }
     try {
-      const output = await this.#runGraph(this.#definition, input, { line, signal: controller.signal, item: undefined, variables: {} });
+      const frame = { line, signal: controller.signal, item: undefined, variables: {} };
+      const output = await this.#runGraph(this.#definition, input, frame, progress);
       line.add('ExecutionSucceeded', { executionSucceededEventDetails: outputOf(output) });
       return this.#result({ status: 'SUCCEEDED', output });
     } catch (thrown) {
@@ -155,29 +162,36 @@ class Execution {
     return { ...ending, history: this.#history, startMs: this.#startMs, stopMs: this.#options.clock.now() };
   }
 
-  async #runGraph(graph: StateGraph, input: Json, frame: Frame): Promise<Json> {
-    let name = graph.StartAt;
-    let flowing = input;
+  /** From its start, or from the state at which the progress of an earlier run stands. */
+  async #runGraph(graph: StateGraph, input: Json, frame: Frame, progress: GraphProgress): Promise<Json> {
+    if (progress.ended !== undefined) return progress.ended.output;
+    if (progress.at !== undefined) frame.variables = progress.at.variables;
+    progress.at ??= { name: graph.StartAt, input, variables: frame.variables };
     for (;;) {
-      const state = graph.States[name] as State;
-      const { output, next, assigned } = await this.#visit(name, state, flowing, frame);
+      const { at } = progress;
+      const { output, next, assigned } = await this.#visit(graph.States[at.name] as State, at, frame);
       frame.variables = { ...frame.variables, ...assigned };
-      if (next === undefined) return output;
-      flowing = output;
-      name = next;
+      if (next === undefined) {
+        progress.ended = { output };
+        return output;
+      }
+      progress.at = { name: next, input: output, variables: frame.variables };
     }
   }
 
-  async #visit(name: string, state: State, input: Json, frame: Frame): Promise<Outcome> {
+  async #visit(state: State, at: Visit['at'], frame: Frame): Promise<Outcome> {
+    const { name, input } = at;
     frame.signal.throwIfAborted();
     if (this.#history.length >= historyEventsMax) {
       throw new StateFailure('States.Runtime', `The execution reached the maximum number of history events (${historyEventsMax}).`);
     }
     const enteredEventId = frame.line.add(`${state.Type}StateEntered`, { stateEnteredEventDetails: { name, ...inputOf(input) } });
-    const visit: Visit = { name, input, frame, enteredEventId, enteredMs: this.#options.clock.now() };
+    const visit: Visit = { name, input, frame, enteredEventId, enteredMs: this.#options.clock.now(), at };
     this.#progress(name, { kind: 'entered', type: state.Type, ...(state.Comment === undefined ? {} : { comment: state.Comment }) });
     try {
       const outcome = await this.#runState(state, visit);
+      // What was stopped meanwhile has not succeeded, whatever it did.
+      frame.signal.throwIfAborted();
       this.#checkSize(name, outcome.output);
       const assigned = Object.fromEntries(Object.entries(outcome.assigned).map(([key, value]) => [key, JSON.stringify(value)]));
       frame.line.add(`${state.Type as Exclude<State['Type'], 'Fail'>}StateExited`, {
@@ -224,8 +238,11 @@ class Execution {
       } catch (thrown) {
         if (!(thrown instanceof StateFailure)) throw thrown;
         const { error, cause } = thrown;
+        // A redrive runs all of it again only after this error; every retry does.
+        if (error === 'States.DataLimitExceeded') delete visit.at.inside;
         const retry = plan.next(error);
         if (retry !== undefined) {
+          delete visit.at.inside;
           this.#progress(visit.name, { kind: 'retried', ...retry, error, cause });
           await this.#pause(retry.delaySeconds, visit);
           continue;
@@ -344,14 +361,11 @@ class Execution {
     const input = state.Arguments === undefined ? visit.input : await this.#evaluate(state.Arguments, visit, 'Arguments', {}, retryCount);
     line.add('ParallelStateStarted');
     try {
-      const branches = state.Branches.map((branch) => async (inner: AbortSignal) => {
+      const inside = (visit.at.inside ??= state.Branches.map(() => ({})));
+      const branches = state.Branches.map((branch, index) => async (inner: AbortSignal) => {
         const branchLine = line.fork();
-        const output = await this.#runGraph(branch, input, {
-          line: branchLine,
-          signal: inner,
-          item: visit.frame.item,
-          variables: visit.frame.variables,
-        });
+        const frame = { line: branchLine, signal: inner, item: visit.frame.item, variables: visit.frame.variables };
+        const output = await this.#runGraph(branch, input, frame, inside[index] as GraphProgress);
         line.previousEventId = branchLine.previousEventId;
         return output;
       });
@@ -372,7 +386,10 @@ class Execution {
     const limit = state.MaxConcurrency === undefined ? 0 : await this.#seconds(state.MaxConcurrency, visit, 'MaxConcurrency');
     line.add('MapStateStarted', { mapStateStartedEventDetails: { length: items.length } });
     try {
+      const inside = (visit.at.inside ??= items.map(() => ({})));
       const iterations = items.map((value, index) => async (inner: AbortSignal) => {
+        const progress = inside[index] as GraphProgress;
+        if (progress.ended !== undefined) return progress.ended.output;
         const itemLine = line.fork();
         const details = { name, index };
         itemLine.add('MapIterationStarted', { mapIterationStartedEventDetails: details });
@@ -382,12 +399,8 @@ class Execution {
             state.ItemSelector === undefined
               ? value
               : await this.#evaluate(state.ItemSelector, visit, 'ItemSelector', {}, retryCount, { Map: { Item: item } });
-          const output = await this.#runGraph(state.ItemProcessor, input, {
-            line: itemLine,
-            signal: inner,
-            item,
-            variables: visit.frame.variables,
-          });
+          const frame = { line: itemLine, signal: inner, item, variables: visit.frame.variables };
+          const output = await this.#runGraph(state.ItemProcessor, input, frame, progress);
           itemLine.add('MapIterationSucceeded', { mapIterationSucceededEventDetails: details });
           line.previousEventId = itemLine.previousEventId;
           return output;
@@ -511,7 +524,7 @@ class Execution {
         Name: executionName,
         RoleArn: roleArn,
         StartTime: isoTime(this.#startMs),
-        RedriveCount: 0,
+        RedriveCount: this.#options.redrive?.count ?? 0,
       },
       StateMachine: { Id: stateMachineArn, Name: stateMachineName },
       State: { Name: visit.name, EnteredTime: isoTime(visit.enteredMs), RetryCount: retryCount },

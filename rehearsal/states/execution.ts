@@ -82,6 +82,21 @@ export type ProgressEvent = { readonly atMs: number; readonly state: string } & 
   | { readonly kind: 'failed'; readonly error: string; readonly cause: string }
 );
 
+/** How far a graph of states came. Kept while it runs, so that a redrive can go on from there. */
+export interface GraphProgress {
+  /** The state that was entered last and not left, with what it was given; of a Parallel or a Map, how far each branch or item came. */
+  at?: { readonly name: string; readonly input: Json; readonly variables: Record<string, Json>; inside?: GraphProgress[] };
+  /** The graph came to its end with this. */
+  ended?: { readonly output: Json };
+}
+
+/** The execution ended without success before, and goes on from the states that did not succeed. */
+export interface Redrive {
+  /** 1 for the first. */
+  readonly count: number;
+  readonly startMs: number;
+}
+
 export interface ExecutionOptions {
   readonly definition: StateMachineDefinition | string;
   readonly input: Json;
@@ -96,6 +111,9 @@ export interface ExecutionOptions {
   readonly onEvent?: (event: ProgressEvent) => void;
   /** Filled while the execution runs, so that it can be read meanwhile. */
   readonly history?: HistoryEvent[];
+  /** Filled while the execution runs; for a redrive, as the last run left it. */
+  readonly progress?: GraphProgress;
+  readonly redrive?: Redrive;
 }
 
 export interface ExecutionResult {

@@ -11,6 +11,7 @@ import {
   SendTaskFailureCommand,
   SendTaskHeartbeatCommand,
   SendTaskSuccessCommand,
+  RedriveExecutionCommand,
   StartExecutionCommand,
   StopExecutionCommand,
   type DescribeExecutionOutput,
@@ -196,6 +197,29 @@ describe('through an unmodified client', () => {
       output: '"one"',
       startDate: described.startDate?.getTime(),
     });
+  });
+
+  test('a redrive goes on from what was stopped; what runs or succeeded is not redriven', async () => {
+    const stateMachineArn = await create({ A: { Type: 'Pass', Next: 'B' }, B: { Type: 'Wait', Seconds: 1, Next: 'C' }, C: { Type: 'Pass', Output: 'done', End: true } });
+    const { executionArn } = await client.send(new StartExecutionCommand({ stateMachineArn, name: 'stopped' }));
+    const redrive = (clientToken?: string) => client.send(new RedriveExecutionCommand({ executionArn, clientToken }));
+    await expect(redrive()).rejects.toMatchObject({ name: 'ExecutionNotRedrivable', message: expect.stringContaining('RUNNING') as string });
+    await client.send(new StopExecutionCommand({ executionArn }));
+    expect(await ended(executionArn ?? '')).toMatchObject({ status: 'ABORTED', redriveCount: 0, redriveStatus: 'REDRIVABLE' });
+
+    const { redriveDate } = await redrive('by-hand');
+    expect(await redrive('by-hand')).toMatchObject({ redriveDate });
+    expect(await ended(executionArn ?? '')).toMatchObject({
+      status: 'SUCCEEDED', output: '"done"', redriveCount: 1, redriveDate, redriveStatus: 'NOT_REDRIVABLE',
+    });
+    const { events: history = [] } = await client.send(new GetExecutionHistoryCommand({ executionArn }));
+    expect(history.map(({ type }) => type)).toEqual([
+      'ExecutionStarted', 'PassStateEntered', 'PassStateExited', 'WaitStateEntered', 'ExecutionAborted',
+      'ExecutionRedriven', 'WaitStateEntered', 'WaitStateExited', 'PassStateEntered', 'PassStateExited', 'ExecutionSucceeded',
+    ]);
+    expect(history[5]?.executionRedrivenEventDetails).toEqual({ redriveCount: 1 });
+    expect(events.map(({ detail }) => [detail.status, detail.redriveCount])).toEqual([['RUNNING', 0], ['ABORTED', 0], ['RUNNING', 1], ['SUCCEEDED', 1]]);
+    await expect(redrive()).rejects.toMatchObject({ name: 'ExecutionNotRedrivable', message: expect.stringContaining('SUCCEEDED') as string });
   });
 
   test('a start is idempotent by name and input while it runs', async () => {
