@@ -33,6 +33,7 @@ export const cutover: Scenario = {
   async run(stage, names): Promise<ScenarioEnd> {
     const faults = faultsOf([...names]);
     stage.progress.heading('First cutover: the book is opened');
+    for (const fault of faults) fault.before?.(stage);
     const first = await stage.cutover(await oldReleaseOf(stage, faults), 'The first release of this book');
     const opened = exactly('first', 'The first cutover opened the book', first.outcome, 'succeeded');
     if (!opened.held) return { outcome: first.outcome, steps: first.steps, modelledDurationMs: first.modelledMs, promises: [opened] };
