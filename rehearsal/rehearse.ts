@@ -1,12 +1,13 @@
 /** Tells one scenario on a stage of its own and makes its report. */
 import { exactly, neverBroken, type Report } from './report/report.ts';
+import type { Judge, RecordedAccess } from './permissions/judge.ts';
 import type { Scenario, ScenarioEnd } from './scenarios/scenario.ts';
 import type { InstallationOptions } from './installation.ts';
 import { Stage } from './stage.ts';
 
 export async function rehearse(
   scenario: Scenario, faults: readonly string[], options: InstallationOptions,
-): Promise<{ readonly report: Report; readonly log: readonly object[] }> {
+): Promise<{ readonly report: Report; readonly log: readonly object[]; readonly accesses: readonly RecordedAccess[] }> {
   const { seed, progress } = options;
   const began = performance.now();
   progress.heading(`${scenario.name}${faults.map((fault) => ` --fault ${fault}`).join('')} (seed ${seed})`);
@@ -24,6 +25,7 @@ export async function rehearse(
       promises: [
         ...neverBroken(trading),
         ...end.promises,
+        exactly('permitted', 'Calls refused by the synthesized policies', refusedCalls(stage.permissions), 'none'),
         exactly('no-secret', 'Secrets found in logs, histories, reports or notices', leaks.join(', ') || 'none', 'none'),
       ],
       trading,
@@ -31,14 +33,20 @@ export async function rehearse(
       steps: end.steps,
       durationMs: Math.round(performance.now() - began),
       modelledDurationMs: Math.round(end.modelledDurationMs),
+      unusedGrants: stage.permissions.unusedGrants(),
       observed: await stage.observed(),
     };
-    return { report, log: stage.log };
+    return { report, log: stage.log, accesses: stage.permissions.recorded };
   } finally {
     const closed = progress.begin('Put everything away');
     await stage.close();
     closed();
   }
+}
+
+/** Who lacked which grant for what; a refusal that the scenario asked for is none. */
+function refusedCalls({ surprises }: Judge): string {
+  return surprises.map(({ role, action, resource, reason }) => `${role}: ${action} on ${resource} (${reason})`).join('; ') || 'none';
 }
 
 /** A scenario that could not go on is a broken promise with a log to look at, not a stack trace. */

@@ -41,7 +41,7 @@ interface Told extends Refusal {
 }
 
 export class Judge {
-  readonly #policies: DeployedPolicies;
+  readonly policies: DeployedPolicies;
   readonly #surroundings: Surroundings;
   readonly #now: () => Date;
   readonly #used: Grant[] = [];
@@ -50,7 +50,7 @@ export class Judge {
   readonly #expectations: { readonly expectation: Expectation; met: boolean }[] = [];
 
   constructor(policies: DeployedPolicies, surroundings: Surroundings, now: () => Date) {
-    this.#policies = policies;
+    this.policies = policies;
     this.#surroundings = surroundings;
     this.#now = now;
   }
@@ -61,7 +61,7 @@ export class Judge {
     if (accesses !== undefined) return this.authorize(call, accesses);
     const principal = this.#principal(call.caller);
     // An administrator may do all there is; of anybody else it is not known what the operation would ask for.
-    if (this.#policies.isAdministrator(principal)) return;
+    if (this.policies.isAdministrator(principal)) return;
     const { role, name } = describe(principal);
     const refused = {
       action: `${iamService(call.service)}:${call.operation}`, resource: '*',
@@ -109,13 +109,13 @@ export class Judge {
   }
 
   unusedGrants(): readonly NamedGrant[] {
-    const unused = this.#policies.grants().filter((grant) => !this.#used.some((used) => isSame(used, grant)));
-    return unused.map((grant) => this.#policies.named(grant));
+    const unused = this.policies.grants().filter((grant) => !this.#used.some((used) => isSame(used, grant)));
+    return unused.map((grant) => this.policies.named(grant));
   }
 
   #decide(principal: Principal, caller: Caller, region: string, access: Access): Decision {
     const recorded = recordOf(principal, caller, region, access);
-    const { decision, unknown } = judgeRecorded(recorded, this.#policies, this.#surroundings.accountId, { now: this.#now(), principal });
+    const { decision, unknown } = judgeRecorded(recorded, this.policies, this.#surroundings.accountId, { now: this.#now(), principal });
     if (decision.allowed) this.#use(decision, recorded);
     else {
       const doubts = unknown.length === 0 ? '' : `; not known: ${unknown.join('; ')}`;

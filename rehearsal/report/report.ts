@@ -5,6 +5,7 @@
  * compressed clock, `modelledMs` gives the time that the same part would take uncompressed (rehearsal/clock.ts).
  */
 import pc from 'picocolors';
+import type { NamedGrant } from '../permissions/deployed-policies.ts';
 import type { Judgement } from '../venue/judge.ts';
 import type { Observed } from './observed.ts';
 
@@ -56,6 +57,8 @@ export interface Report {
   readonly durationMs: number;
   /** How long the workflow under rehearsal would have taken uncompressed. */
   readonly modelledDurationMs: number;
+  /** What the synthesized policies allow and nothing here needed. */
+  readonly unusedGrants: readonly NamedGrant[];
   /** What was seen, moment by moment: what `report.html` draws. */
   readonly observed: Observed;
 }
