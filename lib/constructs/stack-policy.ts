@@ -1,6 +1,6 @@
 /**
  * What a deployment may never replace or delete, because a running trader stands on it. The assembly carries it as
- * stack-policy.json, for `aws cloudformation set-stack-policy` (docs/runbooks/deploy.md): CloudFormation then refuses
+ * stack-policy.json, for `aws cloudformation set-stack-policy` (docs/deploy.md): CloudFormation then refuses
  * such an update whatever the templates say. The test of deployments judges every setting against the same list.
  */
 import { writeFileSync } from 'node:fs';
@@ -38,18 +38,20 @@ export const heldResourceTypes: Readonly<Record<string, string>> = {
   'AWS::Logs::LogGroup': 'where the task’s log goes',
 };
 
+/** The preflight compares what each stack has with this. */
+export const stackPolicy = {
+  Statement: [
+    { Effect: 'Allow', Principal: '*', Action: 'Update:*', Resource: '*' },
+    {
+      Effect: 'Deny',
+      Principal: '*',
+      Action: ['Update:Replace', 'Update:Delete'],
+      Resource: '*',
+      Condition: { StringEquals: { ResourceType: Object.keys(heldResourceTypes) } },
+    },
+  ],
+};
+
 export function writeStackPolicy(directory: string): void {
-  const policy = {
-    Statement: [
-      { Effect: 'Allow', Principal: '*', Action: 'Update:*', Resource: '*' },
-      {
-        Effect: 'Deny',
-        Principal: '*',
-        Action: ['Update:Replace', 'Update:Delete'],
-        Resource: '*',
-        Condition: { StringEquals: { ResourceType: Object.keys(heldResourceTypes) } },
-      },
-    ],
-  };
-  writeFileSync(path.join(directory, 'stack-policy.json'), `${JSON.stringify(policy, undefined, 2)}\n`);
+  writeFileSync(path.join(directory, 'stack-policy.json'), `${JSON.stringify(stackPolicy, undefined, 2)}\n`);
 }

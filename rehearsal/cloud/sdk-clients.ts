@@ -41,6 +41,7 @@ export const sdkClients: Readonly<Record<string, SdkClientSource>> = {
   rds: { clientName: 'RDSClient', load: () => import('@aws-sdk/client-rds') },
   s3: { clientName: 'S3Client', load: () => import('@aws-sdk/client-s3') },
   secretsmanager: { clientName: 'SecretsManagerClient', load: () => import('@aws-sdk/client-secrets-manager') },
+  servicequotas: { clientName: 'ServiceQuotasClient', load: () => import('@aws-sdk/client-service-quotas') },
   sns: { clientName: 'SNSClient', load: () => import('@aws-sdk/client-sns') },
   ssm: { clientName: 'SSMClient', load: () => import('@aws-sdk/client-ssm') },
   states: { clientName: 'SFNClient', load: () => import('@aws-sdk/client-sfn') },

@@ -34,6 +34,8 @@ export interface CloudFormation extends ServiceModel {
 interface Stack extends StackRecord {
   status: 'CREATE_IN_PROGRESS' | 'CREATE_COMPLETE';
   outputs: readonly OutputRecord[];
+  /** As it was set: a deployment sets none. */
+  policy?: string;
   readonly resources: Array<ResourceRecord & { readonly at: Date }>;
 }
 interface ResourceInput {
@@ -127,6 +129,13 @@ export function cloudformation(world: World): CloudFormation {
           NextToken: next,
         };
       },
+      SetStackPolicy: ({ StackName, StackPolicyBody }: { StackName: string; StackPolicyBody?: string }, { region }: Call) => {
+        const stack = stackOf(StackName, region);
+        if (StackPolicyBody === undefined) throw new AwsError('NotImplemented', 'a stack policy from a URL is not modelled', { fault: 'server' });
+        stack.policy = policyOf(StackPolicyBody);
+        return {};
+      },
+      GetStackPolicy: ({ StackName }: ResourceInput, { region }: Call) => ({ StackPolicyBody: stackOf(StackName, region).policy }),
       GetTemplate: ({ StackName }: ResourceInput, { region }: Call) => ({
         TemplateBody: JSON.stringify(stackOf(StackName, region).template, null, 2), StagesAvailable: ['Original', 'Processed'],
       }),
@@ -150,4 +159,19 @@ export function cloudformation(world: World): CloudFormation {
       stack.status = 'CREATE_COMPLETE';
     },
   };
+}
+
+/** "The maximum length is 16 KB", and it is JSON with statements. */
+function policyOf(body: string): string {
+  const refuse = (why: string): never => {
+    throw new AwsError('ValidationError', `Error validating stack policy: ${why}`);
+  };
+  if (Buffer.byteLength(body) > 16_384) refuse('it is longer than 16 KB');
+  try {
+    if (!Array.isArray((JSON.parse(body) as { Statement?: unknown }).Statement)) refuse('it has no statements');
+  } catch (error) {
+    if (error instanceof AwsError) throw error;
+    refuse('it is no JSON');
+  }
+  return body;
 }

@@ -4,7 +4,7 @@ import type { CloudWorld } from '../cloud/world.ts';
 import { cloudformation } from './cloudformation.ts';
 import { ec2 } from './ec2.ts';
 import { ecr } from './ecr.ts';
-import { elasticache } from './elasticache.ts';
+import { elasticache, type ElastiCacheModel } from './elasticache.ts';
 import { events } from './events.ts';
 import { iam } from './iam.ts';
 import { kms } from './kms.ts';
@@ -14,6 +14,7 @@ import { monitoring } from './monitoring.ts';
 import { rds, type RdsModel, type ServerHostOptions } from './rds.ts';
 import { s3 } from './s3.ts';
 import { secretsmanager } from './secretsmanager.ts';
+import { serviceQuotas } from './service-quotas.ts';
 import { sns } from './sns.ts';
 import { ssm } from './ssm.ts';
 import { statesModel, type StatesOptions } from './states.ts';
@@ -26,13 +27,15 @@ export interface OtherServicesOptions extends LambdaOptions, StatesOptions {
 export interface OtherServices {
   readonly models: readonly ServiceModel[];
   readonly databases: RdsModel;
+  readonly caches: ElastiCacheModel;
   readonly logs: Logs;
 }
 
 export function otherServices(world: CloudWorld, options: OtherServicesOptions): OtherServices {
   const databases = rds(world, options.servers);
+  const caches = elasticache(world, options.servers);
   const written = logs(world);
-  const small = [cloudformation, ec2, ecr, events, iam, kms, monitoring, s3, secretsmanager, sns, ssm, sts].map((model) => model(world));
-  const withProcesses = [databases, elasticache(world, options.servers), lambdaModel(world, options)];
-  return { models: [...small, written, ...withProcesses, statesModel(world, options)], databases, logs: written };
+  const small = [cloudformation, ec2, ecr, events, iam, kms, monitoring, s3, secretsmanager, serviceQuotas, sns, ssm, sts].map((model) => model(world));
+  const withProcesses = [databases, caches, lambdaModel(world, options)];
+  return { models: [...small, written, ...withProcesses, statesModel(world, options)], databases, caches, logs: written };
 }

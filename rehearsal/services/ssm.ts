@@ -113,6 +113,10 @@ export function ssm(world: World): ServiceModel {
         if (type === undefined) throw new AwsError('ValidationException', 'A parameter type is required when you create a parameter.');
         return { Version: put(region, Name, type, Value).version, Tier: 'Standard' };
       },
+      DeleteParameter: ({ Name }: { Name: string }, { region }) => {
+        if (!parameters.delete(keyOf(region, Name))) throw new AwsError('ParameterNotFound', `Parameter ${Name} not found.`);
+        return {};
+      },
     },
     resources: {
       'AWS::SSM::Parameter': ({ properties, generatedName, region }) => {

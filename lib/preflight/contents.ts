@@ -1,0 +1,123 @@
+/** What stands in the stacks: tables with their Regions, secrets with their values, images, and who is told. */
+import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
+import { DescribeImagesCommand } from '@aws-sdk/client-ecr';
+import { DescribeServicesCommand } from '@aws-sdk/client-ecs';
+import { DescribeReplicationGroupsCommand } from '@aws-sdk/client-elasticache';
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { ListSubscriptionsByTopicCommand } from '@aws-sdk/client-sns';
+import type { Settings } from '../settings/index.ts';
+import { type Check, couldNot, failed, type Finding, ok, unlessMissing } from './check.ts';
+import type { Clients } from './clients.ts';
+import { notYet } from './stacks.ts';
+
+/** The digests that the next cutover is to start, where they are known. */
+export type Images = Readonly<Partial<Record<'trader' | 'guard', string>>>;
+
+export function contentChecks(settings: Settings, home: Clients, images: Images): readonly Check[] {
+  const { environment, account, regions, books, notifications } = settings;
+  const prefix = `baton-${environment}`;
+  return [
+    ...['lease', 'journal'].map((table) => tableCheck(`${prefix}-${table}`, settings, home)),
+    ...books.map((book): Check => ({
+      area: 'secrets',
+      name: `The exchange key of ${book.name} was put in`,
+      run: () => venueSecret(home, `${prefix}/${book.name}/venue`),
+    })),
+    {
+      area: 'cache',
+      name: 'Redis is available, encrypted on the wire and fails over',
+      async run() {
+        const asked = home.cache.send(new DescribeReplicationGroupsCommand({ ReplicationGroupId: prefix }));
+        const group = (await unlessMissing(asked))?.ReplicationGroups?.[0];
+        if (group === undefined) return notYet(`the cache ${prefix}`);
+        const { Status, TransitEncryptionEnabled: isEncrypted, AutomaticFailover } = group;
+        const seen = `${Status}, TLS ${isEncrypted === true ? 'on' : 'off'}, failover ${AutomaticFailover}`;
+        const isSound = Status === 'available' && isEncrypted === true && AutomaticFailover === 'enabled';
+        return isSound ? ok(seen) : failed(seen, 'Wait until it is available; what else differs was changed by hand: deploy again.');
+      },
+    },
+    ...(['trader', 'guard'] as const).map((name) => imageCheck(`${prefix}/${name}`, name, images[name], home)),
+    ...books.map((book): Check => ({
+      area: 'service',
+      name: `The service of ${book.name} takes what runs from the machines alone`,
+      async run() {
+        const asked = home.containers.send(new DescribeServicesCommand({ cluster: prefix, services: [`${prefix}-${book.name}`] }));
+        const service = (await unlessMissing(asked))?.services?.[0];
+        if (service === undefined) return notYet(`the service ${prefix}-${book.name}`);
+        const controller = service.deploymentController?.type ?? 'ECS';
+        const seen = `${service.status}, controller ${controller}, ${service.taskSets?.length ?? 0} task sets`;
+        if (service.status === 'ACTIVE' && controller === 'EXTERNAL') return ok(seen);
+        return failed(seen, 'Somebody made it anew by hand: delete that service and deploy again.');
+      },
+    })),
+    {
+      area: 'notices',
+      name: 'Somebody is told: every address has confirmed its subscription',
+      async run() {
+        const TopicArn = `arn:aws:sns:${regions.home.name}:${account}:${prefix}-notices`;
+        const answer = await unlessMissing(home.notices.send(new ListSubscriptionsByTopicCommand({ TopicArn })));
+        if (answer === undefined) return notYet(`the topic ${prefix}-notices`);
+        const { Subscriptions = [] } = answer;
+        const confirmed = Subscriptions.filter(({ SubscriptionArn = '' }) => SubscriptionArn.startsWith('arn:')).map(({ Endpoint }) => Endpoint);
+        const waiting = notifications.emails.filter((email) => !confirmed.includes(email));
+        if (waiting.length > 0) return failed(`not confirmed: ${waiting.join(', ')}`, 'Follow the link in the mail that AWS sent there.');
+        if (confirmed.length > 0) return ok(confirmed.join(', '));
+        return couldNot('no address in the settings, no subscription at the topic', "Name people in 'notifications.emails', or subscribe a pager.");
+      },
+    },
+  ];
+}
+
+function tableCheck(name: string, { regions }: Settings, { tables }: Clients): Check {
+  return {
+    area: 'tables',
+    name: `${name} is strongly consistent in ${regions.home.name} and ${regions.standby.name}, witnessed by ${regions.witness.name}`,
+    async run() {
+      const table = (await unlessMissing(tables.send(new DescribeTableCommand({ TableName: name }))))?.Table;
+      if (table === undefined) return notYet(`the table ${name}`);
+      const replicas = (table.Replicas ?? []).map(({ RegionName, ReplicaStatus }) => `${RegionName} ${ReplicaStatus}`);
+      const witnesses = (table.GlobalTableWitnesses ?? []).map(({ RegionName, WitnessStatus }) => `${RegionName} ${WitnessStatus}`);
+      const isIn = (list: readonly string[], region: string): boolean => list.includes(`${region} ACTIVE`);
+      const seen =
+        `${table.TableStatus}, ${table.MultiRegionConsistency ?? 'EVENTUAL'}, replicas ${replicas.join(', ') || 'none'}, ` +
+        `witness ${witnesses.join(', ') || 'none'}, deletion protection ${table.DeletionProtectionEnabled === true ? 'on' : 'off'}`;
+      // A table may leave its own Region out of its list of replicas: that one is what answers.
+      const isSound =
+        table.TableStatus === 'ACTIVE' && table.MultiRegionConsistency === 'STRONG' && isIn(replicas, regions.standby.name) &&
+        isIn(witnesses, regions.witness.name) && table.DeletionProtectionEnabled === true;
+      if (isSound) return ok(seen);
+      return failed(seen, 'Let nothing trade. Only an empty table becomes strongly consistent: make it anew (docs/deploy.md).');
+    },
+  };
+}
+
+/** The value is looked at and let go of: nothing of it is in the finding. */
+async function venueSecret({ secrets }: Clients, name: string): Promise<Finding> {
+  const answer = await unlessMissing(secrets.send(new GetSecretValueCommand({ SecretId: name })));
+  if (answer === undefined) return notYet(`the secret ${name}`);
+  const todo = `aws secretsmanager put-secret-value --secret-id ${name} --secret-string file:///dev/stdin, with {"apiKey":"…","secret":"…"}`;
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(answer.SecretString ?? '') as Record<string, unknown>;
+  } catch {
+    return failed('its value is no JSON', todo);
+  }
+  const missing = ['apiKey', 'secret'].filter((field) => typeof value[field] !== 'string' || value[field] === '');
+  if (missing.length > 0) return failed(`its value has no ${missing.join(' and no ')}`, todo);
+  if (value['apiKey'] === 'not-yet-set') return failed('still the placeholder of the deployment', todo);
+  return ok('apiKey and secret are there');
+}
+
+function imageCheck(repositoryName: string, name: string, digest: string | undefined, { images }: Clients): Check {
+  return {
+    area: 'images',
+    name: `The ${name}'s image for the cutover is in ${repositoryName}`,
+    async run() {
+      if (digest === undefined) return couldNot('no digest was given', `Give --${name} sha256:… as npm run images printed it.`);
+      const asked = images.send(new DescribeImagesCommand({ repositoryName, imageIds: [{ imageDigest: digest }] }));
+      const image = (await unlessMissing(asked))?.imageDetails?.[0];
+      if (image === undefined) return failed(`no image ${digest}`, 'Push it: npm run images -- --env <environment>.');
+      return ok(`${digest.slice(0, 19)}…, pushed ${image.imagePushedAt?.toISOString() ?? 'at an unknown time'}`);
+    },
+  };
+}

@@ -1,0 +1,78 @@
+/** Whether settings, records and leases agree on where home is and on what runs. */
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { DescribeDBInstancesCommand } from '@aws-sdk/client-rds';
+import { GetParameterCommand, GetParametersByPathCommand } from '@aws-sdk/client-ssm';
+import type { Settings } from '../settings/index.ts';
+import { type Check, failed, ok, unlessMissing } from './check.ts';
+import type { Clients } from './clients.ts';
+import { notYet } from './stacks.ts';
+
+const area = 'topology';
+
+export function topologyChecks({ environment, regions, books }: Settings, home: Clients): readonly Check[] {
+  const homeRegion = regions.home.name;
+  const path = `/baton/${environment}/home-region`;
+  return [
+    {
+      area,
+      name: `The record of the home Region says ${homeRegion}`,
+      async run() {
+        const { Parameters = [] } = await home.parameters.send(new GetParametersByPathCommand({ Path: path }));
+        const recorded = Parameters.map(({ Name = '' }) => Name.slice(path.length + 1));
+        if (recorded.length === 0) return notYet(`${path}/${homeRegion}`);
+        if (recorded.length === 1 && recorded[0] === homeRegion) return ok(`${path}/${homeRegion}`);
+        return failed(recorded.map((region) => `${path}/${region}`).join(', '), "Correct 'regions.home' in the settings; never make the parameter by hand.");
+      },
+    },
+    {
+      area,
+      name: 'The database of the home Region is the one that is written',
+      async run() {
+        const DBInstanceIdentifier = `baton-${environment}`;
+        const answer = await unlessMissing(home.database.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier })));
+        const database = answer?.DBInstances?.[0];
+        if (database === undefined) return notYet(`the database ${DBInstanceIdentifier}`);
+        const source = database.ReadReplicaSourceDBInstanceIdentifier;
+        if (source !== undefined) return failed(`a replica of ${source}`, 'The writer is elsewhere: correct the settings to where it is.');
+        const { DBInstanceStatus: status, MultiAZ: isMultiAz } = database;
+        const seen = `${status}, ${isMultiAz === true ? 'in two zones' : 'in one zone'}, no replica of another`;
+        if (status === 'available' && isMultiAz === true) return ok(seen);
+        return failed(seen, 'Wait until it is available; a database in one zone was changed by hand: deploy again.');
+      },
+    },
+    ...books.flatMap((book): readonly Check[] => [
+      {
+        area,
+        name: `The lease of ${book.name} is at home in ${homeRegion}`,
+        async run() {
+          const lease = await leaseOf(home, environment, book.name);
+          if (lease === undefined) return notYet(`the lease of ${book.name}`);
+          const where = lease['home']?.S;
+          const seen = `home ${where}, ${lease['mode']?.S}, epoch ${lease['epoch']?.N}`;
+          return where === homeRegion ? ok(seen) : failed(seen, "Correct 'regions.home' in the settings: the lease is the truth.");
+        },
+      },
+      {
+        area,
+        name: `What is recorded as live of ${book.name} is what its lease says`,
+        async run() {
+          const lease = await leaseOf(home, environment, book.name);
+          const Name = `/baton/${environment}/${book.name}/live`;
+          const answer = await unlessMissing(home.parameters.send(new GetParameterCommand({ Name })));
+          const recorded = answer?.Parameter?.Value;
+          if (lease === undefined || recorded === undefined) return notYet(Name);
+          const live = lease['live']?.M?.['imageDigest']?.S;
+          const seen = `recorded ${recorded}, lease ${live ?? 'none'}`;
+          const agree = live === undefined ? recorded === 'none' : recorded.includes(live);
+          return agree ? ok(seen) : failed(seen, 'A cutover ended between its two records: run the cutover of what the lease says again.');
+        },
+      },
+    ]),
+  ];
+}
+
+async function leaseOf({ tables }: Clients, environment: string, book: string) {
+  const Key = { book: { S: book }, item: { S: 'lease' } };
+  const asked = tables.send(new GetItemCommand({ TableName: `baton-${environment}-lease`, Key, ConsistentRead: true }));
+  return (await unlessMissing(asked))?.Item;
+}

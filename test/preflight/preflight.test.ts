@@ -1,0 +1,277 @@
+/**
+ * The preflight, asked of the local AWS by unmodified clients: before a deployment, after it, and with each thing wrong
+ * that it is there to find. The same system shows that nobody but a machine may change what runs.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { ECSClient, UpdateServicePrimaryTaskSetCommand } from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { buildApp } from '../../bin/app.ts';
+import { stackPolicy } from '../../lib/constructs/stack-policy.ts';
+import { type Images, preflight, type Result } from '../../lib/preflight/index.ts';
+import { loadSettings, type Settings } from '../../lib/settings/index.ts';
+import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
+import { deploy } from '../../rehearsal/cloud/deploy.ts';
+import { type Front, startFront } from '../../rehearsal/cloud/front.ts';
+import { type CloudWorld, createWorld } from '../../rehearsal/cloud/world.ts';
+import { createAuthority } from '../../rehearsal/processes/certificate.ts';
+import { Supervisor } from '../../rehearsal/processes/supervisor.ts';
+import { TaskLauncher } from '../../rehearsal/processes/tasks.ts';
+import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
+import { ecs } from '../../rehearsal/services/ecs.ts';
+import type { Iam } from '../../rehearsal/services/iam.ts';
+import { otherServices } from '../../rehearsal/services/index.ts';
+
+const repository = path.resolve(import.meta.dirname, '../..');
+const settings = loadSettings('production');
+const venueSecret = 'secret-that-nobody-may-see';
+const digest = `sha256:${'a'.repeat(64)}`;
+const images: Images = { trader: digest, guard: digest };
+const stacks = ['trading-state', 'network', 'data', 'trading', 'cutover'].map((name) => `baton-production-${name}`);
+
+const supervisor = new Supervisor();
+let world: CloudWorld;
+let front: Front;
+let before: readonly Result[];
+
+beforeAll(async () => {
+  const directory = await supervisor.temporaryDirectory('preflight');
+  const assemblyDirectory = path.join(directory, 'assembly');
+  vi.stubEnv('CDK_VALIDATION', 'false');
+  buildApp({ settings, outdir: assemblyDirectory, validation: false }).synth();
+  const authority = createAuthority({ commonName: 'Baton preflight', now: new Date(), directory });
+  const assets = readAssembly(assemblyDirectory);
+  world = createWorld({
+    seed: 11, accountId: settings.account, judged: true,
+    regions: [settings.regions.home.name, settings.regions.standby.name, settings.regions.witness.name],
+    services: (made) => {
+      const launcher = new TaskLauncher({ supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: [] });
+      const rest = otherServices(made, {
+        servers: { supervisor, authority, directory }, assetDirectory: (key) => assets.assetDirectory(key), onProgress: () => undefined,
+      });
+      return [dynamodb(made), ecs(made, { launcher, images: new Map() }), ...rest.models];
+    },
+  });
+  front = await startFront(world);
+  vi.stubEnv('AWS_ENDPOINT_URL', front.endpoint);
+  vi.stubEnv('AWS_ACCESS_KEY_ID', world.operator.credentials.accessKeyId);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', world.operator.credentials.secretAccessKey);
+  before = await preflight(settings, {});
+  // The order of docs/deploy.md, with its commands' calls.
+  for (const region of [settings.regions.home.name, settings.regions.standby.name]) await bootstrap(region);
+  await deploy({ assemblyDirectory, world, front });
+  const policy = readFileSync(path.join(assemblyDirectory, 'stack-policy.json'), 'utf8');
+  for (const StackName of stacks) await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: policy });
+  await putVenueKey(JSON.stringify({ apiKey: 'key', secret: venueSecret }));
+  for (const name of ['trader', 'guard']) {
+    const image = { repositoryName: `baton-production/${name}`, imageDigest: digest, imageTag: 'first', imageManifest: '{}' };
+    await operator('ecr', 'PutImage', image);
+  }
+}, 120_000);
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await world.close();
+  await front.close();
+  await supervisor.close();
+});
+
+function operator(service: string, operation: string, input: Record<string, unknown>, region = settings.regions.home.name): Promise<unknown> {
+  return world.call({ service, operation, region, caller: world.operator.caller, input });
+}
+
+/** What `cdk bootstrap` leaves for the deployments to find. */
+function bootstrap(region: string): Promise<unknown> {
+  return operator('ssm', 'PutParameter', { Name: '/cdk-bootstrap/hnb659fds/version', Type: 'String', Value: '30', Overwrite: true }, region);
+}
+
+function putVenueKey(SecretString: string): Promise<unknown> {
+  return operator('secretsmanager', 'PutSecretValue', { SecretId: 'baton-production/alpha/venue', SecretString });
+}
+
+const failures = (results: readonly Result[]): string[] =>
+  results.filter(({ verdict }) => verdict === 'failed').map(({ name, seen }) => `${name}: ${seen}`);
+
+function found(results: readonly Result[], name: string): Result {
+  const result = results.find((candidate) => candidate.name.includes(name));
+  if (result === undefined) throw new Error(`no check is called '…${name}…'`);
+  return result;
+}
+
+test('before a deployment: what is missing fails, what comes later could not be checked', () => {
+  expect(failures(before)).toEqual([
+    'The CDK is bootstrapped in us-east-1: no bootstrap version in the parameter store',
+    'The CDK is bootstrapped in us-west-2: no bootstrap version in the parameter store',
+  ]);
+  const early = before.filter(({ area }) => ['stacks', 'topology', 'tables', 'secrets', 'cache', 'service', 'notices'].includes(area));
+  expect(early.length).toBeGreaterThan(20);
+  for (const { verdict, seen, name } of early) expect([verdict, seen], name).toEqual(['could not', expect.stringContaining('is not deployed yet')]);
+});
+
+test('after the deployment in its order: nothing fails, and what nobody here can see is said', async () => {
+  const results = await preflight(settings, images);
+  expect(failures(results)).toEqual([]);
+  expect(results.filter(({ verdict }) => verdict === 'could not').map(({ name }) => name)).toEqual([
+    'Somebody is told: every address has confirmed its subscription',
+    "The venue's allow-list names the addresses of this installation",
+    'The exchange key of alpha may trade, may not withdraw, and is of the right sub-account',
+    'People may not change what runs',
+  ]);
+  expect(found(results, 'allow-list').seen).toMatch(/^us-east-1: 203\.0\.113\.\d+, 203\.0\.113\.\d+$/);
+  for (const { verdict, todo } of results) expect(todo === undefined).toBe(verdict === 'ok');
+});
+
+describe('finds', () => {
+  /** The one check that fails, when one thing is not as it should be. */
+  async function only(wrong: Partial<Settings>, name: string, asked: Images = images): Promise<Result> {
+    const results = await preflight({ ...settings, ...wrong }, asked);
+    const result = found(results, name);
+    expect(failures(results)).toEqual([`${result.name}: ${result.seen}`]);
+    expect(result.todo).toMatch(/.{10,}/);
+    return result;
+  }
+
+  test('credentials of another account', async () => {
+    const result = found(await preflight({ ...settings, account: '999999999999' }, images), 'The credentials are those');
+    expect(result).toMatchObject({ verdict: 'failed', seen: 'account 333333333333, as arn:aws:iam::333333333333:user/operator' });
+  });
+
+  test('a quota that is too small, with the command that asks for more', async () => {
+    const books = [...settings.books, { ...settings.books[0]!, name: 'beta' }];
+    const result = found(await preflight({ ...settings, books }, images), 'Fargate');
+    expect(result).toMatchObject({ verdict: 'failed', seen: '6 allowed, 10 needed' });
+    expect(result.todo).toContain('--service-code fargate --quota-code L-3032A538 --desired-value 10 --region us-east-1');
+  });
+
+  test('a CDK bootstrap that is too old', async () => {
+    const [Name, region] = ['/cdk-bootstrap/hnb659fds/version', settings.regions.standby.name];
+    await operator('ssm', 'PutParameter', { Name, Value: '5', Overwrite: true }, region);
+    expect((await only({}, 'bootstrapped in us-west-2')).seen).toBe('version 5, and 6 is needed');
+    await bootstrap(region);
+  });
+
+  test.each([
+    ['the placeholder of the deployment', JSON.stringify({ apiKey: 'not-yet-set', secret: venueSecret }), 'still the placeholder of the deployment'],
+    ['half a key', JSON.stringify({ apiKey: 'key' }), 'its value has no secret'],
+    ['a key that is no JSON', venueSecret, 'its value is no JSON'],
+  ])('%s, and shows nothing of it', async (_, value, seen) => {
+    await putVenueKey(value);
+    const result = await only({}, 'The exchange key of alpha was put in');
+    expect(result.seen).toBe(seen);
+    expect(JSON.stringify(result)).not.toContain(venueSecret);
+    await putVenueKey(JSON.stringify({ apiKey: 'key', secret: venueSecret }));
+  });
+
+  test('an image that was never pushed', async () => {
+    const other = `sha256:${'b'.repeat(64)}`;
+    expect((await only({}, "The guard's image", { ...images, guard: other })).seen).toBe(`no image ${other}`);
+  });
+
+  test('a stack policy that somebody loosened', async () => {
+    const loose = JSON.stringify({ Statement: stackPolicy.Statement.slice(0, 1) });
+    const StackName = 'baton-production-trading';
+    await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: loose });
+    expect((await only({}, `${StackName} denies`)).seen).toBe('another policy');
+    await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: JSON.stringify(stackPolicy) });
+  });
+
+  test('a home that the settings have and reality has not', async () => {
+    const { home, standby, witness } = settings.regions;
+    const results = await preflight({ ...settings, regions: { home: standby, standby: home, witness } }, images);
+    // In that Region nothing is deployed; the lease is seen from both.
+    expect(found(results, 'The lease of alpha')).toMatchObject({ verdict: 'failed', seen: 'home us-east-1, halted, epoch 0' });
+  });
+
+  test('a record of the home beside the true one', async () => {
+    const Name = '/baton/production/home-region/us-west-2';
+    await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-west-2' });
+    expect((await only({}, 'The record of the home Region')).seen).toBe(
+      '/baton/production/home-region/us-east-1, /baton/production/home-region/us-west-2',
+    );
+    await operator('ssm', 'DeleteParameter', { Name });
+  });
+
+  test('a record of what runs that the lease contradicts', async () => {
+    const Name = '/baton/production/alpha/live';
+    await operator('ssm', 'PutParameter', { Name, Value: digest, Overwrite: true });
+    expect((await only({}, 'What is recorded as live')).seen).toBe(`recorded ${digest}, lease none`);
+    await operator('ssm', 'PutParameter', { Name, Value: 'none', Overwrite: true });
+  });
+
+  test('somebody who has not confirmed', async () => {
+    const result = await only({ notifications: { ...settings.notifications, emails: ['desk@example.com'] } }, 'Somebody is told');
+    expect(result.seen).toBe('not confirmed: desk@example.com');
+  });
+});
+
+test('what the credentials may not read could not be checked', async () => {
+  const role = [...(world.model('iam') as Iam).roles.values()].find(({ name }) => name.includes('CreateBook'));
+  const { accessKeyId, secretAccessKey, sessionToken } = world.credentialsFor(role?.arn ?? '');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', accessKeyId);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', secretAccessKey);
+  vi.stubEnv('AWS_SESSION_TOKEN', sessionToken ?? '');
+  try {
+    const result = found(await preflight(settings, images), 'The exchange key of alpha was put in');
+    expect(result).toMatchObject({ verdict: 'could not', todo: 'Run it again with credentials that may read this.' });
+    expect(result.seen).toContain('is not authorized to perform: secretsmanager:GetSecretValue');
+  } finally {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', world.operator.credentials.accessKeyId);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', world.operator.credentials.secretAccessKey);
+    vi.stubEnv('AWS_SESSION_TOKEN', undefined);
+  }
+});
+
+test('no role but a machine’s changes what runs: its boundary refuses it', async () => {
+  const roles = [...(world.model('iam') as Iam).roles.values()];
+  const bounded = roles.filter(({ trust }) => !JSON.stringify(trust).includes('states.amazonaws.com'));
+  expect(bounded.length).toBeGreaterThan(5);
+  for (const { arn } of bounded) {
+    const client = new ECSClient({ region: settings.regions.home.name, credentials: world.credentialsFor(arn), maxAttempts: 1 });
+    const asked = { cluster: 'baton-production', service: 'baton-production-alpha', primaryTaskSet: 'ecs-svc/1' };
+    await expect(client.send(new UpdateServicePrimaryTaskSetCommand(asked)), arn).rejects.toThrow(
+      /not authorized to perform: ecs:UpdateServicePrimaryTaskSet .* with an explicit deny in a permissions boundary/,
+    );
+    client.destroy();
+  }
+});
+
+describe('the command', () => {
+  const command = async (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> => {
+    try {
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, ['bin/preflight.ts', ...args], { cwd: repository, env: process.env });
+      return { code: 0, stdout, stderr };
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { code, stdout, stderr };
+    }
+  };
+
+  test('says it in words and ends with 0 when nothing failed', async () => {
+    const { code, stdout } = await command('--env', 'production', '--trader', digest, '--guard', digest);
+    expect(stdout).toMatch(/✓ baton-production-trading is protected from termination: on\n/);
+    expect(stdout).toMatch(/\n\d+ ok, 0 failed, 4 could not be checked\n$/);
+    expect(stdout).not.toContain(venueSecret);
+    expect(code).toBe(0);
+  });
+
+  test('says it to machines and ends with 1 when something failed', async () => {
+    const { code, stdout } = await command('--env', 'production', '--json', '--trader', `sha256:${'c'.repeat(64)}`);
+    const { environment, results } = JSON.parse(stdout) as { environment: string; results: Result[] };
+    expect(environment).toBe('production');
+    expect(results.filter(({ verdict }) => verdict === 'failed').map(({ name }) => name)).toEqual([
+      "The trader's image for the cutover is in baton-production/trader",
+    ]);
+    expect(code).toBe(1);
+  });
+
+  test('ends with 2 when it could not even ask', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIANOBODY');
+    const unknown = await command('--env', 'production');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', world.operator.credentials.accessKeyId);
+    expect(unknown).toMatchObject({ code: 2, stdout: '' });
+    expect(unknown.stderr).toMatch(/^AWS does not answer to these credentials .* Log in to account 333333333333/);
+    expect(await command('--env', 'nowhere')).toMatchObject({ code: 2, stderr: expect.stringContaining("no environment 'nowhere'") });
+    expect(await command()).toMatchObject({ code: 2 });
+  });
+});
