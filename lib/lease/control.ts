@@ -114,9 +114,12 @@ export class LeaseControl {
     return answer.applied ? answer.lease : seen(book, answer.lease, token);
   }
 
-  /** What runs now, for whoever needs to start the same again. */
+  /** What runs now and what did before, for whoever needs to start the same again. */
   async recordLive(book: BookName, token: WorkflowToken, live: Live): Promise<Lease> {
-    const answer = await this.#write({ name: 'record-live', book, expects: hasToken(token), set: { live } });
+    const before = (await this.checkToken(book, token)).live;
+    // A repeat finds its own record, and must not take it for the one before.
+    const previous = before === undefined || before.taskDefinition === live.taskDefinition ? {} : { previous: before };
+    const answer = await this.#write({ name: 'record-live', book, expects: hasToken(token), set: { live, ...previous } });
     return answer.applied ? answer.lease : seen(book, answer.lease, token);
   }
 

@@ -19,6 +19,7 @@ export interface LeaseAttributes {
   readonly 'workflow.token': WorkflowToken;
   readonly 'workflow.execution': string;
   readonly live: Live;
+  readonly previous: Live;
   readonly halt: { readonly reason: string; readonly by: string };
   readonly resumedFrom: Epoch;
 }

@@ -76,6 +76,9 @@ const retryPause = { interval: Duration.seconds(1), backoffRate: 2, maxAttempts:
 const startAllowanceSeconds = 5;
 const apiTimeoutSeconds = 10;
 
+/** What an API's errors begin with, where it is not its name with a capital. */
+const errorFamilies: Readonly<Record<string, string>> = { dynamodb: 'DynamoDb' };
+
 const elapsedMs = (since: string): string => `($toMillis($states.context.State.EnteredTime) - $${since})`;
 
 /**
@@ -169,7 +172,7 @@ export class Workflow {
       ...(options.outputs && { outputs: options.outputs }),
     });
     // The SDK's own name for a lost connection, and its name for a refusal it has no word for (throttling).
-    const family = service.charAt(0).toUpperCase() + service.slice(1);
+    const family = errorFamilies[service] ?? service.charAt(0).toUpperCase() + service.slice(1);
     task.addRetry({ errors: [`${family}.SdkClientException`, `${family}.${family}Exception`, sfn.Errors.TIMEOUT], ...retryPause });
     this.#errors.set(name, options.errors ?? []);
     this.#addCatches(name, task, options.catches ?? {});
@@ -195,7 +198,9 @@ export class Workflow {
       readonly catches?: Catches<string>;
     },
   ): sfn.Map {
-    const map = sfn.Map.jsonata(this.#scope, name, { comment: options.comment, items: sfn.ProvideItems.jsonata(options.items) });
+    const map = sfn.Map.jsonata(this.#scope, name, {
+      comment: options.comment, items: sfn.ProvideItems.jsonata(options.items), ...assignOf(options),
+    });
     map.itemProcessor(options.body);
     this.#itemsMax.set(name, options.itemsMax);
     this.#addCatches(name, map, options.catches ?? {});

@@ -8,8 +8,11 @@ import { executionHash, fresh, incoming, pollSeconds } from './variables.ts';
 /** Fargate pulls the image and starts the task; an empty zone may take its time. */
 const provisioningLimitSeconds = 300;
 
-/** Registers the revision, starts the idle colour from it and waits until it could trade. */
-export function bringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
+/**
+ * Registers the revision, starts the idle colour from it and waits until it could trade. The revision is made of the
+ * newest template, or of what `$template` holds already.
+ */
+export function bringUp(w: Workflow, parts: CutoverParts, from: 'the newest template' | 'what was read' = 'the newest template'): sfn.IChainable {
   const { limits } = parts;
   const lookAtStandbys = w.invoke('Look at the standbys of the new colour', parts.inspection, 'standbys', {
     comment: 'They say of themselves whether they are ready and reconciled; that their beat moves shows that they live.',
@@ -88,28 +91,27 @@ export function bringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
     assign: { startedTaskSet: js('$states.result.TaskSet.Id') },
   });
   const register = w.call('Register the revision that runs these images', {
-    comment: 'The template with two images, the colour and the digest added: what was synthesized is what runs.',
+    comment: 'The template with its two images, the colour and the digest: what was synthesized is what runs.',
     service: 'ecs', action: 'RegisterTaskDefinition',
     parameters: revisionOf(parts),
     resources: parts.arns.taskDefinitions,
     statements: [parts.passRoles],
     assign: { newRevision: js('$states.result.TaskDefinition.TaskDefinitionArn') },
   });
-  const template = w.call('Read the template of the task', {
+  const readTemplate = (): sfn.IChainable => w.call('Read the template of the task', {
     comment: 'The newest revision that a deployment registered.',
     service: 'ecs', action: 'DescribeTaskDefinition',
     parameters: { TaskDefinition: js('$book.templateFamily') },
     // The API knows no resource to allow this on.
     resources: ['*'],
     assign: { template: js('$states.result.TaskDefinition') },
-  });
-  template.next(register);
+  }).next(register);
   register.next(createTaskSet);
   createTaskSet.next(running);
 
   return removal(w, parts, {
     what: 'an earlier attempt', key: 'leftover', colour: incoming,
-    next: template,
+    next: from === 'what was read' ? register : readTemplate(),
     tooLate: {
       comment: 'It does not stop.',
       next: w.fail('What an earlier attempt left could not be removed', {
@@ -141,7 +143,9 @@ function revisionOf({ repositories }: CutoverParts): Record<(typeof revisionFiel
         { 'Name': 'BATON_COLOUR', 'Value': $plan.incoming },
         { 'Name': 'BATON_IMAGE_DIGEST', 'Value': $request.images.trader }
       ];
-      [$template.ContainerDefinitions.$merge([$, { 'Image': $lookup($images, Name), 'Environment': $append(Environment, $added) }])]
+      [$template.ContainerDefinitions.$merge([$, {
+        'Image': $lookup($images, Name), 'Environment': $append(Environment[$not(Name in $added.Name)], $added)
+      }])]
     )`),
     Volumes: js('[$template.Volumes]'),
     RequiresCompatibilities: js('[$template.RequiresCompatibilities]'),

@@ -110,14 +110,27 @@ export function endingsOf(w: Workflow, parts: EndingParts, words: EndingWords): 
   });
   summarize.next(report);
 
-  const end = (name: string, comment: string, outcome: string, more: Record<string, unknown> = {}): sfn.IChainable =>
-    w.pass(name, { comment, assign: { outcome, ...more } }).next(summarize);
+  // Made when first asked for: a state that nothing leads to does not belong into a machine.
+  const made = new Map<string, sfn.IChainable>();
+  const end = (name: string, comment: string, outcome: string, more: Record<string, unknown> = {}): sfn.IChainable => {
+    const known = made.get(name) ?? w.pass(name, { comment, assign: { outcome, ...more } }).next(summarize);
+    made.set(name, known);
+    return known;
+  };
   return {
-    succeeded: end(`Note that the ${what} succeeded`, words.succeeded, 'succeeded'),
-    rolledBack: end(`Note that the ${what} was rolled back`, words.rolledBack ?? '', 'rolled-back'),
-    needsAPerson: end('Note that a person is needed', 'Nothing more is changed: whoever holds the lease trades on.', 'needs-a-person'),
-    preempted: end('Note that another workflow took the book', 'It decides now; this execution writes nothing more.', 'needs-a-person', {
-      why: js("'Pre-empted. ' & $why"),
-    }),
+    get succeeded() {
+      return end(`Note that the ${what} succeeded`, words.succeeded, 'succeeded');
+    },
+    get rolledBack() {
+      return end(`Note that the ${what} was rolled back`, words.rolledBack ?? '', 'rolled-back');
+    },
+    get needsAPerson() {
+      return end('Note that a person is needed', 'Nothing more is changed: whoever holds the lease trades on.', 'needs-a-person');
+    },
+    get preempted() {
+      return end('Note that another workflow took the book', 'It decides now; this execution writes nothing more.', 'needs-a-person', {
+        why: js("'Pre-empted. ' & $why"),
+      });
+    },
   };
 }

@@ -1,6 +1,6 @@
 /** Makes the new colour the truth: in the lease, in the parameter that deployments read, and in ECS. */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
-import { js, type Workflow } from '../workflow.ts';
+import { js, type Jsonata, type Workflow } from '../workflow.ts';
 import type { CutoverParts } from './parts.ts';
 import { fresh, noted } from './variables.ts';
 
@@ -8,6 +8,8 @@ export function recordLive(
   w: Workflow,
   parts: CutoverParts,
   to: { readonly recorded: sfn.IChainable; readonly needsAPerson: sfn.IChainable; readonly preempted: sfn.IChainable },
+  /** Whether ECS calls this task set the primary one already; never, where nothing is said. */
+  isPrimary?: Jsonata,
 ): sfn.IChainable {
   const record = w.invoke('Record in the lease what is live', parts.leaseControl, 'recordLive', {
     comment: 'From here on the new colour is the truth; nothing later undoes it.',
@@ -33,7 +35,11 @@ export function recordLive(
     catches: { 'States.ALL': to.needsAPerson },
   });
   record.next(publishLive);
-  publishLive.next(makePrimary);
+  publishLive.next(isPrimary === undefined ? makePrimary : w.choice('Is the task set the primary one already?', {
+    comment: 'It still is when what goes was never recorded as live.',
+    answers: [{ when: isPrimary, next: to.recorded, comment: 'Then there is nothing to change.' }],
+    otherwise: makePrimary,
+  }));
   makePrimary.next(to.recorded);
   return record;
 }

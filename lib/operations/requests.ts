@@ -1,0 +1,32 @@
+/** Reads what a person typed. Every fault is named at once, with what was seen, so that one correction is enough. */
+import type * as z from 'zod/mini';
+import { faultsOf } from '../contracts/faults.ts';
+import { ResumeRequest, RollbackRequest } from '../contracts/operations.ts';
+import { RequestRefusedError } from '../cutover/errors.ts';
+
+export function parseResume(request: unknown, books: readonly string[]): ResumeRequest {
+  return parse(ResumeRequest, request, books, '{ "book": "main", "reason": "…", "requestedBy": "…" }');
+}
+
+export function parseRollback(request: unknown, books: readonly string[]): RollbackRequest {
+  const parsed = parse(RollbackRequest, request, books, '{ "book": "main", "to": "previous", "reason": "…", "requestedBy": "…" }');
+  if (parsed.restoreDatabaseTo !== undefined) {
+    throw new RequestRefusedError(
+      'A rollback does not restore the database yet: nothing here can. Start it again without restoreDatabaseTo; it changes no data. ' +
+        'Trading needs only the lease and the journal, so the ledger can be restored afterwards, by hand, from a snapshot or to a point in time.',
+    );
+  }
+  return parsed;
+}
+
+function parse<S extends z.ZodMiniType<{ readonly book: string }>>(schema: S, request: unknown, books: readonly string[], example: string): z.infer<S> {
+  const parsed = schema.safeParse(request);
+  if (!parsed.success) {
+    throw new RequestRefusedError(`The input is wrong. ${faultsOf(parsed.error, request)}. Correct it and start again; it looks like ${example}.`);
+  }
+  const { book } = parsed.data;
+  if (!books.includes(book)) {
+    throw new RequestRefusedError(`There is no book '${book}' here; there are: ${books.join(', ')}. Correct the name and start again.`);
+  }
+  return parsed.data;
+}

@@ -1,0 +1,66 @@
+/** The steps of rollbacks and resumes. Each may run twice. */
+import type { bookOperations } from '../contracts/operations.ts';
+import type { Implementation } from '../contracts/step.ts';
+import type { AcceptedOrders } from '../cutover/accepted-orders.ts';
+import { judgeTrading } from '../cutover/trading.ts';
+import type { LeaseControl } from '../lease/control.ts';
+import { colourOf, type BookName, type Lease } from '../lease/model.ts';
+import { NotHaltedError } from './errors.ts';
+import { planRollback } from './plan-rollback.ts';
+import { parseResume, parseRollback } from './requests.ts';
+
+export function operationSteps({
+  control,
+  acceptedOrders,
+  books,
+  cutoverExecutions,
+}: {
+  readonly control: LeaseControl;
+  readonly acceptedOrders: AcceptedOrders;
+  readonly books: readonly string[];
+  /** Begins the ARN of each execution that a rollback may pre-empt. */
+  readonly cutoverExecutions: string;
+}): Implementation<typeof bookOperations> {
+  return {
+    async checkResume({ request }) {
+      return parseResume(request, books);
+    },
+    async takeHalted({ book, execution }) {
+      // Looked at before the book is taken, so that a refusal has changed nothing.
+      assertHalted(await control.read(book));
+      const { token, lease } = await control.takeWorkflow(book, execution);
+      const { halt, epoch } = lease;
+      return { token, epoch, halted: halt === undefined ? '' : `by ${halt.by}: ${halt.reason}` };
+    },
+    async resume({ book, token }) {
+      return { open: (await control.resume(book, token)).mode !== 'halted' };
+    },
+    async tradesAgain({ book, token, wanted }) {
+      const lease = await control.checkToken(book, token);
+      const { epoch, holder, mode, halt } = lease;
+      if (mode === 'halted') return { state: 'halted', epoch, seen: `it is halted again, by ${halt?.by ?? 'nobody known'}: ${halt?.reason ?? ''}` };
+      if (holder === undefined) return { state: 'waiting', epoch, seen: `nobody holds the book in epoch ${epoch}` };
+      const accepted = await acceptedOrders.newestOf(book, epoch);
+      const { state, seen } = judgeTrading(lease, accepted, { colour: colourOf(holder), newest: '', wanted });
+      return { state: state === 'trading' ? 'trading' : 'waiting', epoch, seen };
+    },
+    async checkRollback({ request }) {
+      return parseRollback(request, books);
+    },
+    async planRollback({ request, taskSets }) {
+      const book = request.book as BookName;
+      const [lease, registrations] = await Promise.all([control.read(book), control.registrations(book)]);
+      return planRollback(lease, registrations, taskSets, request, (execution) => execution.startsWith(cutoverExecutions));
+    },
+    async takeForRollback({ book, execution, preempts }) {
+      return { token: (await control.takeWorkflow(book, execution, preempts)).token };
+    },
+  };
+}
+
+function assertHalted({ book, mode, epoch, halt }: Lease): void {
+  if (mode !== 'halted') throw new NotHaltedError(`Book '${book}' is not halted: it is ${mode}. There is nothing to resume.`);
+  if (epoch === 0 && halt === undefined) {
+    throw new NotHaltedError(`Nobody halted book '${book}': it has never traded. Its first cutover opens it.`);
+  }
+}
