@@ -3,28 +3,35 @@
  * simulated exchange and a local AWS.
  *
  * Exit codes: 0 every promise held; 1 a promise was broken or a scenario could not go on; 2 wrong usage, or
- * something that is needed is not on this machine; 130 and 143 interrupted (nothing is left running).
+ * something that is needed is not on this machine; 130 and 143 interrupted (nothing is left running). `serve` ends with 0
+ * when it is interrupted after it was up: that is how it ends.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
-import { createProgress } from './report/progress.ts';
+import { createProgress, type Progress } from './report/progress.ts';
 import { held, render, seconds, type Report } from './report/report.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { rehearse } from './rehearse.ts';
+import { serve } from './serve/serve.ts';
 import { scenarios } from './scenarios/index.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import type { InstallationOptions } from './installation.ts';
 import { synthesize } from './synthesize.ts';
 import { UnavailableError } from './unavailable.ts';
 
-interface Options {
-  readonly fault: readonly string[];
+interface SettingOptions {
   readonly env: string;
   readonly seed: number;
   readonly provisioning: ProvisioningColumn;
+}
+interface ServeOptions extends SettingOptions {
+  readonly port?: number;
+}
+interface Options extends SettingOptions {
+  readonly fault: readonly string[];
   readonly out?: string;
   readonly json?: true;
   readonly list?: true;
@@ -36,9 +43,11 @@ interface Telling {
   readonly faults: readonly string[];
 }
 
+const serveSummary = 'The system stays up after its first cutover: for the AWS CLI, SDKs, psql, redis-cli and a browser, with buttons for faults.';
+
 const program = new Command('rehearse')
   .description('Runs the synthesized system on this machine and shows what happened.')
-  .usage('[scenario] [options]')
+  .usage('[scenario | serve] [options]')
   .argument('[scenario]', `one of: ${scenarios.map((scenario) => scenario.name).join(', ')}; all of them when not said`)
   .option(
     '--fault <name>',
@@ -46,25 +55,34 @@ const program = new Command('rehearse')
     (name, names: readonly string[]) => [...names, name],
     [] as readonly string[],
   )
-  .option('--env <name>', 'the settings to rehearse: dev, staging or production', 'production')
-  .option('--seed <number>', 'decides what is drawn at random', wholeNumber, randomInt(1, 1_000_000))
-  .addOption(
-    new Option('--provisioning <column>', 'how long AWS takes to make things').choices(['typical', 'pessimistic']).default('pessimistic'),
-  )
+  .addOption(envOption())
+  .addOption(seedOption())
+  .addOption(provisioningOption())
   .option('--out <directory>', 'write report.json and the log there')
   .option('--json', 'print the report (or the list) as JSON; progress goes to standard error')
   .option('--list', 'list scenarios, their faults and what each promises')
   .addHelpText(
     'after',
     '\nExamples:\n  npm run rehearse\n  npm run rehearse -- cutover --out rehearsal-out --seed 7\n' +
-      '  npm run rehearse -- cutover --fault green-does-not-trade',
+      '  npm run rehearse -- cutover --fault green-does-not-trade\n  npm run rehearse -- serve --port 4566',
   )
-  .exitOverride();
+  .exitOverride()
+  .action(async (name: string | undefined, options: Options) => {
+    process.exitCode = options.list === true ? list(options) : await run(tellings(name, options.fault), options);
+  });
+program
+  .command('serve')
+  .description(serveSummary)
+  .option('--port <number>', 'of the local AWS and of the page; the system chooses one when not said', portNumber)
+  .addOption(envOption())
+  .addOption(seedOption())
+  .addOption(provisioningOption())
+  .action(async (options: ServeOptions) => {
+    process.exitCode = await stayUp(options);
+  });
 
 try {
-  program.parse();
-  const options = program.opts<Options>();
-  process.exitCode = options.list === true ? list(options) : await run(tellings(program.args[0], options.fault), options);
+  await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else process.exitCode = explain(error);
@@ -82,6 +100,24 @@ function explain(error: unknown): 1 | 2 {
   if (process.env['BATON_DEBUG'] !== undefined) console.error(error);
   else console.error('BATON_DEBUG=1 shows where.');
   return 1;
+}
+
+function envOption(): Option {
+  return new Option('--env <name>', 'the settings to rehearse: dev, staging or production').default('production');
+}
+
+function seedOption(): Option {
+  return new Option('--seed <number>', 'decides what is drawn at random').argParser(wholeNumber).default(randomInt(1, 1_000_000));
+}
+
+function provisioningOption(): Option {
+  return new Option('--provisioning <column>', 'how long AWS takes to make things').choices(['typical', 'pessimistic']).default('pessimistic');
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) throw new InvalidArgumentError(`wanted a port from 1 to 65535, got '${text}'.`);
+  return port;
 }
 
 function wholeNumber(text: string): number {
@@ -124,20 +160,55 @@ function list({ json }: Options): 0 {
     for (const promise of promises) console.log(`    promises  ${promise}`);
     for (const fault of faults) console.log(`    --fault ${fault.name}  ${fault.summary} Ends: ${fault.outcome}.`);
   }
+  console.log(`${pc.bold('serve')}  ${serveSummary}`);
   return 0;
+}
+
+/** Ends on the signals of a terminal; answers how to take that back. */
+function endOnSignals(progress: Progress): () => void {
+  const handlers = ([['SIGINT', 130], ['SIGTERM', 143]] as const).map(([signal, code]) => {
+    // No unwinding: the reaper ends what was started, and the exit sweeps what was written.
+    const handler = (): void => {
+      progress.close();
+      console.error(`${signal}: the rehearsal was interrupted; what it had started is being ended.`);
+      process.exit(code);
+    };
+    process.once(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  return () => {
+    for (const off of handlers) off();
+  };
+}
+
+async function stayUp({ env, seed, provisioning, port }: ServeOptions): Promise<0> {
+  const progress = createProgress(process.stdout);
+  const goOn = endOnSignals(progress);
+  try {
+    progress.heading(`Synthesizing ${env}`);
+    await using assembly = await synthesize(env, progress);
+    await serve({
+      assembly, seed, provisioning, progress, port,
+      print: (text) => console.log(`\n${text}\n`),
+      async untilStopped() {
+        goOn();
+        await new Promise<void>((resolve) => {
+          for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+        });
+        // Who cannot wait for an orderly end says it again.
+        endOnSignals(progress);
+      },
+    });
+    return 0;
+  } finally {
+    progress.close();
+  }
 }
 
 async function run(plan: readonly Telling[], { env, seed, out, json, provisioning }: Options): Promise<0 | 1> {
   const progress = createProgress(json === true ? process.stderr : process.stdout);
   const reports: Report[] = [];
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
-    // No unwinding: the reaper ends what was started, and the exit sweeps what was written.
-    process.once(signal, () => {
-      progress.close();
-      console.error(`${signal}: the rehearsal was interrupted; what it had started is being ended.`);
-      process.exit(code);
-    });
-  }
+  endOnSignals(progress);
   try {
     progress.heading(`Synthesizing ${env}`);
     await using assembly = await synthesize(env, progress);
@@ -167,10 +238,11 @@ async function tell(
   faults: readonly string[],
   options: InstallationOptions & { readonly out: string | undefined },
 ): Promise<Report> {
-  const { report, log } = await rehearse(scenario, faults, options);
+  const { report, log, accesses } = await rehearse(scenario, faults, options);
   if (options.out !== undefined) {
     await mkdir(options.out, { recursive: true });
     await writeFile(join(options.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+    await writeFile(join(options.out, 'accesses.json'), `${JSON.stringify(accesses, null, 2)}\n`);
     await writeFile(join(options.out, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
   return report;

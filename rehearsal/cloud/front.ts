@@ -3,11 +3,12 @@
  * CLI talk to it when AWS_ENDPOINT_URL names it. The credential scope of a request's signature says which
  * service, which Region and whose key; the signature itself is not checked, the key is.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 
 import { unknownKey } from '../permissions/refusal.ts';
 import { listenLocally } from '../processes/listen.ts';
+import { UnavailableError } from '../unavailable.ts';
 import { AwsError } from './model.ts';
 import { callerIdentity, presigner } from './presigned.ts';
 import { ServiceProtocol, type WireRequest, type WireResponse } from './protocol.ts';
@@ -18,18 +19,27 @@ export interface Front {
   readonly endpoint: string;
   /** A URL that takes one PUT, as the presigned URLs of CloudFormation's custom resources do, and what was put there. */
   presignedPut(): { readonly url: string; readonly body: Promise<string> };
+  /** Who answers what nobody signed: a browser signs nothing. Until then it is refused. */
+  answerUnsigned(handler: (request: IncomingMessage, response: ServerResponse) => void): void;
   close(): Promise<void>;
+}
+
+export interface FrontOptions {
+  /** Of the system's choice when not said. */
+  readonly port?: number | undefined;
 }
 
 const presignedPath = '/presigned/';
 
-export async function startFront(world: CloudWorld): Promise<Front> {
+export async function startFront(world: CloudWorld, { port }: FrontOptions = {}): Promise<Front> {
   const protocols = new Map<string, ServiceProtocol>();
   const models = world.models().filter((model) => sdkClients[model.service]);
   await Promise.all(models.map(async ({ service }) => protocols.set(service, new ServiceProtocol(service, await loadSdk(service)))));
 
   const puts = new Map<string, (body: string) => void>();
+  let unsigned: Parameters<Front['answerUnsigned']>[0] | undefined;
   const server = createServer((request, response) => {
+    if (unsigned !== undefined && !isForAws(request)) return unsigned(request, response);
     answer(request)
       .catch((error: unknown): WireResponse => ({ status: 500, headers: { 'content-type': 'text/plain' }, body: describe(error) }))
       .then(({ status, headers, body }) => response.writeHead(status, headers).end(body))
@@ -37,7 +47,7 @@ export async function startFront(world: CloudWorld): Promise<Front> {
   });
   // Longer than any client keeps a socket idle: who closes first must not be this side, or a request is lost.
   server.keepAliveTimeout = 60_000;
-  const endpoint = `http://127.0.0.1:${await listenLocally(server)}`;
+  const endpoint = `http://127.0.0.1:${await listen(server, port)}`;
   world.setEndpoint(endpoint);
 
   async function answer(message: IncomingMessage): Promise<WireResponse> {
@@ -97,11 +107,29 @@ export async function startFront(world: CloudWorld): Promise<Front> {
       const body = new Promise<string>((resolve) => puts.set(path, resolve));
       return { url: `${endpoint}${path}`, body };
     },
+    answerUnsigned(handler) {
+      unsigned = handler;
+    },
     async close() {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+async function listen(server: Server, port: number | undefined): Promise<number> {
+  try {
+    return await listenLocally(server, port);
+  } catch (error) {
+    throw new UnavailableError(`the local AWS cannot listen on port ${port ?? 0}: ${describe(error)}. Choose another port, or let the system choose.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Signed in its header or in its address, or one of the addresses that were given out. */
+function isForAws({ headers, url = '' }: IncomingMessage): boolean {
+  return headers.authorization !== undefined || url.startsWith(presignedPath) || url.includes('X-Amz-Signature=');
 }
 
 async function readRequest(message: IncomingMessage): Promise<WireRequest> {

@@ -5,11 +5,11 @@
  */
 import { createServer, type AddressInfo, type Server } from 'node:net';
 
-/** Starts a server of ours on a port of the system's choice, and answers the port. */
-export async function listenLocally(server: Server): Promise<number> {
+/** Starts a server of ours on this port, or on one of the system's choice, and answers the port. */
+export async function listenLocally(server: Server, port = 0): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   return (server.address() as AddressInfo).port;
 }
