@@ -18,7 +18,7 @@ import { ChangeGates } from '../lib/constructs/change-gates.ts';
 import { ContractFunction, MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { JudgedStateMachine } from '../lib/constructs/state-machine.ts';
-import { confirmHomeRegion } from '../lib/constructs/topology.ts';
+import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
 import { WaysBack } from '../lib/constructs/ways-back.ts';
 import { cutoverInspection, endings, leaseControl } from '../lib/contracts/cutover.ts';
 import { releaseWorkflow } from '../lib/contracts/release-workflow.ts';
@@ -55,6 +55,7 @@ export class CutoverStack extends Stack {
   constructor(scope: Construct, id: string, { settings, state, data, trading, ...props }: CutoverStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
+    confirmWritingDatabase(this, settings, data.databaseInstanceIdentifier);
     const prefix = `baton-${settings.environment}`;
     this.#prefix = prefix;
     const logRetention = retentionOf(settings);

@@ -11,7 +11,7 @@ import * as rds from 'aws-cdk-lib/aws-rds';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
-import { confirmHomeRegion } from '../lib/constructs/topology.ts';
+import { confirmHomeRegion, recordWritingDatabase } from '../lib/constructs/topology.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import { cachePort, databasePort, type NetworkStack } from './network.ts';
 
@@ -72,6 +72,7 @@ export class DataStack extends Stack {
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
     }) as secretsmanager.ISecret;
     this.database = this.#database(settings, network);
+    recordWritingDatabase(this, settings, this.databaseInstanceIdentifier, this.database);
     this.cache = this.#cache(settings, network);
     this.#acknowledge(settings);
   }

@@ -14,7 +14,7 @@ import * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { TradingTaskTemplate } from '../lib/constructs/trading-task.ts';
-import { confirmHomeRegion, keepAsRecorded } from '../lib/constructs/topology.ts';
+import { confirmHomeRegion, confirmWritingDatabase, keepAsRecorded } from '../lib/constructs/topology.ts';
 import type { MarketCalendar } from '../lib/contracts/change.ts';
 import type { BookName } from '../lib/lease/model.ts';
 import type { BookSettings, Settings } from '../lib/settings/index.ts';
@@ -61,6 +61,7 @@ export class TradingStack extends Stack {
   constructor(scope: Construct, id: string, { settings, network, state, data, ...props }: TradingStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
+    confirmWritingDatabase(this, settings, data.databaseInstanceIdentifier);
     this.traderRepository = this.#repository(settings, 'trader');
     this.guardRepository = this.#repository(settings, 'guard');
     this.cluster = new ecs.Cluster(this, 'Cluster', {

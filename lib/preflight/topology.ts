@@ -11,27 +11,17 @@ const area = 'topology';
 
 export function topologyChecks({ environment, regions, books }: Settings, home: Clients): readonly Check[] {
   const homeRegion = regions.home.name;
-  const path = `/baton/${environment}/home-region`;
+  const databaseIdentifier = `baton-${environment}`;
   return [
-    {
-      area,
-      name: `The record of the home Region says ${homeRegion}`,
-      async run() {
-        const { Parameters = [] } = await home.parameters.send(new GetParametersByPathCommand({ Path: path }));
-        const recorded = Parameters.map(({ Name = '' }) => Name.slice(path.length + 1));
-        if (recorded.length === 0) return notYet(`${path}/${homeRegion}`);
-        if (recorded.length === 1 && recorded[0] === homeRegion) return ok(`${path}/${homeRegion}`);
-        return failed(recorded.map((region) => `${path}/${region}`).join(', '), "Correct 'regions.home' in the settings; never make the parameter by hand.");
-      },
-    },
+    recordCheck(home, 'the home Region', `/baton/${environment}/home-region`, homeRegion),
+    recordCheck(home, 'the writing database', `/baton/${environment}/writing-database`, databaseIdentifier),
     {
       area,
       name: 'The database of the home Region is the one that is written',
       async run() {
-        const DBInstanceIdentifier = `baton-${environment}`;
-        const answer = await unlessMissing(home.database.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier })));
-        const database = answer?.DBInstances?.[0];
-        if (database === undefined) return notYet(`the database ${DBInstanceIdentifier}`);
+        const asked = home.database.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: databaseIdentifier }));
+        const database = (await unlessMissing(asked))?.DBInstances?.[0];
+        if (database === undefined) return notYet(`the database ${databaseIdentifier}`);
         const source = database.ReadReplicaSourceDBInstanceIdentifier;
         if (source !== undefined) return failed(`a replica of ${source}`, 'The writer is elsewhere: correct the settings to where it is.');
         const { DBInstanceStatus: status, MultiAZ: isMultiAz } = database;
@@ -69,6 +59,21 @@ export function topologyChecks({ environment, regions, books }: Settings, home: 
       },
     ]),
   ];
+}
+
+/** The fact is the name of the one parameter below the path (docs/decisions/0006). */
+function recordCheck({ parameters }: Clients, fact: string, path: string, expected: string): Check {
+  return {
+    area,
+    name: `The record of ${fact} says ${expected}`,
+    async run() {
+      const { Parameters = [] } = await parameters.send(new GetParametersByPathCommand({ Path: path }));
+      const names = Parameters.map(({ Name = '' }) => Name);
+      if (names.length === 0) return notYet(`${path}/${expected}`);
+      if (names.length === 1 && names[0] === `${path}/${expected}`) return ok(names[0]);
+      return failed(names.join(', '), 'Correct the settings to what is true; never make or delete such a parameter by hand.');
+    },
+  };
 }
 
 async function leaseOf({ tables }: Clients, environment: string, book: string) {

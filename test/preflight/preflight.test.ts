@@ -3,7 +3,7 @@
  * that it is there to find. The same system shows that nobody but a machine may change what runs.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { ECSClient, UpdateServicePrimaryTaskSetCommand } from '@aws-sdk/client-ecs';
@@ -32,13 +32,14 @@ const images: Images = { trader: digest, guard: digest };
 const stacks = ['trading-state', 'network', 'data', 'trading', 'cutover'].map((name) => `baton-production-${name}`);
 
 const supervisor = new Supervisor();
+let assemblyDirectory: string;
 let world: CloudWorld;
 let front: Front;
 let before: readonly Result[];
 
 beforeAll(async () => {
   const directory = await supervisor.temporaryDirectory('preflight');
-  const assemblyDirectory = path.join(directory, 'assembly');
+  assemblyDirectory = path.join(directory, 'assembly');
   vi.stubEnv('CDK_VALIDATION', 'false');
   buildApp({ settings, outdir: assemblyDirectory, validation: false }).synth();
   const authority = createAuthority({ commonName: 'Baton preflight', now: new Date(), directory });
@@ -88,6 +89,19 @@ function bootstrap(region: string): Promise<unknown> {
 
 function putVenueKey(SecretString: string): Promise<unknown> {
   return operator('secretsmanager', 'PutSecretValue', { SecretId: 'baton-production/alpha/venue', SecretString });
+}
+
+/** The assembly, less every other stack. */
+function onlyStack(name: string): string {
+  const directory = `${assemblyDirectory}-${name}`;
+  cpSync(assemblyDirectory, directory, { recursive: true });
+  const file = path.join(directory, 'manifest.json');
+  const manifest = JSON.parse(readFileSync(file, 'utf8')) as { artifacts: Record<string, { type: string; dependencies?: string[] }> };
+  const artifacts = Object.entries(manifest.artifacts)
+    .filter(([id, { type }]) => type !== 'aws:cloudformation:stack' || id === name)
+    .map(([id, artifact]) => [id, { ...artifact, dependencies: (artifact.dependencies ?? []).filter((needed) => needed === `${name}.assets`) }]);
+  writeFileSync(file, JSON.stringify({ ...manifest, artifacts: Object.fromEntries(artifacts) }));
+  return directory;
 }
 
 const failures = (results: readonly Result[]): string[] =>
@@ -192,6 +206,13 @@ describe('finds', () => {
     await operator('ssm', 'DeleteParameter', { Name });
   });
 
+  test('a record of another writing database', async () => {
+    const Name = '/baton/production/writing-database/baton-production-restored';
+    await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'baton-production-restored' });
+    expect((await only({}, 'The record of the writing database')).seen).toContain(Name);
+    await operator('ssm', 'DeleteParameter', { Name });
+  });
+
   test('a record of what runs that the lease contradicts', async () => {
     const Name = '/baton/production/alpha/live';
     await operator('ssm', 'PutParameter', { Name, Value: digest, Overwrite: true });
@@ -234,6 +255,15 @@ test('no role but a machine’s changes what runs: its boundary refuses it', asy
     );
     client.destroy();
   }
+});
+
+test('a deployment after the database moved is refused before it changes anything', async () => {
+  const Name = '/baton/production/writing-database/baton-production';
+  await operator('ssm', 'DeleteParameter', { Name });
+  await expect(deploy({ assemblyDirectory: onlyStack('baton-production-trading'), world, front })).rejects.toThrow(
+    `stack 'baton-production-trading': Unable to fetch parameters [${Name}] from parameter store`,
+  );
+  await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'baton-production' });
 });
 
 describe('the command', () => {

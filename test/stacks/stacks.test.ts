@@ -70,6 +70,25 @@ test('each book is created by the deployment, and the home is recorded only afte
   state.hasResource('AWS::SSM::Parameter', { DependsOn: [book], Properties: { Name: '/baton/production/home-region/us-east-1' } });
 });
 
+test('the database that is written is recorded once it is there', () => {
+  const data = template('data');
+  const [database] = Object.keys(data.findResources('AWS::RDS::DBInstance'));
+  data.hasResource('AWS::SSM::Parameter', {
+    DependsOn: Match.arrayWith([database]), DeletionPolicy: 'Retain',
+    Properties: { Name: '/baton/production/writing-database/baton-production', Value: 'baton-production' },
+  });
+});
+
+test('a deployment that believes in another writing database is refused before it starts', () => {
+  for (const name of ['trading', 'cutover']) {
+    template(name).hasParameter('ConfirmedWritingDatabase', {
+      Type: 'AWS::SSM::Parameter::Value<String>',
+      Default: '/baton/production/writing-database/baton-production',
+      AllowedValues: ['/baton/production/writing-database/baton-production'],
+    });
+  }
+});
+
 test('a deployment that believes in another home is refused before it starts', () => {
   for (const name of ['data', 'trading', 'cutover']) {
     template(name).hasParameter('ConfirmedHomeRegion', {
