@@ -4,6 +4,7 @@
  * venue's key put where a person puts it. Nothing trades yet: that is for a first cutover.
  */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadSettings, type Settings } from '../lib/settings/index.ts';
 import { readAssembly } from './cloud/assembly.ts';
@@ -197,7 +198,10 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     opened.push(() => front.close());
 
     const endDeploy = progress.begin('Deploy into the local AWS: PostgreSQL, Redis, functions, machines');
+    // The order of docs/deploy.md.
+    await bootstrap(world, settings);
     await deploy({ assemblyDirectory: assembly.directory, world, front });
+    await protectStacks(world, settings, assembly.directory);
     endDeploy();
     people = await People.arrive(world, settings);
     const secrets = await putSecrets(world, settings, venueKey);
@@ -263,6 +267,22 @@ async function buildReleases(directory: string): Promise<Releases> {
     buildImage({ dockerfile: join(root, 'containers', name, 'Dockerfile'), context: root, directory, labels: { release } });
   const [guard, trader, nextTrader] = await Promise.all([image('guard', '1'), image('trader', '1'), image('trader', '2')]);
   return { first: { guard, trader }, second: { guard, trader: nextTrader }, mute: { guard, trader: await buildVariant('mute', trader, directory) } };
+}
+
+/** What `cdk bootstrap` leaves for deployments to find. */
+async function bootstrap(world: CloudWorld, { regions }: Settings): Promise<void> {
+  const input = { Name: '/cdk-bootstrap/hnb659fds/version', Type: 'String', Value: '30' };
+  for (const { name: region } of [regions.home, regions.standby]) {
+    await world.call({ service: 'ssm', operation: 'PutParameter', region, caller: world.operator.caller, input });
+  }
+}
+
+/** The policy of the assembly, on each stack: a deployment sets none. */
+async function protectStacks(world: CloudWorld, settings: Settings, assemblyDirectory: string): Promise<void> {
+  const StackPolicyBody = readFileSync(join(assemblyDirectory, 'stack-policy.json'), 'utf8');
+  for (const { stackName: StackName } of readAssembly(assemblyDirectory).stacks) {
+    await asOperator(world, settings, 'cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody });
+  }
 }
 
 /** Puts the venue's key where a person puts it, and answers every secret by a name for people. */
