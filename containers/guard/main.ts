@@ -3,6 +3,7 @@
  * is read here and nowhere below.
  */
 import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:http';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GuardEnvironment } from '../../lib/contracts/task-environment.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
@@ -10,6 +11,7 @@ import { instanceId, type BookName, type MonotonicNs } from '../../lib/lease/mod
 import { venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
 import { guardApi } from './api.ts';
 import { Guard, type Log } from './guard.ts';
+import { OrderProxy } from './proxy.ts';
 import { bybitTime } from './venue-clock.ts';
 
 /** Clocks of two hosts may run apart by twice this: far beyond a crystal, enough for one that is being slewed. */
@@ -36,6 +38,11 @@ const region = environment.AWS_REGION;
 const colour = environment.BATON_COLOUR;
 const monotonicNs = (): MonotonicNs => process.hrtime.bigint() as MonotonicNs;
 
+const after = (ms: number, callback: () => void): (() => void) => {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
+};
+
 const guard = new Guard({
   identity: {
     book: environment.BATON_BOOK as BookName,
@@ -53,22 +60,30 @@ const guard = new Guard({
   store: new DynamoLeaseStore({ client: new DynamoDBClient({ maxAttempts: 1 }), tableName: environment.BATON_LEASE_TABLE }),
   venueTime: bybitTime(environment.BATON_VENUE_URL),
   monotonicNs,
-  after: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
+  after,
   log,
 });
 
-const server = guardApi(guard).listen(Number(environment.BATON_GUARD_PORT), '127.0.0.1');
-server.on('error', (error) => {
-  log('error', `the guard cannot listen on 127.0.0.1:${environment.BATON_GUARD_PORT}: ${error.message}. Is another process on that port?`);
-  process.exit(1);
-});
+function listen(server: Server, port: string): Server {
+  server.on('error', (error) => {
+    log('error', `the guard cannot listen on 127.0.0.1:${port}: ${error.message}. Is another process on that port?`);
+    process.exit(1);
+  });
+  return server.listen(Number(port), '127.0.0.1');
+}
+
+const server = listen(guardApi(guard), environment.BATON_GUARD_PORT);
+const { BATON_PROXY_PORT: proxyPort, BATON_PROXY_HOSTS: proxyHosts } = environment;
+let proxy: OrderProxy | undefined;
+if (proxyPort !== undefined && proxyHosts !== undefined) {
+  proxy = new OrderProxy({ guard, hosts: new Set(proxyHosts.split(',')), monotonicNs, after, log });
+  listen(proxy.server, proxyPort);
+}
 guard.start();
 
 async function end(): Promise<void> {
   await guard.terminate();
+  proxy?.close();
   server.close();
   setTimeout(() => process.exit(0), lastWordMs);
 }

@@ -24,6 +24,7 @@ export class GuardMetrics {
   readonly transitions: Counter<'to'>;
   readonly writes: Histogram<'write' | 'outcome'>;
   readonly storeFailures: Counter<'call'>;
+  readonly refusedTunnels: Counter<'reason'>;
 
   constructor(read: () => MetricsReading) {
     const registers = [this.#registry];
@@ -73,12 +74,24 @@ export class GuardMetrics {
       buckets: [0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1],
       registers,
     });
+    this.refusedTunnels = new Counter({
+      name: 'baton_proxy_refused_total',
+      help: 'Tunnels that the forward proxy refused, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
     this.storeFailures = new Counter({
       name: 'baton_lease_store_failures_total',
       help: 'Reads and registrations that the table did not answer',
       labelNames: ['call'],
       registers,
     });
+  }
+
+  /** How many tunnels the forward proxy has open: told by whoever has one. */
+  tunnels(count: () => number): void {
+    const registers = [this.#registry];
+    new Gauge({ name: 'baton_proxy_tunnels', help: "Tunnels of the bot to the venue's order hosts", registers, collect() { this.set(count()); } });
   }
 
   /** Ask `problemWith` first. */

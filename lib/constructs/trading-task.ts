@@ -62,8 +62,9 @@ export class TradingTaskTemplate extends Construct {
     name: 'guard' | 'trader',
     repository: ecr.IRepository,
     logGroup: logs.ILogGroup,
-    environment: Record<string, string>,
+    variables: Readonly<Record<string, string | undefined>>,
   ): void {
+    const environment = Object.fromEntries(Object.entries(variables).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
     const linuxParameters = new ecs.LinuxParameters(this, `${name}-linux`, { initProcessEnabled: true });
     linuxParameters.dropCapabilities(ecs.Capability.ALL);
     definition.addContainer(name, {

@@ -8,6 +8,9 @@ import * as z from 'zod/mini';
 const portNumber = z.string().check(z.regex(/^\d{1,5}$/, 'a port number'));
 const whole = z.string().check(z.regex(/^\d+$/, 'a whole number'));
 
+/** Exact host names and ports, comma-separated: `api.bybit.com:443`. */
+const hostsAndPorts = z.string().check(z.regex(/^[a-z0-9.-]+:\d{1,5}(,[a-z0-9.-]+:\d{1,5})*$/, 'host:port, host:port …'));
+
 export const GuardEnvironment = z.object({
   BATON_BOOK: z.string(),
   BATON_LEASE_TABLE: z.string(),
@@ -17,6 +20,9 @@ export const GuardEnvironment = z.object({
   BATON_GUARD_PORT: portNumber,
   /** How long a trader may take to drain before the guard waits for expiry instead. */
   BATON_DRAIN_TIMEOUT_MS: whole,
+  /** For a bot that cannot be changed: where its forward proxy listens, and the order hosts that it reaches. Both or neither. */
+  BATON_PROXY_PORT: z.optional(portNumber),
+  BATON_PROXY_HOSTS: z.optional(hostsAndPorts),
   /** Set by the cutover when it registers the revision; absent in the template. */
   BATON_COLOUR: z.enum(['blue', 'green']),
   BATON_IMAGE_DIGEST: z.string(),
@@ -47,6 +53,15 @@ export const TraderEnvironment = z.object({
   AWS_REGION: z.string(),
 });
 export type TraderEnvironment = z.infer<typeof TraderEnvironment>;
+
+/** Of the trader's image when it is run with the command `migrate`: the schema and nothing else. */
+export const MigrationEnvironment = z.object({
+  BATON_DATABASE_HOST: z.string(),
+  BATON_DATABASE_PORT: portNumber,
+  BATON_DATABASE_NAME: z.string(),
+  BATON_DATABASE_SECRET_ARN: z.string(),
+});
+export type MigrationEnvironment = z.infer<typeof MigrationEnvironment>;
 
 /** What the cutover adds when it registers a revision: the template cannot know it. */
 export type SetAtCutover = 'BATON_COLOUR' | 'BATON_IMAGE_DIGEST';
