@@ -7,6 +7,7 @@ const root = dirname(dirname(import.meta.dirname));
 
 test.each([
   ['types', 'tsc', []],
+  ['types of what runs in a browser', 'tsc', ['-p', 'rehearsal/report/html/browser']],
   ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
 ] as const)('%s', (_name, command, args) => {
   const run = spawnSync(join(root, 'node_modules', '.bin', command), args, { cwd: root, encoding: 'utf8' });
