@@ -8,9 +8,10 @@ import path from 'node:path';
 import { buildApp } from '../../bin/app.ts';
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
+import { bookOperations } from '../../lib/contracts/operations.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
 import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
-import { LeaseControl } from '../../lib/lease/control.ts';
+import { haltOf, LeaseControl } from '../../lib/lease/control.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
 import {
   colourOf,
@@ -22,6 +23,7 @@ import {
   type Lease,
   type WorkflowToken,
 } from '../../lib/lease/model.ts';
+import { operationSteps } from '../../lib/operations/steps.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
 import {
@@ -43,22 +45,32 @@ const change = { risk: 2, costImpactUsdMonthly: 0, summary: 'quotes further from
 export const request = { book, images, reason: 'a new strategy', requestedBy: 'ada', change };
 export const executionArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-cutover:run-1';
 
-/** The definition that a deployment would send, its references resolved to the logical names of the template. */
-export function synthesizedCutover(): { readonly definition: StateMachineDefinition; readonly taskTemplate: Record<string, unknown> } {
+/** The definitions that a deployment would send, by machine, their references resolved to the logical names of the template. */
+export function synthesizedMachines(): {
+  readonly machines: ReadonlyMap<string, StateMachineDefinition>;
+  readonly taskTemplate: Record<string, unknown>;
+} {
   const outdir = mkdtempSync(path.join(tmpdir(), 'baton-synth-'));
   try {
-    buildApp({ settings, outdir, validation: false }).synth();
-    const read = (stack: string): Template =>
-      JSON.parse(readFileSync(path.join(outdir, `baton-dev-${stack}.template.json`), 'utf8')) as Template;
-    const propertiesOf = ({ Resources }: Template, type: string): Record<string, unknown> =>
-      Object.values(Resources).find(({ Type }) => Type === type)?.Properties ?? {};
-    const template = read('cutover');
-    const source = propertiesOf(template, 'AWS::StepFunctions::StateMachine')['DefinitionString'];
-    const definition = JSON.parse(joined(source, template)) as StateMachineDefinition;
-    return { definition, taskTemplate: propertiesOf(read('trading'), 'AWS::ECS::TaskDefinition') };
+    const assembly = buildApp({ settings, outdir, validation: false }).synth();
+    const resourcesOf = (template: Template, type: string): Record<string, unknown>[] =>
+      Object.values(template.Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties ?? {}] : []));
+    const templates = assembly.stacks.map(({ templateFullPath }) => JSON.parse(readFileSync(templateFullPath, 'utf8')) as Template);
+    const machines = templates.flatMap((template) =>
+      resourcesOf(template, 'AWS::StepFunctions::StateMachine').map((machine) => {
+        const name = String(machine['StateMachineName']).replace('baton-dev-', '');
+        return [name, JSON.parse(joined(machine['DefinitionString'], template)) as StateMachineDefinition] as const;
+      }));
+    const [taskTemplate = {}] = templates.flatMap((template) => resourcesOf(template, 'AWS::ECS::TaskDefinition'));
+    return { machines: new Map(machines), taskTemplate };
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }
+}
+
+export function synthesizedCutover(): { readonly definition: StateMachineDefinition; readonly taskTemplate: Record<string, unknown> } {
+  const { machines, taskTemplate } = synthesizedMachines();
+  return { definition: machines.get('cutover')!, taskTemplate };
 }
 
 interface Template {
@@ -116,6 +128,12 @@ export class CutoverWorld {
   standbysReady = true;
   onDrain: (world: CutoverWorld, to: Colour) => void = (world, to) => world.handOver(to);
   trades: (colour: Colour, looks: number) => boolean = () => true;
+  /** What the task set that this execution starts says that it runs. */
+  startedDigest = images.trader;
+  /** What a machine looks at between two moments: the book, halted or open, moves on by itself. */
+  onLook: (world: CutoverWorld) => void = () => undefined;
+  /** Revisions by their names, beside the template: the digest of the trader that each runs. */
+  readonly revisions = new Map<string, string>([['baton-dev-alpha:1', `sha256:${'1'.repeat(64)}`]]);
 
   #accepted = 0;
   #looks = 0;
@@ -140,6 +158,9 @@ export class CutoverWorld {
       [`baton-dev-${leaseControl.name}`]: leaseSteps(this.control),
       [`baton-dev-${cutoverInspection.name}`]: inspectionSteps({
         control: this.control, acceptedOrders, books: [book, 'other'], now: () => new Date('2026-11-25T20:00:00Z'),
+      }),
+      [`baton-dev-${bookOperations.name}`]: operationSteps({
+        control: this.control, acceptedOrders, books: [book, 'other'], cutoverExecutions: executionArn.slice(0, executionArn.lastIndexOf(':') + 1),
       }),
       [`baton-dev-${changeApprovals.name}`]: {
         open: (input: never) => this.desk().machine.open(input),
@@ -181,7 +202,7 @@ export class CutoverWorld {
   }
 
   set(
-    set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'successor'>>,
+    set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'successor' | 'grantId'>>,
     remove: ('successor' | 'holder')[] = [],
   ): void {
     this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
@@ -212,13 +233,13 @@ export class CutoverWorld {
     this.#accepted = 0;
   }
 
-  async run(definition: StateMachineDefinition, input: Json = request): Promise<ExecutionResult> {
+  async run(definition: StateMachineDefinition, input: Json = request, execution = executionArn): Promise<ExecutionResult> {
     return runExecution({
       definition,
       input,
       clock: virtualClock(),
       random: { number: () => 0.5, uuid: () => 'uuid' },
-      context: { executionArn, executionName: 'run-1' },
+      context: { executionArn: execution, executionName: 'run-1' },
       invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
       onEvent: (event) => this.events.push(event),
     });
@@ -240,7 +261,7 @@ export class CutoverWorld {
 
   async #step(args: Record<string, Json>): Promise<unknown> {
     const { step, ...input } = args['Payload'] as { step: string };
-    const contract = [leaseControl, cutoverInspection, changeApprovals].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
+    const contract = [leaseControl, cutoverInspection, changeApprovals, bookOperations].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
     const declared = (contract?.steps as Record<string, { input: { parse(value: unknown): unknown } }> | undefined)?.[step];
     const functionName = args['FunctionName'] as string;
     const implementation = this.#steps[functionName]?.[step];
@@ -256,9 +277,10 @@ export class CutoverWorld {
 
   #worldMovesOn(step: string): void {
     this.#beat += 1;
+    if (step === 'tradesAgain') this.onLook(this);
     if (step === 'standbys') {
       for (const set of this.taskSets) {
-        for (const n of [1, 2]) this.register(set.ExternalId, n, set.ClientToken === undefined ? 'sha256:old' : images.trader);
+        for (const n of [1, 2]) this.register(set.ExternalId, n, set.ClientToken === undefined ? 'sha256:old' : this.startedDigest);
       }
     }
     if (step === 'handover') {
@@ -287,11 +309,24 @@ export class CutoverWorld {
         this.snapshots.set(id, looks);
         return { DbSnapshots: [{ DbSnapshotIdentifier: id, Status: this.snapshotCompletes && looks > 2 ? 'available' : 'creating' }] };
       }
-      case 'ecs:describeTaskDefinition':
+      case 'dynamodb:updateItem': {
+        const { book: named, reason, by } = haltIn(args);
+        const { outcome } = this.store.writeNow(haltOf(named, { reason, by }));
+        if (outcome === 'refused') throw new TaskFailure('DynamoDb.ConditionalCheckFailedException', 'The conditional request failed');
+        return { Attributes: this.#item() };
+      }
+      case 'dynamodb:getItem':
+        this.onLook(this);
+        return { Item: this.#item() };
+      case 'ecs:listTaskDefinitions':
+        return { TaskDefinitionArns: [...this.revisions.keys()].toReversed() };
+      case 'ecs:describeTaskDefinition': {
+        const named = args['TaskDefinition'] as string;
+        const digest = this.revisions.get(named);
         return {
           TaskDefinition: {
-            TaskDefinitionArn: 'template:3',
-            Family: 'template',
+            TaskDefinitionArn: digest === undefined ? 'template:3' : named,
+            Family: digest === undefined ? 'template' : named.split(':')[0],
             TaskRoleArn: 'task-role',
             ExecutionRoleArn: 'execution-role',
             NetworkMode: 'awsvpc',
@@ -301,12 +336,16 @@ export class CutoverWorld {
             Volumes: [],
             ContainerDefinitions: ['guard', 'trader'].map((Name) => ({
               Name,
-              Image: 'none',
+              Image: digest === undefined ? 'none' : `repository@${Name === 'trader' ? digest : images.guard}`,
               Essential: true,
-              Environment: [{ Name: 'BATON_BOOK', Value: book }],
+              Environment: [
+                { Name: 'BATON_BOOK', Value: book },
+                ...(digest === undefined ? [] : [{ Name: 'BATON_COLOUR', Value: 'blue' }, { Name: 'BATON_IMAGE_DIGEST', Value: digest }]),
+              ],
             })),
           },
         };
+      }
       case 'ecs:registerTaskDefinition':
         return { TaskDefinition: { TaskDefinitionArn: 'new:1' } };
       case 'ecs:createTaskSet': {
@@ -342,6 +381,11 @@ export class CutoverWorld {
     }
   }
 
+  #item(): Json {
+    const { holder, epoch } = this.lease();
+    return { epoch: { N: String(epoch) }, ...(holder !== undefined && { holder: { S: holder } }) };
+  }
+
   #describeTaskSets(ids?: readonly string[]): Record<string, unknown>[] {
     if (this.taskSetsStop) this.taskSets = this.taskSets.filter((set) => set.Status !== 'DRAINING' || set.looks++ < 11);
     const shown = this.taskSets.filter(({ Id }) => ids === undefined || ids.includes(Id));
@@ -350,10 +394,21 @@ export class CutoverWorld {
       return {
         Id: set.Id,
         ExternalId: set.ExternalId,
+        TaskDefinition: set.TaskDefinition,
         Status: set.Status,
         ComputedDesiredCount: 2,
         RunningCount: this.tasksRun && set.looks > 1 ? 2 : 1,
       };
     });
   }
+}
+
+/** What a halt writes, out of the request that its machine sends. */
+function haltIn(args: Record<string, Json>): { readonly book: BookName; readonly reason: string; readonly by: string } {
+  const { Key, ExpressionAttributeValues: values } = args as unknown as {
+    Key: { book: { S: BookName } }; ExpressionAttributeValues: Record<string, { M?: { reason: { S: string }; by: { S: string } } }>;
+  };
+  const halt = Object.values(values).find(({ M }) => M !== undefined)?.M;
+  if (halt === undefined) throw new Error('the write is no halt');
+  return { book: Key.book.S, reason: halt.reason.S, by: halt.by.S };
 }
