@@ -1,8 +1,8 @@
 /** Only the machines change what runs: every other role is refused it, whatever its policies say. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildApp } from '../../bin/app.ts';
 import { actionsOnWhatRuns } from '../../lib/constructs/boundary.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
@@ -81,6 +81,36 @@ test('all else that its policies allow goes on, for a trader lives on it', () =>
   for (const action of ['dynamodb:UpdateItem', 'secretsmanager:GetSecretValue', 'ecs:DescribeTasks', 'logs:PutLogEvents']) {
     expect(ask(action), action).toEqual({ allowed: true, reason: '' });
   }
+});
+
+describe('the policy for people, as the documentation has it', () => {
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/security.md'), 'utf8');
+  const document = /^ {4}\{\n[\s\S]*?^ {4}\}$/m.exec(page)?.[0] ?? '';
+  const administrator = parsePolicy('administrator', { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } });
+  const service = 'arn:aws:ecs:us-east-1:333333333333:service/baton-production/baton-production-alpha';
+  const may = (role: string, action: string, resource: string): boolean => {
+    const arn = `arn:aws:iam::333333333333:role/${role}`;
+    const context = new Map([['aws:principalarn', [arn]]]);
+    const principal = { kind: 'role', arn, sessionArn: `arn:aws:sts::333333333333:assumed-role/${role}/ada` } as const;
+    // An organisation's denial decides as one of the identity does.
+    const policies = { identity: [administrator, parsePolicy('organisation', document)] };
+    return decide({ principal, account: '333333333333', action, resource, context }, policies).allowed;
+  };
+
+  test.each(actionsOnWhatRuns)('an administrator may not: %s', (action) => {
+    const resource = action === 'ecs:DeleteCluster' ? 'arn:aws:ecs:us-east-1:333333333333:cluster/baton-production' : service;
+    expect(may('Administrator', action, resource)).toBe(false);
+    expect(may('baton-break-glass', action, resource)).toBe(true);
+  });
+
+  test('machines and deployments may; what is not ours is not touched; the boundary stays', () => {
+    expect(may('baton-production-cutover-CutoverMachineRole1A2B', 'ecs:UpdateServicePrimaryTaskSet', service)).toBe(true);
+    expect(may('cdk-hnb659fds-cfn-exec-role-333333333333-us-east-1', 'ecs:CreateService', service)).toBe(true);
+    expect(may('Administrator', 'ecs:UpdateService', 'arn:aws:ecs:us-east-1:333333333333:service/web/web')).toBe(true);
+    const boundaryArn = 'arn:aws:iam::333333333333:policy/baton-production-boundary';
+    expect(may('Administrator', 'iam:CreatePolicyVersion', boundaryArn)).toBe(false);
+    expect(document.replaceAll(/\s+/g, '').length, 'of 5,120 characters of a service control policy').toBeLessThan(5120);
+  });
 });
 
 function ask(action: string): { allowed: boolean; reason: string } {
