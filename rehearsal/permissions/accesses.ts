@@ -101,6 +101,15 @@ const passed = (definition: Record<string, any> | undefined): Access[] =>
       : [],
   );
 
+/** Who makes something with tags needs to be allowed to tag it too. */
+const tagged = ({ call, input }: Asked, resource: string): Access[] =>
+  Array.isArray(input['tags']) && input['tags'].length > 0
+    ? [{ action: 'ecs:TagResource', resource, context: { 'ecs:CreateAction': call.operation } }]
+    : [];
+/** What starts tasks of a task definition hands its roles over. */
+const started = async (asked: Asked): Promise<Record<string, any> | undefined> =>
+  (await asked.ask('DescribeTaskDefinition', { taskDefinition: asked.input['taskDefinition'] }))?.['taskDefinition'] as Record<string, any> | undefined;
+
 // DynamoDB
 const onTable = (keys: (asked: Asked, hashKey: string) => readonly (AttributeValue | undefined)[]): AccessOf => async (asked) => {
   const { TableName } = asked.input;
@@ -187,23 +196,29 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
   ecr: { DescribeImages: repository, PutImage: repository },
   ecs: {
     CreateTaskSet: async (asked) => {
-      const definition = await asked.ask('DescribeTaskDefinition', { taskDefinition: asked.input['taskDefinition'] });
-      const started = definition?.['taskDefinition'] as Record<string, any> | undefined;
+      const definition = await started(asked);
       // Its id is not known before it exists.
-      const context = { ...ofService(asked), 'ecs:task-definition': String(started?.['taskDefinitionArn'] ?? asked.input['taskDefinition']) };
-      return [{ action: 'ecs:CreateTaskSet', resource: taskSetArn(asked, '*'), context }, ...passed(started)];
+      const resource = taskSetArn(asked, '*');
+      const context = { ...ofService(asked), 'ecs:task-definition': text(definition?.['taskDefinitionArn'], text(asked.input['taskDefinition'])) };
+      return [{ action: 'ecs:CreateTaskSet', resource, context }, ...tagged(asked, resource), ...passed(definition)];
     },
     UpdateTaskSet: taskSet,
     DeleteTaskSet: taskSet,
     DescribeTaskSets: each('taskSets', (name) => on((asked) => taskSetArn(asked, name), ofService)),
     UpdateServicePrimaryTaskSet: on((asked) => serviceArn(asked, asked.input['service']), ofCluster),
     DescribeServices: each('services', (name) => on((asked) => serviceArn(asked, name), ofCluster)),
-    RegisterTaskDefinition: (asked) => [
+    RegisterTaskDefinition: (asked) => {
       // Its revision is not known before it exists.
-      { action: 'ecs:RegisterTaskDefinition', resource: asked.arn('ecs', `task-definition/${String(asked.input['family'])}:*`) },
-      ...passed(asked.input),
-    ],
+      const resource = asked.arn('ecs', `task-definition/${String(asked.input['family'])}:*`);
+      return [{ action: 'ecs:RegisterTaskDefinition', resource }, ...tagged(asked, resource), ...passed(asked.input)];
+    },
+    RunTask: async (asked) => {
+      const definition = await started(asked);
+      const resource = text(definition?.['taskDefinitionArn'], asked.named('ecs', 'task-definition/', asked.input['taskDefinition']));
+      return [{ action: 'ecs:RunTask', resource, context: ofCluster(asked) }, ...tagged(asked, asked.arn('ecs', `task/${clusterOf(asked)}/*`)), ...passed(definition)];
+    },
     DescribeTaskDefinition: anything,
+    ListTaskDefinitions: anything,
     DeregisterTaskDefinition: anything,
     ListTasks: on((asked) => asked.arn('ecs', `container-instance/${clusterOf(asked)}/*`), ofCluster),
     DescribeTasks: each('tasks', (name) => task(() => name)),

@@ -76,7 +76,7 @@ const knownKeys = new Set(
     'aws:PrincipalServiceName', 'aws:PrincipalType', 'aws:RequestedRegion', 'aws:ResourceAccount', 'aws:SecureTransport',
     'aws:SourceAccount', 'aws:SourceArn', 'aws:userid', 'aws:username',
     'dynamodb:LeadingKeys',
-    'ecs:cluster', 'ecs:service', 'ecs:task-definition',
+    'ecs:CreateAction', 'ecs:cluster', 'ecs:service', 'ecs:task-definition',
     'iam:PassedToService',
     'kms:CallerAccount', 'kms:EncryptionContext:aws:sns:topicArn', 'kms:EncryptionContext:SecretARN', 'kms:ViaService',
     'secretsmanager:SecretId', 'secretsmanager:VersionStage',

@@ -75,7 +75,14 @@ test('the roles of a task definition are passed to ECS, by who registers it and 
   }));
   expect((await asks('ecs', 'RegisterTaskDefinition', { family: 'f', ...roles })).slice(1)).toEqual(passed);
   expect((await asks('ecs', 'RegisterTaskDefinition', { family: 'f' })).slice(1)).toEqual([]);
+  expect((await asks('ecs', 'RunTask', { cluster: 'c', taskDefinition: 'f' })).slice(1)).toEqual(passed);
   expect((await asks('ecs', 'CreateTaskSet', { cluster: 'c', service: 's', taskDefinition: 'f:1' })).slice(1)).toEqual(passed);
+});
+
+test('what is made with tags is tagged by who makes it', async () => {
+  const [, tag] = await asks('ecs', 'RegisterTaskDefinition', { family: 'f', tags: [{ key: 'k', value: 'v' }] });
+  expect(tag).toEqual({ action: 'ecs:TagResource', resource: arn('ecs', 'task-definition/f:*'), context: { 'ecs:CreateAction': 'RegisterTaskDefinition' } });
+  expect((await asks('ecs', 'RegisterTaskDefinition', { family: 'f', tags: [] })).map(({ action }) => action)).toEqual(['ecs:RegisterTaskDefinition']);
 });
 
 test('a task set is named by its cluster and service, whichever way they are given', async () => {
@@ -128,7 +135,7 @@ describe('the leading keys of a table', () => {
 });
 
 test('of an operation that is not in the table it is not known what it asks for', async () => {
-  const call: Call = { service: 'ecs', operation: 'RunTask', region, caller: { accessKeyId: 'k' }, input: {} };
+  const call: Call = { service: 'ecs', operation: 'ExecuteCommand', region, caller: { accessKeyId: 'k' }, input: {} };
   expect(await accessesOf(call, { accountId, ask: async () => undefined })).toBeUndefined();
 });
 
