@@ -203,7 +203,7 @@ export class CutoverWorld {
 
   set(
     set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'successor' | 'grantId'>>,
-    remove: ('successor' | 'holder')[] = [],
+    remove: ('successor' | 'holder' | 'previous')[] = [],
   ): void {
     this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
   }

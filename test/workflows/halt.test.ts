@@ -80,7 +80,7 @@ describe('a halt that is refused', () => {
     await fc.assert(fc.asyncProperty(input, async (typed) => {
       const world = await CutoverWorld.new();
       await world.control.createBook({ book, home: 'us-east-1', leaseMs: 5000 });
-      await coverage.run(world, typed as never);
+      await coverage.run(world, typed);
       expect(world.calls.length > 0).toBe(HaltRequest.safeParse(typed).success);
     }), { numRuns: 150 });
   });

@@ -1,0 +1,301 @@
+/** The synthesized rollback, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
+import { describe, expect, it } from 'vitest';
+import { haltOf } from '../../lib/lease/control.ts';
+import type { Epoch } from '../../lib/lease/model.ts';
+import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { Coverage } from './coverage.ts';
+import { book, CutoverWorld, executionArn as cutoverArn, images, synthesizedMachines } from './cutover-world.ts';
+
+const coverage = new Coverage(synthesizedMachines().machines.get('rollback')!);
+const execution = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-rollback:run-1';
+const request = { book, to: 'previous', reason: 'it loses money', requestedBy: 'ada' } as const;
+const family = 'baton-dev-alpha';
+const digests = { first: `sha256:${'1'.repeat(64)}`, good: `sha256:${'2'.repeat(64)}`, bad: `sha256:${'3'.repeat(64)}` };
+const good = { imageDigest: digests.good, taskDefinition: `${family}:2` };
+const bad = { imageDigest: digests.bad, taskDefinition: `${family}:3` };
+
+/** Green trades the bad release since epoch 8; whether blue still runs the good one is told by each scenario. */
+async function badTrades(): Promise<CutoverWorld> {
+  const world = await CutoverWorld.new();
+  for (const [n, digest] of Object.values(digests).entries()) world.revisions.set(`${family}:${n + 1}`, digest);
+  world.startedDigest = digests.good;
+  world.set({ mode: 'open', epoch: 8 as Epoch, holder: world.instance('green', 1), heartbeat: 3, live: bad, previous: good });
+  world.taskSets.push({ Id: 'ts-bad', ExternalId: 'green', TaskDefinition: bad.taskDefinition, Status: 'PRIMARY', looks: 9 });
+  world.primary = 'ts-bad';
+  for (const n of [1, 2]) world.register('green', n, digests.bad);
+  return world;
+}
+
+async function stillWarm(): Promise<CutoverWorld> {
+  const world = await badTrades();
+  world.taskSets.push({ Id: 'ts-good', ExternalId: 'blue', TaskDefinition: good.taskDefinition, Status: 'ACTIVE', looks: 9 });
+  for (const n of [1, 2]) world.register('blue', n, digests.good);
+  return world;
+}
+
+const scenarios = {
+  cold: badTrades,
+  /** The cutover keeps the old colour warm. */
+  warm: async () => {
+    const world = await stillWarm();
+    await world.control.takeWorkflow(book, cutoverArn);
+    return world;
+  },
+  /** The cutover bakes: nothing was recorded yet. */
+  baking: async () => {
+    const world = await stillWarm();
+    world.set({ live: good, previous: { imageDigest: digests.first, taskDefinition: `${family}:1` } });
+    for (const set of world.taskSets) set.Status = set.Id === 'ts-good' ? 'PRIMARY' : 'ACTIVE';
+    world.primary = 'ts-good';
+    await world.control.takeWorkflow(book, cutoverArn);
+    return world;
+  },
+  halted: async () => {
+    const world = await badTrades();
+    world.store.writeNow(haltOf(book, { reason: 'it loses money', by: 'ada' }));
+    world.set({ epoch: 9 as Epoch, grantId: `${world.instance('green', 1)}#1` }, ['holder']);
+    return world;
+  },
+  byImage: async () => {
+    const world = await badTrades();
+    world.startedDigest = digests.first;
+    return world;
+  },
+  leftover: async () => {
+    const world = await badTrades();
+    world.taskSets.push({ Id: 'ts-left', ExternalId: 'blue', TaskDefinition: 'x:1', Status: 'ACTIVE', looks: 0 });
+    return world;
+  },
+  unhealthy: async () => {
+    const world = await badTrades();
+    world.startedDigest = digests.bad;
+    return world;
+  },
+  lateDrain: async () => Object.assign(await badTrades(), { onDrain: () => undefined }),
+} satisfies Record<string, () => Promise<CutoverWorld>>;
+const inputOf = (scenario: string): { readonly [field: string]: never } =>
+  ({ ...request, ...(scenario === 'byImage' && { to: { imageDigest: digests.first } }) }) as never;
+const run = (world: CutoverWorld, input: object = request): ReturnType<Coverage['run']> => coverage.run(world, input as never, execution);
+const released = (world: CutoverWorld): void => expect(world.lease().workflow).not.toHaveProperty('execution');
+const report = (world: CutoverWorld): unknown => world.reports.get(`rollbacks/${book}/run-1.json`);
+
+describe('a rollback to a warm colour', () => {
+  it('takes the book from the cutover that keeps it warm, and starts nothing', async () => {
+    const world = await scenarios.warm();
+    const { token } = world.lease().workflow;
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect(world.lease()).toMatchObject({ epoch: 9, holder: world.instance('blue', 1), mode: 'open', live: good, previous: bad });
+    expect(world.lease().workflow.token).toBe(token + 1);
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-good']);
+    expect(world.primary).toBe('ts-good');
+    expect(JSON.parse(world.parameter!)).toEqual(good);
+    expect(world.calls.map(({ what }) => what)).not.toContain('ecs:createTaskSet');
+    expect(report(world)).toMatchObject({
+      outcome: 'succeeded', to: 'previous', preempted: cutoverArn, epochs: { before: 8, after: 9 }, liveBefore: bad, target: good.taskDefinition,
+    });
+    expect(world.notices).toEqual([`Baton: rollback of ${book} succeeded`]);
+    released(world);
+  });
+
+  it('during the bake goes to what is still recorded as live, which is the primary task set still', async () => {
+    const world = await scenarios.baking();
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect(world.lease()).toMatchObject({ epoch: 9, holder: world.instance('blue', 1), live: good });
+    expect(world.calls.map(({ what }) => what)).not.toContain('ecs:updateServicePrimaryTaskSet');
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-good']);
+  });
+
+  it('leaves the pre-empted cutover nothing to write', async () => {
+    const world = await scenarios.warm();
+    const { token } = world.lease().workflow;
+    await run(world);
+    await expect(world.control.recordLive(world.lease().book, token, bad)).rejects.toMatchObject({ name: 'WorkflowPreemptedError' });
+    expect((await world.control.releaseWorkflow(world.lease().book, cutoverArn)).released).toBe(false);
+  });
+
+  it('is removed when the holder sees none of it alive: nothing else has changed', async () => {
+    const world = await scenarios.warm();
+    world.onDrain = () => world.set({ mode: 'open' }, ['successor']);
+    expect((await run(world)).ending).toBe('RolledBack');
+    expect(world.lease()).toMatchObject({ epoch: 8, holder: world.instance('green', 1), live: bad });
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-bad']);
+    released(world);
+  });
+});
+
+describe('a rollback to a cold revision', () => {
+  it('registers it again for the other colour, with the images that it had and nothing added twice', async () => {
+    const world = await scenarios.cold();
+    expect((await run(world)).ending).toBe('Succeeded');
+    const registered = world.calls.find(({ what }) => what === 'ecs:registerTaskDefinition')!.args;
+    expect(registered['Family']).toBe(family);
+    for (const { Name, Image, Environment } of registered['ContainerDefinitions'] as { Name: string; Image: string; Environment: unknown }[]) {
+      expect(Image.endsWith(`@${Name === 'trader' ? digests.good : images.guard}`)).toBe(true);
+      expect(Environment).toEqual([
+        { Name: 'BATON_BOOK', Value: book }, { Name: 'BATON_COLOUR', Value: 'blue' }, { Name: 'BATON_IMAGE_DIGEST', Value: digests.good },
+      ]);
+    }
+    expect(world.lease()).toMatchObject({ epoch: 9, holder: world.instance('blue', 1), live: { imageDigest: digests.good, taskDefinition: 'new:1' } });
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
+    released(world);
+  });
+
+  it.each([
+    ['a revision', { taskDefinition: `${family}:1` }],
+    ['its ARN', { taskDefinition: `arn:aws:ecs:us-east-1:111111111111:task-definition/${family}:1` }],
+    ['an image', { imageDigest: digests.first }],
+  ])('goes to one that is named by %s', async (_, to) => {
+    const world = await scenarios.byImage();
+    world.revisions.set(`arn:aws:ecs:us-east-1:111111111111:task-definition/${family}:1`, digests.first);
+    world.faults.set('Read the revision to go back to', (_context, args) => {
+      (args as Record<string, unknown>)['TaskDefinition'] = `${family}:1`;
+      return undefined;
+    });
+    expect((await run(world, { ...request, to })).ending).toBe('Succeeded');
+    expect(world.lease().live).toMatchObject({ imageDigest: digests.first });
+  });
+
+  it('replaces what a halted book runs, and leaves it halted', async () => {
+    const world = await scenarios.halted();
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect(world.lease()).toMatchObject({ mode: 'halted', epoch: 9, live: { imageDigest: digests.good } });
+    expect(world.lease()).not.toHaveProperty('holder');
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
+    released(world);
+  });
+
+  it.each([
+    ['its tasks never run', { tasksRun: false }, /1 of 2 tasks run/],
+    ['the holder never hands over', { onDrain: () => undefined }, /did not change hands/],
+  ] as const)('leaves what trades alone when %s', async (_, broken, why) => {
+    const world = Object.assign(await scenarios.cold(), broken);
+    const { ending, cause } = await run(world);
+    expect(ending).toBe('RolledBack');
+    expect(cause).toMatch(why);
+    expect(world.lease()).toMatchObject({ epoch: 8, holder: world.instance('green', 1), mode: 'open', live: bad });
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-bad']);
+    released(world);
+  });
+
+  it('leaves what trades alone when its standbys run something else', async () => {
+    const world = await scenarios.unhealthy();
+    expect(await run(world)).toMatchObject({ ending: 'RolledBack', cause: expect.stringMatching(/runs sha256:333.* instead of sha256:222/) as string });
+  });
+
+  it('goes on when the hand-over is written in the moment it stops asking', async () => {
+    const world = await scenarios.lateDrain();
+    world.faults.set('Stop asking the old colour for the book', () => {
+      world.handOver('blue');
+      return undefined;
+    });
+    expect((await run(world)).ending).toBe('Succeeded');
+  });
+});
+
+describe('a rollback that needs a person', () => {
+  it('does not hand back to what somebody wanted away: neither colour is removed', async () => {
+    const world = await scenarios.warm();
+    world.trades = () => false;
+    expect((await run(world)).ending).toBe('NeedsAPerson');
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-bad', 'ts-good']);
+    released(world);
+  });
+  it('when what goes takes over again', async () => {
+    const world = await scenarios.warm();
+    world.trades = () => false;
+    world.faults.set('Look for accepted orders of the new colour', () => {
+      if (world.lease().epoch === 9) world.handOver('green');
+      return undefined;
+    });
+    expect(await run(world)).toMatchObject({ ending: 'NeedsAPerson', cause: expect.stringMatching(/lost the book/) as string });
+  });
+  it('when nobody holds the book after the drain', async () => {
+    const world = await scenarios.lateDrain();
+    world.set({ grantId: `${world.instance('green', 1)}#1` }, ['holder']);
+    expect((await run(world)).ending).toBe('NeedsAPerson');
+  });
+  it.each(['warm', 'leftover', 'lateDrain'] as const)('when task sets do not stop: %s', async (scenario) => {
+    const world = Object.assign(await scenarios[scenario](), { taskSetsStop: false });
+    expect((await run(world)).ending).toBe('NeedsAPerson');
+    released(world);
+  });
+  it('writes nothing more once another workflow has taken the book', async () => {
+    const world = await scenarios.cold();
+    world.faults.set('Look at the standbys of the new colour', () => {
+      world.preempt();
+      return undefined;
+    });
+    expect((await run(world)).ending).toBe('NeedsAPerson');
+    expect(world.lease()).toMatchObject({ live: bad, workflow: { execution: 'failover' } });
+  });
+});
+
+describe('a rollback that is refused', () => {
+  const unlike = (change: (world: CutoverWorld) => unknown, from: () => Promise<CutoverWorld> = scenarios.cold) => async () => {
+    const world = await from();
+    await change(world);
+    return world;
+  };
+  it.each([
+    ['when nothing was ever recorded as live', () => CutoverWorld.new(), request, /nothing to go back to/],
+    ['when there was one release only', unlike((world) => world.set({}, ['previous'])), request, /had one release only/],
+    ['when another workflow than a cutover has the book', unlike((world) => world.control.takeWorkflow(book, 'arn:failover')), request, /arn:failover/],
+    ['while a cutover has not handed over', unlike((world) => world.control.takeWorkflow(book, cutoverArn)), request, /has not handed it over/],
+    ['while a drain of a dead workflow has not ended', unlike((world) => world.set({ mode: 'draining' })), request, /last net ends the drain/],
+    ['when the one before took over by itself', unlike((world) => world.handOver('blue'), stillWarm), request, /is back already: blue holds it/],
+    ['when that revision trades already', scenarios.cold, { ...request, to: { taskDefinition: bad.taskDefinition } }, /runs baton-dev-alpha:3 already/],
+    ['when no revision runs the image', scenarios.cold, { ...request, to: { imageDigest: images.trader } }, /None of the newest 20 revisions/],
+    ['when it is a revision of another book', unlike((world) => world.revisions.set('baton-dev-other:1', digests.first)),
+      { ...request, to: { taskDefinition: 'baton-dev-other:1' } }, /is a revision of baton-dev-other; those of this book are of baton-dev-alpha/],
+    ['when a database is to be restored as well', scenarios.cold, { ...request, restoreDatabaseTo: '2026-11-20T10:00:00Z' },
+      /does not restore the database yet.*without restoreDatabaseTo/],
+    ['when the input is no rollback', scenarios.cold, { ...request, to: 'yesterday' }, /to: .*Correct it and start again/],
+    ['when there is no such book', scenarios.cold, { ...request, book: 'nosuch' }, /no book 'nosuch'/],
+    ['when the registry lost the image', unlike((world) => world.faults.set('Check that the registry still has the image of the trader', () => {
+      throw new TaskFailure('Ecr.ImageNotFoundException', 'The image does not exist');
+    })), request, /still has the image of the trader: Ecr.ImageNotFoundException/],
+  ] as const)('%s', async (_, open, input, why) => {
+    const world = await open();
+    const before = JSON.stringify([world.lease(), world.taskSets.map(({ Id }) => Id)]);
+    const { ending, cause } = await run(world, input);
+    expect(ending).toBe('Refused');
+    expect(cause).toMatch(why);
+    expect(JSON.stringify([world.lease(), world.taskSets.map(({ Id }) => Id)])).toBe(before);
+  });
+});
+
+await coverage.everyFault({
+  scenarios,
+  input: inputOf,
+  execution,
+  beside: (error, world, args) => {
+    if (error === 'Ecs.TaskSetNotFoundException') world.taskSets = world.taskSets.filter(({ Id }) => Id !== (args as { TaskSet: string }).TaskSet);
+  },
+  endingOf: (state, error, usually) => {
+    if (error === 'WorkflowPreemptedError') return 'NeedsAPerson';
+    const before = ['Check ', 'Look what runs', 'Decide what', 'List the', 'Read the revision', 'Read the image of each'];
+    if (before.some((words) => state.startsWith(words))) return 'Refused';
+    if (state === 'Take the book for this execution') return error === 'States.ALL' ? 'NeedsAPerson' : 'Refused';
+    if (error === 'Ecs.TaskSetNotFoundException') return usually;
+    return ['Ask the holder to hand over', 'Look who holds the book'].includes(state) ? 'RolledBack' : 'NeedsAPerson';
+  },
+});
+
+describe('the preparation, and the Maps', () => {
+  it.each([
+    ['Look at the standbys of the new colour', 'cold', 'RolledBack'],
+    ['Read the image of a revision', 'byImage', 'Refused'],
+    ['Delete a task set of the old colour', 'cold', 'NeedsAPerson'],
+    ['Delete a task set of the new colour', 'unhealthy', 'NeedsAPerson'],
+  ] as const)('end as declared when %s fails as nobody expected', async (state, scenario, ending) => {
+    const world = await scenarios[scenario]();
+    world.faults.set(state, () => {
+      throw new TaskFailure('Unforeseen', 'it said so');
+    });
+    expect((await run(world, inputOf(scenario))).ending).toBe(ending);
+  });
+});
+
+it('every Catch, Retry and branch of a Choice was reached by one of these tests', () => {
+  expect(coverage.missing()).toEqual([]);
+});
