@@ -8,9 +8,10 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
-import { join } from 'node:path';
+import { join, resolve as absolute } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
+import { page } from './report/html/page.ts';
 import { createProgress, type Progress } from './report/progress.ts';
 import { held, render, seconds, type Report } from './report/report.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
@@ -58,7 +59,7 @@ const program = new Command('rehearse')
   .addOption(envOption())
   .addOption(seedOption())
   .addOption(provisioningOption())
-  .option('--out <directory>', 'write report.json and the log there')
+  .option('--out <directory>', 'write report.html to look at, report.json and the log there')
   .option('--json', 'print the report (or the list) as JSON; progress goes to standard error')
   .option('--list', 'list scenarios, their faults and what each promises')
   .addHelpText(
@@ -227,6 +228,10 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
     const total = reports.reduce((sum, report) => sum + report.durationMs, 0);
     console.log(`\n${reports.filter(held).length} of ${reports.length} scenarios kept every promise, in ${seconds(total)}`);
   }
+  if (out !== undefined && json !== true) {
+    const pages = plan.map(({ scenario, faults }) => absolute(directoryFor(out, plan, scenario, faults) ?? out, 'report.html'));
+    console.log(`\nTo look at: ${pages.join('\n            ')}`);
+  }
   if (!kept) {
     console.error(pc.red(`A promise was broken. To see it again: npm run rehearse -- <scenario> --seed ${seed} --out <directory>`));
   }
@@ -242,6 +247,7 @@ async function tell(
   if (options.out !== undefined) {
     await mkdir(options.out, { recursive: true });
     await writeFile(join(options.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+    await writeFile(join(options.out, 'report.html'), await page(report));
     await writeFile(join(options.out, 'accesses.json'), `${JSON.stringify(accesses, null, 2)}\n`);
     await writeFile(join(options.out, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
