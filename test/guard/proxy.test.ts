@@ -6,26 +6,20 @@ import { connect, createServer as createTcpServer, type Server, type Socket } fr
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Guard } from '../../containers/guard/guard.ts';
+import type { Guard } from '../../containers/guard/guard.ts';
 import { GuardMetrics } from '../../containers/guard/metrics.ts';
 import { OrderProxy } from '../../containers/guard/proxy.ts';
 import type { Drained, LeaseView } from '../../lib/contracts/guard-api.ts';
-import { LeaseControl } from '../../lib/lease/control.ts';
-import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
-import { instanceId, type BookName, type Colour, type MonotonicNs } from '../../lib/lease/model.ts';
+import type { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
+import type { Colour, MonotonicNs } from '../../lib/lease/model.ts';
 import { listenLocally } from '../../rehearsal/processes/listen.ts';
 import { createOrderPath } from '../../rehearsal/venue/record.ts';
 import { startVenue } from '../../rehearsal/venue/server.ts';
 import { useSite } from '../rehearsal/processes/site.ts';
 import { until } from '../until.ts';
+import { after, book, createBook, monotonicNs, startGuard } from './local-guard.ts';
 
-const book = 'alpha' as BookName;
 const region = 'us-east-1';
-const monotonicNs = (): MonotonicNs => process.hrtime.bigint() as MonotonicNs;
-const after = (ms: number, callback: () => void): (() => void) => {
-  const timer = setTimeout(callback, ms);
-  return () => clearTimeout(timer);
-};
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -34,17 +28,8 @@ afterEach(async () => {
 describe('for a bot that cannot be changed', () => {
   const site = useSite();
 
-  function startGuard(store: MemoryLeaseStore, colour: Colour): Guard {
-    const guard = new Guard({
-      identity: {
-        book, region, instance: instanceId(region, colour, 'a1'), colour, imageDigest: 'sha256:1', driftPpm: 10_000,
-        drainTimeoutMs: 20_000, venueUncertaintyMs: 250, terminateWithinMs: 5000,
-      },
-      store,
-      venueTime: async () => ({ venueMs: Date.now(), resolutionMs: 1 }),
-      monotonicNs, after, log: () => undefined,
-    });
-    guard.start();
+  function startReady(store: MemoryLeaseStore, colour: Colour): Guard {
+    const guard = startGuard(store, colour, 20_000);
     guard.takeStatus({ venueConnected: true, redisReachable: true, databaseWritable: true, reconciled: true, ready: true });
     cleanups.push(() => guard.terminate());
     return guard;
@@ -63,10 +48,8 @@ describe('for a bot that cannot be changed', () => {
     const tlsPort = await listenLocally(tls);
     cleanups.push(() => tls.close());
 
-    const store = new MemoryLeaseStore();
-    const control = new LeaseControl(store);
-    await control.createBook({ book, home: region, leaseMs: 3000 });
-    const guard = startGuard(store, 'blue');
+    const { store, control } = await createBook(2000);
+    const guard = startReady(store, 'blue');
     const proxy = new OrderProxy({ guard, hosts: new Set([`127.0.0.1:${tlsPort}`]), monotonicNs, after, log: () => undefined });
     const proxyPort = await listenLocally(proxy.server);
     cleanups.push(() => proxy.close());
@@ -92,7 +75,7 @@ describe('for a bot that cannot be changed', () => {
     expect(await guard.metrics.expose()).toMatch(/baton_proxy_tunnels [1-9]/);
     expect(await guard.metrics.expose()).toMatch(/baton_proxy_refused_total\{reason="not-held"\} [1-9]/);
 
-    const green = startGuard(store, 'green');
+    const green = startReady(store, 'green');
     await until('green beats', async () => (await control.registrations(book)).some((one) => one.colour === 'green' && one.beat > 3));
     await control.startDrain(book, token, 'green');
     await until('the hand-over', () => green.view().state === 'held', 10_000);
