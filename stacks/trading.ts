@@ -125,7 +125,8 @@ export class TradingStack extends Stack {
         BATON_VENUE: book.venue,
         BATON_VENUE_URL: book.venueUrl,
         BATON_GUARD_PORT: String(guardPort),
-        BATON_DRAIN_TIMEOUT_MS: String(settings.cutover.drainSeconds * 1000),
+        // A trader that does not say that it is drained holds the book up no longer than one that has died.
+        BATON_DRAIN_TIMEOUT_MS: String(settings.lease.leaseMs),
       },
       trader: {
         BATON_BOOK: book.name,

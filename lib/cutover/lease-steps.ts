@@ -2,17 +2,18 @@
 import type { leaseControl } from '../contracts/cutover.ts';
 import type { Implementation } from '../contracts/step.ts';
 import type { LeaseControl } from '../lease/control.ts';
-import { colourOf } from '../lease/model.ts';
+import { colourOf, type Lease } from '../lease/model.ts';
+import { NotReadyForCutoverError } from './errors.ts';
 import { planCutover } from './plan.ts';
 
 export function leaseSteps(control: LeaseControl): Implementation<typeof leaseControl> {
   return {
     async takeBook({ book, execution }) {
       // Looked at before the book is taken, so that a refusal has changed nothing.
-      planCutover(await control.read(book));
+      planCutover(atHome(await control.read(book), execution));
       const { token, lease } = await control.takeWorkflow(book, execution);
       try {
-        const plan = planCutover(lease);
+        const plan = planCutover(atHome(lease, execution));
         return { token, ...plan, epoch: lease.epoch, home: lease.home, live: lease.live ?? null };
       } catch (refusal) {
         await control.releaseWorkflow(book, execution);
@@ -39,4 +40,11 @@ export function leaseSteps(control: LeaseControl): Implementation<typeof leaseCo
       return { released: (await control.releaseWorkflow(book, execution)).released };
     },
   };
+}
+
+/** A machine acts in its own Region alone, which the name of its execution tells; elsewhere it would only disturb. */
+function atHome(lease: Lease, execution: string): Lease {
+  const [, , , region = ''] = execution.split(':');
+  if (region === lease.home) return lease;
+  throw new NotReadyForCutoverError(lease.book, `its home is ${lease.home}, and this execution runs in ${region}`, 'Start it there.');
 }

@@ -564,7 +564,8 @@ export class Trader {
       redisReachable: redis,
       databaseWritable,
       reconciled: this.#reconciled,
-      ready: venueConnected && redis && (databaseWritable || !requiresDatabase),
+      // Not for Redis: each task keeps to its share of the limits without it, and a task replaced for it would meet the same.
+      ready: venueConnected && (databaseWritable || !requiresDatabase),
       gauges: {
         trader_orders_sent: sent,
         trader_orders_accepted: accepted,

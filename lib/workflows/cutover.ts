@@ -161,7 +161,9 @@ function admission(
   const takeBook = w.invoke('Take the book for this execution', parts.leaseControl, 'takeBook', {
     comment: 'One workflow at a time: the token that this raises goes with every later write.',
     input: { book, execution: js('$states.context.Execution.Id') },
-    assign: () => ({ plan: js('$states.result.Payload'), ...noted('The book was taken by this execution.') }),
+    assign: () => ({
+      plan: js('$states.result.Payload'), redrives: js('$states.context.Execution.RedriveCount'), ...noted('The book was taken by this execution.'),
+    }),
     catches: {
       BookBusyError: refused, LeaseMissingError: refused, NotReadyForCutoverError: refused,
       // It may have worked all the same: the ending gives back what is ours.
@@ -193,7 +195,7 @@ function admission(
     assign: {
       books,
       // What an ending before the plan reports.
-      plan: { first: false, token: 0, epoch: 0 }, epoch: 0, holder: null, steps: [],
+      plan: { first: false, token: 0, epoch: 0 }, redrives: 0, epoch: 0, holder: null, steps: [],
       taskSet: nothing, revision: nothing, snapshot: nothing, newest: nothing, seen: nothing,
       why: nothing, loose: nothing, outcome: nothing,
       ...gatesUnknown,

@@ -85,7 +85,10 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
   const take = w.invoke('Take the book for this execution', parts.operations, 'takeForRollback', {
     comment: 'From a cutover too: its next step finds the token raised, and leaves things alone.',
     input: { book, execution: js('$states.context.Execution.Id'), preempts: js('$plan.preempts') },
-    assign: (answer) => ({ plan: js(`$merge([$plan, { 'token': ${bare(answer.token)} }])`), ...noted('The book was taken by this execution.') }),
+    assign: (answer) => ({
+      plan: js(`$merge([$plan, { 'token': ${bare(answer.token)} }])`), redrives: js('$states.context.Execution.RedriveCount'),
+      ...noted('The book was taken by this execution.'),
+    }),
     catches: {
       BookBusyError: refused, LeaseMissingError: refused,
       // It may have worked all the same: the ending gives back what is ours.
@@ -217,7 +220,7 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     comment: 'Every variable has a value from the start, so that each ending can report.',
     assign: {
       books: Object.fromEntries(parts.books.map(({ name, ...resources }) => [name, resources])),
-      plan: { token: 0, epoch: 0 }, epoch: 0, holder: null, steps: [], target: nothing,
+      plan: { token: 0, epoch: 0 }, redrives: 0, epoch: 0, holder: null, steps: [], target: nothing,
       taskSet: nothing, revision: nothing, newest: nothing, seen: nothing, why: nothing, loose: nothing, outcome: nothing,
     },
   }).next(check);

@@ -65,11 +65,16 @@ export interface Declarations {
   readonly itemsMax: ReadonlyMap<string, number>;
 }
 
-/** Lambda's own passing faults: the function did not run, or its answer was lost. */
+/**
+ * Lambda's own passing faults: the function did not run, its answer was lost, or it hung. It may have done its work all the
+ * same: every step is one that may run twice.
+ */
 const lambdaFaults = [
   'Lambda.ClientExecutionTimeoutException', 'Lambda.ServiceException', 'Lambda.AWSLambdaException', 'Lambda.SdkClientException',
-  'Lambda.TooManyRequestsException',
+  'Lambda.TooManyRequestsException', 'Lambda.Unknown', 'Sandbox.Timedout',
 ];
+/** What throttling is called by those services whose SDK has a name for it; the others fail with their general error. */
+const throttlings: Readonly<Record<string, string>> = { sns: 'Sns.ThrottledException', ssm: 'Ssm.ThrottlingException' };
 /** 1 s, then 2 s: two repeats outlive a throttled second and keep the worst path short. */
 const retryPause = { interval: Duration.seconds(1), backoffRate: 2, maxAttempts: 2 };
 /** The platform may take so long to start a function beyond the function's own time-out. */
@@ -173,7 +178,8 @@ export class Workflow {
     });
     // The SDK's own name for a lost connection, and its name for a refusal it has no word for (throttling).
     const family = errorFamilies[service] ?? service.charAt(0).toUpperCase() + service.slice(1);
-    task.addRetry({ errors: [`${family}.SdkClientException`, `${family}.${family}Exception`, sfn.Errors.TIMEOUT], ...retryPause });
+    const throttling = throttlings[service] === undefined ? [] : [throttlings[service]];
+    task.addRetry({ errors: [`${family}.SdkClientException`, `${family}.${family}Exception`, ...throttling, sfn.Errors.TIMEOUT], ...retryPause });
     this.#errors.set(name, options.errors ?? []);
     this.#addCatches(name, task, options.catches ?? {});
     return task;

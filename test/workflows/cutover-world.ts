@@ -29,6 +29,7 @@ import type { StateMachineDefinition } from '../../rehearsal/states/definition.t
 import {
   runExecution,
   TaskFailure,
+  type ExecutionOptions,
   type ExecutionResult,
   type Json,
   type ProgressEvent,
@@ -123,6 +124,7 @@ export class CutoverWorld {
 
   // What the world does by itself; a test turns these.
   snapshotCompletes = true;
+  snapshotFails = false;
   tasksRun = true;
   taskSetsStop = true;
   standbysReady = true;
@@ -136,6 +138,7 @@ export class CutoverWorld {
   readonly revisions = new Map<string, string>([['baton-dev-alpha:1', `sha256:${'1'.repeat(64)}`]]);
 
   #accepted = 0;
+  #created = 0;
   #looks = 0;
   #beat = 0;
   #desk: Desk | undefined;
@@ -233,7 +236,10 @@ export class CutoverWorld {
     this.#accepted = 0;
   }
 
-  async run(definition: StateMachineDefinition, input: Json = request, execution = executionArn): Promise<ExecutionResult> {
+  /** `kept`: what an execution keeps for a redrive, and what stops it. */
+  async run(
+    definition: StateMachineDefinition, input: Json = request, execution = executionArn, kept: Partial<ExecutionOptions> = {},
+  ): Promise<ExecutionResult> {
     return runExecution({
       definition,
       input,
@@ -241,7 +247,11 @@ export class CutoverWorld {
       random: { number: () => 0.5, uuid: () => 'uuid' },
       context: { executionArn: execution, executionName: 'run-1' },
       invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
-      onEvent: (event) => this.events.push(event),
+      ...kept,
+      onEvent: (event) => {
+        this.events.push(event);
+        kept.onEvent?.(event);
+      },
     });
   }
 
@@ -307,7 +317,8 @@ export class CutoverWorld {
         const id = args['DbSnapshotIdentifier'] as string;
         const looks = (this.snapshots.get(id) ?? 0) + 1;
         this.snapshots.set(id, looks);
-        return { DbSnapshots: [{ DbSnapshotIdentifier: id, Status: this.snapshotCompletes && looks > 2 ? 'available' : 'creating' }] };
+        const done = this.snapshotFails ? 'failed' : 'available';
+        return { DbSnapshots: [{ DbSnapshotIdentifier: id, Status: this.snapshotCompletes && looks > 2 ? done : 'creating' }] };
       }
       case 'dynamodb:updateItem': {
         const { book: named, reason, by } = haltIn(args);
@@ -351,7 +362,7 @@ export class CutoverWorld {
       case 'ecs:createTaskSet': {
         const { ClientToken, ExternalId, TaskDefinition } = args as unknown as TaskSet;
         const known = this.taskSets.find((set) => set.ClientToken === ClientToken);
-        const set = known ?? { Id: 'ts-new', ExternalId, TaskDefinition, ClientToken: ClientToken!, Status: 'ACTIVE', looks: 0 };
+        const set = known ?? { Id: this.#created++ === 0 ? 'ts-new' : `ts-new-${this.#created}`, ExternalId, TaskDefinition, ClientToken: ClientToken!, Status: 'ACTIVE', looks: 0 };
         if (known === undefined) this.taskSets.push(set);
         return { TaskSet: { Id: set.Id } };
       }

@@ -2,6 +2,8 @@
 import * as ecr from '@aws-sdk/client-ecr';
 import * as ecs from '@aws-sdk/client-ecs';
 import * as rds from '@aws-sdk/client-rds';
+import * as sns from '@aws-sdk/client-sns';
+import * as ssm from '@aws-sdk/client-ssm';
 import { describe, expect, it } from 'vitest';
 import { revisionFields } from '../../lib/workflows/blocks/bring-up.ts';
 import type { Graph, State } from '../../lib/workflows/checks.ts';
@@ -49,6 +51,7 @@ const scenarios = {
   },
   unhealthy: async () => Object.assign(await CutoverWorld.trading(), { standbysReady: false }),
   snapshotStuck: async () => Object.assign(await CutoverWorld.trading(), { snapshotCompletes: false }),
+  snapshotFails: async () => Object.assign(await CutoverWorld.trading(), { snapshotFails: true }),
   tasksStuck: async () => Object.assign(await CutoverWorld.trading(), { tasksRun: false }),
   lateDrain: async () => Object.assign(await CutoverWorld.trading(), { onDrain: () => undefined }),
   stalled: async () => {
@@ -197,6 +200,7 @@ describe('a cutover that rolls back', () => {
   const cases: [Scenario, string, RegExp][] = [
     ['unhealthy', 'the standbys never get ready', /says that it is not ready/],
     ['snapshotStuck', 'the snapshot is never available', /creating after 1800 s/],
+    ['snapshotFails', 'the snapshot fails', /Snapshot .* failed: look at the events/],
     ['tasksStuck', 'the tasks never run', /1 of 2 tasks run/],
     ['lateDrain', 'the old colour never hands over', /did not change hands within 120 s/],
   ];
@@ -337,6 +341,13 @@ describe('a cutover that is refused', () => {
   it('names the books there are', async () => {
     expect(await refusal(await scenarios.second(), { ...request, book: 'nosuch' })).toMatch(new RegExp(`no book 'nosuch'.*${book}`));
   });
+  it('when the book has its home in another Region', async () => {
+    const world = await scenarios.second();
+    const elsewhere = executionArn.replace('us-east-1', 'us-west-2');
+    const result = await world.run(definition, request, elsewhere);
+    expect(result).toMatchObject({ error: 'Refused', cause: expect.stringMatching(/home is us-east-1, and this execution runs in us-west-2/) as string });
+    untouched(world);
+  });
   it('names the workflow that holds the book', async () => {
     const world = await scenarios.second();
     await world.control.takeWorkflow(book, 'arn:another');
@@ -406,6 +417,7 @@ const usual: Record<Scenario, string> = {
   leftover: 'Succeeded',
   unhealthy: 'RolledBack',
   snapshotStuck: 'RolledBack',
+  snapshotFails: 'RolledBack',
   tasksStuck: 'RolledBack',
   lateDrain: 'RolledBack',
   stalled: 'RolledBack',
@@ -503,8 +515,10 @@ it('names only errors that the SDK of the service has', () => {
   const names = new Set(
     tasks.flatMap(({ definition: each }) => [...(each.Retry ?? []), ...(each.Catch ?? [])].flatMap(({ ErrorEquals }) => ErrorEquals)),
   );
-  const ofApis = [...names].filter((name) => /^[A-Z]\w+\.\w+$/.test(name) && !/^(States|Lambda)\./.test(name) && !own.test(name));
-  expect(ofApis.toSorted()).toEqual(['Ecr.ImageNotFoundException', 'Ecs.TaskSetNotFoundException', 'Rds.DbSnapshotAlreadyExistsException']);
+  const ofApis = [...names].filter((name) => /^[A-Z]\w+\.\w+$/.test(name) && !/^(States|Lambda|Sandbox)\./.test(name) && !own.test(name));
+  expect(ofApis.toSorted()).toEqual(['Ecr.ImageNotFoundException', 'Ecs.TaskSetNotFoundException', 'Rds.DbSnapshotAlreadyExistsException', 'Sns.ThrottledException', 'Ssm.ThrottlingException']);
+  expect(sns).toHaveProperty('ThrottledException');
+  expect(ssm).toHaveProperty('ThrottlingException');
   expect(ecr).toHaveProperty('ImageNotFoundException');
   expect(ecs).toHaveProperty('TaskSetNotFoundException');
   // The Java SDK, whose names Step Functions takes, ends the API's DBSnapshotAlreadyExistsFault in Exception.

@@ -3,7 +3,7 @@ import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { js, quoted, type Workflow } from '../workflow.ts';
 import { preparation, type CutoverParts } from './parts.ts';
 import { removal, removalLimitSeconds } from './removal.ts';
-import { executionHash, fresh, incoming, pollSeconds } from './variables.ts';
+import { executionHash, fresh, incoming, pollSeconds, unlessRedriven } from './variables.ts';
 
 /** Fargate pulls the image and starts the task; an empty zone may take its time. */
 const provisioningLimitSeconds = 300;
@@ -78,7 +78,7 @@ export function bringUp(w: Workflow, parts: CutoverParts, from: 'the newest temp
       Cluster: parts.clusterName,
       Service: js('$book.serviceName'),
       ExternalId: incoming,
-      TaskDefinition: js('$newRevision'),
+      TaskDefinition: unlessRedriven('$newRevision'),
       LaunchType: 'FARGATE',
       PlatformVersion: 'LATEST',
       NetworkConfiguration: {

@@ -64,6 +64,7 @@ export interface CutoverLimits {
 /** The errors that leave the branches of the preparation; the outer catch names them. */
 export const preparation = {
   snapshotLate: 'SnapshotNotAvailable',
+  snapshotFailed: 'SnapshotFailed',
   notRunning: 'TasksNotRunning',
   notHealthy: 'StandbysNotHealthy',
   leftoverStays: 'LeftoverNotRemoved',

@@ -2,7 +2,7 @@
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { js, type Jsonata, type Workflow } from '../workflow.ts';
 import type { CutoverParts } from './parts.ts';
-import { fresh, noted } from './variables.ts';
+import { fresh, noted, unlessRedriven } from './variables.ts';
 
 export function recordLive(
   w: Workflow,
@@ -21,7 +21,7 @@ export function recordLive(
     comment: 'A deployment reads it and refuses to run against another truth.',
     service: 'ssm', action: 'PutParameter',
     parameters: {
-      Name: js('$book.liveParameterName'), Type: 'String', Overwrite: true,
+      Name: unlessRedriven('$book.liveParameterName'), Type: 'String', Overwrite: true,
       Value: js("$string({ 'imageDigest': $request.images.trader, 'taskDefinition': $revision })"),
     },
     resources: parts.arns.liveParameters,
@@ -30,7 +30,7 @@ export function recordLive(
   const makePrimary = w.call('Make the new task set the primary one', {
     comment: 'Until now the old one was, so that an abandoned cutover leaves the service as it found it.',
     service: 'ecs', action: 'UpdateServicePrimaryTaskSet',
-    parameters: { Cluster: parts.clusterName, Service: js('$book.serviceName'), PrimaryTaskSet: js('$taskSet') },
+    parameters: { Cluster: parts.clusterName, Service: js('$book.serviceName'), PrimaryTaskSet: unlessRedriven('$taskSet') },
     resources: parts.arns.services,
     catches: { 'States.ALL': to.needsAPerson },
   });

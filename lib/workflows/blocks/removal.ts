@@ -2,7 +2,7 @@
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { js, type Answer, type Catches, type Jsonata, type Workflow } from '../workflow.ts';
 import type { CutoverParts } from './parts.ts';
-import { bare, fresh, slowPollSeconds } from './variables.ts';
+import { bare, fresh, slowPollSeconds, unlessRedriven } from './variables.ts';
 
 /** Tasks get 120 s to stop, and the scheduler some for itself. */
 export const removalLimitSeconds = 300;
@@ -40,7 +40,7 @@ export function removal(
     body: w.call(`Delete a task set of ${what}`, {
       comment: 'By force: scaling it down first would only take longer.',
       service: 'ecs', action: 'DeleteTaskSet',
-      parameters: { Cluster: parts.clusterName, Service: js('$book.serviceName'), TaskSet: js('$states.input.Id'), Force: true },
+      parameters: { Cluster: parts.clusterName, Service: js('$book.serviceName'), TaskSet: unlessRedriven('$states.input.Id'), Force: true },
       resources: parts.arns.taskSets,
       errors: ['Ecs.TaskSetNotFoundException'],
       catches: {

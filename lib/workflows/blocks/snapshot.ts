@@ -27,6 +27,12 @@ export function snapshot(w: Workflow, parts: CutoverParts): sfn.IChainable {
     answers: [{
       when: js("$snapshotStatus = 'available'"), comment: 'It is there.',
       next: w.pass('Note the snapshot that was taken', { comment: 'The report names it.', outputs: js("{ 'snapshot': $snapshotId }") }),
+    }, {
+      when: js("$snapshotStatus = 'failed'"), comment: 'It will never be.',
+      next: w.fail('The snapshot failed', {
+        comment: 'The preparation fails; the old colour was not touched.', error: preparation.snapshotFailed,
+        cause: js("'Snapshot ' & $snapshotId & ' failed: look at the events of the database, then start again.'"),
+      }),
     }],
     tooLate: {
       comment: 'It takes too long.',

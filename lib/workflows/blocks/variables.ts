@@ -28,6 +28,15 @@ export function noted(what: string): { readonly steps: Jsonata } {
   return { steps: js(`$append($steps, [{ 'what': ${quoted(what)}, 'at': $now() }])`) };
 }
 
+/**
+ * A parameter of a call that must not be made by a redriven execution. What stopped one has released the book, and ECS and
+ * SSM know no token: a redrive that comes when another cutover is done would undo that one's work.
+ */
+export function unlessRedriven(parameter: string): Jsonata {
+  const refusal = 'This execution was redriven after it had taken the book: it changes nothing more. Start a new one.';
+  return js(`$states.context.Execution.RedriveCount = $redrives ? ${parameter} : $error(${quoted(refusal)})`);
+}
+
 /** An expression without its delimiters, to stand inside another. */
 export function bare(expression: Jsonata): string {
   return expression.slice(2, -2).trim();
