@@ -15,11 +15,11 @@ export interface NamedGrant {
 }
 
 /** Where the template of a resource type holds a resource policy, and of which resources it is. */
-type Holder = (properties: Record<string, any>, created: CreatedResource) => readonly (readonly [resourceArn: unknown, document: unknown])[];
+type Holder = (properties: Record<string, any>, created: CreatedResource, logicalId: string) => readonly (readonly [resourceArn: unknown, document: unknown])[];
 const holders: Readonly<Record<string, Holder>> = {
   'AWS::ECR::Repository': ({ RepositoryPolicyText }, { attributes }) => [[attributes['Arn'], RepositoryPolicyText]],
   'AWS::KMS::Key': ({ KeyPolicy }, { attributes }) => [[attributes['Arn'], KeyPolicy]],
-  'AWS::Lambda::Permission': (properties) => [[properties['FunctionName'], permissionDocument(properties)]],
+  'AWS::Lambda::Permission': (properties, _created, logicalId) => [[properties['FunctionName'], permissionDocument(properties, logicalId)]],
   'AWS::S3::BucketPolicy': ({ Bucket, PolicyDocument }) => [[`arn:aws:s3:::${String(Bucket)}`, PolicyDocument]],
   'AWS::SNS::TopicPolicy': ({ Topics, PolicyDocument }) => (Topics as readonly string[]).map((topic) => [topic, PolicyDocument]),
   'AWS::SecretsManager::ResourcePolicy': ({ SecretId, ResourcePolicy }) => [[SecretId, ResourcePolicy]],
@@ -44,7 +44,7 @@ export class DeployedPolicies {
 
   /** Keeps the policy of a resource that was just made, if it has one. */
   resourceCreated({ type, properties, logicalId, stackName }: ResourceRequest, created: CreatedResource): void {
-    for (const [resourceArn, document] of holders[type]?.(properties, created) ?? []) {
+    for (const [resourceArn, document] of holders[type]?.(properties, created, logicalId) ?? []) {
       if (document === undefined) continue;
       const policy = parsePolicy(`${logicalId} of ${stackName}`, document, true);
       const before = this.#ofResources.get(String(resourceArn));
@@ -85,7 +85,9 @@ export class DeployedPolicies {
 
   named({ policy, statement, action, resource }: Grant): NamedGrant {
     const services = statement.principals?.byKind['Service'];
-    if (services !== undefined) return { role: services.join(', '), action, resource: resource === '*' ? policy.name : resource };
+    if (services !== undefined) {
+      return { role: services.join(', '), action, resource: resource === '*' ? `statement ${statement.name} of ${policy.name}` : resource };
+    }
     return { role: policy.name.split(' of role ')[1] ?? policy.name, action, resource };
   }
 
@@ -136,12 +138,12 @@ function policyHolder(resource: string): string {
 }
 
 /** A permission of Lambda is a statement in other words. */
-function permissionDocument({ Action, Principal, SourceArn, SourceAccount }: Record<string, any>): unknown {
+function permissionDocument({ Action, Principal, SourceArn, SourceAccount }: Record<string, any>, logicalId: string): unknown {
   const principal = String(Principal);
   const conditions = {
     ...(SourceArn === undefined ? {} : { ArnLike: { 'aws:SourceArn': SourceArn as string } }),
     ...(SourceAccount === undefined ? {} : { StringEquals: { 'aws:SourceAccount': SourceAccount as string } }),
   };
   const who = principal.includes('.amazonaws.com') ? { Service: principal } : { AWS: principal };
-  return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: who, Action: Action as string, Condition: conditions }] };
+  return { Version: '2012-10-17', Statement: [{ Sid: logicalId, Effect: 'Allow', Principal: who, Action: Action as string, Condition: conditions }] };
 }

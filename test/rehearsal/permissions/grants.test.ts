@@ -1,0 +1,135 @@
+/**
+ * Each grant of the synthesized policies is needed: what the rehearsals were permitted is judged again without it, and
+ * refused. A grant that no rehearsal needs is listed with its reason in docs/decisions/0009-permissions.md.
+ *
+ * The recording is made by the rehearsals themselves; see the page for the command. A grant that the templates lose, gain
+ * or rename fails here by its name, until the recording or the page says otherwise.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildApp } from '../../../bin/app.ts';
+import { loadSettings } from '../../../lib/settings/index.ts';
+import { awsService } from '../../../rehearsal/cloud/model.ts';
+import { openInstallation, type Installation } from '../../../rehearsal/installation.ts';
+import { judgedOperations } from '../../../rehearsal/permissions/accesses.ts';
+import type { NamedGrant } from '../../../rehearsal/permissions/deployed-policies.ts';
+import { isSame, type Grant } from '../../../rehearsal/permissions/evaluate.ts';
+import { judgeRecorded, type Judge, type RecordedAccess } from '../../../rehearsal/permissions/judge.ts';
+import { recordedFile } from '../../../rehearsal/permissions/record.ts';
+
+const settings = loadSettings('production');
+const silent = { heading: () => {}, note: () => {}, begin: () => () => {}, close: () => {} };
+const again = 'Record again, as docs/decisions/0009-permissions.md says.';
+
+let installation: Installation;
+let judge: Judge;
+let accesses: readonly RecordedAccess[];
+const directory = mkdtempSync(path.join(tmpdir(), 'baton-grants-'));
+
+beforeAll(async () => {
+  buildApp({ settings, outdir: directory, validation: false }).synth();
+  const assembly = { environment: 'production', directory, [Symbol.asyncDispose]: async () => {} };
+  installation = await openInstallation({ assembly, seed: 1, progress: silent, provisioning: 'typical' });
+  judge = installation.world.judge as Judge;
+  await soundTheAlarms();
+  const recorded = JSON.parse(readFileSync(recordedFile, 'utf8')) as readonly RecordedAccess[];
+  accesses = [...recorded, ...judge.recorded];
+}, 90_000);
+
+afterAll(async () => {
+  await installation?.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** Nothing here evaluates an alarm: so each is told by hand, as CloudWatch would tell it. */
+async function soundTheAlarms(): Promise<void> {
+  const { MetricAlarms } = await installation.operator<{ MetricAlarms: { AlarmArn: string; AlarmActions: string[] }[] }>('monitoring', 'DescribeAlarms', { MaxRecords: 100 });
+  for (const { AlarmArn, AlarmActions } of MetricAlarms) {
+    for (const TopicArn of AlarmActions) {
+      const { world } = installation;
+      const region = settings.regions.home.name;
+      await world.call({ service: 'sns', operation: 'Publish', region, caller: awsService('cloudwatch.amazonaws.com', AlarmArn), input: { TopicArn, Message: 'ALARM' } });
+    }
+  }
+}
+
+const decided = (access: RecordedAccess, without?: Grant) =>
+  judgeRecorded(access, judge.policies, settings.account, without && { without }).decision;
+const written = ({ role, action, resource }: NamedGrant): string => `${role}: ${action} on ${resource}`;
+const of = ({ roleArn, service, action, resource }: RecordedAccess): string => `${roleArn?.split('/').at(-1) ?? service}: ${action} on ${resource}`;
+
+/** The rows of the page: a role's name begins so, and these of its actions are meant. */
+const excused = readFileSync(path.join(import.meta.dirname, '../../../docs/decisions/0009-permissions.md'), 'utf8')
+  .split('\n')
+  .flatMap((line) => {
+    const [, role, actions, why] = /^\| `([^`]+)` \| (`.+`) \| (.+) \|$/.exec(line) ?? [];
+    return role === undefined || why === undefined ? [] : [{ role, actions: [...(actions ?? '').matchAll(/`([^`]+)`/g)].map(([, action]) => action), why }];
+  });
+const concerns = (role: string, action: string | undefined, grant: NamedGrant): boolean =>
+  (grant.role.includes(role) || grant.resource.includes(role)) && (action === '*' || action === grant.action);
+const isExcused = (grant: NamedGrant): boolean => excused.some(({ role, actions }) => actions.some((action) => concerns(role, action, grant)));
+
+test('every alarm reaches its topic', () => {
+  expect(accesses.filter(({ service }) => service === 'cloudwatch.amazonaws.com').map(({ action }) => action)).toEqual(
+    expect.arrayContaining(['sns:Publish', 'kms:GenerateDataKey', 'kms:Decrypt']),
+  );
+  expect(judge.surprises).toEqual([]);
+});
+
+test('what the rehearsals were permitted, the templates of today permit', () => {
+  expect(accesses.length).toBeGreaterThan(30);
+  const refused = accesses.filter((access) => !decided(access).allowed);
+  expect(refused.map(of), again).toEqual([]);
+});
+
+test('whatever a machine calls, it is known what that asks permission for', () => {
+  const signingNames: Readonly<Record<string, string>> = { cloudwatch: 'monitoring', cloudwatchlogs: 'logs', eventbridge: 'events', sfn: 'states' };
+  const templates = readdirSync(directory).filter((name) => name.endsWith('.template.json')).map((name) => readFileSync(path.join(directory, name), 'utf8'));
+  const called = new Set(
+    [...templates.join().matchAll(/states:::(?:aws-sdk:)?([a-z]+):([a-zA-Z]+)/g)]
+      .map(([, service = '', operation = '']) => `${signingNames[service] ?? service}:${operation[0]?.toUpperCase()}${operation.slice(1)}`),
+  );
+  expect([...called]).toEqual(expect.arrayContaining(['ecs:CreateTaskSet', 'lambda:Invoke', 'rds:CreateDBSnapshot']));
+  const known = judgedOperations.map(({ service, operation }) => `${service}:${operation}`);
+  // Java's spelling, in which a machine writes some of them.
+  const spelt = (name: string): string => name.toLowerCase();
+  expect([...called].filter((name) => !known.some((one) => spelt(one) === spelt(name)))).toEqual([]);
+});
+
+test('each grant that is used is needed: less it, something that was permitted is refused', () => {
+  const used = grantsUsed();
+  expect(used.length).toBeGreaterThan(30);
+  const needless = used.filter((grant) => !accesses.some((access) => decided(access).allowed && !decided(access, grant).allowed));
+  expect(needless.map((grant) => written(judge.policies.named(grant)))).toEqual([]);
+});
+
+test('each grant that is not used is listed with its reason', () => {
+  const used = grantsUsed();
+  const unused = judge.policies.grants().filter((grant) => !used.some((one) => isSame(one, grant)));
+  const named = unused.map((grant) => judge.policies.named(grant));
+  expect(named.filter((grant) => !isExcused(grant)).map(written), `Take it out of the template, or use it in a rehearsal. ${again}`).toEqual([]);
+});
+
+test('the page lists nothing that is used, or that nobody has', () => {
+  const used = grantsUsed();
+  const unused = judge.policies.grants().filter((grant) => !used.some((one) => isSame(one, grant))).map((grant) => judge.policies.named(grant));
+  const idle = excused.flatMap(({ role, actions }) =>
+    actions.filter((action) => !unused.some((grant) => concerns(role, action, grant))).map((action) => `${role}: ${action}`),
+  );
+  expect(idle).toEqual([]);
+});
+
+test('no two grants allow the same: each is the only one for what it is used for', () => {
+  const twice = accesses.filter((access) => decided(access).grants.length > 1);
+  expect(twice.map(of)).toEqual([]);
+});
+
+function grantsUsed(): readonly Grant[] {
+  const used: Grant[] = [];
+  for (const access of accesses) {
+    for (const grant of decided(access).grants) if (!used.some((one) => isSame(one, grant))) used.push(grant);
+  }
+  return used;
+}
