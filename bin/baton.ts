@@ -4,11 +4,11 @@
  */
 import { enableCompileCache } from 'node:module';
 import { prepareBundles } from '../lib/constructs/handler-bundles.ts';
-import { prepareCloudFormationRules } from '../lib/constructs/validation/cloudformation.ts';
+import { prepareRulesBeside } from '../lib/constructs/validation/beside.ts';
 
-// A third of a synthesis is loading the CDK: compiled once, with esbuild and the validator's engine at work meanwhile.
+// A third of a synthesis is loading the CDK: compiled once, with esbuild and the slow validators at work meanwhile.
 enableCompileCache();
-if (process.env['CDK_VALIDATION'] !== 'false') prepareCloudFormationRules();
+if (process.env['CDK_VALIDATION'] !== 'false') prepareRulesBeside();
 const bundling = prepareBundles();
 const { buildApp, requestedEnvironment } = await import('./app.ts');
 const { loadSettings, SettingsError } = await import('../lib/settings/index.ts');

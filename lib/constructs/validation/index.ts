@@ -3,24 +3,35 @@
  * pack, every state machine, every permission, and who may change what runs.
  */
 import {
-  type App, CloudFormationValidatePlugin, type IPolicyValidationContext, type IPolicyValidationPlugin, type PolicyValidationPluginReport,
-  Validations,
+  type App, CloudFormationValidatePlugin, type IPolicyValidationPlugin, type PolicyValidationPluginReport, Validations,
 } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { judgeByCloudFormationRules } from './cloudformation.ts';
+import { beginJudging, judged } from './beside.ts';
 import { PermissionRules } from './permissions.ts';
 import { StateMachineRules } from './state-machines.ts';
 import { WhatRunsRules } from './what-runs.ts';
 
+/** Only starts what the last two collect, so that it is judged beside the rest. */
+const beginning: IPolicyValidationPlugin = {
+  name: 'Baton, beside',
+  validate(context) {
+    beginJudging(context);
+    return { success: true, violations: [] };
+  },
+};
+
 /** In place of the CDK's own instance, which stands back when the app has one. */
 class CloudFormationRules extends CloudFormationValidatePlugin {
-  override validate({ stackTemplates }: IPolicyValidationContext): PolicyValidationPluginReport {
-    return judgeByCloudFormationRules(stackTemplates);
+  override validate(): PolicyValidationPluginReport {
+    return judged().cloudFormation;
   }
 }
 
 export function addValidations(app: App): void {
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new PermissionRules(), new StateMachineRules(), new WhatRunsRules());
-  // The CDK's own switch for these rules.
-  if (process.env['CDK_VALIDATION'] !== 'false') Validations.of(app).addPlugins(new CloudFormationRules() as IPolicyValidationPlugin);
+  const here = [new AwsSolutionsChecks(app), new PermissionRules(), new WhatRunsRules()];
+  const stateMachines = new StateMachineRules();
+  // The CDK's own switch for its rules: then nothing is worth a thread.
+  if (process.env['CDK_VALIDATION'] === 'false') return Validations.of(app).addPlugins(...here, stateMachines);
+  const stateMachinesBeside: IPolicyValidationPlugin = { name: stateMachines.name, validate: () => judged().stateMachines };
+  Validations.of(app).addPlugins(beginning, ...here, stateMachinesBeside, new CloudFormationRules() as IPolicyValidationPlugin);
 }
