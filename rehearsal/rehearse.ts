@@ -14,7 +14,9 @@ export async function rehearse(
   const stage = await Stage.open({ ...options, cuttable: faults.length > 0 });
   try {
     const end = await scenario.run(stage, new Set(faults)).catch(brokenOff);
+    // In one breath: orders go on meanwhile, and both are to count the same.
     const trading = stage.trading();
+    const observed = await stage.observed();
     const leaks = await stage.secretsFound();
     const report: Report = {
       scenario: scenario.name,
@@ -34,7 +36,7 @@ export async function rehearse(
       durationMs: Math.round(performance.now() - began),
       modelledDurationMs: Math.round(end.modelledDurationMs),
       unusedGrants: stage.permissions.unusedGrants(),
-      observed: await stage.observed(),
+      observed,
     };
     return { report, log: stage.log, accesses: stage.permissions.recorded };
   } finally {

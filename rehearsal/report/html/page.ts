@@ -116,9 +116,10 @@ function withUnit(value: string | number, { unit }: PromiseKept): string {
   return unit === '' ? String(value) : `${value} ${unit}`;
 }
 
-/** Only a figure that has room for more has a share of its limit. */
-function meterOfPromise({ measured, limit, unit }: PromiseKept): Markup {
-  return typeof measured === 'number' && typeof limit === 'number' && limit > 0 && unit !== '' ? meter(measured / limit) : html``;
+/** Only a figure that may not exceed its limit has a share of it: one that had to reach its limit is no bar that fills. */
+function meterOfPromise({ measured, limit, unit, held: kept }: PromiseKept): Markup {
+  const figure = typeof measured === 'number' && typeof limit === 'number' && limit > 0 && unit !== '';
+  return figure && measured > limit !== kept ? meter(measured / limit) : html``;
 }
 
 function meter(share: number): Markup {

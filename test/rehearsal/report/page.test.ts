@@ -67,7 +67,7 @@ describe.skipIf(!chromiumRunsHere)('the page of a report', () => {
   test('says in words what was promised, what was measured, and that all of it held', async () => {
     const page = await open(sample());
     expect(await page.title()).toBe('sample succeeded – Baton rehearsal');
-    expect(await page.locator('.verdict').innerText()).toMatch(/^✓ All 3 promises held/);
+    expect(await page.locator('.verdict').innerText()).toMatch(/^✓ All 4 promises held/);
     const row = page.getByRole('row', { name: /Orders went on through the handover/ });
     expect((await row.innerText()).replaceAll(/\s+/g, ' ')).toContain('✓ held Orders went on through the handover 122 ms 1000 ms');
     expect(await page.locator('.figures').innerText()).toContain('122 ms');
@@ -76,9 +76,11 @@ describe.skipIf(!chromiumRunsHere)('the page of a report', () => {
   test('a broken promise is named at the top, marked by a word, and counted in the title', async () => {
     const page = await open(sample({ broken: true }));
     expect(await page.title()).toBe('sample needs a person: a promise was broken – Baton rehearsal');
-    expect(await page.locator('.verdict').innerText()).toMatch(/^✗ 1 promise of 3 broken[^]*Broken: No order was accepted twice\./);
+    expect(await page.locator('.verdict').innerText()).toMatch(/^✗ 1 promise of 4 broken[^]*Broken: No order was accepted twice\./);
     expect((await page.locator('tr.broken').innerText()).toLowerCase()).toContain('✗ broken');
     expect(await page.locator('tr.broken').count()).toBe(1);
+    // A figure that had to reach its limit did, and is no bar that is too full.
+    expect(await page.locator('.promises .meter.over').count()).toBe(0);
   });
 
   test('text from outside stays text', async () => {
@@ -254,7 +256,8 @@ describe.skipIf(!chromiumRunsHere)('the page of a report', () => {
   });
 
   test('printed, it is light and whole', async () => {
-    const page = await open(sample(), { colorScheme: 'dark' });
+    const page = await open(sample());
+    await page.getByRole('button', { name: 'Dark' }).click();
     await page.emulateMedia({ media: 'print' });
     expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(250, 250, 248)');
     expect(await page.locator('.toolbar').first().isVisible()).toBe(false);

@@ -1,6 +1,6 @@
 /** A report with everything a page can have: both colours, refused orders, a caught error, a branch, a loop, faults, hostile text. */
 import type { DrawnEdge, DrawnGraph, DrawnState, ObservedOrder, Transition } from '../../../rehearsal/report/observed.ts';
-import { atMost, exactly, type Report } from '../../../rehearsal/report/report.ts';
+import { atLeast, atMost, exactly, type Report } from '../../../rehearsal/report/report.ts';
 
 export const hostile = '</script><script>window.hurt = true</script><img src="http://127.0.0.1:1/x" onerror="window.hurt = true">';
 /** Between the last order of blue and the first of green. */
@@ -68,6 +68,7 @@ export function sample({ orders = 200, broken = false }: { readonly orders?: num
     promises: [
       exactly('no-duplicate', 'No order was accepted twice', broken ? 2 : 0, 0),
       atMost('gap', 'Orders went on through the handover', 122, 1000, 'ms'),
+      atLeast('struck', 'The fault struck', 3, 1, 'times'),
       exactly('no-secret', `Secrets found in ${hostile}`, 'none', 'none'),
     ],
     trading: { ordersSent: orders + 1, ordersAccepted: orders, duplicatesAccepted: broken ? 2 : 0, staleEpochAccepted: 0, lateRejected: 1, maxGapMs: 122, overlapMs: 0 },

@@ -43,9 +43,13 @@ const ordersHeight = 84;
 /** Where in the orders' lane accepted ones stand and refused ones hang. */
 const ordersBaseline = 58;
 const acceptedHeight = 40;
-/** An order gets a mark of its own when there is so much room for it. */
-const roomForMarkPx = 4;
-const columnPx = 3;
+/** An order gets a mark of its own when there is so much room for it; else a column stands for several at least. */
+const roomForMarkPx = 2.2;
+const ordersInColumn = 6;
+const narrowestColumnPx = 3;
+const markPx = 2;
+/** Refused orders closer together than this are one cross. */
+const crossPx = 3;
 const closestMs = 2;
 const narrowPx = 3;
 
@@ -173,7 +177,8 @@ export function drawTimeline(root: HTMLElement, report: Report): void {
         box.hidden = !visible && box !== document.activeElement;
         box.style.left = `${Math.min(left, width)}px`;
         box.style.width = `${Math.max(narrowPx, right - left)}px`;
-        box.classList.toggle('narrow', right - left < 28);
+        box.classList.toggle('narrow', right - left < 40);
+        if (item.kind.startsWith('fault')) box.classList.toggle('leftward', left + (box.lastElementChild as HTMLElement).offsetWidth > width);
       });
     }
   }
@@ -243,17 +248,20 @@ export function drawTimeline(root: HTMLElement, report: Report): void {
     context.fillRect(0, baseline, width, 1);
     const [first, last] = [lowerBound(view.fromMs), lowerBound(view.toMs)];
     const single = (last - first) * roomForMarkPx <= width;
+    const columnPx = Math.max(narrowestColumnPx, Math.ceil((ordersInColumn * width) / Math.max(1, last - first)));
+    const wide = Math.min(markPx, Math.max(1, width / Math.max(1, last - first) - 1.2));
     const columns = new Map<number, number>();
-    const refused = new Set<number>();
+    const refused = new Map<number, number>();
     let highest = 1;
     for (let index = first; index < last; index += 1) {
       const { atMs, accepted, epoch } = orders[index]!;
       const x = xOf(atMs);
       if (!accepted) {
-        refused.add(Math.round(x / columnPx) * columnPx);
+        const cross = Math.round(x / crossPx) * crossPx;
+        refused.set(cross, (refused.get(cross) ?? 0) + 1);
       } else if (single) {
         context.fillStyle = colour.of(colourOfEpoch.get(epoch ?? -1) ?? 'nobody');
-        context.fillRect(x - 1, baseline - acceptedHeight, 2, acceptedHeight);
+        context.fillRect(x - wide / 2, baseline - acceptedHeight, wide, acceptedHeight);
       } else {
         const column = Math.floor(x / columnPx);
         const count = (columns.get(column) ?? 0) + 1;
@@ -269,7 +277,11 @@ export function drawTimeline(root: HTMLElement, report: Report): void {
     }
     context.strokeStyle = colour.bad;
     context.lineWidth = 1.6;
-    for (const x of refused) {
+    context.fillStyle = colour.bad;
+    context.font = colour.font;
+    context.textAlign = 'left';
+    for (const [x, count] of refused) {
+      if (count > 1) context.fillText(`${count}`, x + 7, baseline + 14);
       context.beginPath();
       context.moveTo(x - 3.5, baseline + 6);
       context.lineTo(x + 3.5, baseline + 13);
