@@ -5,6 +5,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide, grantsOf, type AccessRequest, type Principal } from '../../../rehearsal/permissions/evaluate.ts';
+import { actionMatches, resourceMatches } from '../../../rehearsal/permissions/match.ts';
 import { parsePolicy, PolicyError, type Policy } from '../../../rehearsal/permissions/policy.ts';
 
 const account = '111122223333';
@@ -264,6 +265,38 @@ describe('grants', () => {
     expect(decide(request(), { identity: [two] }, first).allowed).toBe(true);
     const only = policy(allow());
     expect(decide(request(), { identity: [only] }, decide(request(), { identity: [only] }).grants[0]).allowed).toBe(false);
+  });
+});
+
+describe('patterns', () => {
+  /** The same by trying every place that a star can end at. */
+  function matchesSlowly(pattern: string, text: string): boolean {
+    if (pattern === '') return text === '';
+    const [first, rest] = [pattern[0], pattern.slice(1)];
+    if (first === '*') return Array.from({ length: text.length + 1 }, (_, at) => text.slice(at)).some((tail) => matchesSlowly(rest, tail));
+    return text !== '' && (first === '?' || first === text[0]) && matchesSlowly(rest, text.slice(1));
+  }
+  const letters = (alphabet: string, maxLength: number) => fc.string({ unit: fc.constantFrom(...alphabet.split('')), maxLength });
+
+  test('of actions and texts: as if every place was tried', () => {
+    fc.assert(
+      fc.property(letters('ab.*?$(', 8), letters('ab.$(', 8), (pattern, text) => {
+        expect(actionMatches(pattern, text)).toBe(matchesSlowly(pattern, text));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('of resources: whatever has its wildcards at the end of parts matches as a text does, and no pattern matches more', () => {
+    fc.assert(
+      fc.property(letters('ab:*?', 8), letters('ab:', 8), (pattern, text) => {
+        const loose = matchesSlowly(pattern, text);
+        const strict = resourceMatches(pattern, text, undefined);
+        expect(loose || !strict).toBe(true);
+        if (!pattern.includes('?') && !/\*[^:]/.test(pattern)) expect(strict).toBe(loose);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 

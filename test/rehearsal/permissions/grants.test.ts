@@ -8,7 +8,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildApp } from '../../../bin/app.ts';
 import { loadSettings } from '../../../lib/settings/index.ts';
 import { awsService } from '../../../rehearsal/cloud/model.ts';
@@ -18,6 +18,7 @@ import type { NamedGrant } from '../../../rehearsal/permissions/deployed-policie
 import { isSame, type Grant } from '../../../rehearsal/permissions/evaluate.ts';
 import { judgeRecorded, type Judge, type RecordedAccess } from '../../../rehearsal/permissions/judge.ts';
 import { recordedFile } from '../../../rehearsal/permissions/record.ts';
+import type { Iam, Role } from '../../../rehearsal/services/iam.ts';
 
 const settings = loadSettings('production');
 const silent = { heading: () => {}, note: () => {}, begin: () => () => {}, close: () => {} };
@@ -124,6 +125,48 @@ test('the page lists nothing that is used, or that nobody has', () => {
 test('no two grants allow the same: each is the only one for what it is used for', () => {
   const twice = accesses.filter((access) => decided(access).grants.length > 1);
   expect(twice.map(of)).toEqual([]);
+});
+
+describe('only the machines change what runs', () => {
+  const clusterAndService = { cluster: 'baton-production', service: 'baton-production-alpha' };
+  const inputs: Readonly<Record<string, Record<string, unknown>>> = {
+    CreateTaskSet: { ...clusterAndService, taskDefinition: 'baton-production-alpha-template:1' },
+    UpdateTaskSet: { ...clusterAndService, taskSet: 'ecs-svc/1', scale: { value: 0, unit: 'PERCENT' } },
+    UpdateServicePrimaryTaskSet: { ...clusterAndService, primaryTaskSet: 'ecs-svc/1' },
+    DeleteTaskSet: { ...clusterAndService, taskSet: 'ecs-svc/1', force: true },
+    StopTask: { cluster: 'baton-production', task: '1' },
+  };
+  const everything = { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } };
+  const attempt = (role: Role, operation: string): Promise<unknown> => {
+    const { world } = installation;
+    const caller = world.callerFor(role.arn);
+    return world.call({ service: 'ecs', operation, region: settings.regions.home.name, caller, input: inputs[operation] ?? {} });
+  };
+  const rolesOf = (ofMachines: boolean): readonly Role[] =>
+    [...(installation.world.model('iam') as Iam).roles.values()].filter(
+      ({ name, trust }) => name.startsWith('baton-production-') && JSON.stringify(trust).includes('"states.amazonaws.com"') === ofMachines,
+    );
+
+  test.each(Object.keys(inputs))('ecs:%s is refused to every other role, even to one that a policy allows everything by mistake', async (operation) => {
+    expect(rolesOf(false).length).toBeGreaterThan(5);
+    for (const role of rolesOf(false)) {
+      judge.expectRefusal({ role: new RegExp(`^${role.name}$`), action: `ecs:${operation}` });
+      role.policies.set('a mistake', everything);
+      const outcome = attempt(role, operation);
+      await expect(outcome, role.name).rejects.toMatchObject({
+        name: 'AccessDeniedException', message: expect.stringContaining('with an explicit deny in a permissions boundary'),
+      });
+      role.policies.delete('a mistake');
+      await expect(attempt(role, operation), role.name).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    }
+    expect(judge.surprises).toEqual([]);
+  });
+
+  test("the cutover's machine is let through: what it meets then is ECS", async () => {
+    const [machine] = rolesOf(true).filter(({ name }) => name.includes('CutoverMachine'));
+    expect(machine).toBeDefined();
+    await expect(attempt(machine!, 'DeleteTaskSet')).rejects.toMatchObject({ name: 'TaskSetNotFoundException' });
+  });
 });
 
 function grantsUsed(): readonly Grant[] {
