@@ -4,7 +4,7 @@ import { AwsError, type Call } from '../cloud/model.ts';
 import { atLeast } from '../report/report.ts';
 import { seeded } from '../seeded.ts';
 import type { Stage } from '../stage.ts';
-import { struck, type Fault } from './fault.ts';
+import { onEntering, struck, type Fault, type Injected } from './fault.ts';
 
 const usualSilenceMs = 1500;
 const dynamodbDelayMs = 250;
@@ -138,18 +138,24 @@ export const snapshotFails: Fault = {
 
 export const nobodyToTell: Fault = {
   name: 'nobody-to-tell',
-  summary: 'SNS is down, so nobody hears how the cutover ended; everything else was done.',
+  summary: 'SNS goes down, so nobody hears how the cutover ended; everything else was done.',
   outcome: 'needs-a-person',
   trades: 'new',
   silenceLimitMs: usualSilenceMs,
   takes: [],
-  inject: (stage) =>
-    instead(stage, 'notices that SNS did not take', 'sns', 'Publish', async () => {
-      throw new AwsError('InternalErrorException', 'Internal failure', { fault: 'server' });
-    }),
+  inject(stage) {
+    let injected: ReturnType<typeof instead> | undefined;
+    // Not before: people whose approval is wanted are told by it, too.
+    onEntering(stage, ['Take the book for this execution'], () => {
+      injected = instead(stage, 'notices that SNS did not take', 'sns', 'Publish', async () => {
+        throw new AwsError('InternalErrorException', 'Internal failure', { fault: 'server' });
+      });
+    });
+    return { heal: () => injected?.heal(), promises: () => injected?.promises() ?? [struck('notices that SNS did not take', 0)] };
+  },
 };
 
-function instead(stage: Stage, what: string, service: string, operation: string, answer: (next: () => Promise<unknown>) => Promise<unknown>) {
+function instead(stage: Stage, what: string, service: string, operation: string, answer: (next: () => Promise<unknown>) => Promise<unknown>): Required<Injected> {
   let times = 0;
   const stop = stage.disturb((call, next) => {
     if (call.service !== service || call.operation !== operation) return undefined;
