@@ -46,6 +46,7 @@ ${stepsOf(steps)}</section>
 <li>box: does something</li><li>slanted: decides</li><li>round: waits or ends</li></ul>
 <div id="machines"></div>
 ${observed.executions.map(transitionsOf)}</section>
+${permissionsOf(report)}
 <footer><p>To see it again: <code>npm run rehearse -- ${scenario}${report.faults.map((fault) => ` --fault ${fault}`).join('')} --seed ${report.seed}</code>.
 Everything here is in <code>report.json</code> beside this page; <code>log.jsonl</code> has what every part printed.</p>
 <p>The AWS of a rehearsal is a model; traders, guards, functions, PostgreSQL and Redis are real processes. The simulated exchange's record alone says which
@@ -144,6 +145,18 @@ ${steps.map((step) => html`<tr class="${step.status}"><td class="status">${step.
 <td class="number">${duration(step.budgetMs)}</td><td>${meter(shareOf(step, steps))}</td></tr>`)}
 </tbody></table></div>
 <p class="note">≤: it ran beside another step, for whose sake time may have been compressed; its meter counts the real time only.</p>`;
+}
+
+/** For whoever wants to grant less: it may be needed in another scenario. */
+function permissionsOf({ unusedGrants }: Report): Markup {
+  if (unusedGrants.length === 0) return html``;
+  return html`<section aria-labelledby="permissions"><h2 id="permissions">Permissions</h2>
+<p class="note">Every call was judged by the synthesized policies of its role. What they allow and nothing here needed may be needed by another scenario, or
+nowhere.</p>
+<details><summary>${counted(unusedGrants.length, 'grant')} that nothing needed</summary><div class="scroll"><table><thead><tr><th scope="col">Role</th><th scope="col">Action</th>
+<th scope="col">Resource</th></tr></thead><tbody>
+${unusedGrants.map(({ role, action, resource }) => html`<tr><td>${role}</td><td>${action}</td><td>${resource}</td></tr>`)}
+</tbody></table></div></details></section>`;
 }
 
 /** The drawing's path as a table, for whoever reads it without eyes or wants every moment. */

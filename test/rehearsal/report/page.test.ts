@@ -83,6 +83,21 @@ describe.skipIf(!chromiumRunsHere)('the page of a report', () => {
     expect(await page.locator('.promises .meter.over').count()).toBe(0);
   });
 
+  test('a run that broke off before anything happened is a page all the same', async () => {
+    const nothing = { orders: [], handovers: [], injected: [], executions: [], machines: {}, compressed: [] };
+    const page = await open({ ...sample({ broken: true }), lease: [], steps: [], unusedGrants: [], durationMs: 0, modelledDurationMs: 0, observed: nothing });
+    expect(await page.locator('#machines').innerText()).toBe('No state machine ran.');
+    expect(await page.locator('.lane').allInnerTexts()).toHaveLength(4);
+    await page.locator('.plot').focus();
+    await pressed(page, '+', 'ArrowRight', 'Tab', 'ArrowRight');
+  });
+
+  test('grants that nothing needed are listed by role, action and resource', async () => {
+    const page = await open(sample());
+    await page.getByText('1 grant that nothing needed').click();
+    expect(await page.getByRole('row', { name: /ecs:DeleteTaskSet/ }).innerText()).toMatch(/machine\s+ecs:DeleteTaskSet\s+arn:aws:ecs/);
+  });
+
   test('text from outside stays text', async () => {
     const page = await open(sample());
     expect(await page.locator('header').innerText()).toContain(hostile);

@@ -82,7 +82,7 @@ export function sample({ orders = 200, broken = false }: { readonly orders?: num
       step('Drain and hand over', 9_600, 10_200, 600, 120_000), step('Bake', 10_300, 14_300, 240_000, 180_000, 'failed'),
     ],
     durationMs: 20_000,
-    unusedGrants: [],
+    unusedGrants: [{ role: 'machine', action: 'ecs:DeleteTaskSet', resource: 'arn:aws:ecs:us-east-1:111111111111:task-set/*' }],
     modelledDurationMs: 600_000,
     observed: {
       orders: all, handovers: [{ fromEpoch: 1, toEpoch: 2, ...gap }],
