@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildApp } from '../../bin/app.ts';
 import { stackPolicy } from '../../lib/constructs/stack-policy.ts';
 import { type Images, preflight, type Result } from '../../lib/preflight/index.ts';
+import { quotas } from '../../lib/preflight/quotas.ts';
 import { loadSettings, type Settings } from '../../lib/settings/index.ts';
 import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
 import { deploy } from '../../rehearsal/cloud/deploy.ts';
@@ -224,6 +225,17 @@ describe('finds', () => {
     const result = await only({ notifications: { ...settings.notifications, emails: ['desk@example.com'] } }, 'Somebody is told');
     expect(result.seen).toBe('not confirmed: desk@example.com');
   });
+});
+
+test('the page of the first deployment asks for the same quotas', () => {
+  const page = readFileSync(path.join(repository, 'docs/deploy.md'), 'utf8');
+  const rows = [...page.matchAll(/^ *\| (\w+) \| (L-\w+) \| ([^|]+) \| (\d+)/gm)].map(
+    ([, service, code, name = '', needed]) => ({ service, code, name, needed: Number(needed) }),
+  );
+  expect(rows.map(({ service, code, needed }) => ({ service, code, needed }))).toEqual(
+    quotas.map(({ service, code, needed }) => ({ service, code, needed: needed(settings) })),
+  );
+  for (const [index, { name }] of rows.entries()) expect(name).toContain(quotas[index]?.called);
 });
 
 test('what the credentials may not read could not be checked', async () => {
