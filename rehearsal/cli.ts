@@ -159,7 +159,7 @@ function list({ json }: Options): 0 {
   for (const { name, summary, promises, faults } of scenarios) {
     console.log(`${pc.bold(name)}  ${summary}`);
     for (const promise of promises) console.log(`    promises  ${promise}`);
-    for (const fault of faults) console.log(`    --fault ${fault.name}  ${fault.summary} Ends: ${fault.outcome}.`);
+    for (const fault of faults) console.log(`    --fault ${fault.name}  ${fault.summary} Ends: ${fault.outcome}. No order for at most ${fault.silenceLimitMs / 1000} s.`);
   }
   console.log(`${pc.bold('serve')}  ${serveSummary}`);
   return 0;
