@@ -102,7 +102,7 @@ export class TradingTaskTemplate extends Construct {
     role.addToPolicy(
       new iam.PolicyStatement({
         sid: 'Lease',
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'],
+        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'],
         resources: [props.leaseTable.tableArn],
         conditions: ofThisBook,
       }),
