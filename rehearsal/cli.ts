@@ -159,7 +159,7 @@ function list({ json }: Options): 0 {
   for (const { name, summary, promises, faults } of scenarios) {
     console.log(`${pc.bold(name)}  ${summary}`);
     for (const promise of promises) console.log(`    promises  ${promise}`);
-    for (const fault of faults) console.log(`    --fault ${fault.name}  ${fault.summary} Ends: ${fault.outcome}. No order for at most ${fault.silenceLimitMs / 1000} s.`);
+    for (const fault of faults) console.log(`    --fault ${fault.name}  ${fault.summary} Ends: ${fault.outcome}.${silence(fault)}`);
   }
   console.log(`${pc.bold('serve')}  ${serveSummary}`);
   return 0;
@@ -204,6 +204,10 @@ async function stayUp({ env, seed, provisioning, port }: ServeOptions): Promise<
   } finally {
     progress.close();
   }
+}
+
+function silence({ silenceLimitMs }: Scenario['faults'][number]): string {
+  return silenceLimitMs === undefined ? '' : ` No order for at most ${silenceLimitMs / 1000} s.`;
 }
 
 async function run(plan: readonly Telling[], { env, seed, out, json, provisioning }: Options): Promise<0 | 1> {

@@ -8,8 +8,8 @@ export interface Fault {
   readonly summary: string;
   /** How the scenario must end then. */
   readonly outcome: Outcome;
-  /** The longest time without an accepted order. */
-  readonly silenceLimitMs: number;
+  /** The longest time without an accepted order, where somebody healthy is there all the while. */
+  readonly silenceLimitMs?: number;
 }
 
 export interface Scenario {
