@@ -15,7 +15,8 @@ function shape({ resource, context, ...access }: RecordedAccess): string {
     .replace(/"sourceArn":"[^"]*task\/[^"]*"/, '"sourceArn":"task"');
 }
 
-async function gather(directories: readonly string[]): Promise<readonly RecordedAccess[]> {
+/** One access of each shape, in order. */
+export async function gather(directories: readonly string[]): Promise<readonly RecordedAccess[]> {
   const files = await Promise.all(
     directories.map(async (directory) => {
       const names = await readdir(directory, { recursive: true });

@@ -2,6 +2,9 @@
  * A world that judges, seen through unmodified clients: what a role's policies do not allow is refused in the words of
  * each service, and what was decided is kept.
  */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
@@ -14,7 +17,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startFront, type Front } from '../../../rehearsal/cloud/front.ts';
 import { awsService, type CreatedResource } from '../../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../../rehearsal/cloud/world.ts';
-import { judgeRecorded, type Judge } from '../../../rehearsal/permissions/judge.ts';
+import { judgeRecorded, type Judge, type RecordedAccess } from '../../../rehearsal/permissions/judge.ts';
+import { gather } from '../../../rehearsal/permissions/record.ts';
 import { dynamodb } from '../../../rehearsal/services/dynamodb.ts';
 import { ecr } from '../../../rehearsal/services/ecr.ts';
 import { iam } from '../../../rehearsal/services/iam.ts';
@@ -315,6 +319,45 @@ describe('services of AWS', () => {
     const put = (Overwrite: boolean) => new SSMClient(as(arn)).send(new PutParameterCommand({ Name: '/p', Value: 'v', Type: 'String', Overwrite }));
     await expect(put(false)).rejects.toMatchObject({ name: 'AccessDeniedException' });
     await expect(put(true)).resolves.toBeDefined();
+  });
+});
+
+test("a machine sees a refusal as Step Functions shows it, and its catcher decides", async () => {
+  const { ref: topic } = await create('AWS::SNS::Topic', 'Topic', { TopicName: 'notices' });
+  const roleArn = await role('machine', [], { AssumeRolePolicyDocument: trusts('states.amazonaws.com') });
+  const tell = {
+    Type: 'Task', Resource: 'arn:aws:states:::sns:publish', Arguments: { TopicArn: topic, Message: 'm' }, End: true,
+    Catch: [{ ErrorEquals: ['SNS.AuthorizationErrorException'], Output: '{% $states.errorOutput.Cause %}', Next: 'Caught' }],
+  };
+  const { ref: stateMachineArn } = await create('AWS::StepFunctions::StateMachine', 'M', {
+    StateMachineName: 'teller', RoleArn: roleArn,
+    DefinitionString: JSON.stringify({ QueryLanguage: 'JSONata', StartAt: 'Tell', States: { Tell: tell, Caught: { Type: 'Succeed' } } }),
+  });
+  const asOperator = async (operation: string, input: Record<string, unknown>) =>
+    (await world.call({ service: 'states', operation, region, caller: world.operator.caller, input })) as Record<string, string>;
+  const { executionArn } = await asOperator('StartExecution', { stateMachineArn, input: '{}' });
+  await expect.poll(async () => (await asOperator('DescribeExecution', { executionArn }))['status']).toBe('SUCCEEDED');
+  const { output } = await asOperator('DescribeExecution', { executionArn });
+  expect(output).toContain(`assumed-role/machine/local is not authorized to perform: sns:Publish on resource: ${topic} because`);
+  expect(judge().surprises.map(({ role: who, action }) => [who, action])).toEqual([['machine', 'sns:Publish']]);
+});
+
+describe('recordings', () => {
+  const directories: string[] = [];
+  afterEach(() => Promise.all(directories.splice(0).map((name) => rm(name, { recursive: true }))));
+  const written = async (...accesses: RecordedAccess[]): Promise<string> => {
+    const directory = await mkdtemp(join(tmpdir(), 'baton-recorded-'));
+    directories.push(directory);
+    await mkdir(join(directory, 'cutover+fault'));
+    await writeFile(join(directory, 'cutover+fault', 'accesses.json'), JSON.stringify(accesses));
+    return directory;
+  };
+  const snapshot = (name: string): RecordedAccess => ({ roleArn: 'r', region, action: 'rds:CreateDBSnapshot', resource: `arn:aws:rds:us-east-1:1:snapshot:baton-${name}` });
+
+  test('of several rehearsals become one: what differs in drawn names only stands once', async () => {
+    const [one, other] = [await written(snapshot('alpha-d057aba1'), snapshot('beta-d057aba1')), await written(snapshot('alpha-99887766'))];
+    expect(await gather([one, other])).toEqual([snapshot('alpha-99887766'), snapshot('beta-d057aba1')]);
+    expect(await gather([other, one])).toEqual(await gather([one, other]));
   });
 });
 
