@@ -67,11 +67,6 @@ export class DeployedPolicies {
     return { policies, unknown };
   }
 
-  /** People: the account's own user, and roles that no template of ours makes. */
-  isAdministrator(principal: Principal): boolean {
-    return principal.kind !== 'service' && !this.#iam.roles.has(principal.arn);
-  }
-
   /** Everything that an allowing statement gives to a role, or to a service of AWS. What hands on to the account gives nothing. */
   grants(): readonly Grant[] {
     const ofRoles = [...this.#iam.roles.values()].flatMap((role) => [...this.#identity(role).policies, this.#trust(role.arn) ?? nothing]);
@@ -93,8 +88,9 @@ export class DeployedPolicies {
 
   #ofPrincipal(principal: Principal): { readonly identity: readonly Policy[]; readonly boundary?: Policy; readonly unknown: readonly string[] } {
     if (principal.kind === 'service') return { identity: [], unknown: [] };
+    if (principal.kind === 'user') return { identity: [administrator], unknown: [] };
     const role = this.#iam.roles.get(principal.arn);
-    if (role === undefined) return { identity: [administrator], unknown: [] };
+    if (role === undefined) return { identity: [], unknown: [`the role ${principal.arn} is not known: neither a template nor a scenario makes it`] };
     const { policies, unknown } = this.#identity(role);
     if (role.boundaryArn === undefined) return { identity: policies, unknown };
     const boundary = this.#managed(role.boundaryArn);

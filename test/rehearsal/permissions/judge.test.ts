@@ -157,6 +157,12 @@ describe('refusals', () => {
     expect(judge().surprises[0]?.reason).toContain('not known: the managed policy arn:aws:iam::aws:policy/AdministratorAccess is not known');
   });
 
+  test('a role that nobody made may do nothing', async () => {
+    await expect(get(`arn:aws:iam::${accountId}:role/imported`)).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    expect(judge().surprises[0]?.reason).toContain('role/imported is not known: neither a template nor a scenario makes it');
+    expect(world.mayAssume(`arn:aws:iam::${accountId}:role/imported`, 'lambda.amazonaws.com', 'arn:aws:lambda:::f')).toBe(false);
+  });
+
   test('a managed policy of a template counts, as policy and as boundary', async () => {
     const { ref } = await create('AWS::IAM::ManagedPolicy', 'Boundary', {
       ManagedPolicyName: 'boundary', PolicyDocument: documentOf(allow('*', '*'), { Effect: 'Deny', Action: 'dynamodb:GetItem', Resource: '*' }),
