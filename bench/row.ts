@@ -6,12 +6,13 @@ export interface Measured {
   readonly min: number;
   readonly median: number;
   readonly p95: number;
+  readonly p99: number;
   readonly max: number;
   readonly n: number;
 }
 
 /** What a limit can be set on. */
-export type Statistic = 'median' | 'p95' | 'max';
+export type Statistic = 'median' | 'p95' | 'p99' | 'max';
 export type Limit = { readonly [S in Statistic]?: number };
 
 export interface Row {
@@ -57,7 +58,7 @@ export function noneOf(name: string, what: string, count: number, unit = ''): Ro
 }
 
 export function limitsOf(limit: Limit = {}): readonly (readonly [Statistic, number])[] {
-  return (['median', 'p95', 'max'] as const).flatMap((statistic) => {
+  return (['median', 'p95', 'p99', 'max'] as const).flatMap((statistic) => {
     const bound = limit[statistic];
     return bound === undefined ? [] : [[statistic, bound] as const];
   });
@@ -66,7 +67,7 @@ export function limitsOf(limit: Limit = {}): readonly (readonly [Statistic, numb
 export function measure(samples: readonly number[]): Measured {
   if (samples.length === 0) throw new Error('nothing was measured: a row needs one sample at least');
   const sorted = samples.toSorted((a, b) => a - b);
-  return { min: quantile(sorted, 0), median: quantile(sorted, 0.5), p95: quantile(sorted, 0.95), max: quantile(sorted, 1), n: sorted.length };
+  return { min: quantile(sorted, 0), median: quantile(sorted, 0.5), p95: quantile(sorted, 0.95), p99: quantile(sorted, 0.99), max: quantile(sorted, 1), n: sorted.length };
 }
 
 /** Between two samples the line between them, as most tools do. */

@@ -16,8 +16,8 @@ export interface Circumstances {
 export function line(row: Row): string {
   const { name, what, measured, unit, met } = row;
   const mark = row.limit === undefined ? ' ' : met ? pc.green('✓') : pc.red('✗');
-  const { min, median, p95, max, n } = measured;
-  const spread = n === 1 ? figure(median, unit) : `median ${figure(median, unit)}  p95 ${figure(p95)}  ${figure(min)}–${figure(max)}  n ${n}`;
+  const { min, median, p95, p99, max, n } = measured;
+  const spread = n === 1 ? figure(median, unit) : `median ${figure(median, unit)}  p95 ${figure(p95)}${row.limit?.p99 === undefined ? '' : `  p99 ${figure(p99)}`}  ${figure(min)}–${figure(max)}  n ${n}`;
   const limit = row.limit === undefined ? '' : pc.dim(`  (limit ${limitText(row)})`);
   const beside = row.beside.map((other) => `\n      ${pc.dim(besideText(other, unit))}`).join('');
   return `  ${mark} ${pc.bold(name)}  ${what}\n      ${spread}${limit}${beside}`;
@@ -35,7 +35,7 @@ export function page(rows: readonly Row[], { date, machine, node, commit, comman
     const { measured: { min, median, p95, max, n }, unit } = row;
     return [
       row.name, row.what, figure(median, unit), n === 1 ? '' : figure(p95, unit), n === 1 ? '' : `${figure(min)}–${figure(max)}`, String(n),
-      row.limit === undefined ? '' : limitText(row), row.limit === undefined ? '' : row.met ? 'yes' : '**no**',
+      row.limit === undefined ? '' : limitText(row), row.limit === undefined ? '' : `${row.met ? 'yes' : '**no**'}${row.limit.p99 === undefined ? '' : `, p99 ${figure(row.measured.p99, row.unit)}`}`,
       row.beside.map((other) => besideText(other, unit)).join('; '),
     ];
   });

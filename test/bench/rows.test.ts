@@ -9,15 +9,15 @@ const oneTo = (last: number): number[] => Array.from({ length: last }, (_, index
 
 describe('percentiles', () => {
   test('are those of the samples, in whatever order they came', () => {
-    expect(measure(oneTo(101).reverse())).toEqual({ min: 1, median: 51, p95: 96, max: 101, n: 101 });
+    expect(measure(oneTo(101).reverse())).toEqual({ min: 1, median: 51, p95: 96, p99: 100, max: 101, n: 101 });
   });
 
   test('lie on the line between two samples', () => {
-    expect(measure([10, 20])).toEqual({ min: 10, median: 15, p95: 19.5, max: 20, n: 2 });
+    expect(measure([10, 20])).toEqual({ min: 10, median: 15, p95: 19.5, p99: 19.9, max: 20, n: 2 });
   });
 
   test('of one sample are that sample', () => {
-    expect(measure([7])).toEqual({ min: 7, median: 7, p95: 7, max: 7, n: 1 });
+    expect(measure([7])).toEqual({ min: 7, median: 7, p95: 7, p99: 7, max: 7, n: 1 });
   });
 
   test('need a sample', () => {
@@ -27,9 +27,9 @@ describe('percentiles', () => {
   test('are in order and within the samples', () => {
     assert(
       property(array(double({ noNaN: true, min: 1e-9, max: 1e9 }), { minLength: 1 }), (samples) => {
-        const { min, median, p95, max, n } = measure(samples);
+        const { min, median, p95, p99, max, n } = measure(samples);
         expect([min, max, n]).toEqual([Math.min(...samples), Math.max(...samples), samples.length]);
-        expect(min <= median && median <= p95 && p95 <= max).toBe(true);
+        expect(min <= median && median <= p95 && p95 <= p99 && p99 <= max).toBe(true);
       }),
     );
   });
