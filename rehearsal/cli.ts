@@ -68,6 +68,7 @@ const program = new Command('rehearse')
       '  npm run rehearse -- cutover --fault green-does-not-trade\n  npm run rehearse -- serve --port 4566',
   )
   .exitOverride()
+  .enablePositionalOptions()
   .action(async (name: string | undefined, options: Options) => {
     process.exitCode = options.list === true ? list(options) : await run(tellings(name, options.fault), options);
   });

@@ -72,9 +72,9 @@ export function describeAccess(access: Access, secrets: 'shown' | 'hidden'): str
   const block = (title: string, body: readonly string[]): string => [title, ...body.map((line) => `    ${line}`)].join('\n');
   return [
     block('Open in a browser', [`${access.endpoint}/`]),
-    block('AWS CLI and SDKs, any version: the account of the rehearsal', lines.environment),
+    block('AWS CLI and SDKs: the account of the rehearsal', lines.environment),
     block(`The same as a profile for ~/.aws/config (releases from the middle of 2023 on), used with --profile ${profile}`, lines.profile),
-    block('Before those releases, say it with each command', [`aws --endpoint-url ${access.endpoint} sts get-caller-identity`]),
+    block('Earlier releases, and `aws rds` of version 1, want it with each command', [`aws --endpoint-url ${access.endpoint} rds describe-db-instances`]),
     block('PostgreSQL', lines.psql),
     block('Redis', lines.redis),
     block('Look at what runs', lines.look),

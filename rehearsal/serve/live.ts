@@ -1,6 +1,8 @@
 /** What the page shows at an instant: who holds each book, how orders go, what runs, what was done to it. */
 import type { Installation } from '../installation.ts';
 import { leaseIn } from '../lease-history.ts';
+import { neverBroken, type Trading } from '../report/report.ts';
+import type { Stage } from '../stage.ts';
 import type { Item } from '../services/dynamodb-values.ts';
 import { createOrderPath, monotonicMs } from '../venue/record.ts';
 
@@ -47,6 +49,8 @@ export interface Now {
   readonly seconds: readonly SecondOfOrders[];
   readonly accepted: number;
   readonly rejected: number;
+  /** What must never be, and was, by the venue's record. */
+  readonly broken: readonly string[];
   readonly tasks: readonly TaskNow[];
   /** The newest first, these and the injections. */
   readonly executions: readonly ExecutionNow[];
@@ -55,14 +59,19 @@ export interface Now {
 
 const secondsShown = 60;
 const listed = 8;
+/** The judge reads the whole record each time. */
+const judgedEveryMs = 5000;
 
 export class Watch {
   readonly #installation: Installation;
   /** How far the venue's record has been counted. */
   #counted = { entries: 0, accepted: 0, rejected: 0 };
+  readonly #trading: () => Trading;
+  #judged: { readonly atMs: number; readonly broken: readonly string[] } = { atMs: -Infinity, broken: [] };
 
-  constructor(installation: Installation) {
+  constructor(installation: Installation, stage: Pick<Stage, 'trading'>) {
     this.#installation = installation;
+    this.#trading = () => stage.trading();
   }
 
   async look(): Promise<Now> {
@@ -75,6 +84,7 @@ export class Watch {
       seconds: this.#seconds(),
       accepted,
       rejected,
+      broken: this.#broken(),
       tasks: this.#tasks(),
       executions: await this.#executions(),
       injections: watchers.injected.slice(-listed).reverse().map(({ what, fromMs, toMs }) => ({ what, ageMs: watchers.nowMs() - fromMs, lasts: toMs === null })),
@@ -105,6 +115,15 @@ export class Watch {
       else rejected += 1;
     }
     this.#counted = { entries, accepted, rejected };
+  }
+
+  #broken(): readonly string[] {
+    const nowMs = monotonicMs();
+    if (nowMs - this.#judged.atMs >= judgedEveryMs) {
+      const broken = neverBroken(this.#trading()).filter(({ held }) => !held);
+      this.#judged = { atMs: nowMs, broken: broken.map(({ statement, measured }) => `${statement}: ${measured}`) };
+    }
+    return this.#judged.broken;
   }
 
   #seconds(): readonly SecondOfOrders[] {

@@ -22,7 +22,7 @@ export interface PageOptions {
   readonly controls: Pick<Controls, 'list'>;
   /** Shown on the page as they are: nothing secret. */
   readonly commands: string;
-  /** What became of a button, for the terminal. */
+  /** What became of a button. */
   readonly onNote: (text: string) => void;
 }
 
@@ -77,7 +77,7 @@ export class Page {
     if (!this.#hosts.has(host)) {
       throw new RefusedRequest(421, `This is a rehearsal at ${this.#options.origin}, not '${host}'. Open it by that address; calls of AWS must be signed.`);
     }
-    const asked = `${request.method} ${request.url}`;
+    const asked = `${request.method} ${request.url?.split('?')[0]}`;
     // Typed in or from here: a link or an image on another site is neither.
     if (!['none', 'same-origin'].includes(site)) throw new RefusedRequest(403, 'Another site asked for this: open the page itself.');
     if (asked === 'GET /') return this.#page(response);

@@ -30,10 +30,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     const page = await Page.open({
       title: `Baton: a rehearsal of ${assembly.environment}`,
       origin: access.endpoint,
-      watch: new Watch(installation),
+      watch: new Watch(installation, stage),
       controls,
       commands: describeAccess(access, 'hidden'),
-      onNote: (text) => progress.note(text),
+      // Said in the terminal and on the page, as a thing that is over.
+      onNote: (text) => stage.injected(text)(),
     });
     installation.front.answerUnsigned((request, response) => page.handle(request, response));
     try {

@@ -59,37 +59,40 @@ ${buttons.map(
   return page.text;
 }
 
-export function livePart({ upMs, books, seconds, accepted, rejected, tasks, executions, injections }: Now): Markup {
+export function livePart({ upMs, books, seconds, accepted, rejected, broken, tasks, executions, injections }: Now): Markup {
   const last = seconds.at(-2) ?? { accepted: 0, rejected: 0 };
   return html`<p class="up">Up for ${duration(upMs)}</p>
 <section>
 <h2>Who may trade</h2>
-<table><thead><tr><th>book</th><th>holder</th><th>epoch</th><th>since</th><th>mode</th><th>held by a workflow</th></tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>book</th><th>holder</th><th>epoch</th><th>since</th><th>mode</th><th>held by a workflow</th></tr></thead><tbody>
 ${books.map(
     (book) => html`<tr><td>${book.book}</td><td>${colourMark(book.colour)} ${book.holder ?? 'nobody'}</td><td>${book.epoch}</td>
 <td>${duration(book.heldMs)} (${book.reason})</td><td>${book.mode}</td><td>${lastPart(book.workflow ?? 'no')}</td></tr>
 `,
-  )}</tbody></table>
+  )}</tbody></table></div>
 </section>
 <section>
 <h2>Orders</h2>
 <p class="figures"><span><strong>${last.accepted}</strong> accepted a second</span> <span class="${last.rejected > 0 ? 'bad' : ''}"><strong>${last.rejected}</strong> rejected</span>
 <span>${accepted} accepted and ${rejected} rejected in all</span></p>
 ${bars(seconds)}
+<p class="${broken.length === 0 ? 'good' : 'bad'}">${
+    broken.length === 0 ? 'By the venue’s record: no order of an old epoch, none twice, never two traders at once.' : `Broken: ${broken.join('; ')}.`
+  }</p>
 </section>
 <section>
 <h2>Tasks</h2>
-<table><thead><tr><th>task</th><th>colour</th><th>revision</th><th>zone</th><th>status</th><th>health</th></tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>task</th><th>colour</th><th>revision</th><th>zone</th><th>status</th><th>health</th></tr></thead><tbody>
 ${tasks.map(
     ({ id, colour, revision, zone, status, health }) =>
       html`<tr><td><code>${id}</code></td><td>${colourMark(colour)} ${colour}</td><td>${revision}</td><td>${zone}</td><td>${status}</td><td>${health}</td></tr>
 `,
-  )}</tbody></table>
+  )}</tbody></table></div>
 </section>
 <section>
 <h2>Executions</h2>
-<table><thead><tr><th>execution</th><th>machine</th><th>started</th><th>status</th><th>where</th></tr></thead><tbody>
-${executions.map(executionRow)}</tbody></table>
+<div class="wide"><table><thead><tr><th>execution</th><th>machine</th><th>started</th><th>status</th><th>where</th></tr></thead><tbody>
+${executions.map(executionRow)}</tbody></table></div>
 </section>
 <section>
 <h2>What was done to it</h2>
@@ -99,7 +102,7 @@ ${injections.length === 0 ? html`<p>Nothing yet.</p>` : html`<ul>${injections.ma
 
 function executionRow({ name, machine, ageMs, status, where }: ExecutionNow): Markup {
   const mood = status === 'SUCCEEDED' ? 'good' : status === 'RUNNING' ? '' : 'bad';
-  return html`<tr><td><code>${name}</code></td><td>${machine}</td><td>${duration(ageMs)} ago</td><td class="${mood}">${status}</td><td>${where}</td></tr>
+  return html`<tr><td><code>${name}</code></td><td>${machine}</td><td>${duration(ageMs)} ago</td><td class="${mood}">${status}</td><td class="where">${where}</td></tr>
 `;
 }
 
