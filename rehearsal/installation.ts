@@ -80,6 +80,7 @@ export interface Watchers {
 interface Parts {
   readonly settings: Settings;
   readonly seed: number;
+  readonly provisioning: ProvisioningColumn;
   readonly assemblyDirectory: string;
   readonly supervisor: Supervisor;
   readonly venue: RunningVenue;
@@ -214,7 +215,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       return { ...releases.first, trader };
     };
     return installed({
-      settings, seed, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tasks, databases, caches, logs, watchers, releases, log, secrets,
+      settings, seed, provisioning, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tasks, databases, caches, logs, watchers, releases, log, secrets,
       disturbances, routes, variant, people, caFile: authority.caFile,
     });
   } catch (error) {

@@ -12,15 +12,17 @@ import { colourOf, otherColour, type BookName, type Colour, type InstanceId, typ
 import type { LeaseStore } from '../lib/lease/store.ts';
 import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
+import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { openInstallation, type Installation, type InstallationOptions, type Release, type Releases } from './installation.ts';
 import { leaseIn } from './lease-history.ts';
 import type { Judge } from './permissions/judge.ts';
 import type { Cut } from './processes/routes.ts';
 import { drawnGraph, handoversSince, ordersIn, type Observed } from './report/observed.ts';
-import { PhaseTracker } from './report/phases.ts';
+import { PhaseTracker, type Phase } from './report/phases.ts';
 import type { Progress } from './report/progress.ts';
 import type { Outcome, Step, Tenure, Trading } from './report/report.ts';
 import { cutoverPhases, recordPhase } from './scenarios/cutover-phases.ts';
+import { waysBackPhases, type WayBack } from './scenarios/ways-back-phases.ts';
 import { secretsFound } from './secrets-found.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { RunningTask } from './processes/tasks.ts';
@@ -35,6 +37,8 @@ import { createOrderPath, monotonicMs, type VenueEntry } from './venue/record.ts
 export interface WorkflowEnd {
   readonly outcome: Outcome;
   readonly steps: readonly Step[];
+  /** When somebody gave the command, on the clock of the venue's record. */
+  readonly startMs: number;
   /** How long it would have taken uncompressed. */
   readonly modelledMs: number;
   /** The same until the new release was recorded as live; undefined when it never was. */
@@ -119,26 +123,43 @@ export class Stage {
 
   /** Runs the machine as a person would from its console, and waits for its end. */
   async cutover(release: Release, reason: string, { typed, redrives = 0 }: CutoverOptions = {}): Promise<WorkflowEnd> {
-    const { progress } = this;
-    const { settings, watchers, world, people, cutoverMachineArn: stateMachineArn } = this.#installation;
-    const tracker = new PhaseTracker({
-      phases: cutoverPhases(settings), progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs),
-    });
-    const startMs = watchers.nowMs();
-    const name = `rehearsal-${world.uniqueId(8)}`;
+    const { settings, people, cutoverMachineArn: stateMachineArn } = this.#installation;
+    const name = this.#executionName();
     const usual = {
       book: this.book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal',
       change: { risk: 2, costImpactUsdMonthly: 0, summary: 'A release of the rehearsal' },
       ...people.proofFor(name),
     };
+    return this.#execute({ stateMachineArn, name, input: JSON.stringify(typed?.(usual) ?? usual) }, cutoverPhases(settings), redrives);
+  }
+
+  /** The same for another machine of the book: `halt`, `resume`, `rollback`. */
+  async wayBack(machine: WayBack, more: Record<string, unknown> = {}): Promise<WorkflowEnd> {
+    const stateMachineArn = this.#installation.cutoverMachineArn.replace(/cutover$/, machine);
+    const input = { book: this.book, reason: `A ${machine} of the rehearsal`, requestedBy: 'rehearsal', ...more };
+    return this.#execute({ stateMachineArn, name: this.#executionName(), input: JSON.stringify(input) }, waysBackPhases(this.#installation.settings)[machine], 0);
+  }
+
+  #executionName(): string {
+    return `rehearsal-${this.#installation.world.uniqueId(8)}`;
+  }
+
+  async #execute(start: Omit<Started, 'executionArn'>, phases: readonly Phase[], redrives: number): Promise<WorkflowEnd> {
+    const { progress } = this;
+    const { watchers } = this.#installation;
+    const { stateMachineArn, name, input } = start;
+    const tracker = new PhaseTracker({
+      phases, progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs),
+    });
+    const startMs = watchers.nowMs();
     const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
-    const started = { stateMachineArn, executionArn, name, input: JSON.stringify(typed?.(usual) ?? usual) };
+    const started = { ...start, executionArn };
     // Before the start: its first states are entered within the call.
     watchers.executions.set(executionArn, (event) => {
       tracker.see(event);
       for (const follower of this.#followers) follower(event, started);
     });
-    await this.operator('states', 'StartExecution', { stateMachineArn, name, input: started.input });
+    await this.operator('states', 'StartExecution', { stateMachineArn, name, input });
     const ended = await this.executionEnded(executionArn, redrives);
     const outcome = outcomeOf(ended);
     tracker.finish(outcome === 'succeeded' || outcome === 'rolled-back' ? 'succeeded' : 'failed');
@@ -147,10 +168,26 @@ export class Stage {
     return {
       outcome,
       steps: tracker.steps,
+      startMs: startMs + watchers.beganMs,
       modelledMs: watchers.compressed.modelledMs(startMs, watchers.nowMs()),
       modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs),
       cause: ended.cause,
     };
+  }
+
+  /** What a stretch of real time, on the clock of the venue's record, stands for uncompressed. */
+  modelledMs(fromMs: number, toMs: number): number {
+    const { beganMs, compressed } = this.#installation.watchers;
+    return compressed.modelledMs(fromMs - beganMs, toMs - beganMs);
+  }
+
+  get provisioning(): ProvisioningColumn {
+    return this.#installation.provisioning;
+  }
+
+  /** When orders were accepted, by epoch, on the clock of the venue's record. */
+  acceptedIn(epoch: (epoch: number) => boolean): readonly number[] {
+    return this.#accepted().filter((entry) => epoch(entry.epoch ?? 0)).map(({ decidedAtMs }) => decidedAtMs).sort((a, b) => a - b);
   }
 
   /** The same input for an execution of another name: a proof of who asks serves for one only. */

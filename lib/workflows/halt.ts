@@ -19,7 +19,7 @@ export interface HaltParts extends EndingParts {
 }
 
 /** Longer than a lease and the drain that a holder may need to know all its outcomes. */
-const stopLimitSeconds = 60;
+const stopLimitSeconds = 20;
 
 export function halt(w: Workflow, parts: HaltParts): sfn.IChainable {
   const ending = endingsOf(w, parts, {

@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { loadSettings } from '../../../lib/settings/index.ts';
 import { cutoverPhases } from '../../../rehearsal/scenarios/cutover-phases.ts';
+import { waysBackPhases } from '../../../rehearsal/scenarios/ways-back-phases.ts';
 import type { StateGraph } from '../../../rehearsal/states/definition.ts';
-import { synthesizedCutover } from '../../workflows/cutover-world.ts';
+import { synthesizedMachines } from '../../workflows/cutover-world.ts';
 
 function namesIn(graph: StateGraph): string[] {
   return Object.entries(graph.States).flatMap(([name, state]) => [
@@ -12,10 +13,13 @@ function namesIn(graph: StateGraph): string[] {
   ]);
 }
 
-const states = new Set(namesIn(synthesizedCutover().definition));
-const phases = cutoverPhases(loadSettings('dev'));
+const { machines } = synthesizedMachines();
+const settings = loadSettings('dev');
+const phasesOf = { cutover: cutoverPhases(settings), ...waysBackPhases(settings) };
 
-describe('the phases of a cutover', () => {
+describe.each(Object.entries(phasesOf))('the phases of a %s', (machine, phases) => {
+  const states = new Set(namesIn(machines.get(machine)!));
+
   test.each(phases)('$name', ({ begins, ends, lane, budgetSeconds }) => {
     expect(states).toContain(begins);
     if (ends !== undefined) expect(states).toContain(ends);
