@@ -29,7 +29,7 @@ export function lastNet(
       if (drainEnded) await control.cancelDrain(book, workflow.token);
       await control.releaseWorkflow(book, execution);
       await notify({
-        subject: `Baton: a cutover of ${book} needs a person`,
+        subject: `Baton: a workflow of ${book} needs a person`,
         message:
           `The execution ${execution} ended as ${status} without cleaning up. Its lock on book '${book}' was released` +
           `${drainEnded ? ' and its drain ended' : ''}. Trading goes on with whoever holds the lease. ` +
