@@ -103,7 +103,7 @@ export function cloudformation(world: World): CloudFormation {
           NextToken: next,
         };
       },
-      /** "Up to 100 resources"; ListStackResources pages through all. */
+      /** "Only the first 100 resources will be returned"; ListStackResources pages through all. */
       DescribeStackResources: ({ StackName, LogicalResourceId }: ResourceInput, { region }: Call) => {
         const stack = stackOf(StackName, region);
         const chosen = stack.resources.filter(({ logicalId }) => LogicalResourceId === undefined || logicalId === LogicalResourceId);
