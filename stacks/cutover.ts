@@ -43,7 +43,7 @@ export interface CutoverStackProps extends StackProps {
  * snapshot, every wait to its limit, every call to its last attempt, and the way back. The settings of a book
  * that bakes longer move it.
  */
-const objectiveBesideWaitsSeconds = 3500;
+const objectiveBesideWaitsSeconds = 4200;
 
 export class CutoverStack extends Stack {
   readonly machine: JudgedStateMachine;
@@ -85,11 +85,19 @@ export class CutoverStack extends Stack {
 
     const parts: CutoverParts = {
       environment: settings.environment,
-      books: trading.books.map(
-        ({ name, serviceName, templateFamily, family, subnetIds, securityGroupIds, liveParameterName, deploymentWindow }) => ({
-          name, serviceName, templateFamily, family, subnetIds, securityGroupIds, liveParameterName, deploymentWindow,
-        }),
-      ),
+      books: trading.books.map((book) => ({
+        name: book.name,
+        serviceName: book.serviceName,
+        templateFamily: book.templateFamily,
+        family: book.family,
+        migrates: book.migrates,
+        migrationTemplateFamily: book.migrationTemplateFamily,
+        migrationFamily: book.migrationFamily,
+        subnetIds: book.subnetIds,
+        securityGroupIds: book.securityGroupIds,
+        liveParameterName: book.liveParameterName,
+        deploymentWindow: book.deploymentWindow,
+      })),
       leaseControl: control,
       inspection,
       approvals: gates.approvals,
@@ -108,17 +116,18 @@ export class CutoverStack extends Stack {
         database: this.#arn('rds', 'db', data.databaseInstanceIdentifier, ArnFormat.COLON_RESOURCE_NAME),
         snapshots: this.#arn('rds', 'snapshot', `${prefix}-*`, ArnFormat.COLON_RESOURCE_NAME),
         taskDefinitions: trading.books.map(({ family }) => this.#arn('ecs', 'task-definition', `${family}:*`)),
+        migrationDefinitions: trading.books.map(({ migrationFamily }) => this.#arn('ecs', 'task-definition', `${migrationFamily}:*`)),
+        tasks: this.#arn('ecs', 'task', `${prefix}/*`),
         services: trading.books.map(({ serviceName }) => this.#arn('ecs', 'service', `${prefix}/${serviceName}`)),
         taskSets: trading.books.map(({ serviceName }) => this.#arn('ecs', 'task-set', `${prefix}/${serviceName}/*`)),
         liveParameters: trading.books.map(({ liveParameterArn }) => liveParameterArn),
         freezeParameter: gates.freezeParameterArn,
         reports: this.reports.arnForObjects('cutovers/*'),
       },
-      passRoles: new iam.PolicyStatement({
-        actions: ['iam:PassRole'],
-        resources: trading.books.flatMap(({ taskRole, executionRole }) => [taskRole.roleArn, executionRole.roleArn]),
-        conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
-      }),
+      passRoles: passing(trading.books.flatMap(({ taskRole, executionRole }) => [taskRole, executionRole])),
+      passMigrationRoles: passing(
+        trading.books.flatMap(({ migrationTaskRole, migrationExecutionRole }) => [migrationTaskRole, migrationExecutionRole]),
+      ),
       limits: { ...settings.cutover, approvalSeconds },
     };
     const workflow = new Workflow(this);
@@ -250,8 +259,10 @@ export class CutoverStack extends Stack {
     wildcard(`<${logicalId(this.reports)}.Arn>/cutovers/*`, 'Reports are named by their executions.');
     const snapshots = this.#arn('rds', 'snapshot', `${this.#prefix}-*`, ArnFormat.COLON_RESOURCE_NAME);
     wildcard(snapshots, 'Snapshots are named by their executions.');
-    for (const { family, serviceName } of trading.books) {
+    wildcard(this.#arn('ecs', 'task', `${this.#prefix}/*`), 'ECS names the task that migrates; it is looked at and, when late, stopped.');
+    for (const { family, migrationFamily, serviceName } of trading.books) {
       wildcard(this.#arn('ecs', 'task-definition', `${family}:*`), 'Revisions of one family: the cutover makes them.');
+      wildcard(this.#arn('ecs', 'task-definition', `${migrationFamily}:*`), 'Revisions of one family: the cutover makes them.');
       wildcard(this.#arn('ecs', 'task-set', `${this.#prefix}/${serviceName}/*`), 'Task sets of one service: the cutover makes them.');
     }
   }
@@ -259,6 +270,15 @@ export class CutoverStack extends Stack {
   #arn(service: string, resource: string, resourceName: string, arnFormat = ArnFormat.SLASH_RESOURCE_NAME): string {
     return this.formatArn({ service, resource, resourceName, arnFormat });
   }
+}
+
+/** Leave to give exactly these roles to tasks of ECS. */
+function passing(roles: readonly iam.IRole[]): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    actions: ['iam:PassRole'],
+    resources: roles.map(({ roleArn }) => roleArn),
+    conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+  });
 }
 
 function allow(target: MonitoredFunction, table: dynamodb.ITableV2, operations: readonly string[]): void {

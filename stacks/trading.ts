@@ -13,6 +13,7 @@ import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { MigrationTaskTemplate } from '../lib/constructs/migration-task.ts';
 import { TradingTaskTemplate } from '../lib/constructs/trading-task.ts';
 import { confirmHomeRegion, confirmWritingDatabase, keepAsRecorded } from '../lib/constructs/topology.ts';
 import type { MarketCalendar } from '../lib/contracts/change.ts';
@@ -50,6 +51,11 @@ export interface BookResources {
   readonly liveParameterName: string;
   readonly liveParameterArn: string;
   readonly deploymentWindow: MarketCalendar;
+  readonly migrates: boolean;
+  readonly migrationTemplateFamily: string;
+  readonly migrationFamily: string;
+  readonly migrationTaskRole: iam.IRole;
+  readonly migrationExecutionRole: iam.IRole;
 }
 
 export class TradingStack extends Stack {
@@ -102,6 +108,24 @@ export class TradingStack extends Stack {
       reason: 'An exchange makes this secret on its side: our own rotation proves a new key by a signed request before the old one goes.',
     });
 
+    const logGroup = new logs.LogGroup(this, `Log-${book.name}`, {
+      logGroupName: `/baton/${settings.environment}/${book.name}`,
+      retention: retentionOf(settings),
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    const database = {
+      BATON_DATABASE_HOST: data.database.dbInstanceEndpointAddress,
+      BATON_DATABASE_PORT: data.database.dbInstanceEndpointPort,
+      BATON_DATABASE_NAME: databaseName,
+      BATON_DATABASE_SECRET_ARN: data.databaseSecret.secretArn,
+    };
+    const migration = new MigrationTaskTemplate(this, `Migration-${book.name}`, {
+      family: `${name}-migration-template`,
+      repository: this.traderRepository,
+      logGroup,
+      databaseSecret: { secret: data.databaseSecret, key: data.key },
+      environment: database,
+    });
     const task = new TradingTaskTemplate(this, `Task-${book.name}`, {
       family: `${name}-template`,
       book: book.name,
@@ -114,11 +138,7 @@ export class TradingStack extends Stack {
       ],
       guardRepository: this.guardRepository,
       traderRepository: this.traderRepository,
-      logGroup: new logs.LogGroup(this, `Log-${book.name}`, {
-        logGroupName: `/baton/${settings.environment}/${book.name}`,
-        retention: retentionOf(settings),
-        removalPolicy: RemovalPolicy.RETAIN,
-      }),
+      logGroup,
       guard: {
         BATON_BOOK: book.name,
         BATON_LEASE_TABLE: state.leaseTable.tableName,
@@ -137,10 +157,7 @@ export class TradingStack extends Stack {
         BATON_VENUE_SECRET_ARN: venueSecret.secretArn,
         BATON_SYMBOL: book.symbol,
         BATON_ORDERS_PER_SECOND: String(book.ordersPerSecond),
-        BATON_DATABASE_HOST: data.database.dbInstanceEndpointAddress,
-        BATON_DATABASE_PORT: data.database.dbInstanceEndpointPort,
-        BATON_DATABASE_NAME: databaseName,
-        BATON_DATABASE_SECRET_ARN: data.databaseSecret.secretArn,
+        ...database,
         BATON_REDIS_HOST: data.cache.host,
         BATON_REDIS_PORT: data.cache.port,
         BATON_REDIS_SECRET_ARN: data.cacheSecret.secretArn,
@@ -179,6 +196,11 @@ export class TradingStack extends Stack {
       securityGroupIds: [network.traderSecurityGroup.securityGroupId],
       liveParameterName,
       deploymentWindow: book.deploymentWindow,
+      migrates: book.migrations,
+      migrationTemplateFamily: `${name}-migration-template`,
+      migrationFamily: `${name}-migration`,
+      migrationTaskRole: migration.taskRole,
+      migrationExecutionRole: migration.executionRole,
       // Its name begins with the slash that an ARN has anyway.
       liveParameterArn: this.formatArn({ service: 'ssm', resource: 'parameter', resourceName: liveParameterName.slice(1) }),
     };

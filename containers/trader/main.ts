@@ -1,17 +1,16 @@
 /**
- * The trader container's entry: environment, secrets and clocks come in here, and a trader goes on from them.
+ * The trader container's entry: environment, secrets and clocks come in here, and a trader goes on from them. With the command
+ * `migrate expand` or `migrate contract` it changes the schema instead and ends.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import * as z from 'zod/mini';
 import { TraderEnvironment } from '../../lib/contracts/task-environment.ts';
 import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
 import { PermitSource } from '../../lib/lease/permit-source.ts';
-import { Secret } from '../../lib/secret.ts';
 import { Breaker, RedisBreakerStore } from '../../lib/trading/breaker.ts';
 import { Journal } from '../../lib/trading/journal.ts';
 import { Ledger } from '../../lib/trading/ledger.ts';
@@ -19,7 +18,9 @@ import { usualQuoting } from '../../lib/trading/quoting.ts';
 import { RateLimit } from '../../lib/trading/rate-limit.ts';
 import { Trader, type Clock, type Log } from '../../lib/trading/trader.ts';
 import { Bybit } from '../../lib/venues/bybit.ts';
-import { migrate } from './migrations/run.ts';
+import { runMigrations } from './migrate.ts';
+import { checkSchema } from './migrations/run.ts';
+import { readJson, readText } from './secrets.ts';
 
 /** The guard drains on the same SIGTERM; the platform kills 120 s after it. */
 const goneAfterSigtermMs = 110_000;
@@ -43,7 +44,7 @@ const clock: Clock = {
   },
 };
 
-async function main(): Promise<void> {
+async function trade(): Promise<number> {
   const environment = readEnvironment();
   const permits = new PermitSource({
     port: Number(environment.BATON_GUARD_PORT),
@@ -82,7 +83,7 @@ async function main(): Promise<void> {
         keepAlive: true,
         application_name: `baton-${environment.BATON_BOOK}`,
       }),
-    migrate: (client) => migrate(client, (message) => log('info', 'migrations', { message })),
+    checkSchema: (client) => checkSchema(client),
     log: (message, fields) => log('warn', message, fields),
     onChange: () => trader.statusChanged(),
   });
@@ -146,6 +147,7 @@ async function main(): Promise<void> {
   redis.disconnect();
   await permits.close();
   log('info', 'stopped', { unwrittenRows: ledger.queuedRows });
+  return 0;
 }
 
 function readEnvironment(): TraderEnvironment {
@@ -168,38 +170,19 @@ async function leaseGone(permits: PermitSource): Promise<void> {
   }
 }
 
-async function readText(secrets: SecretsManagerClient, arn: string): Promise<Secret> {
-  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }));
-  return new Secret(SecretString ?? '');
-}
+const commands: Readonly<Record<string, () => Promise<number>>> = {
+  trade,
+  'migrate expand': () => runMigrations('expansion', log),
+  'migrate contract': () => runMigrations('contraction', log),
+};
+const asked = process.argv.slice(2).join(' ') || 'trade';
+const command = Object.hasOwn(commands, asked) ? commands[asked] : undefined;
+const unknown = (): Promise<number> => Promise.reject(new Error(`there is no command '${asked}': ${Object.keys(commands).join(', ')}`));
 
-/** A JSON object with a text under each of these names. Its errors never show what was found: it is a secret still. */
-async function readJson<Name extends string>(
-  secrets: SecretsManagerClient,
-  arn: string,
-  names: readonly Name[],
-): Promise<Readonly<Record<Name, Secret>>> {
-  const text = await readText(secrets, arn);
-  const shape = z.record(z.string(), z.unknown());
-  let found: Record<string, unknown>;
-  try {
-    found = shape.parse(JSON.parse(text.reveal()));
-  } catch {
-    throw new Error(`secret ${arn} is no JSON object; wanted one with ${names.join(' and ')}`);
-  }
-  return Object.fromEntries(
-    names.map((name) => {
-      const value = found[name];
-      if (typeof value !== 'string') throw new Error(`secret ${arn} has no text under '${name}'; put it there and start again`);
-      return [name, new Secret(value)];
-    }),
-  ) as Record<Name, Secret>;
-}
-
-main().then(
-  () => process.exit(0),
+(command ?? unknown)().then(
+  (exitCode) => process.exit(exitCode),
   (error: unknown) => {
-    log('error', 'the trader cannot run', { error: error instanceof Error ? error.message : String(error) });
+    log('error', 'this cannot run', { error: error instanceof Error ? error.message : String(error) });
     process.exit(1);
   },
 );

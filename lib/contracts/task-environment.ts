@@ -61,6 +61,8 @@ export const MigrationEnvironment = z.object({
   BATON_DATABASE_NAME: z.string(),
   BATON_DATABASE_SECRET_ARN: z.string(),
 });
+/** How `migrate expand` ends when contractions wait for the end of the rollback window. */
+export const contractionsWait = 10;
 export type MigrationEnvironment = z.infer<typeof MigrationEnvironment>;
 
 /** What the cutover adds when it registers a revision: the template cannot know it. */

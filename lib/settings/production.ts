@@ -17,6 +17,7 @@ export const production: SettingsInput = {
       symbol: 'BTC/USDT',
       ordersPerSecond: 10,
       requires: [],
+      migrations: true,
       deploymentWindow: 'always',
     },
   ],

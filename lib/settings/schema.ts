@@ -40,6 +40,8 @@ const Book = z.strictObject({
   ordersPerSecond: z.int().min(1).max(10),
   /** What must answer before this book's bot counts as ready. */
   requires: z.array(z.enum(['database'])),
+  /** Whether the trader's image knows the command `migrate`, which a cutover runs before it starts a release. */
+  migrations: z.boolean(),
   /** By the calendar of its market: cutovers are let in only while that is closed, or always. */
   deploymentWindow: z.enum(marketCalendars),
 });

@@ -18,8 +18,8 @@ export interface LedgerPosition {
 
 export interface LedgerOptions {
   readonly connect: () => Client;
-  /** Brings the schema up to date; run once, on the first connection. */
-  readonly migrate: (client: ClientBase) => Promise<void>;
+  /** Throws unless the schema is one that this release can write; asked once, on the first connection. */
+  readonly checkSchema: (client: ClientBase) => Promise<void>;
   readonly book: string;
   readonly log: (message: string, fields: Record<string, unknown>) => void;
   /** Called when `writable` changes. */
@@ -49,7 +49,7 @@ export class Ledger {
     this.#options = { onChange: () => undefined, queuedRowsAtMost: 100_000, ...options };
   }
 
-  /** Connected to a database that takes writes, with the schema up to date. */
+  /** Connected to a database that takes writes, with a schema that fits. */
   get writable(): boolean {
     return this.#writable;
   }
@@ -96,7 +96,7 @@ export class Ledger {
   }
 
   async #run(): Promise<void> {
-    let migrated = false;
+    let checked = false;
     let pauseMs = reconnectAfterMs.first;
     for (;;) {
       const client = this.#options.connect();
@@ -108,8 +108,8 @@ export class Ledger {
       });
       try {
         await client.connect();
-        if (!migrated) await this.#options.migrate(client);
-        migrated = true;
+        if (!checked) await this.#options.checkSchema(client);
+        checked = true;
         pauseMs = reconnectAfterMs.first;
         await this.#writeUntilClosed(client, () => failed);
         return;

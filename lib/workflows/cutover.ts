@@ -8,12 +8,14 @@
  */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { endings } from '../contracts/cutover.ts';
+import { contractionsWait } from '../contracts/task-environment.ts';
 import { bringUp } from './blocks/bring-up.ts';
 import { endingsOf } from './blocks/endings.ts';
 import { gates, gatesUnknown } from './blocks/gates.ts';
 import { handBack } from './blocks/hand-back.ts';
 import { handOver } from './blocks/hand-over.ts';
-import type { CutoverParts } from './blocks/parts.ts';
+import { preparation, type CutoverParts } from './blocks/parts.ts';
+import { migration, registerMigration } from './blocks/migration.ts';
 import { prove } from './blocks/prove.ts';
 import { recordLive } from './blocks/record-live.ts';
 import { removal } from './blocks/removal.ts';
@@ -34,7 +36,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
       'images': $request.images, 'change': $request.change, 'force': $request.force, 'forced': $forced,
       'requester': $requester, 'approvedBy': $approvedBy, 'first': $plan.first, 'outgoing': $plan.outgoing, 'incoming': $plan.incoming,
       'epochs': { 'before': $plan.epoch, 'after': $epoch }, 'liveBefore': $plan.live,
-      'taskDefinition': $revision, 'taskSet': $taskSet, 'snapshot': $snapshot`,
+      'migration': $migration, 'taskDefinition': $revision, 'taskSet': $taskSet, 'snapshot': $snapshot`,
   });
 
   // ── Undo: before the hand-over, or once the book was handed back ─────────────────────────────────────────
@@ -52,10 +54,26 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const askBackIfPossible = handBack(w, parts, { handedBack: removeIncoming, ...ending });
 
   // ── Retire, record, bake, prove: written from the end, because each state names the next ─────────────────
-  const succeeded = ending.succeeded;
+  const contract = w.choice('Does a contraction of the schema wait?', {
+    comment: 'It takes away what the old colour used: nobody needs it any more.',
+    answers: [{
+      when: js('$contractionsWait'), comment: 'One waits.',
+      next: migration(w, parts, {
+        command: 'contract', revision: '$migration',
+        done: w.pass('Note that the schema was contracted', {
+          comment: 'The way back to the old release is closed.', assign: noted('The schema was contracted.'),
+        }).next(ending.succeeded),
+        failed: w.pass('Note that the schema was not contracted', {
+          comment: 'The new colour trades; what is left over harms nobody.', assign: { why: js("'The new colour trades. ' & $contractionFault") },
+        }).next(ending.needsAPerson),
+        catches: { 'States.ALL': ending.needsAPerson },
+      }),
+    }],
+    otherwise: ending.succeeded,
+  });
   const retire = removal(w, parts, {
     what: 'the old colour', key: 'outgoing', colour: outgoing,
-    next: succeeded,
+    next: contract,
     tooLate: {
       next: ending.needsAPerson, comment: 'It does not stop.',
       assign: { why: 'The old colour could not be removed; the new one trades.' },
@@ -86,7 +104,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const recordIt = recordLive(w, parts, {
     recorded: w.choice('Is there an old colour to retire?', {
       comment: 'At the first cutover of a book there is none.',
-      answers: [{ when: js('$plan.first'), next: succeeded, comment: 'The first cutover is done.' }],
+      answers: [{ when: js('$plan.first'), next: contract, comment: 'The first cutover is all but done.' }],
       otherwise: keepWarm,
     }),
     ...ending,
@@ -131,11 +149,13 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   // ── Prepare: the snapshot beside the new colour ──────────────────────────────────────────────────────────
   const prepare = w.parallel('Prepare the snapshot and the new colour', {
     comment: 'The old colour trades on and is not touched by anything in here.',
-    branches: [snapshot(w, parts), bringUp(w, parts)],
+    branches: [snapshot(w, parts), migrateAndBringUp(w, parts)],
     assign: {
       snapshot: js('$states.result[0].snapshot'),
       taskSet: js('$states.result[1].taskSet'),
       revision: js('$states.result[1].revision'),
+      contractionsWait: js('$states.result[1].contractionsWait'),
+      migration: js('$states.result[1].migration'),
       ...noted('The snapshot is available; the new colour is healthy and reconciled.'),
     },
     catches: { WorkflowPreemptedError: ending.preempted, 'States.ALL': removeIncoming },
@@ -147,6 +167,34 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   }));
 
   return admission(w, parts, { admitted: prepare, ...ending });
+}
+
+/**
+ * The schema first, so that the new colour finds what it was written for; what it finds besides is what the old colour
+ * needs. Not after the snapshot but beside it: an expansion adds, and takes nothing that a snapshot could bring back.
+ */
+function migrateAndBringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
+  const start = bringUp(w, parts, 'the newest template', `
+    'migration': $migrationRevision, 'contractionsWait': $expansion.code = ${contractionsWait}
+  `);
+  const migrates = w.choice('Does this book migrate a schema?', {
+    comment: 'A setting: an image that does not know the command would take it for something else.',
+    answers: [{
+      when: js('$book.migrates'), comment: 'It does.',
+      next: registerMigration(w, parts, {
+        registered: migration(w, parts, {
+          command: 'expand', revision: '$migrationRevision', done: start,
+          failed: w.fail('The schema could not be expanded', {
+            comment: 'The preparation fails; the old colour works as before.', error: preparation.notMigrated, cause: js('$expansionFault'),
+          }),
+        }),
+      }),
+    }],
+    otherwise: start,
+  });
+  return w.pass('Set out to bring up the new colour', {
+    comment: 'Nothing has been migrated yet.', assign: { migrationRevision: nothing, expansion: { status: nothing, code: 0, reason: nothing } },
+  }).next(migrates);
 }
 
 /** Refusals: up to here nothing was changed. */
@@ -196,7 +244,7 @@ function admission(
       books,
       // What an ending before the plan reports.
       plan: { first: false, token: 0, epoch: 0 }, redrives: 0, epoch: 0, holder: null, steps: [],
-      taskSet: nothing, revision: nothing, snapshot: nothing, newest: nothing, seen: nothing,
+      taskSet: nothing, revision: nothing, migration: nothing, contractionsWait: false, snapshot: nothing, newest: nothing, seen: nothing,
       why: nothing, loose: nothing, outcome: nothing,
       ...gatesUnknown,
     },

@@ -44,9 +44,14 @@ export interface EcsTask {
   readonly taskArn: string;
   readonly region: string;
   readonly clusterArn: string;
-  readonly serviceName: string;
+  /** Absent for a task that was run by itself. */
+  readonly serviceName?: string;
   /** The id of the task set: ECS writes it into `startedBy`. */
-  readonly taskSetId: string;
+  readonly taskSetId?: string;
+  /** Of a task that was run by itself: what a repeated call names. */
+  readonly clientToken?: string;
+  /** Instead of the definition's, by container. */
+  readonly commands?: Readonly<Record<string, readonly string[]>>;
   /** The task set's name for itself: the colour. */
   readonly externalId: string | undefined;
   readonly definition: TaskDefinition;
@@ -130,11 +135,11 @@ export class TaskLives {
     const { taskRoleArn } = task.definition;
     if (taskRoleArn === undefined) throw new Error('the task definition has no taskRoleArn; its containers could not call AWS');
     this.#permit(task, taskRoleArn);
-    const containers = task.definition.containerDefinitions.map((definition) => this.#container(definition));
+    const containers = task.definition.containerDefinitions.map((definition) => this.#container(definition, task.commands?.[definition.name]));
     const id = shortId(task.taskArn);
     const logs = awsLogs(world, task);
     const running = await launcher.launch({
-      name: `${task.serviceName}/${task.externalId ?? task.taskSetId}/${id}`,
+      name: `${task.serviceName ?? task.definition.family}/${task.externalId ?? task.taskSetId ?? 'task'}/${id}`,
       region: task.region,
       credentials: world.credentialsFor(taskRoleArn),
       containers,
@@ -184,7 +189,7 @@ export class TaskLives {
     task.stoppedAt = world.now();
     world.log('ECS task stopped', {
       task: shortId(task.taskArn),
-      service: task.serviceName,
+      service: task.serviceName ?? task.definition.family,
       colour: task.externalId,
       reason,
       exitCodes: task.exitCodes,
@@ -223,13 +228,14 @@ export class TaskLives {
     }
   }
 
-  #container(definition: ContainerDefinition): TaskContainer {
+  #container(definition: ContainerDefinition, override: readonly string[] | undefined): TaskContainer {
     const digest = /@(sha256:[0-9a-f]{64})$/.exec(definition.image)?.[1];
     const image = digest === undefined ? undefined : this.#options.images.get(digest);
     if (!image) throw new PullError(`pull image manifest has been retried 1 time(s): failed to resolve ref ${definition.image}: not found`);
     if (definition.secrets?.length)
       throw new Error(`container '${definition.name}' has secrets injected, which is not modelled; read them at run time`);
-    const { healthCheck: check, entryPoint, command } = definition;
+    const { healthCheck: check, entryPoint } = definition;
+    const command = override ?? definition.command;
     return {
       name: definition.name,
       image: { ...image, user: userOf(definition) ?? image.user },
@@ -284,8 +290,8 @@ export function describeTask(task: EcsTask): Record<string, unknown> {
     taskArn: task.taskArn,
     clusterArn: task.clusterArn,
     taskDefinitionArn: task.definition.taskDefinitionArn,
-    group: `service:${task.serviceName}`,
-    startedBy: task.taskSetId,
+    group: task.serviceName === undefined ? `family:${task.definition.family}` : `service:${task.serviceName}`,
+    ...(task.taskSetId !== undefined && { startedBy: task.taskSetId }),
     launchType: 'FARGATE',
     availabilityZone: task.availabilityZone,
     lastStatus: task.lastStatus,

@@ -193,23 +193,30 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
     for (const task of living.slice(wanted)) void lives.stop(task, 'ServiceSchedulerInitiated', scaling(taskSet));
   }
 
-  function startTask(taskSet: TaskSet): void {
-    const { service, definition } = taskSet;
-    const task: EcsTask = {
-      taskArn: arn(service.region, `task/${service.clusterName}/${world.uniqueId(32)}`),
-      region: service.region,
-      clusterArn: service.clusterArn,
-      serviceName: service.serviceName,
-      taskSetId: taskSet.id,
-      externalId: taskSet.externalId,
+  function newTask(region: string, clusterArn: string, clusterName: string, definition: TaskDefinition, availabilityZone: string): EcsTask {
+    return {
+      taskArn: arn(region, `task/${clusterName}/${world.uniqueId(32)}`),
+      region,
+      clusterArn,
+      externalId: undefined,
       definition,
-      availabilityZone: emptiestZone(taskSet),
+      availabilityZone,
       createdAt: world.now(),
       lastStatus: 'PROVISIONING',
       desiredStatus: 'RUNNING',
       exitCodes: {},
       version: 0,
       lastLines: [],
+    };
+  }
+
+  function startTask(taskSet: TaskSet): void {
+    const { service, definition } = taskSet;
+    const task: EcsTask = {
+      ...newTask(service.region, service.clusterArn, service.clusterName, definition, emptiestZone(taskSet)),
+      serviceName: service.serviceName,
+      taskSetId: taskSet.id,
+      externalId: taskSet.externalId,
     };
     taskSet.tasks.push(task);
     allTasks.push(task);
@@ -487,6 +494,34 @@ export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
       const { clusterArn } = clusterOf(call);
       const { found, failures } = lookUp(input.tasks as string[], (name) => findTask(clusterArn, name));
       return { tasks: found.map(describeTask), failures };
+    },
+    RunTask(input, call) {
+      const { clusterArn, clusterName } = clusterOf(call);
+      const { clientToken, count = 1, overrides = {} } = input;
+      const before = clientToken === undefined ? [] : allTasks.filter((task) => task.clientToken === clientToken);
+      if (before.length > 0) return { tasks: before.map(describeTask), failures: [] };
+      const definition = definitionOf(call.region, input.taskDefinition);
+      if (!definition) throw client('TaskDefinition not found.');
+      if (definition.status !== 'ACTIVE') throw client('TaskDefinition is inactive');
+      checkLaunchType(input.launchType);
+      checkNetwork(definition, input.networkConfiguration);
+      const { containerOverrides = [], ...others } = overrides as { containerOverrides?: { name: string; command?: string[] }[] };
+      const ofContainers = containerOverrides.flatMap((override) => Object.keys(override).filter((key) => !['name', 'command'].includes(key)));
+      const foreign = [...Object.keys(others), ...ofContainers];
+      if (foreign.length > 0 || count !== 1) {
+        throw invalid(`Of RunTask, one task and the override of commands are modelled, not ${foreign.join(', ') || `a count of ${count}`}.`);
+      }
+      const known = definition.containerDefinitions.map(({ name }) => name);
+      const stranger = containerOverrides.find(({ name }) => !known.includes(name));
+      if (stranger) throw invalid(`Override for container named ${stranger.name} is not a container in the TaskDefinition.`);
+      const task: EcsTask = {
+        ...newTask(call.region, clusterArn, clusterName, definition, `${call.region}a`),
+        ...(clientToken !== undefined && { clientToken }),
+        commands: Object.fromEntries(containerOverrides.flatMap(({ name, command }) => (command ? [[name, command]] : []))),
+      };
+      allTasks.push(task);
+      lives.start(task);
+      return { tasks: [describeTask(task)], failures: [] };
     },
     StopTask(input, call) {
       const { clusterArn } = clusterOf(call);

@@ -21,6 +21,7 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'books.symbol': (s) => void (s.books[0]!.symbol = 'ETH/USDT'),
   'books.ordersPerSecond': (s) => void (s.books[0]!.ordersPerSecond = 5),
   'books.requires': (s) => void s.books[0]!.requires.push('database'),
+  'books.migrations': (s) => void (s.books[0]!.migrations = false),
   'books.deploymentWindow': (s) => void (s.books[0]!.deploymentWindow = 'cme-futures'),
   'lease.leaseMs': (s) => void (s.lease.leaseMs = 8000),
   'network.cidr': (s) => void (s.network.cidr = '10.99.0.0/16'),

@@ -6,7 +6,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { type App, Stack } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildApp } from '../../bin/app.ts';
-import { GuardEnvironment, TraderEnvironment } from '../../lib/contracts/task-environment.ts';
+import { GuardEnvironment, MigrationEnvironment, TraderEnvironment } from '../../lib/contracts/task-environment.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'baton-stacks-'));
@@ -99,9 +99,26 @@ test('a deployment that believes in another home is refused before it starts', (
   }
 });
 
+const isMigration = ({ Family }: { Family: string }): boolean => Family.endsWith('-migration-template');
+
+test('the task that migrates the schema knows the database and may read its secret, and nothing of the venue', () => {
+  const definitions = Object.values(template('trading').findResources('AWS::ECS::TaskDefinition'));
+  const { Properties } = definitions.find((each) => isMigration(each.Properties))!;
+  expect(Properties.ContainerDefinitions).toHaveLength(1);
+  const [container] = Properties.ContainerDefinitions;
+  expect(container).toMatchObject({ Command: ['migrate', 'expand'], ReadonlyRootFilesystem: true, User: '65532:65532' });
+  const names = container.Environment.map(({ Name }: { Name: string }) => Name);
+  expect(names.toSorted()).toEqual(Object.keys(MigrationEnvironment.shape).toSorted());
+  const role = Properties.TaskRoleArn['Fn::GetAtt'][0] as string;
+  const policies = Object.values(template('trading').findResources('AWS::IAM::Policy')).filter((each) =>
+    each.Properties.Roles.some(({ Ref }: { Ref: string }) => Ref === role));
+  const allowed = policies.flatMap((each) => each.Properties.PolicyDocument.Statement as Statement[]).map(({ Action }) => Action);
+  expect(allowed).toEqual(['secretsmanager:GetSecretValue', 'kms:Decrypt']);
+});
+
 describe('the trading task', () => {
   const task = (): { Properties: Record<string, any> } =>
-    Object.values(template('trading').findResources('AWS::ECS::TaskDefinition'))[0] as never;
+    Object.values(template('trading').findResources('AWS::ECS::TaskDefinition')).find(({ Properties }) => !isMigration(Properties)) as never;
 
   test('is a guard and a trader that can do no more than their work', () => {
     const { Properties } = task();

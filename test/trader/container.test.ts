@@ -97,25 +97,31 @@ it('starts, trades under the lease, drains at SIGTERM, and shows no secret', asy
       BATON_IMAGE_DIGEST: 'sha256:1',
       NODE_EXTRA_CA_CERTS: redis.caFile,
     };
-    const start = (name: string, env: Record<string, string>) =>
+    const start = (name: string, env: Record<string, string>, args: readonly string[] = []) =>
       supervisor.spawn({
         name,
         command: process.execPath,
-        args: [join(directory, name, 'main.mjs')],
+        args: [join(directory, name, 'main.mjs'), ...args],
         env: { ...shared, ...env },
         onLine: (line) => lines.push(line),
       });
     const orders = () => judge(venue.record, { book }).ordersAccepted;
     const guard = await start('guard', { BATON_LEASE_TABLE: 'lease', BATON_DRAIN_TIMEOUT_MS: '20000' });
-    const trader = await start('trader', {
-      BATON_JOURNAL_TABLE: 'journal',
-      BATON_VENUE_SECRET_ARN: 'venue',
-      BATON_SYMBOL: 'BTC/USDT',
-      BATON_ORDERS_PER_SECOND: '10',
+    const database = {
       BATON_DATABASE_HOST: '127.0.0.1',
       BATON_DATABASE_PORT: String(postgres.port),
       BATON_DATABASE_NAME: 'baton',
       BATON_DATABASE_SECRET_ARN: 'database',
+    };
+    const migration = await start('trader', database, ['migrate', 'expand']);
+    expect((await migration.exited).code, lines.join('\n')).toBe(0);
+    expect(lines.join('\n')).toContain('"ran":["0001-ledger"]');
+    const trader = await start('trader', {
+      ...database,
+      BATON_JOURNAL_TABLE: 'journal',
+      BATON_VENUE_SECRET_ARN: 'venue',
+      BATON_SYMBOL: 'BTC/USDT',
+      BATON_ORDERS_PER_SECOND: '10',
       BATON_REDIS_HOST: '127.0.0.1',
       BATON_REDIS_PORT: String(redis.port),
       BATON_REDIS_SECRET_ARN: 'redis',

@@ -104,7 +104,7 @@ class Holder {
     this.ledger = new Ledger({
       book,
       connect: () => database.connect(),
-      migrate: async () => undefined,
+      checkSchema: async () => undefined,
       log: () => undefined,
       queuedRowsAtMost,
     });
@@ -306,7 +306,7 @@ describe('the completion of the ledger', () => {
 
   it('leaves news that is queued as it is', async () => {
     const database = new Database();
-    const ledger = new Ledger({ book, connect: () => database.connect(), migrate: async () => undefined, log: () => undefined });
+    const ledger = new Ledger({ book, connect: () => database.connect(), checkSchema: async () => undefined, log: () => undefined });
     const author = { book, epoch: 1 as Epoch, sequence: 1 };
     const order: Order = { ...author, ...intent, clientOrderId: clientOrderId(author), state: 'SETTLED', fills: [] };
     ledger.order(order);

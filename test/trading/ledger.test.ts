@@ -41,7 +41,8 @@ const connect = () =>
     ssl: { rejectUnauthorized: true, ca: readFileSync(server.caFile, 'utf8') },
     connectionTimeoutMillis: 2000,
   });
-const quietly = (client: ClientBase) => migrate(client, () => undefined);
+/** The database is empty at first. */
+const quietly = async (client: ClientBase): Promise<void> => void (await migrate(client, 'expansion', { log: () => undefined }));
 
 function order(sequence: number, state: OrderState): Order {
   const author = { book: 'alpha' as BookName, epoch: 1 as Epoch, sequence };
@@ -84,7 +85,7 @@ describe('the ledger', () => {
   });
 
   it('writes orders, fills and the position, each once, and never moves an order back', async () => {
-    const ledger = new Ledger({ connect, migrate: quietly, book: 'alpha', log: () => undefined });
+    const ledger = new Ledger({ connect, checkSchema: quietly, book: 'alpha', log: () => undefined });
     ledger.start();
     ledger.order(order(1, 'SETTLED'));
     ledger.order(order(2, 'SUBMITTED'));
@@ -112,7 +113,7 @@ describe('the ledger', () => {
     const words: boolean[] = [];
     const ledger = new Ledger({
       connect: () => (open ? connect() : new Client({ host: '127.0.0.1', port: 1 })),
-      migrate: quietly,
+      checkSchema: quietly,
       book: 'alpha',
       log: () => undefined,
       onChange: () => words.push(ledger.writable),
@@ -139,13 +140,13 @@ describe('the ledger', () => {
   });
 
   it('holds a bounded number of rows, the newest', async () => {
-    const ledger = new Ledger({ connect, migrate: quietly, book: 'alpha', log: () => undefined, queuedRowsAtMost: 3 });
+    const ledger = new Ledger({ connect, checkSchema: quietly, book: 'alpha', log: () => undefined, queuedRowsAtMost: 3 });
     for (let sequence = 1; sequence <= 5; sequence++) ledger.order(order(sequence, 'SUBMITTED'));
     expect([ledger.queuedRows, ledger.droppedRows]).toEqual([3, 2]);
   });
 
   it('takes what the journal says for what it does not have, and leaves the rest as it is', async () => {
-    const ledger = new Ledger({ connect, migrate: quietly, book: 'alpha', log: () => undefined });
+    const ledger = new Ledger({ connect, checkSchema: quietly, book: 'alpha', log: () => undefined });
     ledger.start();
     ledger.order(order(6000, 'CANCELLED'));
     await until('written', () => ledger.queuedRows === 0 && ledger.writable);
@@ -165,7 +166,7 @@ describe('the ledger', () => {
       const known = new Set(rows.map(({ id }) => id));
       return accepted().filter((entry) => !known.has(entry.clientOrderId ?? '')).length;
     };
-    const options = { migrate: quietly, book: 'alpha', log: () => undefined };
+    const options = { checkSchema: quietly, book: 'alpha', log: () => undefined };
     const dead = new Ledger({ ...options, connect: () => new Client({ host: '127.0.0.1', port: 1 }) });
     const next = new Ledger({ ...options, connect, queuedRowsAtMost: 300 });
     const blocker = connect();

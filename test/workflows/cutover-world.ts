@@ -50,6 +50,7 @@ export const executionArn = 'arn:aws:states:us-east-1:111111111111:execution:bat
 export function synthesizedMachines(): {
   readonly machines: ReadonlyMap<string, StateMachineDefinition>;
   readonly taskTemplate: Record<string, unknown>;
+  readonly migrationTemplate: Record<string, unknown>;
 } {
   const outdir = mkdtempSync(path.join(tmpdir(), 'baton-synth-'));
   try {
@@ -62,16 +63,24 @@ export function synthesizedMachines(): {
         const name = String(machine['StateMachineName']).replace('baton-dev-', '');
         return [name, JSON.parse(joined(machine['DefinitionString'], template)) as StateMachineDefinition] as const;
       }));
-    const [taskTemplate = {}] = templates.flatMap((template) => resourcesOf(template, 'AWS::ECS::TaskDefinition'));
-    return { machines: new Map(machines), taskTemplate };
+    const taskTemplates = templates.flatMap((template) => resourcesOf(template, 'AWS::ECS::TaskDefinition'));
+    const templateOf = (family: string): Record<string, unknown> => taskTemplates.find((each) => each['Family'] === family) ?? {};
+    return {
+      machines: new Map(machines), taskTemplate: templateOf('baton-dev-alpha-template'),
+      migrationTemplate: templateOf('baton-dev-alpha-migration-template'),
+    };
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }
 }
 
-export function synthesizedCutover(): { readonly definition: StateMachineDefinition; readonly taskTemplate: Record<string, unknown> } {
-  const { machines, taskTemplate } = synthesizedMachines();
-  return { definition: machines.get('cutover')!, taskTemplate };
+export function synthesizedCutover(): {
+  readonly definition: StateMachineDefinition;
+  readonly taskTemplate: Record<string, unknown>;
+  readonly migrationTemplate: Record<string, unknown>;
+} {
+  const { machines, ...templates } = synthesizedMachines();
+  return { definition: machines.get('cutover')!, ...templates };
 }
 
 interface Template {
@@ -119,6 +128,10 @@ export class CutoverWorld {
   parameter: string | undefined;
   freeze = JSON.stringify({ frozen: false });
   approvalsRequired = 0;
+  /** The commands that were run. */
+  readonly migrations: string[] = [];
+  /** How each ends; one that is not there never does. */
+  migrationExits: { 'migrate-expand'?: number; 'migrate-contract'?: number } = { 'migrate-expand': 0, 'migrate-contract': 0 };
   /** Called before the machine looks whether its change was approved. */
   onAsked: (desk: Desk) => unknown = () => undefined;
 
@@ -142,6 +155,7 @@ export class CutoverWorld {
   #looks = 0;
   #beat = 0;
   #desk: Desk | undefined;
+  #migrationLooks = 0;
   readonly #steps;
 
   constructor() {
@@ -358,7 +372,25 @@ export class CutoverWorld {
         };
       }
       case 'ecs:registerTaskDefinition':
-        return { TaskDefinition: { TaskDefinitionArn: 'new:1' } };
+        return { TaskDefinition: { TaskDefinitionArn: (args['Family'] as string).endsWith('-migration') ? 'migration:1' : 'new:1' } };
+      case 'ecs:runTask': {
+        const { ContainerOverrides: overrides } = args['Overrides'] as { ContainerOverrides: { Command: string[] }[] };
+        const command = overrides[0]?.Command.join(' ') ?? '';
+        this.migrations.push(command);
+        return { Tasks: [{ TaskArn: `arn:aws:ecs:us-east-1:111111111111:task/baton-dev/${command.replace(' ', '-')}` }], Failures: [] };
+      }
+      case 'ecs:describeTasks': {
+        const command = (args['Tasks'] as string[])[0]?.split('/').at(-1) ?? '';
+        const exit = this.migrationExits[command as keyof typeof this.migrationExits];
+        this.#migrationLooks += 1;
+        const running = exit === undefined || this.#migrationLooks % 2 === 1;
+        if (running) return { Tasks: [{ LastStatus: 'RUNNING', Containers: [{ Name: 'migrate' }] }] };
+        const reason = 'Essential container in task exited';
+        return { Tasks: [{ LastStatus: 'STOPPED', StoppedReason: reason, Containers: [{ Name: 'migrate', ExitCode: exit }] }] };
+      }
+      case 'ecs:stopTask':
+        this.migrations.push('stopped');
+        return { Task: {} };
       case 'ecs:createTaskSet': {
         const { ClientToken, ExternalId, TaskDefinition } = args as unknown as TaskSet;
         const known = this.taskSets.find((set) => set.ClientToken === ClientToken);

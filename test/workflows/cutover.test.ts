@@ -5,13 +5,14 @@ import * as rds from '@aws-sdk/client-rds';
 import * as sns from '@aws-sdk/client-sns';
 import * as ssm from '@aws-sdk/client-ssm';
 import { describe, expect, it } from 'vitest';
+import { migrationFields } from '../../lib/workflows/blocks/migration.ts';
 import { revisionFields } from '../../lib/workflows/blocks/bring-up.ts';
 import type { Graph, State } from '../../lib/workflows/checks.ts';
 import { TaskFailure, type ExecutionResult, type Json } from '../../rehearsal/states/engine.ts';
 import { arnOf, type Desk } from '../change/desk.ts';
 import { book, CutoverWorld, executionArn, images, request, synthesizedCutover } from './cutover-world.ts';
 
-const { definition, taskTemplate } = synthesizedCutover();
+const { definition, taskTemplate, migrationTemplate } = synthesizedCutover();
 const reached = new Set<string>();
 
 /** What ada types: with a proof of herself where approvals are wanted. */
@@ -20,9 +21,9 @@ function typed(world: CutoverWorld, more: Record<string, Json> = {}): Json {
 }
 
 async function run(
-  world: CutoverWorld, input: Json = typed(world), onEnd: (end: ExecutionResult) => void = () => undefined,
+  world: CutoverWorld, input: Json = typed(world), onEnd: (end: ExecutionResult) => void = () => undefined, machine = definition,
 ): Promise<string> {
-  const result = await world.run(definition, input);
+  const result = await world.run(machine, input);
   onEnd(result);
   for (const event of world.events) {
     if (event.kind === 'chosen') reached.add(`${event.state} → ${event.branch}`);
@@ -59,6 +60,9 @@ const scenarios = {
     world.trades = (colour) => colour === 'blue';
     return world;
   },
+  contracts: async () => Object.assign(await CutoverWorld.trading(), { migrationExits: { 'migrate-expand': 10, 'migrate-contract': 0 } }),
+  expansionStuck: async () => Object.assign(await CutoverWorld.trading(), { migrationExits: {} }),
+  contractionStuck: async () => Object.assign(await CutoverWorld.trading(), { migrationExits: { 'migrate-expand': 10 } }),
   approved: () => asked((desk, looks) => looks > 1 && desk.decide(['grace', 'edsger'][looks - 2] ?? 'edsger', 'approve', 'run-1')),
   unapproved: () => asked((desk) => desk.decide('grace', 'approve', 'run-1')),
 } satisfies Record<string, () => Promise<CutoverWorld>>;
@@ -104,7 +108,7 @@ describe('a cutover that succeeds', () => {
   it('starts the task set from the template with both digests, the colour and nothing else changed', async () => {
     const world = await scenarios.second();
     await run(world);
-    const registered = world.calls.find(({ what }) => what === 'ecs:registerTaskDefinition')!.args;
+    const registered = world.calls.find(({ state }) => state === 'Register the revision that runs these images')!.args;
     expect(registered).toMatchObject({
       Family: 'baton-dev-alpha',
       TaskRoleArn: 'task-role',
@@ -130,8 +134,11 @@ describe('a cutover that succeeds', () => {
     expect(created['ClientToken']).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  it('copies every field that the synthesized template has', () => {
+  it('copies every field that the synthesized templates have', () => {
     const copied: readonly string[] = revisionFields;
+    const ofMigration: readonly string[] = migrationFields;
+    expect(Object.keys(migrationTemplate)).toContain('ContainerDefinitions');
+    expect(Object.keys(migrationTemplate).filter((field) => field !== 'Tags' && !ofMigration.includes(field))).toEqual([]);
     // Tags are for the bill and stay with the template.
     expect(Object.keys(taskTemplate).filter((field) => field !== 'Tags' && !copied.includes(field))).toEqual([]);
   });
@@ -170,6 +177,27 @@ describe('a cutover that succeeds', () => {
     expect(await run(world)).toBe('Succeeded');
   });
 
+  it('expands the schema before it starts the new colour, and contracts it when the old one is gone', async () => {
+    const world = await scenarios.contracts();
+    expect(await run(world)).toBe('Succeeded');
+    expect(world.migrations).toEqual(['migrate expand', 'migrate contract']);
+    const order = world.visited();
+    expect(order.lastIndexOf('Is the expansion of the schema done?')).toBeLessThan(order.indexOf('Start the task set of the new colour'));
+    expect(order.indexOf('Run the contraction of the schema')).toBeGreaterThan(order.indexOf('Forget the registrations of the old colour'));
+    const migrating = world.calls.find(({ what }) => what === 'ecs:runTask')!.args;
+    expect(migrating).toMatchObject({ TaskDefinition: 'migration:1', LaunchType: 'FARGATE' });
+    const registered = world.calls.find(({ state }) => state === 'Register the migration of these images')!.args;
+    expect(registered['ContainerDefinitions']).toMatchObject([{ Image: expect.stringMatching(`@${images.trader}$`) as string }, {}]);
+    expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({ migration: 'migration:1' });
+  });
+
+  it('runs no migration that a book does not have', async () => {
+    const world = await scenarios.second();
+    const without = JSON.parse(JSON.stringify(definition).replaceAll('"migrates":true', '"migrates":false')) as typeof definition;
+    expect(await run(world, undefined, undefined, without)).toBe('Succeeded');
+    expect(world.migrations).toEqual([]);
+  });
+
   it('passes a freeze by force, and says what it passed', async () => {
     const world = await scenarios.second();
     world.freeze = JSON.stringify({ frozen: true, reason: 'quarter end', by: 'grace' });
@@ -202,6 +230,7 @@ describe('a cutover that rolls back', () => {
     ['snapshotStuck', 'the snapshot is never available', /creating after 1800 s/],
     ['snapshotFails', 'the snapshot fails', /Snapshot .* failed: look at the events/],
     ['tasksStuck', 'the tasks never run', /1 of 2 tasks run/],
+    ['expansionStuck', 'the schema is never expanded', /expansion of the schema was not done within 240 s/],
     ['lateDrain', 'the old colour never hands over', /did not change hands within 120 s/],
   ];
   it.each(cases)('%s: removes the new colour and leaves the old one alone when %s', async (scenario, _, why) => {
@@ -212,6 +241,15 @@ describe('a cutover that rolls back', () => {
     expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({
       outcome: 'rolled-back',
       why: expect.stringMatching(why) as string,
+    });
+  });
+
+  it('when the expansion fails, and says where its log is', async () => {
+    const world = Object.assign(await scenarios.second(), { migrationExits: { 'migrate-expand': 1 } });
+    expect(await run(world)).toBe('RolledBack');
+    untouched(world);
+    expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({
+      why: expect.stringMatching(/exit code 1 \(Essential .*log stream migrate\/migrate\/migrate-expand says why/) as string,
     });
   });
 
@@ -285,6 +323,13 @@ describe('a cutover that needs a person', () => {
     const world = await scenarios.stalled();
     world.trades = () => false;
     expect(await run(world)).toBe('NeedsAPerson');
+  });
+
+  it('when the contraction fails: the new colour trades all the same', async () => {
+    const world = Object.assign(await scenarios.second(), { migrationExits: { 'migrate-expand': 10, 'migrate-contract': 1 } });
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(world.lease()).toMatchObject({ holder: world.instance('green', 1), live: { imageDigest: images.trader } });
+    released(world);
   });
 
   it('keeps blue when green does not outlive the rollback window', async () => {
@@ -364,7 +409,8 @@ describe('a cutover that is refused', () => {
     expect(await refusal(world)).toMatch(/frozen by grace: quarter end/);
   });
   it('when the one who forces it approves it himself', async () => {
-    expect(await refusal(await scenarios.second(), { ...request, force: { reason: 'urgent', approvedBy: 'Ada' } })).toMatch(/second person/);
+    const force = { reason: 'urgent', approvedBy: 'Ada' };
+    expect(await refusal(await scenarios.second(), { ...request, force })).toMatch(/second person/);
   });
   it('when nobody proves who asks, and approvals are wanted', async () => {
     expect(await refusal(await scenarios.approved(), request)).toMatch(/need 2 approvals.*aws eks get-token/);
@@ -421,11 +467,17 @@ const usual: Record<Scenario, string> = {
   tasksStuck: 'RolledBack',
   lateDrain: 'RolledBack',
   stalled: 'RolledBack',
+  contracts: 'Succeeded',
+  expansionStuck: 'RolledBack',
+  contractionStuck: 'NeedsAPerson',
   approved: 'Succeeded',
   unapproved: 'Refused',
 };
 const passing = new Map<string, Scenario>();
-for (const scenario of ['second', 'first', 'leftover', 'unhealthy', 'lateDrain', 'stalled', 'approved', 'unapproved'] as const) {
+const passingScenarios = [
+  'second', 'first', 'leftover', 'unhealthy', 'lateDrain', 'stalled', 'contracts', 'expansionStuck', 'contractionStuck', 'approved', 'unapproved',
+] as const;
+for (const scenario of passingScenarios) {
   const world = await scenarios[scenario]();
   await run(world);
   for (const state of world.visited()) if (!passing.has(state)) passing.set(state, scenario);

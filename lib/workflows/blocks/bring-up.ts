@@ -12,7 +12,13 @@ const provisioningLimitSeconds = 300;
  * Registers the revision, starts the idle colour from it and waits until it could trade. The revision is made of the
  * newest template, or of what `$template` holds already.
  */
-export function bringUp(w: Workflow, parts: CutoverParts, from: 'the newest template' | 'what was read' = 'the newest template'): sfn.IChainable {
+export function bringUp(
+  w: Workflow,
+  parts: CutoverParts,
+  from: 'the newest template' | 'what was read' = 'the newest template',
+  /** Fields of a JSONata object, for the outer machine besides its own. */
+  more?: string,
+): sfn.IChainable {
   const { limits } = parts;
   const lookAtStandbys = w.invoke('Look at the standbys of the new colour', parts.inspection, 'standbys', {
     comment: 'They say of themselves whether they are ready and reconciled; that their beat moves shows that they live.',
@@ -30,7 +36,8 @@ export function bringUp(w: Workflow, parts: CutoverParts, from: 'the newest temp
     answers: [{
       when: js('$standbysReady'), comment: 'All of them.',
       next: w.pass('Note what was started', {
-        comment: 'For the outer machine.', outputs: js("{ 'taskSet': $started.taskSet, 'revision': $newRevision }"),
+        comment: 'For the outer machine.',
+        outputs: js(`{ 'taskSet': $started.taskSet, 'revision': $newRevision${more === undefined ? '' : `, ${more}`} }`),
       }),
     }],
     tooLate: {

@@ -8,7 +8,7 @@ import type { CutoverParts } from './parts.ts';
 import { bare, noted } from './variables.ts';
 
 /** People take minutes, and an execution has room for 25,000 events. */
-const approvalPollSeconds = 15;
+const approvalPollSeconds = 20;
 
 export function gates(
   w: Workflow,

@@ -14,6 +14,10 @@ export interface CutoverBook {
   readonly securityGroupIds: readonly string[];
   readonly liveParameterName: string;
   readonly deploymentWindow: MarketCalendar;
+  /** Whether its images know the command `migrate`. */
+  readonly migrates: boolean;
+  readonly migrationTemplateFamily: string;
+  readonly migrationFamily: string;
 }
 
 export interface CutoverParts {
@@ -32,6 +36,7 @@ export interface CutoverParts {
   readonly arns: CutoverArns;
   /** Leave to pass exactly the roles of the tasks to ECS. */
   readonly passRoles: iam.PolicyStatement;
+  readonly passMigrationRoles: iam.PolicyStatement;
   readonly limits: CutoverLimits;
 }
 interface Repository {
@@ -45,6 +50,8 @@ export interface CutoverArns {
   readonly database: string;
   readonly snapshots: string;
   readonly taskDefinitions: readonly string[];
+  readonly migrationDefinitions: readonly string[];
+  readonly tasks: string;
   readonly services: readonly string[];
   readonly taskSets: readonly string[];
   readonly liveParameters: readonly string[];
@@ -64,6 +71,7 @@ export interface CutoverLimits {
 /** The errors that leave the branches of the preparation; the outer catch names them. */
 export const preparation = {
   snapshotLate: 'SnapshotNotAvailable',
+  notMigrated: 'SchemaNotMigrated',
   snapshotFailed: 'SnapshotFailed',
   notRunning: 'TasksNotRunning',
   notHealthy: 'StandbysNotHealthy',

@@ -348,3 +348,30 @@ test('what an EXTERNAL service does not allow or needs is refused', async () => 
 async function callPlain(operation: string, input: Record<string, unknown>): Promise<any> {
   return world.call({ service: 'ecs', operation, region, caller: world.operator.caller, input });
 }
+
+test('a task that is run by itself has the command it was given, ends with its exit code, and is run once for a client token', async () => {
+  const image = await imageOf(site, 'job', { files: { 'main.mjs': "process.exit(process.argv[2] === 'seven' ? 7 : 0)" } });
+  images.set(image.digest, image);
+  await callPlain('RegisterTaskDefinition', definition('job', image.digest));
+  const input = {
+    taskDefinition: 'job', ...onFargate, clientToken: 'once', overrides: { containerOverrides: [{ name: 'trader', command: ['seven'] }] },
+  };
+  const { tasks, failures } = await call('RunTask', input);
+  expect(failures).toEqual([]);
+  expect(tasks).toMatchObject([{ group: 'family:job', lastStatus: 'PROVISIONING' }]);
+  expect((await call('RunTask', input)).tasks).toMatchObject([{ taskArn: tasks[0].taskArn }]);
+  const ended = await until('the task to end', async () => {
+    const { tasks: [task] } = await call('DescribeTasks', { tasks: [tasks[0].taskArn] });
+    return task.lastStatus === 'STOPPED' && task;
+  }, 20_000);
+  expect(ended).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ name: 'trader', exitCode: 7 }] });
+});
+
+test.each([
+  ['of an unknown definition', { taskDefinition: 'nosuch' }, 'ClientException'],
+  ['with an override for a stranger', { overrides: { containerOverrides: [{ name: 'x', command: [] }] } }, 'InvalidParameterException'],
+  ['with an override that is not modelled', { overrides: { cpu: '256' } }, 'InvalidParameterException'],
+])('a task %s is not run', async (_, more, name) => {
+  await callPlain('RegisterTaskDefinition', definition('job', good));
+  await expect(call('RunTask', { taskDefinition: 'job', ...onFargate, ...more })).rejects.toMatchObject({ name });
+});

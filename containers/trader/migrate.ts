@@ -1,0 +1,37 @@
+/**
+ * The command `migrate`: the schema's step to this release, by this release's own image, so that what runs is what was
+ * tested. A cutover runs it as a task of its own, which may read the database's secret and nothing else.
+ */
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { Client } from 'pg';
+import { contractionsWait, MigrationEnvironment } from '../../lib/contracts/task-environment.ts';
+import type { Log } from '../../lib/trading/trader.ts';
+import { contractionWaits, migrate, type MigrationKind } from './migrations/run.ts';
+import { readJson } from './secrets.ts';
+
+const connectTimeoutMs = 10_000;
+
+/** Answers the exit code that says what is left to do. */
+export async function runMigrations(kind: MigrationKind, log: Log): Promise<number> {
+  const environment = MigrationEnvironment.parse(process.env);
+  const login = await readJson(new SecretsManagerClient({}), environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']);
+  const client = new Client({
+    host: environment.BATON_DATABASE_HOST,
+    port: Number(environment.BATON_DATABASE_PORT),
+    database: environment.BATON_DATABASE_NAME,
+    user: login.username.reveal(),
+    password: login.password.reveal(),
+    ssl: { rejectUnauthorized: true },
+    connectionTimeoutMillis: connectTimeoutMs,
+    application_name: 'baton-migrate',
+  });
+  await client.connect();
+  try {
+    const ran = await migrate(client, kind, { log: (message) => log('info', 'migrations', { message }) });
+    const waits = await contractionWaits(client);
+    log('info', 'migrated', { kind, ran, contractionsWait: waits });
+    return waits ? contractionsWait : 0;
+  } finally {
+    await client.end();
+  }
+}
