@@ -17,6 +17,7 @@ import type { Construct, IConstruct } from 'constructs';
 import { ChangeGates } from '../lib/constructs/change-gates.ts';
 import { ContractFunction, MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { PositionAlarm } from '../lib/constructs/position-alarm.ts';
 import { JudgedStateMachine } from '../lib/constructs/state-machine.ts';
 import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
 import { WaysBack } from '../lib/constructs/ways-back.ts';
@@ -153,6 +154,9 @@ export class CutoverStack extends Stack {
     });
     for (const { machine } of waysBack.machines) this.#letPublish(machine);
     for (const alarm of waysBack.alarms) this.#announce(alarm);
+    for (const { name, logGroupName } of trading.books) {
+      this.#announce(new PositionAlarm(this, `Position-${name}`, { prefix, book: name, logGroupName }).alarm);
+    }
     const functions = [control, inspection, gates.approvals];
     for (const each of [...functions, gates.decisions, net]) this.#announce(each.errorsAlarm);
     for (const alarm of this.machine.alarms) this.#announce(alarm);

@@ -50,6 +50,8 @@ export interface BookResources {
   /** The SSM parameter that records what runs: made by the first deployment as 'none', written by the cutovers. */
   readonly liveParameterName: string;
   readonly liveParameterArn: string;
+  /** Where its guards and traders log. */
+  readonly logGroupName: string;
   readonly deploymentWindow: MarketCalendar;
   readonly migrates: boolean;
   readonly migrationTemplateFamily: string;
@@ -145,6 +147,8 @@ export class TradingStack extends Stack {
         BATON_VENUE: book.venue,
         BATON_VENUE_URL: book.venueUrl,
         BATON_GUARD_PORT: String(guardPort),
+        BATON_PROXY_PORT: String(proxyPort),
+        BATON_PROXY_HOSTS: book.orderHosts.join(','),
         // A trader that does not say that it is drained holds the book up no longer than one that has died.
         BATON_DRAIN_TIMEOUT_MS: String(settings.lease.leaseMs),
       },
@@ -202,6 +206,7 @@ export class TradingStack extends Stack {
       migrationTaskRole: migration.taskRole,
       migrationExecutionRole: migration.executionRole,
       // Its name begins with the slash that an ARN has anyway.
+      logGroupName: `/baton/${settings.environment}/${book.name}`,
       liveParameterArn: this.formatArn({ service: 'ssm', resource: 'parameter', resourceName: liveParameterName.slice(1) }),
     };
   }
@@ -209,3 +214,4 @@ export class TradingStack extends Stack {
 
 /** Loopback of the task's own network; no other task sees it. */
 const guardPort = 9070;
+const proxyPort = 9071;

@@ -75,7 +75,7 @@ function listen(server: Server, port: string): Server {
 const server = listen(guardApi(guard), environment.BATON_GUARD_PORT);
 const { BATON_PROXY_PORT: proxyPort, BATON_PROXY_HOSTS: proxyHosts } = environment;
 let proxy: OrderProxy | undefined;
-if (proxyPort !== undefined && proxyHosts !== undefined) {
+if (proxyPort !== undefined && proxyHosts !== undefined && proxyHosts !== '') {
   proxy = new OrderProxy({ guard, hosts: new Set(proxyHosts.split(',')), monotonicNs, after, log });
   listen(proxy.server, proxyPort);
 }

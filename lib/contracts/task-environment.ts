@@ -8,8 +8,8 @@ import * as z from 'zod/mini';
 const portNumber = z.string().check(z.regex(/^\d{1,5}$/, 'a port number'));
 const whole = z.string().check(z.regex(/^\d+$/, 'a whole number'));
 
-/** Exact host names and ports, comma-separated: `api.bybit.com:443`. */
-const hostsAndPorts = z.string().check(z.regex(/^[a-z0-9.-]+:\d{1,5}(,[a-z0-9.-]+:\d{1,5})*$/, 'host:port, host:port …'));
+/** Exact host names and ports, comma-separated, or none: `api.bybit.com:443`. */
+const hostsAndPorts = z.string().check(z.regex(/^$|^[a-z0-9.-]+:\d{1,5}(,[a-z0-9.-]+:\d{1,5})*$/, 'host:port, host:port …'));
 
 export const GuardEnvironment = z.object({
   BATON_BOOK: z.string(),
@@ -20,7 +20,7 @@ export const GuardEnvironment = z.object({
   BATON_GUARD_PORT: portNumber,
   /** How long a trader may take to drain before the guard waits for expiry instead. */
   BATON_DRAIN_TIMEOUT_MS: whole,
-  /** For a bot that cannot be changed: where its forward proxy listens, and the order hosts that it reaches. Both or neither. */
+  /** For a bot that cannot be changed: where its forward proxy listens, and the order hosts that it reaches; with none there is no proxy. */
   BATON_PROXY_PORT: z.optional(portNumber),
   BATON_PROXY_HOSTS: z.optional(hostsAndPorts),
   /** Set by the cutover when it registers the revision; absent in the template. */

@@ -36,6 +36,8 @@ const Book = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9]{0,9}$/, '1–10 lower-case letters and digits, starting with a letter'),
   venue: z.enum(['bybit']),
   venueUrl: z.url({ protocol: /^https?$/ }),
+  /** For a bot that cannot be changed: the hosts and ports that the guard's forward proxy reaches, none for a bot that asks for permits. */
+  orderHosts: z.array(z.string().regex(/^[a-z0-9.-]+:\d{1,5}$/, 'host:port, such as api.bybit.com:443')).default([]),
   symbol: z.string().regex(/^[A-Z0-9]{2,20}\/[A-Z0-9]{2,20}(:[A-Z0-9]{2,20})?$/, 'a ccxt symbol such as BTC/USDT'),
   ordersPerSecond: z.int().min(1).max(10),
   /** What must answer before this book's bot counts as ready. */

@@ -5,6 +5,7 @@
  * An order whose answer is doubtful is never sent again; the venue's lists decide about it after its deadline.
  */
 import type { LeaseView, Permit, PermitRefusal, TraderStatus } from '../contracts/guard-api.ts';
+import { page } from '../contracts/page.ts';
 import type { BookName, Epoch } from '../lease/model.ts';
 import { permitLongestMs, venueUncertaintyMaxMs } from '../lease/permits.ts';
 import type { Answer, Touch, Venue } from '../venues/venue.ts';
@@ -233,7 +234,7 @@ export class Trader {
     if (this.#distrusted === epoch) return;
     this.#distrusted = epoch;
     this.#stopTrading();
-    this.#options.log('error', `${what}; nothing more is sent and the book is being halted`, { severity: 'P0', epoch, ...fields });
+    this.#options.log('error', `${what}; nothing more is sent and the book is being halted`, { ...page, epoch, ...fields });
     void this.#askForHalt(epoch, `${what}: ${JSON.stringify(fields)}`);
     void this.#report();
   }

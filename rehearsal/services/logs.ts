@@ -132,6 +132,14 @@ export function logs(world: World): Logs {
         createGroup(region, name, properties['RetentionInDays'] === undefined ? undefined : Number(properties['RetentionInDays']));
         return { ref: name, attributes: { Arn: `arn:aws:logs:${region}:${world.accountId}:log-group:${name}:*` } };
       },
+      // It is there; nothing here counts its lines, as nothing evaluates the alarm on them.
+      'AWS::Logs::MetricFilter': ({ properties, generatedName, region }) => {
+        const group = String(properties['LogGroupName']);
+        if (!groups.has(`${region}:${group}`)) {
+          throw new AwsError('ResourceNotFoundException', 'The specified log group does not exist.');
+        }
+        return { ref: String(properties['FilterName'] ?? generatedName), attributes: {} };
+      },
     },
     *everything() {
       for (const [group, { streams }] of groups) {

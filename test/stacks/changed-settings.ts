@@ -18,6 +18,7 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   books: (s) => void s.books.push({ ...s.books[0]!, name: 'beta' }),
   'books.name': (s) => void (s.books[0]!.name = 'omega'),
   'books.venueUrl': (s) => void (s.books[0]!.venueUrl = 'https://api.bytick.com'),
+  'books.orderHosts': (s) => void (s.books[0]!.orderHosts = ['api.bybit.com:443']),
   'books.symbol': (s) => void (s.books[0]!.symbol = 'ETH/USDT'),
   'books.ordersPerSecond': (s) => void (s.books[0]!.ordersPerSecond = 5),
   'books.requires': (s) => void s.books[0]!.requires.push('database'),
