@@ -98,7 +98,7 @@ export class Coverage {
   }
 }
 
-export function tasksOf(graph: Graph): TaskState[] {
+function tasksOf(graph: Graph): TaskState[] {
   return Object.entries(graph.States).flatMap(([state, each]): TaskState[] => [
     ...(each.Type === 'Task' ? [{ state, definition: each }] : []),
     ...(each.Branches ?? []).flatMap(tasksOf),

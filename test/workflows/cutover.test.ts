@@ -7,13 +7,14 @@ import * as ssm from '@aws-sdk/client-ssm';
 import { describe, expect, it } from 'vitest';
 import { migrationFields } from '../../lib/workflows/blocks/migration.ts';
 import { revisionFields } from '../../lib/workflows/blocks/bring-up.ts';
-import type { Graph, State } from '../../lib/workflows/checks.ts';
 import { TaskFailure, type ExecutionResult, type Json } from '../../rehearsal/states/engine.ts';
 import { arnOf, type Desk } from '../change/desk.ts';
+import { Coverage } from './coverage.ts';
 import { book, CutoverWorld, executionArn, images, request, synthesizedCutover } from './cutover-world.ts';
 
 const { definition, taskTemplate, migrationTemplate } = synthesizedCutover();
-const reached = new Set<string>();
+const coverage = new Coverage(definition);
+const { tasks } = coverage;
 
 /** What ada types: with a proof of herself where approvals are wanted. */
 function typed(world: CutoverWorld, more: Record<string, Json> = {}): Json {
@@ -25,11 +26,7 @@ async function run(
 ): Promise<string> {
   const result = await world.run(machine, input);
   onEnd(result);
-  for (const event of world.events) {
-    if (event.kind === 'chosen') reached.add(`${event.state} → ${event.branch}`);
-    if (event.kind === 'retried') reached.add(`${event.state} ↻ ${event.retrier}`);
-    if (event.kind === 'caught') reached.add(`${event.state} ⚑ ${event.catcher}`);
-  }
+  coverage.see(world.events);
   if (result.error === 'States.Runtime' || result.error === 'States.QueryEvaluationError') throw new Error(result.cause);
   return result.status === 'SUCCEEDED' ? 'Succeeded' : (result.error ?? result.status);
 }
@@ -443,19 +440,6 @@ describe('a cutover that is refused', () => {
 
 // ── Every Retry and Catch ────────────────────────────────────────────────────────────────────────────────────
 
-interface Edge {
-  readonly state: string;
-  readonly definition: State;
-}
-function tasksOf(graph: Graph): Edge[] {
-  return Object.entries(graph.States).flatMap(([state, each]): Edge[] => [
-    ...(each.Type === 'Task' ? [{ state, definition: each }] : []),
-    ...(each.Branches ?? []).flatMap(tasksOf),
-    ...(each.ItemProcessor ? tasksOf(each.ItemProcessor) : []),
-  ]);
-}
-const tasks = tasksOf(definition as unknown as Graph);
-
 /** Which scenario passes each task, and how it ends undisturbed. */
 const usual: Record<Scenario, string> = {
   second: 'Succeeded',
@@ -556,9 +540,7 @@ describe.each([
 
 // The last test: it judges the ones before it.
 it('every Catch, Retry and branch of a Choice was reached by one of these tests', () => {
-  const edges = edgesOf(definition as unknown as Graph);
-  expect(edges.length).toBeGreaterThan(100);
-  expect(edges.filter((edge) => !reached.has(edge))).toEqual([]);
+  expect(coverage.missing()).toEqual([]);
 });
 
 it('names only errors that the SDK of the service has', () => {
@@ -576,14 +558,3 @@ it('names only errors that the SDK of the service has', () => {
   // The Java SDK, whose names Step Functions takes, ends the API's DBSnapshotAlreadyExistsFault in Exception.
   expect(rds).toHaveProperty('DBSnapshotAlreadyExistsFault');
 });
-
-function edgesOf(graph: Graph): string[] {
-  return Object.entries(graph.States).flatMap(([name, state]) => [
-    ...(state.Choices ?? []).map((_, index) => `${name} → ${index}`),
-    ...(state.Default === undefined ? [] : [`${name} → default`]),
-    ...(state.Retry ?? []).map((_, index) => `${name} ↻ ${index}`),
-    ...(state.Catch ?? []).map((_, index) => `${name} ⚑ ${index}`),
-    ...(state.Branches ?? []).flatMap(edgesOf),
-    ...(state.ItemProcessor ? edgesOf(state.ItemProcessor) : []),
-  ]);
-}
