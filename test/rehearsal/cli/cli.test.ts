@@ -48,11 +48,13 @@ describe('usage', () => {
     expect(code).toBe(0);
     for (const { name } of scenarios) expect(output).toContain(name);
     expect(output).toContain('--seed');
+    expect(output).toContain('serve [options]');
   });
 
   test('--list names every scenario, its promises and its faults; --json the same as data', async () => {
     const { output, code } = await run('--list');
     expect(code).toBe(0);
+    expect(output).toContain('serve  The system stays up');
     for (const { name, faults } of scenarios) {
       for (const text of [name, ...faults.map((fault) => fault.name)]) expect(output).toContain(text);
     }
@@ -72,6 +74,11 @@ describe('usage', () => {
     [['cutover', '--provisioning', 'fast'], 'Allowed choices are typical, pessimistic'],
     [['cutover', '--unknown'], "unknown option '--unknown'"],
     [['cutover', '--env', 'prod'], 'prod'],
+    [['serve', '--env', 'prod'], 'prod'],
+    [['serve', '--port', '0'], "wanted a port from 1 to 65535, got '0'"],
+    [['serve', '--port', '65536'], "wanted a port from 1 to 65535, got '65536'"],
+    [['serve', '--fault', 'throttled'], "unknown option '--fault'"],
+    [['serve', 'cutover'], 'too many arguments'],
   ])('%j is refused in plain words, with exit code 2', async (args, message) => {
     const { output, code } = await run(...args);
     expect(output).toContain(message);
