@@ -69,7 +69,8 @@ export interface Started {
 }
 
 const cutoverBoundMs = 300_000;
-const orderBoundMs = 60_000;
+/** Longer than the minute for which a circuit breaker holds up orders. */
+const orderBoundMs = 90_000;
 /** For what follows an event within moments: the ledger's batches, tasks that stop. */
 const settleBoundMs = 20_000;
 /** Tasks that are provisioned, start, and look at the venue. */
