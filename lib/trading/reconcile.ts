@@ -58,11 +58,13 @@ export interface ReconcileOptions {
   readonly baseCurrency: string;
   /** The epoch at which a person last resumed the book: they looked, so a mark of then or before says nothing of the position. */
   readonly resumedFrom?: number | undefined;
+  /** Waits a little: a venue's wallet may follow its executions a moment later. */
+  readonly pause: () => Promise<void>;
   /** Client order ids that an earlier look found unsettled, once all that they name must have expired. */
   readonly settled?: ReadonlySet<string>;
 }
 
-export async function reconcile({ book, epoch, venue, journal, baseCurrency, settled, resumedFrom }: ReconcileOptions): Promise<Reconciliation> {
+export async function reconcile({ book, epoch, venue, journal, baseCurrency, settled, resumedFrom, pause }: ReconcileOptions): Promise<Reconciliation> {
   const [openOrders, { executions, wallet }, { intents, mark }] = await Promise.all([
     venue.openOrders(),
     readBooks(venue),
@@ -92,6 +94,8 @@ export async function reconcile({ book, epoch, venue, journal, baseCurrency, set
   let position = check(books);
   // An order that was filled between the two reads looks like a mismatch: only one that stays is one.
   for (let look = 1; position.mismatch && look < looksAtMost; look++) {
+    // The first is at once: a fill between two reads is nothing to wait for.
+    if (look > 1) await pause();
     books = await readBooks(venue);
     position = check(books);
   }
@@ -106,7 +110,7 @@ export async function reconcile({ book, epoch, venue, journal, baseCurrency, set
   return { adopted, resolved, unsettled, foreign, executions: books.executions, ...(mark && { mark }), position };
 }
 
-const looksAtMost = 3;
+const looksAtMost = 5;
 
 interface Books {
   readonly executions: readonly Execution[];

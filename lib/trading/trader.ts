@@ -203,9 +203,10 @@ export class Trader {
   }
 
   #reconcileOnce(epoch: Epoch, settled: ReadonlySet<string>): Promise<Reconciliation> {
-    const { book, venue, journal, symbol, permits } = this.#options;
+    const { book, venue, journal, symbol, permits, clock } = this.#options;
     const resumedFrom = permits.view?.resumedFrom;
-    return reconcile({ book, epoch, venue, journal, settled, resumedFrom, baseCurrency: symbol.split('/')[0] ?? symbol });
+    const pause = (): Promise<void> => clock.sleep(retryAfterMs, this.#closed.signal);
+    return reconcile({ book, epoch, venue, journal, settled, resumedFrom, pause, baseCurrency: symbol.split('/')[0] ?? symbol });
   }
 
   #takeOver(epoch: Epoch, found: Reconciliation): void {

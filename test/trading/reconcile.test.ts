@@ -64,6 +64,7 @@ function run(epoch: number, { resumedFrom, open = [], ended = [], executions = [
     epoch: epoch as Epoch,
     baseCurrency: 'BTC',
     resumedFrom,
+    pause: async () => undefined,
     journal: { openIntents: async () => ({ intents, ...(mark && { mark }) }) },
     venue: {
       openOrders: async () => open,
