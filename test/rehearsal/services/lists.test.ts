@@ -131,9 +131,9 @@ test('roles: policies as documents in a URL', async () => {
 
 test('logs: the newest page first, a search over streams, an order by the last event', async () => {
   await create('AWS::Logs::LogGroup', { LogGroupName: '/x', RetentionInDays: 7 });
-  const put = async (logStreamName: string, events: readonly [number, string][]): Promise<void> => {
+  const put = async (logStreamName: string, written: readonly [number, string][]): Promise<void> => {
     await ask('logs', 'CreateLogStream', { logGroupName: '/x', logStreamName });
-    await ask('logs', 'PutLogEvents', { logGroupName: '/x', logStreamName, logEvents: events.map(([timestamp, message]) => ({ timestamp, message })) });
+    await ask('logs', 'PutLogEvents', { logGroupName: '/x', logStreamName, logEvents: written.map(([timestamp, message]) => ({ timestamp, message })) });
   };
   await put('a', [[1, 'epoch one'], [4, 'epoch two'], [5, 'else']]);
   await put('b', [[2, 'epoch three']]);
