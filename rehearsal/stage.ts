@@ -245,11 +245,6 @@ export class Stage {
     return this.#installation.venue;
   }
 
-  /** What the seed of this run decides. */
-  get seed(): number {
-    return this.#installation.seed;
-  }
-
   get regions(): Settings['regions'] {
     return this.#installation.settings.regions;
   }

@@ -2,7 +2,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AwsError, type Call } from '../cloud/model.ts';
 import { atLeast } from '../report/report.ts';
-import { seeded } from '../seeded.ts';
 import type { Stage } from '../stage.ts';
 import { onEntering, struck, type Fault, type Injected } from './fault.ts';
 
@@ -11,7 +10,7 @@ const dynamodbDelayMs = 250;
 const otherDelayMs = 1000;
 /** The hand-over takes half a dozen calls of the table, one after the other. */
 const silenceOfSlowTableMs = 4000;
-/** One call in so many is throttled beyond the first of its kind. */
+/** Never one and its repeats: who is throttled for longer than the repeats last is refused, and rightly. */
 const throttledOneIn = 12;
 
 export const stepTimesOutAfterSuccess: Fault = {
@@ -53,22 +52,21 @@ function timedOut(): Record<string, unknown> {
 
 export const throttled: Fault = {
   name: 'throttled',
-  summary: `The first call of each kind is throttled, and one in ${throttledOneIn} of the others.`,
+  summary: `Of each kind of call the first is throttled and then one in ${throttledOneIn}; of those to DynamoDB the latter.`,
   outcome: 'succeeded',
   trades: 'new',
   silenceLimitMs: usualSilenceMs,
   takes: ['answers'],
   inject(stage) {
-    const random = seeded(stage.seed);
-    const seen = new Set<string>();
+    const counts = new Map<string, number>();
     let refusals = 0;
     const over = stage.injected('AWS throttles');
     const stop = stage.disturb(({ service, operation, caller }) => {
       if (caller.roleArn === undefined || service === 'logs') return undefined;
       const kind = `${service}:${operation}`;
-      const first = !seen.has(kind) && service !== 'dynamodb';
-      seen.add(kind);
-      if (!first && random() >= 1 / throttledOneIn) return undefined;
+      const count = (counts.get(kind) ?? 0) + 1;
+      counts.set(kind, count);
+      if (count % throttledOneIn !== (service === 'dynamodb' ? 0 : 1)) return undefined;
       refusals += 1;
       return Promise.reject(throttling(service));
     });
