@@ -117,10 +117,10 @@ function withUnit(value: string | number, { unit }: PromiseKept): string {
   return unit === '' ? String(value) : `${value} ${unit}`;
 }
 
-/** Only a figure that may not exceed its limit has a share of it: one that had to reach its limit is no bar that fills. */
-function meterOfPromise({ measured, limit, unit, held: kept }: PromiseKept): Markup {
-  const figure = typeof measured === 'number' && typeof limit === 'number' && limit > 0 && unit !== '';
-  return figure && measured > limit !== kept ? meter(measured / limit) : html``;
+/** Times may not exceed their limit, so they have a share of it; a count mostly had to reach its own, and is no bar that fills. */
+function meterOfPromise({ measured, limit, unit }: PromiseKept): Markup {
+  const time = unit === 'ms' || unit === 's';
+  return time && typeof measured === 'number' && typeof limit === 'number' && limit > 0 ? meter(measured / limit) : html``;
 }
 
 function meter(share: number): Markup {

@@ -178,7 +178,10 @@ export function drawTimeline(root: HTMLElement, report: Report): void {
         box.style.left = `${Math.min(left, width)}px`;
         box.style.width = `${Math.max(narrowPx, right - left)}px`;
         box.classList.toggle('narrow', right - left < 40);
-        if (item.kind.startsWith('fault')) box.classList.toggle('leftward', left + (box.lastElementChild as HTMLElement).offsetWidth > width);
+        if (!item.kind.startsWith('fault')) return;
+        // What went wrong is to be read whole: its words stay within the plot, wherever its mark is.
+        const label = box.lastElementChild as HTMLElement;
+        label.style.translate = `${Math.max(-left, Math.min(0, width - left - label.offsetWidth))}px`;
       });
     }
   }
@@ -478,7 +481,6 @@ function lanesOf({ lease, steps, faults, observed }: Report): readonly Lane[] {
   const stepRows = Math.max(0, ...stacked) + 1;
   const executionRows = rowsOf(executions);
   const executionRowCount = Math.max(-1, ...executionRows) + 1;
-  const injectionRows = rowsOf(injected.map(({ fromMs }) => ({ fromMs, toMs: fromMs + end * 0.25 })));
   return [
     {
       name: 'Who holds the lease', hint: '', rowHeight: 30, height: 30,
@@ -519,9 +521,9 @@ function lanesOf({ lease, steps, faults, observed }: Report): readonly Lane[] {
       ],
     },
     {
-      name: 'Faults', hint: injected.length > 0 ? '' : faults.length > 0 ? `${faults.join(', ')}, from the beginning` : 'none was injected', rowHeight: 26, height: injected.length === 0 ? 0 : 26 * (Math.max(...injectionRows) + 1),
+      name: 'Faults', hint: injected.length > 0 ? '' : faults.length > 0 ? `${faults.join(', ')}, from the beginning` : 'none was injected', rowHeight: 26, height: 26 * injected.length,
       items: injected.map(({ what, fromMs, toMs }, index) => ({
-        fromMs, toMs: toMs ?? fromMs, row: injectionRows[index]!, kind: toMs === null ? 'fault blow' : 'fault', label: what, details: { title: what, lines: [] },
+        fromMs, toMs: toMs ?? fromMs, row: index, kind: toMs === null ? 'fault blow' : 'fault', label: what, details: { title: what, lines: [] },
       })),
     },
   ];
