@@ -38,11 +38,31 @@ export class Controls {
     this.#installation = installation;
     const faulty = cutoverFaults.filter(({ releases, outcome }) => releases?.old === undefined && outcome !== 'refused');
     this.list = [
-      { name: 'cutover', label: 'Start a cutover', summary: 'The other release takes over, as a cutover does it.', run: () => this.#cutover([]) },
-      { name: 'kill', label: 'Kill the active task', summary: 'Its machine is gone, guard and trader at once. The standby of its colour takes over when the lease has run out.', run: () => this.#kill() },
-      { name: 'pause', label: 'Pause the active task', summary: `It is stopped for ${pauseSeconds} s, past its lease, and wakes up believing that it holds the book.`, run: () => this.#pause() },
-      { name: 'cut-lease-table', label: 'Cut its guard from DynamoDB', summary: `For ${pauseSeconds} s nothing that it sends to AWS arrives.`, run: () => this.#cut() },
-      { name: 'throttle', label: 'Throttle AWS', summary: `For ${throttleSeconds} s the first call of each kind is refused as too many, and one in twelve of the others.`, run: () => this.#throttle() },
+      {
+        name: 'cutover', label: 'Start a cutover',
+        summary: 'The other release takes over, as a cutover does it.',
+        run: () => this.#cutover([]),
+      },
+      {
+        name: 'kill', label: 'Kill the active task',
+        summary: 'Its machine is gone, guard and trader at once. The standby of its colour takes over when the lease has run out.',
+        run: () => this.#kill(),
+      },
+      {
+        name: 'pause', label: 'Pause the active task',
+        summary: `It is stopped for ${pauseSeconds} s, past its lease, and wakes up believing that it holds the book.`,
+        run: () => this.#pause(),
+      },
+      {
+        name: 'cut-lease-table', label: 'Cut its guard from DynamoDB',
+        summary: `For ${pauseSeconds} s nothing that it sends to AWS arrives.`,
+        run: () => this.#cut(),
+      },
+      {
+        name: 'throttle', label: 'Throttle AWS',
+        summary: `For ${throttleSeconds} s the first call of each kind is refused as too many, and one in twelve of the others.`,
+        run: () => this.#throttle(),
+      },
       ...faulty.map((fault): Control => ({
         name: `cutover-${fault.name}`, label: fault.name, summary: `${fault.summary} Ends: ${fault.outcome}.`, run: () => this.#cutover([fault]),
       })),
