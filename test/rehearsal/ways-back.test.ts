@@ -1,0 +1,39 @@
+/** The ways back on the real system: their scenarios keep their promises. Each on an installation of its own, side by side. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts';
+import type { Progress } from '../../rehearsal/report/progress.ts';
+import { halt } from '../../rehearsal/scenarios/halt.ts';
+import { rollback } from '../../rehearsal/scenarios/rollback.ts';
+import { Stage } from '../../rehearsal/stage.ts';
+import { synthesize, type Assembly } from '../../rehearsal/synthesize.ts';
+
+const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
+/** Limits of milliseconds are for a quiet machine; here other tests run beside. */
+const patience = 2;
+const boundMs = 240_000;
+let assembly: Assembly;
+
+beforeAll(async () => {
+  assembly = await synthesize('dev', silent);
+}, 60_000);
+afterAll(() => assembly[Symbol.asyncDispose]());
+
+test.concurrent.each([
+  ['a halt, and a resume', halt, []],
+  ['a halt that the holder cannot hear, and a resume', halt, ['holder-cut-off']],
+  ['a rollback to a warm colour, and one to a cold revision', rollback, []],
+] as const)('%s', async (_, scenario, faults) => {
+  const stage = await Stage.open({ assembly, seed: 1, progress: silent, provisioning: 'typical', cuttable: faults.length > 0 });
+  try {
+    const { promises } = await scenario.run(stage, new Set(faults));
+    const broken = [...neverBroken(stage.trading()), ...promises].filter((promise) => !promise.held && !heldWithPatience(promise));
+    expect(broken).toEqual([]);
+    expect(stage.permissions.surprises).toEqual([]);
+  } finally {
+    await stage.close();
+  }
+}, boundMs);
+
+function heldWithPatience({ unit, measured, limit }: PromiseKept): boolean {
+  return unit === 'ms' && Number(limit) > 0 && Number(measured) <= Number(limit) * patience;
+}
