@@ -54,9 +54,9 @@ export const noRedis: Fault = {
 
 export const noPostgres: Fault = {
   name: 'no-postgres',
-  summary: 'Nobody can reach PostgreSQL until the cutover is over; the ledger is complete afterwards.',
-  outcome: 'succeeded',
-  trades: 'new',
+  summary: 'Nobody can reach PostgreSQL, so the schema cannot be migrated; the old release trades on, and the ledger is complete afterwards.',
+  outcome: 'rolled-back',
+  trades: 'old',
   silenceLimitMs: usualSilenceMs,
   takes: [],
   inject: (stage) => unreachable(stage, 'postgres'),
