@@ -11,7 +11,7 @@ import { unlessRedriven } from './variables.ts';
 /** Fargate starts the task, and each change of the schema gives up on a lock after seconds. */
 const migrationLimitSeconds = 240;
 /** Nobody waits for the second of a contraction. */
-const pollEverySeconds = { expand: 2, contract: 15 };
+const pollEverySeconds = { expand: 1, contract: 15 };
 
 /** Registers the revision that runs the new trader's image with the command `migrate`; leaves it in `$migrationRevision`. */
 export function registerMigration(w: Workflow, parts: CutoverParts, to: { readonly registered: sfn.IChainable }): sfn.IChainable {

@@ -8,7 +8,7 @@ import { js, quoted, type Jsonata } from '../workflow.ts';
 export const acceptedOrdersToProve = 3;
 export const pollSeconds = 1;
 /** Slower where nobody waits for the second: an execution has room for 25,000 events. */
-export const slowPollSeconds = 5;
+export const slowPollSeconds = 15;
 
 export const book = js('$request.book');
 export const token = js('$plan.token');
