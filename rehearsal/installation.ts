@@ -132,10 +132,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     const venue = await startVenue({ seed, keys: [{ ...venueKey, account: 'alpha' }] });
     opened.push(() => venue.close());
 
-    const endImages = progress.begin('Build the images');
-    const releases = await buildReleases(directory);
-    endImages();
-    const images = new Map(Object.values(releases).flatMap(({ trader, guard }) => [[trader.digest, trader] as const, [guard.digest, guard] as const]));
+    const images = new Map<string, BuiltImage>();
 
     const log: LogLine[] = [];
     const { home, standby, witness } = settings.regions;
@@ -198,12 +195,26 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     const front = await startFront(world, { port });
     opened.push(() => front.close());
 
-    const endDeploy = progress.begin('Deploy into the local AWS: PostgreSQL, Redis, functions, machines');
-    // The order of docs/deploy.md.
-    await bootstrap(world, settings);
-    await deploy({ assemblyDirectory: assembly.directory, world, front });
-    await protectStacks(world, settings, assembly.directory);
-    endDeploy();
+    const deployed = async (): Promise<void> => {
+      const end = progress.begin('Deploy into the local AWS: PostgreSQL, Redis, functions, machines');
+      // The order of docs/deploy.md.
+      await bootstrap(world, settings);
+      await deploy({ assemblyDirectory: assembly.directory, world, front });
+      await protectStacks(world, settings, assembly.directory);
+      end();
+    };
+    const built = async (): Promise<Releases> => {
+      const end = progress.begin('Build the images');
+      const releases = await buildReleases(directory);
+      for (const image of Object.values(releases).flatMap(({ trader, guard }) => [trader, guard])) images.set(image.digest, image);
+      end();
+      return releases;
+    };
+    // Both have ended before anything is put away.
+    const [building, deploying] = await Promise.allSettled([built(), deployed()]);
+    if (deploying.status === 'rejected') throw deploying.reason;
+    if (building.status === 'rejected') throw building.reason;
+    const releases = building.value;
     people = await People.arrive(world, settings);
     const secrets = await putSecrets(world, settings, venueKey);
     await pushImages(world, settings, releases);

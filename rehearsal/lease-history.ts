@@ -55,5 +55,6 @@ export function leaseIn(item: Item | undefined): Lease | undefined {
 function reasonOf(lease: Lease, earlier: Lease | undefined): string {
   if (earlier === undefined) return 'created';
   if (lease.holder === undefined) return 'given up';
-  return earlier.mode === 'draining' && earlier.successor !== undefined ? 'handed over' : 'taken over';
+  // A successor may take over in the middle of a drain: who granted says which it was.
+  return earlier.holder !== undefined && lease.grantId.startsWith(`${earlier.holder}#`) ? 'handed over' : 'taken over';
 }

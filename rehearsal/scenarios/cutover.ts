@@ -12,7 +12,7 @@ import type { Release } from '../installation.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
 /** Orders that the old colour has had accepted before anybody touches it, and whoever trades in the end, after. */
-const ordersAround = 20;
+const ordersAround = 10;
 const deploymentLimitMs = 10 * 60_000;
 /** The figure itself is measured in the bench; here is what must hold on any machine. */
 const gapLimitMs = 1000;
@@ -59,7 +59,7 @@ export async function replace(stage: Stage, faults: readonly Fault[], release: R
   for (const each of injected) await each?.heal?.();
 
   const expected = expectationOf(faults, gapLimitMs);
-  const promises = [exactly('outcome', 'The cutover ended as promised', end.outcome, expected.outcome)];
+  const promises = [exactly('outcome', 'The cutover ended as promised', endedAs(end, expected.outcome), expected.outcome)];
   const steps: Step[] = [...end.steps];
   let live = colours[expected.trades];
   if (expected.outcome === 'needs-a-person' && expected.trades === 'old') {
@@ -78,6 +78,11 @@ export async function replace(stage: Stage, faults: readonly Fault[], release: R
     exactly('left-over', 'Locks, task sets, registrations and tasks left over', (await stage.leftOver(live)).join(', ') || 'none', 'none'),
   );
   return { outcome: end.outcome, steps, modelledDurationMs: end.modelledMs, promises };
+}
+
+/** An ending that was not promised says why it came to it. */
+function endedAs({ outcome, cause }: WorkflowEnd, promised: string): string {
+  return outcome === promised || cause === undefined ? outcome : `${outcome}: ${cause}`;
 }
 
 /** What only a cutover with which nothing interfered promises. */

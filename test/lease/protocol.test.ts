@@ -72,7 +72,11 @@ describe('the promise', () => {
         seen.accepted += outcome.accepted;
         seen.grants += outcome.grants;
       }),
-      { numRuns: 250 },
+      {
+        numRuns: 250,
+        // Found by CI: the answers to a holder's own halt are cut, it is resumed meanwhile, and the holder halts again.
+        examples: [[{ seed: 1, faults: [{ atMs: 35_591, kind: 'mismatch', who: 1, forMs: 50 }, { atMs: 35_049, kind: 'cut-answers', who: 1, forMs: 3857 }] }]],
+      },
     );
     // The property is worth nothing if nothing happened in it.
     expect(seen.accepted).toBeGreaterThan(250 * 100);

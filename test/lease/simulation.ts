@@ -66,7 +66,11 @@ interface Actor {
   wakeSerial: number;
   alive: boolean;
   pausedUntil: number;
-  readonly trader: { view: InstanceView; pausedUntil: number; mute: boolean; open: number; lastDrain: number };
+  readonly trader: {
+    view: InstanceView; pausedUntil: number; mute: boolean; open: number; lastDrain: number;
+    /** Views on their way: they come by one connection, so in the order in which they were sent. */
+    readonly coming: InstanceView[];
+  };
   cutRequestsUntil: number;
   cutAnswersUntil: number;
   delayUntil: number;
@@ -118,7 +122,7 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
       wakeSerial: 0,
       alive: true,
       pausedUntil: 0,
-      trader: { view, pausedUntil: 0, mute: false, open: 0, lastDrain: 0 },
+      trader: { view, pausedUntil: 0, mute: false, open: 0, lastDrain: 0, coming: [] },
       cutRequestsUntil: 0,
       cutAnswersUntil: 0,
       delayUntil: 0,
@@ -140,7 +144,8 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
     const view = viewOf(next.state);
     if (JSON.stringify(view) !== JSON.stringify(actor.view)) {
       actor.view = view;
-      at(nowMs + between(0, 3), () => show(actor, view));
+      actor.trader.coming.push(view);
+      at(nowMs + between(0, 3), () => read(actor));
     }
     actor.wakeSerial += 1;
     const serial = actor.wakeSerial;
@@ -189,14 +194,14 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
     });
   };
 
-  /** The trader sees a view, and drains when it says so. */
-  const show = (actor: Actor, view: InstanceView): void => {
+  /** The trader sees the next view, and drains when it says so. */
+  const read = (actor: Actor): void => {
     if (!actor.alive) return;
     if (nowMs < actor.trader.pausedUntil) {
-      at(actor.trader.pausedUntil, () => show(actor, view));
+      at(actor.trader.pausedUntil, () => read(actor));
       return;
     }
-    actor.trader.view = view;
+    actor.trader.view = actor.trader.coming.shift() ?? actor.trader.view;
     sayDrained(actor);
   };
 
@@ -267,8 +272,8 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
     const named = (actors[who % actors.length] as Actor).identity;
     const successor: InstanceId | Colour = who % 3 === 0 ? named.instance : named.colour;
     switch (kind) {
-      case 'pause': actor.pausedUntil = until; break;
-      case 'pause-trader': actor.trader.pausedUntil = until; break;
+      case 'pause': actor.pausedUntil = Math.max(actor.pausedUntil, until); break;
+      case 'pause-trader': actor.trader.pausedUntil = Math.max(actor.trader.pausedUntil, until); break;
       case 'cut-requests': actor.cutRequestsUntil = until; break;
       case 'cut-answers': actor.cutAnswersUntil = until; break;
       case 'delay': actor.delayUntil = until; break;
@@ -296,6 +301,8 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
     resume();
     moveHome(region);
   });
+  // A holder's own halt may come after that, late (rule of `halt` in the protocol): a person looks, and resumes again.
+  at(faultsEndMs + 12_000, resume);
 
   for (let next = queue.pop(); next !== undefined && next.at <= endMs; next = queue.pop()) {
     nowMs = next.at;

@@ -25,7 +25,7 @@ test('each new epoch ends the tenure before it, and says how it came about', () 
   const created = item(0, { mode: 'halted' });
   const taken = item(1, { holder: blue });
   const draining = item(1, { holder: blue, mode: 'draining', successor: 'green' });
-  const handedOver = item(2, { holder: green });
+  const handedOver = item(2, { holder: green, grantId: `${blue}#7` });
   history.see({ before: undefined, after: created });
   history.see({ before: created, after: taken });
   history.see({ before: taken, after: draining });
@@ -40,6 +40,12 @@ test('each new epoch ends the tenure before it, and says how it came about', () 
   expect(history.tenures.slice(0, -1).every((tenure, index) => tenure.toMs === history.tenures[index + 1]?.fromMs)).toBe(true);
   expect(history.tenures.at(-1)?.toMs).toBeNull();
   expect(history.grants.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3]);
+});
+
+test('a successor that takes over in the middle of a drain was not handed the book', () => {
+  const history = new LeaseHistory({ book: 'alpha', beganMs: monotonicMs() });
+  history.see({ before: item(1, { holder: blue, mode: 'draining', successor: 'green' }), after: item(2, { holder: green, grantId: `${green}#1` }) });
+  expect(history.tenures.map(({ reason }) => reason)).toEqual(['taken over']);
 });
 
 test('other books, registrations and renewals change nothing', () => {

@@ -16,7 +16,8 @@ interface Run {
 function start(args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [join(root, 'rehearsal', 'cli.ts'), ...args], {
     cwd: root,
-    env: { ...process.env, ...env },
+    // Whatever the terminal of the tests is, bold letters would be between the words.
+    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
