@@ -43,8 +43,6 @@ export interface Release {
 export interface Releases {
   readonly first: Release;
   readonly second: Release;
-  /** Passes every health check and never sends an order. */
-  readonly mute: Release;
 }
 
 export interface InstallationOptions {
@@ -273,12 +271,12 @@ async function asOperator<Answer>(
   return (await world.call({ service, operation, region: regions.home.name, caller: world.operator.caller, input })) as Answer;
 }
 
-/** Two releases that differ in their label only, and one that never trades. */
+/** Two releases that differ in their label only. */
 async function buildReleases(directory: string): Promise<Releases> {
   const image = (name: string, release: string): Promise<BuiltImage> =>
     buildImage({ dockerfile: join(root, 'containers', name, 'Dockerfile'), context: root, directory, labels: { release } });
   const [guard, trader, nextTrader] = await Promise.all([image('guard', '1'), image('trader', '1'), image('trader', '2')]);
-  return { first: { guard, trader }, second: { guard, trader: nextTrader }, mute: { guard, trader: await buildVariant('mute', trader, directory) } };
+  return { first: { guard, trader }, second: { guard, trader: nextTrader } };
 }
 
 /** What `cdk bootstrap` leaves for deployments to find. */

@@ -12,7 +12,7 @@ import type { Release } from '../installation.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
 /** Orders that the old colour has had accepted before anybody touches it, and whoever trades in the end, after. */
-const ordersAround = 10;
+const ordersAround = 5;
 const deploymentLimitMs = 10 * 60_000;
 /** The figure itself is measured in the bench; here is what must hold on any machine. */
 const gapLimitMs = 1000;

@@ -302,7 +302,7 @@ test('no process outlives a rehearsal that dies abruptly', async () => {
        const code = { functionArn: 'a', codeDirectory: ${JSON.stringify(directory)}, handler: 'index.handler' };
        const environment = await ExecutionEnvironment.start({ ...code, variables: {}, memoryMb: 128, onLine() {} });
        const { payload } = await environment.invoke({ requestId: 'r', event: '{}', timeoutSeconds: 5 });
-       console.log(JSON.parse(payload).pid);
+       console.log(String(JSON.parse(payload).pid));
        setInterval(() => {}, 1000);`,
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
