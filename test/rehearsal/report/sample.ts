@@ -69,6 +69,7 @@ export function sample({ orders = 200, broken = false }: { readonly orders?: num
       exactly('no-duplicate', 'No order was accepted twice', broken ? 2 : 0, 0),
       atMost('gap', 'Orders went on through the handover', 122, 1000, 'ms'),
       atLeast('struck', 'The fault struck', 3, 1, 'times'),
+      exactly('live', 'Recorded as live', `sha256:${'29060314be960db8'.repeat(4)}`, `sha256:${'29060314be960db8'.repeat(4)}`),
       exactly('no-secret', `Secrets found in ${hostile}`, 'none', 'none'),
     ],
     trading: { ordersSent: orders + 1, ordersAccepted: orders, duplicatesAccepted: broken ? 2 : 0, staleEpochAccepted: 0, lateRejected: 1, maxGapMs: 122, overlapMs: 0 },
