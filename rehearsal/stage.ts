@@ -150,7 +150,7 @@ export class Stage {
     const { watchers } = this.#installation;
     const { stateMachineArn, name, input } = start;
     const tracker = new PhaseTracker({
-      phases, progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs),
+      execution: name, phases, progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs),
     });
     const startMs = watchers.nowMs();
     const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;

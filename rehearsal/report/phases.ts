@@ -30,12 +30,15 @@ const mainLane = 'main';
 export class PhaseTracker {
   readonly steps: Step[] = [];
   readonly #running = new Map<string, Running>();
+  readonly #execution: string;
   readonly #phases: readonly Phase[];
   readonly #progress: Progress;
   readonly #nowMs: () => number;
   readonly #modelledMs: (fromMs: number, toMs: number) => number;
 
   constructor(options: {
+    /** The name of the execution. */
+    readonly execution: string;
     readonly phases: readonly Phase[];
     readonly progress: Progress;
     /** Real milliseconds since the scenario began. */
@@ -43,6 +46,7 @@ export class PhaseTracker {
     /** What a stretch of real time stands for on the uncompressed clock. */
     readonly modelledMs: (fromMs: number, toMs: number) => number;
   }) {
+    this.#execution = options.execution;
     this.#phases = options.phases;
     this.#progress = options.progress;
     this.#nowMs = options.nowMs;
@@ -84,6 +88,7 @@ export class PhaseTracker {
     const modelledMs = Math.round(this.#modelledMs(startMs, endMs));
     this.steps.push({
       name: phase.name,
+      execution: this.#execution,
       startMs: Math.round(startMs),
       endMs: Math.round(endMs),
       status,

@@ -36,6 +36,8 @@ export interface Tenure {
 
 export interface Step {
   readonly name: string;
+  /** The name of the execution that it is a part of. */
+  readonly execution: string;
   readonly startMs: number;
   readonly endMs: number;
   readonly status: 'succeeded' | 'failed' | 'aborted';

@@ -18,7 +18,7 @@ export async function page(report: Report): Promise<string> {
     "default-src 'none'", "style-src 'unsafe-inline'", `script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`,
     'img-src data:', "base-uri 'none'", "form-action 'none'",
   ].join('; ');
-  const { scenario, observed, steps } = report;
+  const { scenario, observed } = report;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -40,7 +40,7 @@ ${headOf(report)}
 then walk through steps and orders, <kbd>Shift</kbd> with arrows moves. Drag to move, pinch or <kbd>Ctrl</kbd> and wheel to zoom; after a click the wheel alone
 does. A double click fills the view with a step.</p>
 <h2 id="steps">Steps and their budgets</h2>
-${stepsOf(steps)}</section>
+${stepsOf(report)}</section>
 <section aria-labelledby="machine"><h2 id="machine">The path that was taken</h2>
 <ul class="legend"><li>thick: taken</li><li>dashed border: not taken</li><li>amber: an error was caught</li><li>red: it ended here</li><li>×3: so many times</li>
 <li>box: does something</li><li>slanted: decides</li><li>round: waits or ends</li></ul>
@@ -136,15 +136,22 @@ function clocksOf({ observed }: Report): string {
       'the lower row of the axis has the uncompressed time.';
 }
 
-function stepsOf(steps: readonly Step[]): Markup {
+function stepsOf({ steps, observed }: Report): Markup {
   if (steps.length === 0) return html`<p class="note">No workflow came as far as a step.</p>`;
   return html`<div class="scroll"><table class="steps"><thead><tr><th scope="col">Step</th><th scope="col" class="number">Began</th><th scope="col" class="number">Took here</th>
-<th scope="col" class="number">Uncompressed</th><th scope="col" class="number">Budget</th><th scope="col"><span class="hint">of the budget</span></th></tr></thead><tbody>
-${steps.map((step) => html`<tr class="${step.status}"><td class="status">${step.status === 'succeeded' ? '' : `✗ ${step.status}: `}${step.name}</td>
-<td class="number">${moment(step.startMs, 100)}</td><td class="number">${duration(step.endMs - step.startMs)}</td><td class="number">${besides(step, steps) ? '≤ ' : ''}${duration(step.modelledMs)}</td>
-<td class="number">${duration(step.budgetMs)}</td><td>${meter(shareOf(step, steps))}</td></tr>`)}
-</tbody></table></div>
+<th scope="col" class="number">Uncompressed</th><th scope="col" class="number">Budget</th><th scope="col"><span class="hint">of the budget</span></th></tr></thead>
+${observed.executions.map(({ name, machine, fromMs }) => {
+  const own = steps.filter((step) => step.execution === name);
+  return own.length === 0 ? html`` : html`<tbody><tr><th scope="rowgroup" colspan="6">${machine} at ${moment(fromMs, 100)}</th></tr>${own.map((step) => stepOf(step, steps))}</tbody>`;
+})}
+</table></div>
 <p class="note">≤: it ran beside another step, for whose sake time may have been compressed; its meter counts the real time only.</p>`;
+}
+
+function stepOf(step: Step, steps: readonly Step[]): Markup {
+  return html`<tr class="${step.status}"><td class="status">${step.status === 'succeeded' ? '' : `✗ ${step.status}: `}${step.name}</td>
+<td class="number">${moment(step.startMs, 100)}</td><td class="number">${duration(step.endMs - step.startMs)}</td><td class="number">${besides(step, steps) ? '≤ ' : ''}${duration(step.modelledMs)}</td>
+<td class="number">${duration(step.budgetMs)}</td><td>${meter(shareOf(step, steps))}</td></tr>`;
 }
 
 /** For whoever wants to grant less: it may be needed in another scenario. */

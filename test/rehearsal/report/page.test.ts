@@ -191,6 +191,7 @@ describe.skipIf(!chromiumRunsHere)('the page of a report', () => {
   test('both clocks are told, and a step beside another claims no more than it can know', async () => {
     const page = await open(sample());
     const steps = (await page.locator('table.steps').innerText()).replaceAll(/\s+/g, ' ');
+    expect(steps).toMatch(/sample-machine at 1\.0 s Start[^]*sample-machine at 5\.0 s Drain/);
     expect(steps).toContain('Start the new colour 5.0 s 3.0 s ≤ 3 min 5 min');
     expect(steps).toContain('Drain and hand over 9.6 s 600 ms 600 ms 2 min');
     expect(await page.locator('tr.failed').innerText()).toContain('✗ failed: Bake');

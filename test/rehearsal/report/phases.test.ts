@@ -23,7 +23,7 @@ function track(
   endMs: number,
 ) {
   let nowMs = 0;
-  const tracker = new PhaseTracker({ phases, progress: silent, nowMs: () => nowMs, modelledMs: (fromMs, toMs) => 60 * (toMs - fromMs) });
+  const tracker = new PhaseTracker({ execution: 'one', phases, progress: silent, nowMs: () => nowMs, modelledMs: (fromMs, toMs) => 60 * (toMs - fromMs) });
   for (const [atMs, kind, state] of events) {
     nowMs = atMs;
     tracker.see(eventOf(atMs, kind, state));

@@ -62,7 +62,7 @@ export function sample({ orders = 200, broken = false }: { readonly orders?: num
   const refused: ObservedOrder = { atMs: refusedAtMs, accepted: false, code: 10002, epoch: 1, clientOrderId: 'late' };
   const all = [...accepted, refused].sort((a, b) => a.atMs - b.atMs);
   const step = (name: string, startMs: number, endMs: number, modelledMs: number, budgetMs: number, status: 'succeeded' | 'failed' = 'succeeded') =>
-    ({ name, startMs, endMs, modelledMs, budgetMs, status });
+    ({ name, execution: name === 'Drain and hand over' || name === 'Bake' ? 'two' : 'one', startMs, endMs, modelledMs, budgetMs, status });
   return {
     scenario: 'sample', summary: `A sample with ${hostile}`, seed: 7, faults: ['a-fault'], outcome: broken ? 'needs-a-person' : 'succeeded',
     promises: [
