@@ -1,4 +1,5 @@
 /** cutover-inspection: judges what a cutover sees. Contract: lib/contracts/cutover.ts, `cutoverInspection`. */
+import { setTimeout } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { cutoverInspection } from '../../lib/contracts/cutover.ts';
 import { acceptedOrdersIn } from '../../lib/cutover/accepted-orders.ts';
@@ -16,4 +17,5 @@ export const handler = serve(cutoverInspection, process.env, (environment) =>
     acceptedOrders: acceptedOrdersIn(new Journal({ client, tableName: environment.BATON_JOURNAL_TABLE })),
     books: environment.BATON_BOOKS.split(','),
     now: () => new Date(),
+    patience: { looks: 9, pause: () => setTimeout(100) },
   }));

@@ -5,6 +5,7 @@ import type { Implementation } from '../contracts/step.ts';
 import type { LeaseControl } from '../lease/control.ts';
 import type { AcceptedOrders } from './accepted-orders.ts';
 import { judgeHandover } from './handover.ts';
+import { lookFor, type Patience } from './patience.ts';
 import { parseCutoverRequest } from './request.ts';
 import { judgeStandbys } from './standbys.ts';
 import { judgeTrading } from './trading.ts';
@@ -14,11 +15,13 @@ export function inspectionSteps({
   acceptedOrders,
   books,
   now,
+  patience,
 }: {
   readonly control: LeaseControl;
   readonly acceptedOrders: AcceptedOrders;
   readonly books: readonly string[];
   readonly now: () => Date;
+  readonly patience: Patience;
 }): Implementation<typeof cutoverInspection> {
   return {
     async checkRequest({ request }) {
@@ -32,11 +35,13 @@ export function inspectionSteps({
       return judgeStandbys(registrations, sightings, wanted);
     },
     async handover({ book, token, ...wanted }) {
-      return judgeHandover(await control.checkToken(book, token), wanted);
+      return lookFor(async () => judgeHandover(await control.checkToken(book, token), wanted), patience);
     },
     async trading({ book, token, ...wanted }) {
-      const lease = await control.checkToken(book, token);
-      return judgeTrading(lease, await acceptedOrders.newestOf(book, lease.epoch), wanted);
+      return lookFor(async () => {
+        const lease = await control.checkToken(book, token);
+        return judgeTrading(lease, await acceptedOrders.newestOf(book, lease.epoch), wanted);
+      }, patience);
     },
   };
 }

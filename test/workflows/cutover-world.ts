@@ -175,6 +175,7 @@ export class CutoverWorld {
       [`baton-dev-${leaseControl.name}`]: leaseSteps(this.control),
       [`baton-dev-${cutoverInspection.name}`]: inspectionSteps({
         control: this.control, acceptedOrders, books: [book, 'other'], now: () => new Date('2026-11-25T20:00:00Z'),
+        patience: { looks: 1, pause: async () => undefined },
       }),
       [`baton-dev-${bookOperations.name}`]: operationSteps({
         control: this.control, acceptedOrders, books: [book, 'other'], cutoverExecutions: executionArn.slice(0, executionArn.lastIndexOf(':') + 1),
