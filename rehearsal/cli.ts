@@ -12,7 +12,7 @@ import { join, resolve as absolute } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { page } from './report/html/page.ts';
-import { createProgress, type Progress } from './report/progress.ts';
+import { createProgress, type Progress, type TerminalProgress } from './report/progress.ts';
 import { held, render, seconds, type Report } from './report/report.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { rehearse } from './rehearse.ts';
@@ -34,6 +34,7 @@ interface ServeOptions extends SettingOptions {
 interface Options extends SettingOptions {
   readonly fault: readonly string[];
   readonly out?: string;
+  readonly jobs: number;
   readonly json?: true;
   readonly list?: true;
 }
@@ -60,6 +61,7 @@ const program = new Command('rehearse')
   .addOption(seedOption())
   .addOption(provisioningOption())
   .option('--out <directory>', 'write report.html to look at, report.json and the log there')
+  .option('--jobs <number>', 'how many scenarios run side by side', jobCount, 2)
   .option('--json', 'print the report (or the list) as JSON; progress goes to standard error')
   .option('--list', 'list scenarios, their faults and what each promises')
   .addHelpText(
@@ -114,6 +116,11 @@ function seedOption(): Option {
 
 function provisioningOption(): Option {
   return new Option('--provisioning <column>', 'how long AWS takes to make things').choices(['typical', 'pessimistic']).default('pessimistic');
+}
+
+function jobCount(text: string): number {
+  if (!/^[1-8]$/.test(text)) throw new InvalidArgumentError(`wanted a number from 1 to 8, got '${text}'.`);
+  return Number(text);
 }
 
 function portNumber(text: string): number {
@@ -211,18 +218,18 @@ function silence({ silenceLimitMs }: Scenario['faults'][number]): string {
   return silenceLimitMs === undefined ? '' : ` No order for at most ${silenceLimitMs / 1000} s.`;
 }
 
-async function run(plan: readonly Telling[], { env, seed, out, json, provisioning }: Options): Promise<0 | 1> {
+async function run(plan: readonly Telling[], { env, seed, out, json, provisioning, jobs }: Options): Promise<0 | 1> {
+  const began = performance.now();
   const progress = createProgress(json === true ? process.stderr : process.stdout);
   const reports: Report[] = [];
   endOnSignals(progress);
   try {
     progress.heading(`Synthesizing ${env}`);
     await using assembly = await synthesize(env, progress);
-    for (const { scenario, faults } of plan) {
-      reports.push(
-        await tell(scenario, faults, { assembly, seed, provisioning, out: directoryFor(out, plan, scenario, faults), progress }),
-      );
-    }
+    reports.push(
+      ...(await sideBySide(plan, jobs, progress, ({ scenario, faults }, part) =>
+        tell(scenario, faults, { assembly, seed, provisioning, out: directoryFor(out, plan, scenario, faults), progress: part }))),
+    );
   } finally {
     progress.close();
   }
@@ -230,8 +237,8 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
   if (json === true) console.log(JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2));
   else console.log(`\n${reports.map(render).join('\n\n')}`);
   if (reports.length > 1 && json !== true) {
-    const total = reports.reduce((sum, report) => sum + report.durationMs, 0);
-    console.log(`\n${reports.filter(held).length} of ${reports.length} scenarios kept every promise, in ${seconds(total)}`);
+    const tookMs = performance.now() - began;
+    console.log(`\n${reports.filter(held).length} of ${reports.length} scenarios kept every promise, in ${seconds(tookMs)}`);
   }
   if (out !== undefined && json !== true) {
     const pages = plan.map(({ scenario, faults }) => absolute(directoryFor(out, plan, scenario, faults) ?? out, 'report.html'));
@@ -241,6 +248,30 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
     console.error(pc.red(`A promise was broken. To see it again: npm run rehearse -- <scenario> --seed ${seed} --out <directory>`));
   }
   return kept ? 0 : 1;
+}
+
+/** So many at a time, in order. Each mostly waits; the answers are in the order of the plan. When one cannot be told, those that run come to their end. */
+async function sideBySide<One>(
+  plan: readonly Telling[], jobs: number, progress: TerminalProgress, one: (telling: Telling, progress: Progress) => Promise<One>,
+): Promise<readonly One[]> {
+  const parts = progress.inTurn(plan.length);
+  const waiting = plan.map((telling, index) => ({ telling, index, part: parts[index] as Progress }));
+  const done: One[] = [];
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(jobs, plan.length) }, async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { telling, index, part } = next;
+      try {
+        done[index] = await one(telling, part);
+      } catch (error) {
+        waiting.length = 0;
+        throw error;
+      } finally {
+        part.close();
+      }
+    }
+  }));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return done;
 }
 
 async function tell(

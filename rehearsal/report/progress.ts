@@ -17,22 +17,75 @@ export interface Progress {
   close(): void;
 }
 
-export function createProgress(stream: NodeJS.WriteStream): Progress {
+export interface TerminalProgress extends Progress {
+  /**
+   * For parts that run side by side: each is shown as one piece, with the times at which things happened. The first that is
+   * not closed is shown live, and what the others say is kept until it is their turn.
+   */
+  inTurn(count: number): readonly Progress[];
+}
+
+interface Running {
+  readonly name: string;
+  readonly beganMs: number;
+  readonly budgetMs: number | undefined;
+}
+
+export function createProgress(stream: NodeJS.WriteStream): TerminalProgress {
   const live = stream.isTTY ? createLogUpdate(stream) : undefined;
-  const running = new Map<symbol, { name: string; beganMs: number; budgetMs: number | undefined }>();
   const beganMs = performance.now();
   const clock = () => `${((performance.now() - beganMs) / 1000).toFixed(1).padStart(6)} s`;
-
+  const running = new Map<symbol, Running>();
+  /** What runs in the part that is shown. */
+  let shown = running;
   const line = (text: string) => {
     live?.clear();
     stream.write(`${text}\n`);
     draw();
   };
   const draw = () => {
-    live?.([...running.values()].map((step) => pc.cyan(`${clock()}  … ${step.name}  ${elapsed(step)}`)).join('\n'));
+    live?.([...shown.values()].map((step) => pc.cyan(`${clock()}  … ${step.name}  ${elapsed(step)}`)).join('\n'));
   };
   const timer = live === undefined ? undefined : setInterval(draw, 100).unref();
+  const parts: Part[] = [];
 
+  return {
+    ...speaker(running, line, draw, clock),
+    close() {
+      clearInterval(timer);
+      live?.clear();
+      live?.done();
+    },
+    inTurn(count) {
+      const made = Array.from({ length: count }, (): Part => ({ running: new Map(), kept: [], closed: false }));
+      parts.push(...made);
+      const next = (): void => {
+        while (parts[0]?.closed === true) {
+          parts.shift();
+          for (const text of parts[0]?.kept.splice(0) ?? []) line(text);
+        }
+        shown = parts[0]?.running ?? running;
+        draw();
+      };
+      next();
+      return made.map((part) => ({
+        ...speaker(part.running, (text) => (part === parts[0] ? line(text) : void part.kept.push(text)), draw, clock),
+        close() {
+          part.closed = true;
+          next();
+        },
+      }));
+    },
+  };
+}
+
+interface Part {
+  readonly running: Map<symbol, Running>;
+  readonly kept: string[];
+  closed: boolean;
+}
+
+function speaker(running: Map<symbol, Running>, line: (text: string) => void, draw: () => void, clock: () => string): Omit<Progress, 'close'> {
   return {
     heading: (text) => line(`\n${pc.bold(text)}`),
     note: (text) => line(`${pc.dim(clock())}    ${text}`),
@@ -47,15 +100,10 @@ export function createProgress(stream: NodeJS.WriteStream): Progress {
         line(`${pc.dim(clock())}  ${mark} ${name}  ${pc.dim(elapsed(step))}`);
       };
     },
-    close() {
-      clearInterval(timer);
-      live?.clear();
-      live?.done();
-    },
   };
 }
 
-function elapsed(step: { beganMs: number; budgetMs: number | undefined }): string {
+function elapsed(step: Running): string {
   const budget = step.budgetMs === undefined ? '' : ` of ${seconds(step.budgetMs)}`;
   return `${seconds(performance.now() - step.beganMs)}${budget}`;
 }

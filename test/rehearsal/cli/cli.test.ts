@@ -72,6 +72,7 @@ describe('usage', () => {
     [['cutover', '--fault', 'malformed-input', '--fault', 'no-redis'], "'malformed-input' is refused before anything else can go wrong"],
     [['cutover', '--fault', 'throttled', '--fault', 'slow-answers'], "'throttled' and 'slow-answers' both need the answers for themselves"],
     [['cutover', '--seed', 'seven'], "wanted a whole number of up to nine digits, got 'seven'"],
+    [['--jobs', '0'], "wanted a number from 1 to 8, got '0'"],
     [['cutover', '--provisioning', 'fast'], 'Allowed choices are typical, pessimistic'],
     [['cutover', '--unknown'], "unknown option '--unknown'"],
     [['cutover', '--env', 'prod'], 'prod'],
