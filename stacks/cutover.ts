@@ -14,6 +14,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct, IConstruct } from 'constructs';
+import { Canary } from '../lib/constructs/canary.ts';
 import { ChangeGates } from '../lib/constructs/change-gates.ts';
 import { ContractFunction, MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
@@ -82,7 +83,7 @@ export class CutoverStack extends Stack {
 
     const approvalSeconds = settings.approvals.withinMinutes * 60;
     const machineName = `${prefix}-cutover`;
-    const gates = new ChangeGates(this, 'Gates', { settings, prefix, logRetention, machineName });
+    const gates = new ChangeGates(this, 'Gates', { settings, prefix, logRetention });
 
     const parts: CutoverParts = {
       environment: settings.environment,
@@ -92,6 +93,7 @@ export class CutoverStack extends Stack {
         templateFamily: book.templateFamily,
         family: book.family,
         migrates: book.migrates,
+        contracts: !settings.books.some(({ canary }) => canary === book.name),
         migrationTemplateFamily: book.migrationTemplateFamily,
         migrationFamily: book.migrationFamily,
         subnetIds: book.subnetIds,
@@ -154,6 +156,13 @@ export class CutoverStack extends Stack {
     });
     for (const { machine } of waysBack.machines) this.#letPublish(machine);
     for (const alarm of waysBack.alarms) this.#announce(alarm);
+    const canaries = canariesOf(settings);
+    if (Object.keys(canaries).length > 0) {
+      const machines = { cutover: this.machine, rollback: waysBack.rollback, halt: waysBack.halt };
+      const canary = new Canary(this, 'Canary', { settings, prefix, canaries, parts, reports: this.reports, machines });
+      this.#letPublish(canary.machine.machine);
+      for (const alarm of canary.machine.alarms) this.#announce(alarm);
+    }
     for (const { name, logGroupName } of trading.books) {
       this.#announce(new PositionAlarm(this, `Position-${name}`, { prefix, book: name, logGroupName }).alarm);
     }
@@ -274,6 +283,14 @@ export class CutoverStack extends Stack {
   #arn(service: string, resource: string, resourceName: string, arnFormat = ArnFormat.SLASH_RESOURCE_NAME): string {
     return this.formatArn({ service, resource, resourceName, arnFormat });
   }
+}
+
+/** The canary of each book that has one. */
+function canariesOf({ books }: Settings): Readonly<Record<string, { readonly book: string; readonly capital: number }>> {
+  return Object.fromEntries(books.flatMap((book) => {
+    const canary = books.find(({ name }) => name === book.canary);
+    return canary === undefined ? [] : [[book.name, { book: canary.name, capital: canary.capital }]];
+  }));
 }
 
 /** Leave to give exactly these roles to tasks of ECS. */

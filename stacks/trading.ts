@@ -161,6 +161,7 @@ export class TradingStack extends Stack {
         BATON_VENUE_SECRET_ARN: venueSecret.secretArn,
         BATON_SYMBOL: book.symbol,
         BATON_ORDERS_PER_SECOND: String(book.ordersPerSecond),
+        BATON_CAPITAL: String(book.capital),
         ...database,
         BATON_REDIS_HOST: data.cache.host,
         BATON_REDIS_PORT: data.cache.port,

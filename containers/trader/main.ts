@@ -14,7 +14,7 @@ import { PermitSource } from '../../lib/lease/permit-source.ts';
 import { Breaker, RedisBreakerStore } from '../../lib/trading/breaker.ts';
 import { Journal } from '../../lib/trading/journal.ts';
 import { Ledger } from '../../lib/trading/ledger.ts';
-import { usualQuoting } from '../../lib/trading/quoting.ts';
+import { quotingFor } from '../../lib/trading/quoting.ts';
 import { RateLimit } from '../../lib/trading/rate-limit.ts';
 import { Trader, type Clock, type Log } from '../../lib/trading/trader.ts';
 import { Bybit } from '../../lib/venues/bybit.ts';
@@ -92,7 +92,7 @@ async function trade(): Promise<number> {
     symbol: environment.BATON_SYMBOL,
     ordersPerSecond: Number(environment.BATON_ORDERS_PER_SECOND),
     requiresDatabase: environment.BATON_REQUIRES.split(',').includes('database'),
-    quoting: usualQuoting,
+    quoting: quotingFor(Number(environment.BATON_CAPITAL)),
     permits,
     venue: new Bybit({
       url: environment.BATON_VENUE_URL,

@@ -14,6 +14,13 @@ export interface ApprovalRecord {
   readonly state: 'open' | 'approved' | 'rejected' | 'expired';
   readonly approvals: readonly (Identity & { readonly at: string })[];
   readonly rejection?: Identity & { readonly at: string; readonly reason: string };
+  /** What was approved. */
+  readonly change?: ApprovedChange;
+}
+
+export interface ApprovedChange {
+  readonly books: readonly string[];
+  readonly images: { readonly trader: string; readonly guard: string };
 }
 
 export interface ApprovalStore {
@@ -28,10 +35,17 @@ export class ApprovalsUnreachableError extends Error {
   override readonly name = 'ApprovalsUnreachableError';
 }
 
+/** The execution that this one says it is a part of has no approvals for it. */
+export class NotApprovedError extends Error {
+  override readonly name = 'NotApprovedError';
+}
+
 /** A decision that does not count, in words for the one who made it. */
 class DecisionRefused extends Error {}
 
 const swapsAtMost = 10;
+/** For how long after its start the approvals of an execution hold for its parts: longer than any canary runs. */
+const holdsForMs = 12 * 3_600_000;
 
 /** What a proof is made for. The slash keeps it apart from every cluster of EKS: none may have one in its name. */
 export function purposeOf(environment: string, act: 'request' | 'approve' | 'reject', execution: string): string {
@@ -51,23 +65,40 @@ export function approvalSteps(
 ): Implementation<typeof changeApprovals> {
   const { environment, store, required } = parts;
   return {
-    async open({ execution, name, startedAt, proof }) {
-      if (required === 0) return { required, requester: '', commands: '' };
+    async open({ execution, name, startedAt, proof, within, least, ...wanted }) {
+      if (required === 0 && least === 0) return { required, requester: '', approvedBy: [], commands: '' };
+      const around = within === '' || required === 0 ? undefined : await approvedWithin(within, wanted);
+      if (around !== undefined && least === 0) {
+        return { required: 0, requester: around.requester.arn, approvedBy: around.approvals.map(({ arn }) => arn), commands: '' };
+      }
       const purpose = purposeOf(environment, 'request', name);
-      if (proof === undefined) {
+      if (proof === undefined && around === undefined && required > 0) {
         throw new IdentityNotProvedError(
           `Changes of ${environment} need ${required} approvals, so the input must prove who asks: ` +
             `"proof": "$(${proofCommand(parts.region, purpose)})".`,
         );
       }
-      const requester = await sure(parts.prove(proof.reveal(), purpose));
+      // Where the environment wants no approvals, nobody has to prove who asks: then anybody who may can decide.
+      const nobody = { arn: 'somebody', person: '' };
+      const requester = around?.requester ?? (proof === undefined ? nobody : await sure(parts.prove(proof.reveal(), purpose)));
+      const asked = Math.max(required, least);
       await change(store, execution, (found) =>
         // The same execution again finds its own record; another one of the same name, months ago, is over.
-        found?.startedAt === startedAt ? found : { startedAt, required, requester, state: 'open', approvals: [] });
-      return { required, requester: requester.arn, commands: commandsOf(parts, name) };
+        found?.startedAt === startedAt ? found : { startedAt, required: asked, requester, state: 'open', approvals: [], change: wanted });
+      return { required: asked, requester: requester.arn, approvedBy: [], commands: commandsOf(parts, name) };
+    },
+    async extend({ execution, book }) {
+      // Where no approvals are asked for, there is no record, and nobody asks for one.
+      if (required === 0) return { books: [book] };
+      const { change: approvedChange } = await change(store, execution, (found) => {
+        if (found?.change === undefined) throw new Error(`nobody opened the approvals of ${execution}`);
+        const { books, images } = found.change;
+        return books.includes(book) ? found : { ...found, change: { books: [...books, book], images } };
+      });
+      return { books: [...(approvedChange?.books ?? [])] };
     },
     async look({ execution, last }) {
-      const { state, approvals, rejection } = await change(store, execution, (found) => {
+      const { state, approvals, rejection, required: wanted } = await change(store, execution, (found) => {
         if (found === undefined) throw new Error(`nobody opened the approvals of ${execution}`);
         if (found.state !== 'open') return found;
         if (found.approvals.length >= found.required) return { ...found, state: 'approved' };
@@ -75,11 +106,30 @@ export function approvalSteps(
       });
       const approvedBy = approvals.map(({ arn }) => arn);
       const seen = rejection === undefined
-        ? `${approvals.length} of ${required} approvals${approvedBy.length === 0 ? '' : `, by ${approvedBy.join(' and ')}`}`
+        ? `${approvals.length} of ${wanted} approvals${approvedBy.length === 0 ? '' : `, by ${approvedBy.join(' and ')}`}`
         : `${rejection.arn} rejected it: ${rejection.reason}`;
       return { state: state === 'open' ? 'waiting' : state, approvedBy, seen };
     },
   };
+
+  async function approvedWithin(within: string, { books, images }: ApprovedChange): Promise<ApprovalRecord> {
+    const record = (await store.read(within))?.record;
+    const age = parts.now().getTime() - Date.parse(record?.startedAt ?? '');
+    const isSame = record?.change?.images.trader === images.trader && record.change.images.guard === images.guard;
+    if (record?.state !== 'approved' || !isSame || !books.every((book) => record.change?.books.includes(book)) || !(age < holdsForMs)) {
+      throw new NotApprovedError(
+        `${within} has no approvals that hold for these images on ${books.join(', ')}: they are those of one change, on the book that it ` +
+          'is at, for twelve hours. Start this without "within", with approvals of its own.',
+      );
+    }
+    return record;
+  }
+}
+
+/** The ARN of the execution that a change is named after: `run` is of the cutover, `canary/run` of the canary. */
+function executionOf(executionsArn: string, named: string): string {
+  const [machine = '', ...rest] = named.includes('/') ? named.split('/') : ['cutover', named];
+  return `${executionsArn}${machine}:${rest.join('/')}`;
 }
 
 /** What people call. */
@@ -96,7 +146,7 @@ export function decisionSteps(
           throw new DecisionRefused(`${who.arn} may not decide about changes; ${approvers.join(', ')} may.`);
         }
         const at = parts.now().toISOString();
-        const record = await change(store, `${executionsArn}:${execution}`, (found) => {
+        const record = await change(store, executionOf(executionsArn, execution), (found) => {
           if (found === undefined) {
             throw new DecisionRefused(`No change '${execution}' waits for approvals. Look at the name in the notice.`);
           }

@@ -17,8 +17,6 @@ export interface ChangeGatesProps {
   readonly settings: Settings;
   readonly prefix: string;
   readonly logRetention: logs.RetentionDays;
-  /** Whose executions are approved. */
-  readonly machineName: string;
 }
 
 export class ChangeGates extends Construct {
@@ -27,7 +25,7 @@ export class ChangeGates extends Construct {
   readonly approvals: ContractFunction<typeof changeApprovals>;
   readonly decisions: ContractFunction<typeof decideChange>;
 
-  constructor(scope: Construct, id: string, { settings, prefix, logRetention, machineName }: ChangeGatesProps) {
+  constructor(scope: Construct, id: string, { settings, prefix, logRetention }: ChangeGatesProps) {
     super(scope, id);
     const stack = Stack.of(this);
     const { environment, approvals } = settings;
@@ -66,7 +64,7 @@ export class ChangeGates extends Construct {
         ...shared,
         BATON_APPROVERS: approvals.approvers.join(','),
         BATON_EXECUTIONS_ARN: stack.formatArn({
-          service: 'states', resource: 'execution', resourceName: machineName, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          service: 'states', resource: 'execution', resourceName: `${prefix}-`, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
         }),
       },
     });

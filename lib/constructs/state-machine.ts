@@ -34,6 +34,8 @@ export class UnsoundWorkflowError extends Error {
 
 export class JudgedStateMachine extends Construct {
   readonly machine: sfn.StateMachine;
+  readonly name: string;
+  readonly objectiveSeconds: number;
   readonly alarms: readonly cloudwatch.Alarm[];
   /** What synth found the worst paths to be. */
   readonly worstPathSeconds: number;
@@ -41,6 +43,8 @@ export class JudgedStateMachine extends Construct {
 
   constructor(scope: Construct, id: string, props: JudgedStateMachineProps) {
     super(scope, id);
+    this.name = props.name;
+    this.objectiveSeconds = props.objectiveSeconds;
     const body = new JudgedBody(props);
     this.machine = new sfn.StateMachine(this, 'Machine', {
       stateMachineName: props.name,
@@ -62,7 +66,6 @@ export class JudgedStateMachine extends Construct {
       },
     });
     this.worstPathSeconds = body.findings?.worstPathSeconds ?? 0;
-    this.worstPathEvents = body.findings?.worstPathEvents ?? 0;
     this.worstPathEvents = body.findings?.worstPathEvents ?? 0;
     this.alarms = [
       this.#alarm('Failed', this.machine.metricFailed({ period: Duration.minutes(1) }), props),

@@ -46,6 +46,8 @@ const rollbackObjectiveBesideWaitsSeconds = 3000;
 
 export class WaysBack extends Construct {
   readonly machines: readonly JudgedStateMachine[];
+  readonly halt: JudgedStateMachine;
+  readonly rollback: JudgedStateMachine;
   readonly alarms: readonly cloudwatch.Alarm[];
 
   constructor(scope: Construct, id: string, props: WaysBackProps) {
@@ -91,6 +93,8 @@ export class WaysBack extends Construct {
       runbook: 'docs/runbooks/rollback.md',
     });
     this.machines = [halts, resumes, rollbacks];
+    this.halt = halts;
+    this.rollback = rollbacks;
     this.alarms = [operations.errorsAlarm, ...this.machines.flatMap(({ alarms }) => alarms)];
     // A halt takes nothing that would have to be given back.
     this.#catchWhatIsLeft(props, [resumes, rollbacks]);

@@ -42,6 +42,7 @@ export const callerProof = z
   .check(z.regex(/^k8s-aws-v1\.[\w-]{100,8000}$/, 'a proof of who you are, as `aws eks get-token` prints it'));
 
 const execution = z.string().check(z.minLength(1));
+const images = z.object({ trader: z.string(), guard: z.string() });
 /** Nobody else can use one for anything else, but it need not stand in a log either. */
 const hiddenProof = z.pipe(z.string().check(z.minLength(1)), z.transform((proof) => new Secret(proof)));
 /** Empty where the input has none: a state machine cannot leave a field out. */
@@ -69,15 +70,31 @@ export const changeApprovals = functionContract({
         /** Tells this execution from one of the same name, ninety days later. */
         startedAt: z.string(),
         proof: perhapsHiddenProof,
+        /** What is approved: these images, on these books. */
+        books: z.array(z.string()),
+        images,
+        /** The execution that this one is a part of, when its approvals are to hold for this one; empty otherwise. */
+        within: z.string(),
+        /** Asked for even where the environment wants none. */
+        least: z.int(),
       }),
       output: z.object({
+        /** Still to be asked for. */
         required: z.int(),
         /** The identity that was proved; empty where no approval is asked for. */
         requester: z.string(),
+        /** Those that hold already. */
+        approvedBy: z.array(z.string()),
         /** For the notice: ready to paste. */
         commands: z.string(),
       }),
-      errors: { IdentityNotProvedError: 'final', ApprovalsUnreachableError: 'retry' },
+      errors: { IdentityNotProvedError: 'final', NotApprovedError: 'final', ApprovalsUnreachableError: 'retry' },
+    },
+    extend: {
+      /** The approvals of this execution hold for another book from now on. */
+      input: z.object({ execution, book: z.string() }),
+      output: z.object({ books: z.array(z.string()) }),
+      errors: { ApprovalsUnreachableError: 'retry' },
     },
     look: {
       input: z.object({
@@ -109,13 +126,13 @@ export const decideChange = functionContract({
     BATON_APPROVALS_TABLE: z.string(),
     /** Comma-separated: `user/<name>`, `role/<name>`, `permission-set/<name>`. */
     BATON_APPROVERS: z.string(),
-    /** Of which machine: the ARN without the execution's name. */
+    /** Begins the ARN of every execution: what follows is the machine's own name. */
     BATON_EXECUTIONS_ARN: z.string(),
   }),
   steps: {
     decide: {
       input: z.object({
-        /** The execution's name. */
+        /** The execution's name; of another machine than the cutover's with that one's before it: `canary/<name>`. */
         execution,
         decision: z.enum(['approve', 'reject']),
         reason: z.optional(z.string()),

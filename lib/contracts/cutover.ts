@@ -35,6 +35,8 @@ export const CutoverRequest = z.strictObject({
   force: z.optional(Force),
   /** Who asks, as an identity of IAM; wanted where changes need approvals. */
   proof: z.optional(callerProof),
+  /** Set by a canary's machine: the execution whose approvals hold for this cutover too. */
+  within: z.optional(z.string()),
 });
 export type CutoverRequest = z.infer<typeof CutoverRequest>;
 
@@ -45,6 +47,21 @@ export const endings = { rolledBack: 'RolledBack', needsAPerson: 'NeedsAPerson',
 const Sighting = z.object({ beat: z.number(), moved: z.boolean(), pollsUnchanged: z.number() });
 export type Sighting = z.infer<typeof Sighting>;
 const Sightings = z.record(z.string(), Sighting);
+
+/** What a canary's machine keeps from look to look. */
+export const CanaryTally = z.object({
+  /** Up to where its orders were judged; null before the first look. */
+  from: z.nullable(z.object({ epoch, sequence: z.number() })),
+  /** What had been earned before the release came; null while that is not known. */
+  baseline: z.nullable(z.object({ cash: z.string(), base: z.string(), since: z.string() })),
+  looks: z.int(),
+  sent: z.int(),
+  failed: z.int(),
+  /** The latest looks, one after the other, that found orders slow; that could judge nothing. */
+  slowLooks: z.int(),
+  blindLooks: z.int(),
+});
+export type CanaryTally = z.infer<typeof CanaryTally>;
 
 const unreachable = { LeaseUnreachableError: 'retry' } as const;
 const fenced = { WorkflowPreemptedError: 'final', ...unreachable } as const;
@@ -167,6 +184,26 @@ export const cutoverInspection = functionContract({
         seen: z.string(),
       }),
       errors: fenced,
+    },
+    beforeCanary: {
+      input: z.object({ book }),
+      output: z.object({
+        /** The revision to go back to; empty when there is none. */
+        taskDefinition: z.string(),
+        tally: CanaryTally,
+      }),
+      errors: unreachable,
+    },
+    watchCanary: {
+      input: z.object({ book, imageDigest, capital: z.number(), last: z.boolean(), tally: CanaryTally }),
+      output: z.object({
+        /** `superseded`: what is recorded as live is not the release that is watched. */
+        verdict: z.enum(['watching', 'healthy', 'breach', 'inconclusive', 'superseded']),
+        tally: CanaryTally,
+        /** With the figures, for people. */
+        seen: z.string(),
+      }),
+      errors: unreachable,
     },
   },
 });

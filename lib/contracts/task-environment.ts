@@ -40,6 +40,8 @@ export const TraderEnvironment = z.object({
   BATON_VENUE_SECRET_ARN: z.string(),
   BATON_SYMBOL: z.string(),
   BATON_ORDERS_PER_SECOND: whole,
+  /** Of the book, in the quote currency of its symbol: sizes follow it. */
+  BATON_CAPITAL: whole,
   BATON_DATABASE_HOST: z.string(),
   BATON_DATABASE_PORT: portNumber,
   BATON_DATABASE_NAME: z.string(),

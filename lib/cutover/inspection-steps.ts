@@ -4,6 +4,8 @@ import type { cutoverInspection } from '../contracts/cutover.ts';
 import type { Implementation } from '../contracts/step.ts';
 import type { LeaseControl } from '../lease/control.ts';
 import type { AcceptedOrders } from './accepted-orders.ts';
+import type { CanaryFigures } from './canary-figures.ts';
+import { judgeCanary } from './canary.ts';
 import { judgeHandover } from './handover.ts';
 import { lookFor, type Patience } from './patience.ts';
 import { parseCutoverRequest } from './request.ts';
@@ -13,12 +15,14 @@ import { judgeTrading } from './trading.ts';
 export function inspectionSteps({
   control,
   acceptedOrders,
+  figures,
   books,
   now,
   patience,
 }: {
   readonly control: LeaseControl;
   readonly acceptedOrders: AcceptedOrders;
+  readonly figures: CanaryFigures;
   readonly books: readonly string[];
   readonly now: () => Date;
   readonly patience: Patience;
@@ -42,6 +46,24 @@ export function inspectionSteps({
         const lease = await control.checkToken(book, token);
         return judgeTrading(lease, await acceptedOrders.newestOf(book, lease.epoch), wanted);
       }, patience);
+    },
+    async beforeCanary({ book }) {
+      const [{ live }, mark] = await Promise.all([control.read(book), figures.mark(book)]);
+      const { cash, base, since } = mark?.result ?? {};
+      const baseline = cash === undefined || base === undefined || since === undefined ? null : { cash, base, since };
+      return { taskDefinition: live?.taskDefinition ?? '', tally: { from: null, baseline, looks: 0, sent: 0, failed: 0, slowLooks: 0, blindLooks: 0 } };
+    },
+    async watchCanary({ book, imageDigest, capital, last, tally }) {
+      const [{ live, mode, halt }, mark] = await Promise.all([control.read(book), figures.mark(book)]);
+      if (live?.imageDigest !== imageDigest) {
+        return { verdict: 'superseded', tally, seen: `What is recorded as live is ${live?.imageDigest ?? 'nothing'}: somebody has replaced it` };
+      }
+      if (mode === 'halted') return { verdict: 'breach', tally, seen: `It was halted by ${halt?.by ?? 'nobody known'}: ${halt?.reason ?? ''}` };
+      const { from, ...before } = tally;
+      const reading = mark === undefined ? { sent: 0, failed: 0, latenciesMs: [] } : await figures.reading(book, from, mark);
+      const judged = judgeCanary(before, reading, { capital, last });
+      const { epoch, sequence } = mark ?? {};
+      return { ...judged, tally: { from: epoch === undefined || sequence === undefined ? from : { epoch, sequence }, ...judged.tally } };
     },
   };
 }

@@ -1,4 +1,4 @@
-/** One book on the venue's test network, the smallest sizes, one NAT gateway. */
+/** One book and its canary on the venue's test network, the smallest sizes, one NAT gateway. */
 import type { SettingsInput } from './schema.ts';
 
 export const dev: SettingsInput = {
@@ -12,6 +12,20 @@ export const dev: SettingsInput = {
   books: [
     {
       name: 'alpha',
+      capital: 100_000,
+      canary: 'alphac',
+      venue: 'bybit',
+      venueUrl: 'https://api-testnet.bybit.com',
+      symbol: 'BTC/USDT',
+      ordersPerSecond: 10,
+      requires: [],
+      migrations: true,
+      deploymentWindow: 'always',
+    },
+    {
+      // Its canary: a sub-account of its own.
+      name: 'alphac',
+      capital: 10_000,
       venue: 'bybit',
       venueUrl: 'https://api-testnet.bybit.com',
       symbol: 'BTC/USDT',
@@ -26,7 +40,8 @@ export const dev: SettingsInput = {
   database: { instanceClass: 't4g.medium', allocatedGb: 100, retentionDays: 7, deletionProtection: false },
   cache: { nodeType: 'cache.t4g.micro', nodes: 2, snapshotRetentionDays: 1 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
-  approvals: { required: 0, approvers: [], withinMinutes: 10 },
+  canary: { watchMinutes: 15 },
+  approvals: { required: 0, approvers: ['permission-set/BatonApprover'], withinMinutes: 10 },
   notifications: { emails: [] },
   logs: { retentionDays: 30 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },

@@ -12,6 +12,7 @@ export const production: SettingsInput = {
   books: [
     {
       name: 'alpha',
+      capital: 100_000,
       venue: 'bybit',
       venueUrl: 'https://api.bybit.com',
       symbol: 'BTC/USDT',
@@ -26,6 +27,7 @@ export const production: SettingsInput = {
   database: { instanceClass: 'm7g.large', allocatedGb: 100, retentionDays: 30, deletionProtection: true },
   cache: { nodeType: 'cache.m7g.large', nodes: 2, snapshotRetentionDays: 7 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
+  canary: { watchMinutes: 60 },
   approvals: { required: 2, approvers: ['permission-set/BatonApprover'], withinMinutes: 30 },
   notifications: { emails: [] },
   logs: { retentionDays: 90 },

@@ -31,9 +31,15 @@ const Region = z.strictObject({
   zones: z.array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'a zone such as us-east-1a')).length(3),
 });
 
+const bookName = z.string().regex(/^[a-z][a-z0-9]{0,9}$/, '1–10 lower-case letters and digits, starting with a letter');
+
 const Book = z.strictObject({
   /** A sub-account traded by one strategy; part of every client order id, hence so short. */
-  name: z.string().regex(/^[a-z][a-z0-9]{0,9}$/, '1–10 lower-case letters and digits, starting with a letter'),
+  name: bookName,
+  /** What is in the sub-account, in the quote currency: sizes of orders follow it, and a canary's loss is a share of it. */
+  capital: z.int().min(100),
+  /** Another of these books, on which a release is tried before this one gets it. */
+  canary: z.optional(bookName),
   venue: z.enum(['bybit']),
   venueUrl: z.url({ protocol: /^https?$/ }),
   /** For a bot that cannot be changed: the hosts and ports that the guard's forward proxy reaches, none for a bot that asks for permits. */
@@ -92,6 +98,10 @@ export const Settings = z
       /** How long the old colour stays warm after the bake. */
       rollbackWindowSeconds: seconds(60, 3600),
     }),
+    canary: z.strictObject({
+      /** How long a release is watched on a canary before the book gets it. */
+      watchMinutes: z.int().min(10).max(240),
+    }),
     approvals: z.strictObject({
       /** Of different people, none of whom asked for the change. */
       required: z.int().min(0).max(5),
@@ -134,7 +144,27 @@ export const Settings = z
     if (new Set(books).size < books.length) {
       context.addIssue({ code: 'custom', path: ['books'], message: 'each book needs a name of its own' });
     }
+    for (const [index, book] of settings.books.entries()) {
+      const fault = faultOfCanary(book, settings.books);
+      if (fault !== undefined) context.addIssue({ code: 'custom', path: ['books', index, 'canary'], message: fault });
+    }
+    if (settings.books.some(({ canary }) => canary !== undefined) && approvers.length === 0) {
+      context.addIssue({ code: 'custom', path: ['approvals', 'approvers'], message: 'somebody who decides where a canary does not' });
+    }
   });
+
+/** What a canary must be to its book; undefined when it is. */
+function faultOfCanary(book: z.infer<typeof Book>, books: readonly z.infer<typeof Book>[]): string | undefined {
+  if (book.canary === undefined) return undefined;
+  const canary = books.find(({ name }) => name === book.canary);
+  if (canary === undefined || canary === book) return 'the name of another book of these settings';
+  if (canary.canary !== undefined) return 'a book that has no canary itself';
+  if (books.filter((each) => each.canary === canary.name).length > 1) return 'a book that is the canary of no other';
+  if (canary.capital * 10 > book.capital) return `a book with a tenth of the capital at most; ${canary.name} has ${canary.capital} of ${book.capital}`;
+  const same = (['venue', 'venueUrl', 'symbol', 'deploymentWindow'] as const).every((setting) => canary[setting] === book[setting]);
+  return same ? undefined : 'a book of the same venue, symbol and deployment window';
+}
+
 export type Settings = z.infer<typeof Settings>;
 export type BookSettings = Settings['books'][number];
 /** What an environment's file writes: the schema's input, so that tsc finds a missing setting before synth does. */

@@ -1,4 +1,4 @@
-/** Production's shape at a smaller size, on the venue's test network. */
+/** Production's shape at a smaller size, on the venue's test network, with a canary: docs/runbooks/canary.md. */
 import type { SettingsInput } from './schema.ts';
 
 export const staging: SettingsInput = {
@@ -12,6 +12,20 @@ export const staging: SettingsInput = {
   books: [
     {
       name: 'alpha',
+      capital: 100_000,
+      canary: 'alphac',
+      venue: 'bybit',
+      venueUrl: 'https://api-testnet.bybit.com',
+      symbol: 'BTC/USDT',
+      ordersPerSecond: 10,
+      requires: [],
+      migrations: true,
+      deploymentWindow: 'always',
+    },
+    {
+      // Its canary: a sub-account of its own.
+      name: 'alphac',
+      capital: 10_000,
       venue: 'bybit',
       venueUrl: 'https://api-testnet.bybit.com',
       symbol: 'BTC/USDT',
@@ -26,7 +40,8 @@ export const staging: SettingsInput = {
   database: { instanceClass: 'm7g.large', allocatedGb: 100, retentionDays: 14, deletionProtection: true },
   cache: { nodeType: 'cache.t4g.small', nodes: 2, snapshotRetentionDays: 3 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
-  approvals: { required: 0, approvers: [], withinMinutes: 10 },
+  canary: { watchMinutes: 60 },
+  approvals: { required: 0, approvers: ['permission-set/BatonApprover'], withinMinutes: 10 },
   notifications: { emails: [] },
   logs: { retentionDays: 90 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },

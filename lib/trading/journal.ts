@@ -21,6 +21,7 @@ import {
 import type { BookName, Epoch } from '../lease/model.ts';
 import type { Side } from '../venues/venue.ts';
 import { clientOrderId, type OrderAuthor } from './client-order-id.ts';
+import type { TradingResult } from './result.ts';
 
 /** What an order was meant to be. Decimal strings, as they go to the venue. */
 export interface OrderIntent {
@@ -40,6 +41,8 @@ export interface Outcome {
   readonly venueOrderId?: string;
   /** The venue's code or a word, for people. */
   readonly reason?: string;
+  /** Of an accepted order, from its sending until that was known; absent where a later holder found out. */
+  readonly latencyMs?: number;
 }
 
 export interface JournalEntry extends OrderAuthor {
@@ -54,6 +57,8 @@ export interface JournalMark {
   readonly sequence: number;
   /** The position after the fill `lastExecutionId`, as the writer counted it, decimal. */
   readonly position?: { readonly quantity: string; readonly lastExecutionId: string };
+  /** What the book's executions have earned, up to the same one. */
+  readonly result?: TradingResult;
 }
 
 /** Every entry below it is in the ledger. */
@@ -162,6 +167,7 @@ export class Journal {
               entry: { S: entry },
               below: { S: below },
               ...(mark.position && { position: map(mark.position) }),
+              ...(mark.result && { result: map(mark.result) }),
             },
             ConditionExpression: 'attribute_not_exists(book) OR #below <= :below',
             ExpressionAttributeNames: { '#below': 'below' },
@@ -215,10 +221,19 @@ export class Journal {
   }
 
   /** Undefined before the first one of a book. */
+  async mark(book: BookName): Promise<JournalMark | undefined> {
+    return this.#readMark(book, markEntry);
+  }
+
+  /** Undefined before the first one of a book. */
   async ledgerMark(book: BookName): Promise<LedgerMark | undefined> {
+    return this.#readMark(book, ledgerEntry);
+  }
+
+  async #readMark(book: BookName, entry: typeof markEntry | typeof ledgerEntry): Promise<JournalMark | undefined> {
     const pages = this.#pages({
       KeyConditionExpression: 'book = :book AND entry = :entry',
-      ExpressionAttributeValues: { ':book': { S: book }, ':entry': { S: ledgerEntry } },
+      ExpressionAttributeValues: { ':book': { S: book }, ':entry': { S: entry } },
     });
     for await (const [item] of pages) {
       if (item !== undefined) return readMark(item);
@@ -293,7 +308,7 @@ export const entryName = ({ epoch, sequence }: Pick<OrderAuthor, 'epoch' | 'sequ
 const key = ({ book, epoch, sequence }: OrderAuthor): Item => ({ book: { S: book }, entry: { S: entryKey(epoch, sequence) } });
 
 function map(value: object): AttributeValue {
-  const present = Object.entries(value as Record<string, string | undefined>).filter(([, each]) => each !== undefined);
+  const present = Object.entries(value as Record<string, string | number | undefined>).filter(([, each]) => each !== undefined);
   return { M: Object.fromEntries(present.map(([name, each]) => [name, { S: String(each) }])) };
 }
 
@@ -316,7 +331,7 @@ function readAuthor(book: string, entry: string): OrderAuthor {
 function readEntry(item: Item): JournalEntry {
   const intent = unmap(item['intent']) as OrderIntent | undefined;
   if (intent === undefined) throw new Error(`journal item ${text(item, 'entry')} has no intent`);
-  const outcome = unmap(item['outcome']) as Outcome | undefined;
+  const outcome = readOutcome(unmap(item['outcome']));
   return {
     ...readAuthor(text(item, 'book'), text(item, 'entry')),
     clientOrderId: text(item, 'clientOrderId'),
@@ -325,8 +340,14 @@ function readEntry(item: Item): JournalEntry {
   };
 }
 
+function readOutcome(outcome: Record<string, string> | undefined): Outcome | undefined {
+  if (outcome?.['latencyMs'] === undefined) return outcome as Outcome | undefined;
+  return { ...outcome, latencyMs: Number(outcome['latencyMs']) } as Outcome;
+}
+
 function readMark(item: Item): JournalMark {
   const { epoch, sequence } = readAuthor(text(item, 'book'), text(item, 'below'));
   const position = unmap(item['position']) as JournalMark['position'];
-  return { epoch, sequence, ...(position && { position }) };
+  const result = unmap(item['result']) as JournalMark['result'];
+  return { epoch, sequence, ...(position && { position }), ...(result && { result }) };
 }

@@ -14,6 +14,8 @@ export interface OpenOrdersOptions {
   /** Each new state of an order, and each execution once: for the ledger. */
   readonly onOrder: (order: Order) => void;
   readonly onExecution: (execution: Execution) => void;
+  /** Each execution of this epoch once. */
+  readonly onNewExecution: (execution: Execution) => void;
   /** An execution on this account that no order of this book made. */
   readonly onForeign: (execution: Execution) => void;
 }
@@ -109,6 +111,7 @@ export class OpenOrders {
       if (this.#seen.has(execution.executionId)) continue;
       if (isOwn(execution, book)) this.#position += positionChange(execution, baseCurrency);
       else this.#options.onForeign(execution);
+      this.#options.onNewExecution(execution);
       this.#options.onExecution(execution);
       this.#fill(execution);
     }

@@ -22,6 +22,18 @@ export interface QuotingSettings {
 
 export const usualQuoting: QuotingSettings = { quantity: 0.0005, distance: 0.00001, positionLimit: 0.05, openOrdersAtMost: 20 };
 
+/** For which the usual sizes are meant, in the quote currency. */
+const usualCapital = 100_000;
+/** Below it the venue takes no order: a few units of the quote currency. */
+const quantityLeast = 0.0001;
+
+/** Sizes follow the capital: a book with a tenth of it risks a tenth. */
+export function quotingFor(capital: number): QuotingSettings {
+  const share = capital / usualCapital;
+  const { quantity, positionLimit } = usualQuoting;
+  return { ...usualQuoting, quantity: Math.max(quantityLeast, quantity * share), positionLimit: positionLimit * share };
+}
+
 export interface Standing {
   /** The position less the one at the start of this life. */
   readonly positionMoved: number;

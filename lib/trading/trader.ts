@@ -19,6 +19,7 @@ import { Latencies } from './latencies.ts';
 import { nextQuote, toCancel, type QuotingSettings } from './quoting.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { reconcile, SupersededError, type Reconciliation } from './reconcile.ts';
+import { ResultCount } from './result.ts';
 
 /** What the trader needs of its guard: `PermitSource` is one. */
 export interface Permits {
@@ -78,6 +79,7 @@ const breakerGauge: Readonly<Record<BreakerState['kind'], number>> = { closed: 0
 export class Trader {
   readonly #options: TraderOptions;
   readonly #orders: OpenOrders;
+  readonly #result: ResultCount;
   readonly #latencies = new Latencies();
   /** Requests that may change something at the venue and whose outcome is not known. */
   readonly #inFlight = new Set<Promise<void>>();
@@ -104,11 +106,13 @@ export class Trader {
 
   constructor(options: TraderOptions) {
     this.#options = options;
+    this.#result = new ResultCount(options.book, options.symbol);
     this.#orders = new OpenOrders({
       book: options.book,
       baseCurrency: options.symbol.split('/')[0] ?? options.symbol,
       onOrder: (order) => options.ledger.order(order),
       onExecution: (execution) => options.ledger.fill(execution),
+      onNewExecution: (execution) => this.#result.add(execution),
       onForeign: ({ executionId, clientOrderId, side, quantity }) => {
         if (this.#takenOver === undefined) return;
         this.#distrust(this.#takenOver, 'an execution on this account that no order of this book made', {
@@ -215,6 +219,7 @@ export class Trader {
     this.#takenOver = epoch;
     this.#reconciled = true;
     this.#orders.adopt(found.adopted, found.executions, found.position.atVenue);
+    this.#result.begin(epoch, found.mark, found.executions);
     for (const { entry, outcome } of found.resolved) {
       this.#unwritten.set(entry.clientOrderId, { author: entry, outcome, writing: false });
     }
@@ -324,7 +329,8 @@ export class Trader {
     const sentNs = clock.monotonicNs();
     let answer = await venue.place({ clientOrderId, ...intent }, permit);
     tellBreaker(resultOf(answer));
-    if (answer.kind === 'accepted') this.#latencies.add(Number(clock.monotonicNs() - sentNs) / 1e6);
+    const elapsedMs = (): number => Number(clock.monotonicNs() - sentNs) / 1e6;
+    if (answer.kind === 'accepted') this.#latencies.add(elapsedMs());
     if (answer.kind === 'ambiguous') {
       this.#counts.ambiguous += 1;
       log('warn', "the venue's answer is doubtful: looking after the deadline, not sending again", {
@@ -333,7 +339,7 @@ export class Trader {
       });
       answer = await this.#lookAfterDeadline(clientOrderId, permit);
     }
-    this.#known(clientOrderId, answer);
+    this.#known(clientOrderId, answer, elapsedMs());
   }
 
   /** "No" counts only from a look that began when the order could no longer be accepted. */
@@ -363,14 +369,15 @@ export class Trader {
     await clock.sleep(Math.max(0, remainingMs) + uncertaintyMs + listsSettleMs);
   }
 
-  #known(clientOrderId: string, answer: Answer): void {
+  #known(clientOrderId: string, answer: Answer, elapsedMs?: number): void {
     const unwritten = this.#unwritten.get(clientOrderId);
     if (answer.kind === 'ambiguous') return;
     if (answer.kind === 'accepted') {
       this.#counts.accepted += 1;
       this.#seen();
       this.#orders.tell(clientOrderId, { type: 'accepted', venueOrderId: answer.venueOrderId });
-      if (unwritten) unwritten.outcome = { status: 'accepted', venueOrderId: answer.venueOrderId };
+      const latency = elapsedMs === undefined ? {} : { latencyMs: Math.round(elapsedMs) };
+      if (unwritten) unwritten.outcome = { status: 'accepted', venueOrderId: answer.venueOrderId, ...latency };
     } else {
       const { kind, reason } = answer;
       this.#counts[kind === 'never-sent' ? 'neverSent' : kind] += 1;
@@ -444,7 +451,8 @@ export class Trader {
     const sequence = Math.min(this.#lastSequence + 1, ...open.map((author) => author.sequence));
     try {
       const { position, missedExecutions } = this.#orders;
-      await journal.writeMark(book, { epoch, sequence, ...(!missedExecutions && { position }) });
+      const result = this.#touch && { result: this.#result.at(this.#touch) };
+      await journal.writeMark(book, { epoch, sequence, ...(!missedExecutions && { position, ...result }) });
       this.#completion.reached({ epoch, sequence });
     } catch (error) {
       log('warn', "the journal's mark was not raised", { error: messageOf(error) });

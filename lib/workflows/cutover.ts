@@ -57,7 +57,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const contract = w.choice('Does a contraction of the schema wait?', {
     comment: 'It takes away what the old colour used: nobody needs it any more.',
     answers: [{
-      when: js('$contractionsWait'), comment: 'One waits.',
+      when: js('$contractionsWait and $book.contracts'), comment: 'One waits, and no other book needs it.',
       next: migration(w, parts, {
         command: 'contract', revision: '$migration',
         done: w.pass('Note that the schema was contracted', {

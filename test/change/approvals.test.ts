@@ -11,14 +11,16 @@ import { createWorld, type CloudWorld } from '../../rehearsal/cloud/world.ts';
 import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
 import { arnOf, deskWith, memoryStore } from './desk.ts';
 
-const executionsArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-test-cutover';
-const execution = `${executionsArn}:run`;
+const executionsArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-test-';
+const execution = `${executionsArn}cutover:run`;
+const images = { trader: 'sha256:1', guard: 'sha256:2' };
+const alone = { books: ['alpha'], images, within: '', least: 0 };
 
 function desk(store: ApprovalStore, required = 2) {
   const { machine, ...people } = deskWith({ store, required, executionsArn, environment: 'test' });
   return {
-    open: (who = 'ada', startedAt = 'noon') => machine.open({ execution, name: 'run', startedAt, proof: new Secret(people.request(who, 'run')) }),
-    openWithoutProof: () => machine.open({ execution, name: 'run', startedAt: 'noon', proof: undefined }),
+    open: (who = 'ada', startedAt = 'noon') => machine.open({ ...alone, execution, name: 'run', startedAt, proof: new Secret(people.request(who, 'run')) }),
+    openWithoutProof: () => machine.open({ ...alone, execution, name: 'run', startedAt: 'noon', proof: undefined }),
     decide: (who: string, decision: 'approve' | 'reject' = 'approve', name = 'run') => people.decide(who, decision, name),
     steal: () => people.misuse('grace', 'run'),
     look: (last = false) => machine.look({ execution, last }),
@@ -131,7 +133,7 @@ describe('a change that needs two approvals', () => {
 
 test('a change that needs none asks nobody and keeps nothing', async () => {
   const store = memoryStore();
-  expect(await desk(store, 0).openWithoutProof()).toEqual({ required: 0, requester: '', commands: '' });
+  expect(await desk(store, 0).openWithoutProof()).toEqual({ required: 0, requester: '', approvedBy: [], commands: '' });
   expect(await store.read(execution)).toBeUndefined();
 });
 
@@ -156,6 +158,85 @@ test('whatever words come in whatever order: approved by the required number of 
       expect((await look()).state).toBe(state);
     }),
   );
+});
+
+describe('a canary, whose approvals hold for its parts', () => {
+  const canary = `${executionsArn}canary:run`;
+  const startedAt = '2026-11-25T19:00:00Z';
+  const ofCanary = { ...alone, books: ['alphac'], execution: canary, name: 'canary/run', startedAt };
+  const part = { ...alone, books: ['alphac'], execution: `${executionsArn}cutover:run-trial`, name: 'run-trial', startedAt, proof: undefined, within: canary };
+  const approved = async () => {
+    const { machine, ...people } = deskWith({ store: memoryStore(), required: 2, executionsArn, environment: 'test' });
+    await machine.open({ ...ofCanary, proof: new Secret(people.request('ada', 'canary/run')) });
+    const decide = async (who: string, name = 'canary/run'): Promise<{ accepted: boolean; message: string }> => people.decide(who, 'approve', name);
+    return { machine, decide, approve: async () => void (await decide('grace'), await decide('edsger'), await machine.look({ execution: canary, last: false })) };
+  };
+
+  test('are those of the canary, at once', async () => {
+    const { machine, approve } = await approved();
+    await approve();
+    expect(await machine.open(part)).toEqual({
+      required: 0, requester: arnOf('ada'), approvedBy: [arnOf('grace'), arnOf('edsger')], commands: '',
+    });
+  });
+
+  test('hold for the book only when the canary has let it through', async () => {
+    const { machine, approve } = await approved();
+    await approve();
+    const ofBook = { ...part, books: ['alpha'] };
+    await expect(machine.open(ofBook)).rejects.toMatchObject({ name: 'NotApprovedError', message: expect.stringMatching(/no approvals that hold/) as string });
+    expect(await machine.extend({ execution: canary, book: 'alpha' })).toEqual({ books: ['alphac', 'alpha'] });
+    expect(await machine.extend({ execution: canary, book: 'alpha' })).toEqual({ books: ['alphac', 'alpha'] });
+    expect(await machine.open(ofBook)).toMatchObject({ required: 0, requester: arnOf('ada') });
+  });
+
+  test.each([
+    ['while they are not given', async (): Promise<void> => undefined, {}],
+    ['of another image', async (approve: () => Promise<void>): Promise<void> => approve(), { images: { ...images, guard: 'sha256:3' } }],
+    ['of another book', async (approve: () => Promise<void>): Promise<void> => approve(), { books: ['alphac', 'beta'] }],
+    ['of an execution that nobody knows', async (approve: () => Promise<void>): Promise<void> => approve(), { within: `${canary}-2` }],
+  ] as const)('do not hold %s', async (_, before, other) => {
+    const { machine, approve } = await approved();
+    await before(approve);
+    await expect(machine.open({ ...part, ...other, books: [...(('books' in other && other.books) || part.books)] })).rejects.toMatchObject({ name: 'NotApprovedError' });
+  });
+
+  test('do not hold after twelve hours', async () => {
+    const { machine, ...people } = deskWith({ store: memoryStore(), required: 1, executionsArn, environment: 'test' });
+    await machine.open({ ...ofCanary, startedAt: '2026-11-25T07:59:59Z', proof: new Secret(people.request('ada', 'canary/run')) });
+    await people.decide('grace', 'approve', 'canary/run');
+    await machine.look({ execution: canary, last: false });
+    await expect(machine.open(part)).rejects.toMatchObject({ name: 'NotApprovedError' });
+  });
+
+  test('are asked for anew to decide about it, and not of its requester', async () => {
+    const { machine, decide, approve } = await approved();
+    await approve();
+    const verdict = { execution: `${canary}/verdict`, name: 'canary/run/verdict' };
+    const opened = await machine.open({ ...part, ...verdict, least: 1 });
+    expect(opened).toMatchObject({ required: 2, requester: arnOf('ada') });
+    expect(opened.commands).toContain('baton-test/approve/canary/run/verdict');
+    expect(await decide('ada', 'canary/run/verdict')).toMatchObject({ accepted: false });
+    await decide('grace', 'canary/run/verdict');
+    expect(await machine.look({ execution: verdict.execution, last: false })).toMatchObject({ state: 'waiting', seen: expect.stringMatching(/^1 of 2/) as string });
+    await decide('barbara', 'canary/run/verdict');
+    expect(await machine.look({ execution: verdict.execution, last: false })).toMatchObject({ state: 'approved' });
+  });
+
+  test('are not wanted where no change needs any; a decision then takes one person', async () => {
+    const { machine, ...people } = deskWith({ store: memoryStore(), required: 0, executionsArn, environment: 'test' });
+    expect(await machine.open(part)).toMatchObject({ required: 0 });
+    expect(await machine.extend({ execution: canary, book: 'alpha' })).toEqual({ books: ['alpha'] });
+    const verdict = { execution: `${canary}/verdict`, name: 'canary/run/verdict' };
+    expect(await machine.open({ ...part, ...verdict, least: 1 })).toMatchObject({ required: 1, requester: 'somebody' });
+    expect(await people.decide('grace', 'approve', 'canary/run/verdict')).toMatchObject({ message: `Approved by ${arnOf('grace')}: 1 of 1.` });
+    expect(await machine.look({ execution: verdict.execution, last: false })).toMatchObject({ state: 'approved' });
+  });
+
+  test('cannot be extended before they are asked for', async () => {
+    const { machine } = deskWith({ store: memoryStore(), required: 2, executionsArn, environment: 'test' });
+    await expect(machine.extend({ execution: canary, book: 'alpha' })).rejects.toThrow(/nobody opened/);
+  });
 });
 
 describe('the table', () => {

@@ -10,7 +10,9 @@ const implementation = (more: Partial<Implementation<typeof cutoverInspection>> 
   const unused = async (): Promise<never> => {
     throw new Error('not this step');
   };
-  return { checkRequest: unused, checkGates: unused, standbys: unused, handover: unused, trading: unused, ...more };
+  return {
+    checkRequest: unused, checkGates: unused, standbys: unused, handover: unused, trading: unused, beforeCanary: unused, watchCanary: unused, ...more,
+  };
 };
 vi.spyOn(console, 'info').mockImplementation(() => undefined);
 vi.spyOn(console, 'error').mockImplementation(() => undefined);

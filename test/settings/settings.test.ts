@@ -1,5 +1,6 @@
 /** Settings are complete, and a wrong one is refused with what was wrong, what was seen, and what to do. */
 import { describe, expect, test } from 'vitest';
+import { quotingFor, usualQuoting } from '../../lib/trading/quoting.ts';
 import { environmentNames, loadSettings, parseSettings, SettingsError } from '../../lib/settings/index.ts';
 
 /** Settings of which anything may be spoilt, as a person can in a file. */
@@ -47,6 +48,13 @@ describe('a wrong setting', () => {
       /regions\.home\.zones: .*different zones of us-east-1/,
     ],
     ['one Region twice', (s) => (s['regions'].witness.name = 'us-east-1'), /regions: .*three different Regions/],
+    ['a canary that is no book', (s) => (s['books'][0].canary = 'nosuch'), /books\[0\]\.canary: .*Seen: "nosuch"\. Set it so that this holds: the name of another book/],
+    ['a book as its own canary', (s) => (s['books'][0].canary = 'alpha'), /books\[0\]\.canary: the name of another book/],
+    ['a canary of a canary', (s) => (s['books'][1].canary = 'alpha'), /books\[0\]\.canary: a book that has no canary itself/],
+    ['a canary of two books', (s) => s['books'].push({ ...s['books'][0], name: 'beta' }), /books\[0\]\.canary: a book that is the canary of no other/],
+    ['a canary with too much', (s) => (s['books'][1].capital = 10_001), /books\[0\]\.canary: a book with a tenth of the capital at most; alphac has 10001 of 100000/],
+    ['a canary elsewhere', (s) => (s['books'][1].symbol = 'ETH/USDT'), /books\[0\]\.canary: a book of the same venue, symbol/],
+    ['a canary without anybody to decide', (s) => (s['approvals'].approvers = []), /approvals\.approvers: somebody who decides where a canary does not/],
     ['Regions of different sets', (s) => (s['regions'].witness.name = 'eu-west-1'), /regions: .*one Region set: us-east-1, us-east-2/],
   ])('%s', (_, spoil, message) => {
     const settings = editable();
@@ -54,6 +62,15 @@ describe('a wrong setting', () => {
     expect(() => parseSettings(settings, 'lib/settings/dev.ts')).toThrow(message);
     expect(() => parseSettings(settings, 'lib/settings/dev.ts')).toThrow('Wrong settings in lib/settings/dev.ts:');
   });
+});
+
+test('a canary has a tenth of the capital and sizes that follow it, and no cutover of production waits for one', () => {
+  const [book, canary] = loadSettings('staging').books;
+  expect(canary).toMatchObject({ name: book!.canary, capital: book!.capital / 10 });
+  expect(quotingFor(book!.capital)).toEqual(usualQuoting);
+  expect(quotingFor(canary!.capital).positionLimit).toBeCloseTo(usualQuoting.positionLimit / 10, 12);
+  expect(quotingFor(canary!.capital).quantity).toBe(0.0001);
+  expect(loadSettings('production').books.every((each) => each.canary === undefined)).toBe(true);
 });
 
 test('every fault is named at once', () => {

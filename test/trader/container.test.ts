@@ -122,6 +122,7 @@ it('starts, trades under the lease, drains at SIGTERM, and shows no secret', asy
       BATON_VENUE_SECRET_ARN: 'venue',
       BATON_SYMBOL: 'BTC/USDT',
       BATON_ORDERS_PER_SECOND: '10',
+      BATON_CAPITAL: '100000',
       BATON_REDIS_HOST: '127.0.0.1',
       BATON_REDIS_PORT: String(redis.port),
       BATON_REDIS_SECRET_ARN: 'redis',

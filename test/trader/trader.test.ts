@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Epoch } from '../../lib/lease/model.ts';
 import { clientOrderId } from '../../lib/trading/client-order-id.ts';
+import type { JournalEntry } from '../../lib/trading/journal.ts';
 import { judge } from '../../rehearsal/venue/judge.ts';
 import { createOrderPath } from '../../rehearsal/venue/record.ts';
 import { book, clock, startStage, ToldGuard, type Stage } from './stage.ts';
@@ -74,6 +75,34 @@ describe('the trader', () => {
       const known = await stage.journal.newestAccepted(book, 1 as Epoch, { among: 1000 });
       return known.some(({ sequence }) => sequence === lost.sequence);
     });
+  });
+
+  it('leaves in the journal how long orders took and what its executions have earned', async () => {
+    const guard = new ToldGuard();
+    stage.trader(guard).start();
+    await ready(guard);
+    stage.venue.setFault({ replyDelayMs: 120, paths: [createOrderPath] });
+    guard.say('held', 1);
+    const mark = await until('a mark above an execution', async () => {
+      const found = await stage.journal.mark(book);
+      return found?.position?.lastExecutionId !== undefined && found.position.lastExecutionId !== '' && found;
+    });
+    const executions = stage.venue.market.executions('1');
+    const counted = executions.slice(0, executions.findIndex(({ executionId }) => executionId === mark.position?.lastExecutionId) + 1);
+    const earned = counted.reduce(
+      (sum, { order, priceCents, quantityMicro, fee, feeCurrency }) => {
+        const [sign, of] = [order.side === 'Sell' ? 1 : -1, quantityMicro / 1e6];
+        const isBase = feeCurrency === 'BTC';
+        return { cash: sum.cash + (sign * of * priceCents) / 100 - (isBase ? 0 : Number(fee)), base: sum.base - sign * of - (isBase ? Number(fee) : 0) };
+      },
+      { cash: 0, base: 0 },
+    );
+    expect(counted.length).toBeGreaterThan(0);
+    expect(Number(mark.result?.cash)).toBeCloseTo(earned.cash, 6);
+    expect(Number(mark.result?.base)).toBeCloseTo(earned.base, 9);
+    const page = (await stage.journal.entries(book, undefined, mark).next()).value as readonly JournalEntry[];
+    expect(page.length).toBeGreaterThan(0);
+    for (const { outcome } of page) expect(outcome?.latencyMs).toBeGreaterThanOrEqual(115);
   });
 
   it('bounds what rests at the venue', async () => {

@@ -105,11 +105,14 @@ describe('the journal', () => {
     const { journal, at, book } = fresh();
     await journal.writeIntent(at(3, 1), intent); // Below the mark: nobody will ask for it.
     const position = { quantity: '9.5', lastExecutionId: 'e7' };
-    await journal.writeMark(book, { epoch: 3 as Epoch, sequence: 5, position });
+    const result = { cash: '-12.5', base: '0.001', since: '1', mid: '60000' };
+    expect(await journal.mark(book)).toBeUndefined();
+    await journal.writeMark(book, { epoch: 3 as Epoch, sequence: 5, position, result });
     await journal.writeMark(book, { epoch: 2 as Epoch, sequence: 900 });
     await journal.writeIntent(at(3, 5), intent);
     const open = await journal.openIntents(book);
-    expect(open.mark).toEqual({ epoch: 3, sequence: 5, position });
+    expect(open.mark).toEqual({ epoch: 3, sequence: 5, position, result });
+    expect(await journal.mark(book)).toEqual(open.mark);
     expect(open.intents.map(({ sequence }) => sequence)).toEqual([5]);
   });
 

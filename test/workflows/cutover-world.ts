@@ -9,6 +9,7 @@ import { buildApp } from '../../bin/app.ts';
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
 import { bookOperations } from '../../lib/contracts/operations.ts';
+import type { CanaryFigures } from '../../lib/cutover/canary-figures.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
 import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
 import { haltOf, LeaseControl } from '../../lib/lease/control.ts';
@@ -41,6 +42,7 @@ import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
 const settings = loadSettings('dev');
 export const region = settings.regions.home.name;
 export const book = settings.books[0]!.name as BookName;
+export const canaryBook = settings.books[0]!.canary as BookName;
 export const images = { trader: `sha256:${'a'.repeat(64)}`, guard: `sha256:${'b'.repeat(64)}` };
 const change = { risk: 2, costImpactUsdMonthly: 0, summary: 'quotes further from the touch' };
 export const request = { book, images, reason: 'a new strategy', requestedBy: 'ada', change };
@@ -135,6 +137,9 @@ export class CutoverWorld {
   /** Called before the machine looks whether its change was approved. */
   onAsked: (desk: Desk) => unknown = () => undefined;
 
+  /** Waits last so many times longer: those that the rehearsal compresses may have to reach a limit of hours. */
+  uncompressed = 1;
+
   // What the world does by itself; a test turns these.
   snapshotCompletes = true;
   snapshotFails = false;
@@ -147,6 +152,13 @@ export class CutoverWorld {
   startedDigest = images.trader;
   /** What a machine looks at between two moments: the book, halted or open, moves on by itself. */
   onLook: (world: CutoverWorld) => void = () => undefined;
+  /** What the journal of a canary has; nothing as long as a test does not say. */
+  figures: CanaryFigures = { mark: async () => undefined, reading: async () => ({ sent: 0, failed: 0, latenciesMs: [] }) };
+  /** Executions of other machines that this one started, by their names. */
+  readonly parts = new Map<string, { readonly machine: string; readonly input: Record<string, Json>; looks: number }>();
+  /** How such an execution ends; it runs for ever when there is no answer. Asked when it is looked at for the second time. */
+  partEnds: (machine: string, input: Record<string, Json>) => { readonly Status: string; readonly Error?: string; readonly Cause?: string } | undefined =
+    () => ({ Status: 'SUCCEEDED' });
   /** Revisions by their names, beside the template: the digest of the trader that each runs. */
   readonly revisions = new Map<string, string>([['baton-dev-alpha:1', `sha256:${'1'.repeat(64)}`]]);
 
@@ -174,7 +186,8 @@ export class CutoverWorld {
     this.#steps = {
       [`baton-dev-${leaseControl.name}`]: leaseSteps(this.control),
       [`baton-dev-${cutoverInspection.name}`]: inspectionSteps({
-        control: this.control, acceptedOrders, books: [book, 'other'], now: () => new Date('2026-11-25T20:00:00Z'),
+        control: this.control, acceptedOrders, books: [book, canaryBook, 'other'], now: () => new Date('2026-11-25T20:00:00Z'),
+        figures: { mark: (of) => this.figures.mark(of), reading: (...of) => this.figures.reading(...of) },
         patience: { looks: 1, pause: async () => undefined },
       }),
       [`baton-dev-${bookOperations.name}`]: operationSteps({
@@ -182,6 +195,7 @@ export class CutoverWorld {
       }),
       [`baton-dev-${changeApprovals.name}`]: {
         open: (input: never) => this.desk().machine.open(input),
+        extend: (input: never) => this.desk().machine.extend(input),
         look: async (input: never) => {
           await this.onAsked(this.desk());
           return this.desk().machine.look(input);
@@ -230,7 +244,7 @@ export class CutoverWorld {
   desk(): Desk {
     this.#desk ??= deskWith({
       store: memoryStore(), required: this.approvalsRequired, environment: 'dev',
-      executionsArn: executionArn.slice(0, executionArn.lastIndexOf(':')),
+      executionsArn: executionArn.replace(/cutover:.*$/, ''),
     });
     return this.#desk;
   }
@@ -255,10 +269,11 @@ export class CutoverWorld {
   async run(
     definition: StateMachineDefinition, input: Json = request, execution = executionArn, kept: Partial<ExecutionOptions> = {},
   ): Promise<ExecutionResult> {
+    const clock = virtualClock(Date.UTC(2026, 10, 25, 20));
     return runExecution({
       definition,
       input,
-      clock: virtualClock(),
+      clock: { now: clock.now, sleep: (ms, signal) => clock.sleep(ms * this.uncompressed, signal) },
       random: { number: () => 0.5, uuid: () => 'uuid' },
       context: { executionArn: execution, executionName: 'run-1' },
       invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
@@ -414,6 +429,19 @@ export class CutoverWorld {
       case 'ssm:putParameter':
         this.parameter = args['Value'] as string;
         return { Version: 2 };
+      case 'sfn:startExecution': {
+        const name = args['Name'] as string;
+        const machine = (args['StateMachineArn'] as string).replace(/^.*:baton-dev-/, '');
+        if (this.parts.has(name)) throw new TaskFailure('Sfn.ExecutionAlreadyExistsException', `Execution Already Exists: ${name}`);
+        this.parts.set(name, { machine, input: JSON.parse(args['Input'] as string) as Record<string, Json>, looks: 0 });
+        return { ExecutionArn: name };
+      }
+      case 'sfn:describeExecution': {
+        const part = this.parts.get((args['ExecutionArn'] as string).split(':').at(-1) ?? '');
+        if (part === undefined) throw new TaskFailure('Sfn.ExecutionDoesNotExistException', 'Execution Does Not Exist');
+        part.looks += 1;
+        return (part.looks > 1 ? this.partEnds(part.machine, part.input) : undefined) ?? { Status: 'RUNNING' };
+      }
       case 's3:putObject':
         this.reports.set(args['Key'] as string, args['Body'] as Record<string, unknown>);
         return { ETag: 'e' };

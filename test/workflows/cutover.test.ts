@@ -10,7 +10,7 @@ import { revisionFields } from '../../lib/workflows/blocks/bring-up.ts';
 import { TaskFailure, type ExecutionResult, type Json } from '../../rehearsal/states/engine.ts';
 import { arnOf, type Desk } from '../change/desk.ts';
 import { Coverage } from './coverage.ts';
-import { book, CutoverWorld, executionArn, images, request, synthesizedCutover } from './cutover-world.ts';
+import { book, canaryBook, CutoverWorld, executionArn, images, request, synthesizedCutover } from './cutover-world.ts';
 
 const { definition, taskTemplate, migrationTemplate } = synthesizedCutover();
 const coverage = new Coverage(definition);
@@ -320,6 +320,16 @@ describe('a cutover that needs a person', () => {
     const world = await scenarios.stalled();
     world.trades = () => false;
     expect(await run(world)).toBe('NeedsAPerson');
+  });
+
+  it('leaves a contraction that waits to the book whose canary it is: that one still runs the release before', async () => {
+    const world = await scenarios.contracts();
+    const set = structuredClone(definition) as { States: Record<string, { Assign?: { books?: Record<string, { contracts: boolean }> } }> };
+    set.States['Set out with what is known']!.Assign!.books![book]!.contracts = false;
+    expect(await world.run(set as unknown as typeof definition)).toMatchObject({ status: 'SUCCEEDED' });
+    expect(world.migrations).toEqual(['migrate expand']);
+    const books = (definition.States['Set out with what is known'] as { Assign?: { books?: unknown } }).Assign?.books;
+    expect(books).toMatchObject({ [book]: { contracts: true }, [canaryBook]: { contracts: false } });
   });
 
   it('when the contraction fails: the new colour trades all the same', async () => {

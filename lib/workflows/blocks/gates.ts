@@ -14,6 +14,8 @@ export function gates(
   w: Workflow,
   parts: CutoverParts,
   to: { readonly passed: sfn.IChainable; readonly refused: sfn.IChainable },
+  /** What is asked for: the machine's word for it, its name for people's proofs, and the books that it changes. */
+  change = { what: 'cutover', name: js('$states.context.Execution.Name'), books: js('[$request.book]') },
 ): sfn.IChainable {
   const { passed, refused } = to;
 
@@ -77,7 +79,7 @@ export function gates(
     service: 'sns', action: 'Publish',
     parameters: {
       TopicArn: parts.topicArn,
-      Subject: js("'Baton: approval wanted for the cutover of ' & $request.book"),
+      Subject: js(`${quoted(`Baton: approval wanted for the ${change.what} of `)} & $request.book`),
       Message: js(`
         $requester & ' asks for ' & $string($approvalsRequired) & ' approvals within ${parts.limits.approvalSeconds / 60} minutes: ' &
         $string({
@@ -93,15 +95,18 @@ export function gates(
   const open = w.invoke('Open the approvals of this change', parts.approvals, 'open', {
     comment: 'Who asks is proved here, so that nobody approves what he asked for himself.',
     input: {
-      execution: js('$states.context.Execution.Id'), name: js('$states.context.Execution.Name'),
+      execution: js('$states.context.Execution.Id'), name: change.name,
       startedAt: js('$states.context.Execution.StartTime'), proof: js("$exists($request.proof) ? $request.proof : ''"),
+      books: change.books, images: js('$request.images'), within: js("$exists($request.within) ? $request.within : ''"), least: 0,
     },
-    assign: (answer) => ({ approvalsRequired: answer.required, requester: answer.requester, commands: answer.commands }),
-    catches: { IdentityNotProvedError: refused, 'States.ALL': refused },
+    assign: (answer) => ({
+      approvalsRequired: answer.required, requester: answer.requester, approvedBy: js(`[${bare(answer.approvedBy)}]`), commands: answer.commands,
+    }),
+    catches: { IdentityNotProvedError: refused, NotApprovedError: refused, 'States.ALL': refused },
   });
   open.next(w.choice('Does this change need approvals?', {
-    comment: 'A setting of the environment: two in production.',
-    answers: [{ when: js('$approvalsRequired = 0'), next: passed, comment: 'It needs none.' }],
+    comment: 'A setting of the environment: two in production. Those of a canary hold for its parts.',
+    answers: [{ when: js('$approvalsRequired = 0'), next: passed, comment: 'It needs none, or has them.' }],
     otherwise: tell,
   }));
   return check('before anybody is asked', 'Nobody approves what could not be done anyway.', open);

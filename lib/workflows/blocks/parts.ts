@@ -16,6 +16,8 @@ export interface CutoverBook {
   readonly deploymentWindow: MarketCalendar;
   /** Whether its images know the command `migrate`. */
   readonly migrates: boolean;
+  /** Whether its cutovers contract the schema: a canary's do not, for its book still runs the release before. */
+  readonly contracts: boolean;
   readonly migrationTemplateFamily: string;
   readonly migrationFamily: string;
 }
