@@ -11,6 +11,7 @@ import { randomInt } from 'node:crypto';
 import { join, resolve as absolute } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
+import { environmentNames, loadSettings } from '../lib/settings/index.ts';
 import { page } from './report/html/page.ts';
 import { createProgress, type Progress, type TerminalProgress } from './report/progress.ts';
 import { held, render, seconds, type Report } from './report/report.ts';
@@ -72,7 +73,7 @@ const program = new Command('rehearse')
   .exitOverride()
   .enablePositionalOptions()
   .action(async (name: string | undefined, options: Options) => {
-    process.exitCode = options.list === true ? list(options) : await run(tellings(name, options.fault), options);
+    process.exitCode = options.list === true ? list(options) : await run(tellings(name, options), options);
   });
 program
   .command('serve')
@@ -134,12 +135,13 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-function tellings(name: string | undefined, faults: readonly string[]): readonly Telling[] {
+function tellings(name: string | undefined, { fault: faults, env }: Options): readonly Telling[] {
+  const settings = loadSettings(env);
   if (name === undefined) {
     if (faults.length > 0) {
       program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
     }
-    return scenarios.flatMap((scenario) => [
+    return scenarios.filter((scenario) => scenario.fits?.(settings) ?? true).flatMap((scenario) => [
       { scenario, faults: [] },
       ...(scenario.byDefault ?? []).map((fault) => ({ scenario, faults: [fault] })),
     ]);
@@ -147,6 +149,10 @@ function tellings(name: string | undefined, faults: readonly string[]): readonly
   const scenario = scenarios.find((each) => each.name === name);
   if (scenario === undefined) {
     return program.error(`error: no scenario '${name}'; there are: ${scenarios.map((each) => each.name).join(', ')}`);
+  }
+  if (scenario.fits?.(settings) === false) {
+    const fitting = environmentNames.filter((each) => scenario.fits?.(loadSettings(each)));
+    return program.error(`error: the settings of ${env} have nothing to tell '${name}' with; choose --env ${fitting.join(' or --env ')}`);
   }
   const unknown = faults.find((fault) => !scenario.faults.some((each) => each.name === fault));
   if (unknown !== undefined) {

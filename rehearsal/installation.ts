@@ -63,7 +63,8 @@ export interface Watchers {
   readonly nowMs: () => number;
   /** The same beginning, on the clock of the venue's record. */
   readonly beganMs: number;
-  readonly history: LeaseHistory;
+  /** By book. */
+  readonly histories: ReadonlyMap<string, LeaseHistory>;
   readonly compressed: CompressedTime;
   /** Who gets the events of an execution, by its ARN. */
   readonly executions: Map<string, (event: ProgressEvent) => void>;
@@ -104,11 +105,11 @@ interface Parts {
 const root = dirname(import.meta.dirname);
 
 export interface Installation extends Parts {
-  /** The one book of these settings that is rehearsed. */
+  /** The book of these settings that is rehearsed; another one is its canary. */
   readonly book: Settings['books'][number];
   readonly leaseTable: string;
-  /** How ECS's calls name the book's service. */
-  readonly service: { readonly cluster: string; readonly service: string };
+  /** How ECS's calls name a book's service. */
+  readonly serviceOf: (book: string) => { readonly cluster: string; readonly service: string };
   readonly cutoverMachineArn: string;
   /** A call of a person with the keys of the account, in the home Region. */
   operator<Answer = unknown>(service: string, operation: string, input: Record<string, unknown>): Promise<Answer>;
@@ -126,8 +127,11 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
   try {
     const directory = await supervisor.temporaryDirectory('rehearsal');
     const authority = createAuthority({ commonName: 'Baton rehearsal', now: new Date(), directory });
-    const venueKey = { apiKey: `key-${randomBytes(8).toString('hex')}`, secret: randomBytes(24).toString('hex') };
-    const venue = await startVenue({ seed, keys: [{ ...venueKey, account: 'alpha' }] });
+    // Each book has a sub-account of its own.
+    const venueKeys = new Map(
+      settings.books.map(({ name }) => [name, { apiKey: `key-${randomBytes(8).toString('hex')}`, secret: randomBytes(24).toString('hex') }]),
+    );
+    const venue = await startVenue({ seed, keys: [...venueKeys].map(([account, key]) => ({ ...key, account })) });
     opened.push(() => venue.close());
 
     const images = new Map<string, BuiltImage>();
@@ -139,7 +143,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       nowMs,
       beganMs,
       compressed,
-      history: new LeaseHistory({ book: bookOf(settings).name, beganMs }),
+      histories: new Map(settings.books.map(({ name: book }) => [book, new LeaseHistory({ book, beganMs })])),
       executions: new Map(),
       leaseWrites: new Set(),
       executionLog: new ExecutionLog(nowMs),
@@ -187,7 +191,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     if (tables === undefined || tasks === undefined || databases === undefined || caches === undefined || logs === undefined) throw new Error('the world did not ask for its services');
     tables.onWrite((write) => {
       if (write.table !== leaseTableOf(settings)) return;
-      watchers.history.see(write);
+      for (const history of watchers.histories.values()) history.see(write);
       for (const listener of watchers.leaseWrites) listener(write);
     });
     const front = await startFront(world, { port });
@@ -214,7 +218,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     if (building.status === 'rejected') throw building.reason;
     const releases = building.value;
     people = await People.arrive(world, settings);
-    const secrets = await putSecrets(world, settings, venueKey);
+    const secrets = await putSecrets(world, settings, venueKeys);
     await pushImages(world, settings, releases);
     const variant = async (name: Variant): Promise<Release> => {
       const trader = await buildVariant(name, releases.first.trader, directory);
@@ -242,7 +246,7 @@ function installed(parts: Parts): Installation {
     ...parts,
     book,
     leaseTable: leaseTableOf(settings),
-    service: { cluster: `baton-${environment}`, service: `baton-${environment}-${book.name}` },
+    serviceOf: (name) => ({ cluster: `baton-${environment}`, service: `baton-${environment}-${name}` }),
     cutoverMachineArn: `arn:aws:states:${regions.home.name}:${account}:stateMachine:baton-${environment}-cutover`,
     operator: (service, operation, input) => asOperator(world, settings, service, operation, input),
     async close() {
@@ -295,8 +299,10 @@ async function protectStacks(world: CloudWorld, settings: Settings, assemblyDire
   }
 }
 
-/** Puts the venue's key where a person puts it, and answers every secret by a name for people. */
-async function putSecrets(world: CloudWorld, settings: Settings, venueKey: { readonly apiKey: string; readonly secret: string }): Promise<ReadonlyMap<string, string>> {
+/** Puts the venue's keys where a person puts them, and answers every secret by a name for people. */
+async function putSecrets(
+  world: CloudWorld, settings: Settings, venueKeys: ReadonlyMap<string, { readonly apiKey: string; readonly secret: string }>,
+): Promise<ReadonlyMap<string, string>> {
   const { environment } = settings;
   const call = <Answer>(operation: string, input: Record<string, unknown>): Promise<Answer> =>
     asOperator<Answer>(world, settings, 'secretsmanager', operation, input);
@@ -304,10 +310,12 @@ async function putSecrets(world: CloudWorld, settings: Settings, venueKey: { rea
     const { SecretString } = await call<{ SecretString: string }>('GetSecretValue', { SecretId: `baton-${environment}/${name}` });
     return SecretString;
   };
-  await call('PutSecretValue', { SecretId: `baton-${environment}/${bookOf(settings).name}/venue`, SecretString: JSON.stringify(venueKey) });
+  for (const [book, key] of venueKeys) {
+    await call('PutSecretValue', { SecretId: `baton-${environment}/${book}/venue`, SecretString: JSON.stringify(key) });
+  }
   const database = JSON.parse(await read('database')) as { username: string; password: string };
   return new Map([
-    ['venue secret', venueKey.secret],
+    ...[...venueKeys].map(([book, { secret }]) => [`venue secret of ${book}`, secret] as const),
     ['database password', database.password],
     ['cache token', await read('cache')],
   ]);

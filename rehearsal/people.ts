@@ -43,7 +43,7 @@ export class People {
     return new People(world, settings, String(attributes['Arn']));
   }
 
-  /** What somebody adds to an input, to prove who asks; nothing where no approval is wanted. */
+  /** What somebody adds to an input, to prove who asks; nothing where no approval is wanted. Other machines' are named `canary/<name>`. */
   proofFor(execution: string): { readonly proof?: string } {
     return this.#settings.approvals.required === 0 ? {} : { proof: this.#signed(requester, 'request', execution) };
   }
@@ -51,23 +51,26 @@ export class People {
   /** Reads the notices: whoever is asked for an approval gives it. */
   see({ arn }: { readonly arn: string }, event: ProgressEvent): void {
     if (event.kind !== 'entered' || event.state !== 'Tell people whose approval is wanted') return;
-    const execution = arn.slice(arn.lastIndexOf(':') + 1);
-    this.#approve(execution).catch((error: unknown) => this.#world.log('nobody approved', { execution, error: String(error) }));
+    const [machine = '', name = ''] = arn.split(':').slice(-2);
+    const execution = machine.endsWith('-canary') ? `canary/${name}` : name;
+    this.decideAbout(execution, 'approve').catch((error: unknown) => this.#world.log('nobody approved', { execution, error: String(error) }));
   }
 
-  async #approve(execution: string): Promise<void> {
-    for (const who of approvers.slice(0, this.#settings.approvals.required)) {
+  /** As many as it takes say yes, or one of them no. */
+  async decideAbout(execution: string, decision: 'approve' | 'reject'): Promise<void> {
+    const count = decision === 'reject' ? 1 : Math.max(1, this.#settings.approvals.required);
+    for (const who of approvers.slice(0, count)) {
       await until(`${who} to be heard`, noticeBoundMs, async () => {
-        const { accepted, message } = await this.#decide(who, execution);
+        const { accepted, message } = await this.#decide(who, decision, execution);
         if (!accepted && !message.startsWith('No change')) throw new Error(`${who} was refused: ${message}`);
         return accepted;
       });
     }
   }
 
-  async #decide(who: string, execution: string): Promise<{ readonly accepted: boolean; readonly message: string }> {
+  async #decide(who: string, decision: 'approve' | 'reject', execution: string): Promise<{ readonly accepted: boolean; readonly message: string }> {
     const { caller } = this.#world.person(this.#roleArn, who);
-    const event = { step: 'decide', decision: 'approve', execution, proof: this.#signed(who, 'approve', execution) };
+    const event = { step: 'decide', decision, execution, proof: this.#signed(who, decision, execution) };
     const answer = (await this.#world.call({
       service: 'lambda', operation: 'Invoke', region: this.#settings.regions.home.name, caller,
       input: { FunctionName: `baton-${this.#settings.environment}-decide-change`, Payload: Buffer.from(JSON.stringify(event)) },
@@ -78,7 +81,7 @@ export class People {
     return payload;
   }
 
-  #signed(who: string, act: 'request' | 'approve', execution: string): string {
+  #signed(who: string, act: 'request' | 'approve' | 'reject', execution: string): string {
     const { credentials } = this.#world.person(this.#roleArn, who);
     return eksToken({
       endpoint: this.#world.endpoint, region: this.#settings.regions.home.name, credentials, now: new Date(),

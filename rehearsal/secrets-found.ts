@@ -16,8 +16,12 @@ export function findings(places: ReadonlyMap<string, string>, secrets: ReadonlyM
 }
 
 async function placesOf(installation: Installation): Promise<ReadonlyMap<string, string>> {
-  const { world, log, logs, tasks, supervisor, assemblyDirectory, cutoverMachineArn } = installation;
-  const { executions } = await installation.operator<{ executions: { executionArn: string }[] }>('states', 'ListExecutions', { stateMachineArn: cutoverMachineArn });
+  const { world, log, logs, tasks, supervisor, assemblyDirectory } = installation;
+  const { stateMachines } = await installation.operator<{ stateMachines: { stateMachineArn: string }[] }>('states', 'ListStateMachines', {});
+  const listed = await Promise.all(
+    stateMachines.map(({ stateMachineArn }) => installation.operator<{ executions: { executionArn: string }[] }>('states', 'ListExecutions', { stateMachineArn })),
+  );
+  const executions = listed.flatMap((each) => each.executions);
   // They hold what was reported and told, too: as the arguments of those tasks.
   const histories = await Promise.all(
     executions.map(({ executionArn }) => installation.operator('states', 'GetExecutionHistory', { executionArn, maxResults: 1000, includeExecutionData: true })),

@@ -14,13 +14,14 @@ import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { openInstallation, type Installation, type InstallationOptions, type Release, type Releases } from './installation.ts';
-import { leaseIn } from './lease-history.ts';
+import { leaseIn, type LeaseHistory } from './lease-history.ts';
 import type { Judge } from './permissions/judge.ts';
 import type { Cut } from './processes/routes.ts';
 import { drawnGraph, handoversSince, ordersIn, type Observed } from './report/observed.ts';
 import { PhaseTracker, type Phase } from './report/phases.ts';
 import type { Progress } from './report/progress.ts';
 import type { Outcome, Step, Tenure, Trading } from './report/report.ts';
+import { canaryPhases } from './scenarios/canary-phases.ts';
 import { cutoverPhases, recordPhase } from './scenarios/cutover-phases.ts';
 import { waysBackPhases, type WayBack } from './scenarios/ways-back-phases.ts';
 import { secretsFound } from './secrets-found.ts';
@@ -48,7 +49,7 @@ export interface WorkflowEnd {
 }
 
 /** What a person types to start a cutover. */
-export interface CutoverInput {
+export interface CutoverInput extends Readonly<Record<string, unknown>> {
   readonly book: string;
   readonly images: { readonly trader: string; readonly guard: string };
   readonly reason: string;
@@ -86,12 +87,12 @@ export class Stage {
   readonly #store: LeaseStore;
   readonly #followers = new Set<(event: ProgressEvent, started: Started) => void>();
 
-  private constructor(installation: Installation, progress: Progress) {
-    const { world, settings, leaseTable, releases, book } = installation;
+  private constructor(installation: Installation, progress: Progress, book: string) {
+    const { world, settings, leaseTable, releases } = installation;
     this.#installation = installation;
     this.releases = releases;
     this.progress = progress;
-    this.book = book.name as BookName;
+    this.book = book as BookName;
     const client = new DynamoDBClient({ region: settings.regions.home.name, endpoint: world.endpoint, credentials: world.operator.credentials });
     this.#store = new DynamoLeaseStore({ client, tableName: leaseTable });
     this.control = new LeaseControl(this.#store);
@@ -103,7 +104,14 @@ export class Stage {
 
   /** On an installation that somebody else looks at too; closing the stage closes it. */
   static on(installation: Installation, progress: Progress): Stage {
-    return new Stage(installation, progress);
+    return new Stage(installation, progress, installation.book.name);
+  }
+
+  /** The same installation, looked at from the canary of its book. */
+  canary(): Stage {
+    const { book, settings } = this.#installation;
+    if (book.canary === undefined) throw new Error(`the settings of ${settings.environment} give ${book.name} no canary`);
+    return new Stage(this.#installation, this.progress, book.canary);
   }
 
   async close(): Promise<void> {
@@ -124,14 +132,31 @@ export class Stage {
 
   /** Runs the machine as a person would from its console, and waits for its end. */
   async cutover(release: Release, reason: string, { typed, redrives = 0 }: CutoverOptions = {}): Promise<WorkflowEnd> {
-    const { settings, people, cutoverMachineArn: stateMachineArn } = this.#installation;
+    const { settings, cutoverMachineArn: stateMachineArn } = this.#installation;
     const name = this.#executionName();
-    const usual = {
+    const usual = this.#cutoverInput(release, reason, name);
+    return this.#execute({ stateMachineArn, name, input: JSON.stringify(typed?.(usual) ?? usual) }, cutoverPhases(settings), redrives);
+  }
+
+  /** The same, on its canary first. */
+  async throughCanary(release: Release, reason: string): Promise<WorkflowEnd> {
+    const { settings, cutoverMachineArn } = this.#installation;
+    const name = this.#executionName();
+    const input = JSON.stringify(this.#cutoverInput(release, reason, `canary/${name}`));
+    return this.#execute({ stateMachineArn: cutoverMachineArn.replace(/cutover$/, 'canary'), name, input }, canaryPhases(settings), 0);
+  }
+
+  #cutoverInput(release: Release, reason: string, change: string): CutoverInput {
+    return {
       book: this.book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal',
       change: { risk: 2, costImpactUsdMonthly: 0, summary: 'A release of the rehearsal' },
-      ...people.proofFor(name),
+      ...this.#installation.people.proofFor(change),
     };
-    return this.#execute({ stateMachineArn, name, input: JSON.stringify(typed?.(usual) ?? usual) }, cutoverPhases(settings), redrives);
+  }
+
+  /** People answer what a canary asks them. */
+  decideAboutCanary(started: Started, decision: 'approve' | 'reject'): Promise<void> {
+    return this.#installation.people.decideAbout(`canary/${started.name}/verdict`, decision);
   }
 
   /** The same for another machine of the book: `halt`, `resume`, `rollback`. */
@@ -139,6 +164,19 @@ export class Stage {
     const stateMachineArn = this.#installation.cutoverMachineArn.replace(/cutover$/, machine);
     const input = { book: this.book, reason: `A ${machine} of the rehearsal`, requestedBy: 'rehearsal', ...more };
     return this.#execute({ stateMachineArn, name: this.#executionName(), input: JSON.stringify(input) }, waysBackPhases(this.#installation.settings)[machine], 0);
+  }
+
+  get #history(): LeaseHistory {
+    const history = this.#installation.watchers.histories.get(this.book);
+    if (history === undefined) throw new Error(`nobody keeps the history of ${this.book}`);
+    return history;
+  }
+
+  /** Its tasks, and those that migrate for it, are no other book's. */
+  #tasks(): readonly EcsTask[] {
+    const { tasks, serviceOf } = this.#installation;
+    const { service } = serviceOf(this.book);
+    return tasks.tasks().filter(({ serviceName, definition }) => (serviceName ?? definition.family.replace(/-migration$/, '')) === service);
   }
 
   #executionName(): string {
@@ -255,7 +293,7 @@ export class Stage {
 
   /** Every task of a colour that has processes. */
   tasksOf(colour: Colour): readonly RunningTask[] {
-    return this.#installation.tasks.tasks().flatMap(({ externalId, lastStatus, running }) => (externalId === colour && lastStatus !== 'STOPPED' && running !== undefined ? [running] : []));
+    return this.#tasks().flatMap(({ externalId, lastStatus, running }) => (externalId === colour && lastStatus !== 'STOPPED' && running !== undefined ? [running] : []));
   }
 
   /** The task that holds the book. */
@@ -330,12 +368,12 @@ export class Stage {
 
   /** When each epoch was granted, on the clock of the venue's record. */
   grants(): readonly Grant[] {
-    return this.#installation.watchers.history.grants;
+    return this.#history.grants;
   }
 
   /** Starts the other colour beside the one that trades, as a cutover does, from the same images: warm and lease-less. */
   async warmOtherColour(): Promise<void> {
-    const { service } = this.#installation;
+    const service = this.#installation.serviceOf(this.book);
     const { taskSets } = await this.#installation.operator<{ taskSets: Record<string, unknown>[] }>('ecs', 'DescribeTaskSets', service);
     const live = await this.holder();
     const taskSet = taskSets.find((set) => set['externalId'] === live?.colour);
@@ -367,7 +405,7 @@ export class Stage {
   }
 
   tenures(): readonly Tenure[] {
-    return this.#installation.watchers.history.tenures;
+    return this.#history.tenures;
   }
 
   async holder(): Promise<{ readonly colour: Colour } | undefined> {
@@ -427,12 +465,12 @@ export class Stage {
   }
 
   async #leftOver(live: Colour): Promise<readonly string[]> {
-    const { tasks, service } = this.#installation;
+    const service = this.#installation.serviceOf(this.book);
     const { lease, registrations } = await this.#store.readAll(this.book);
     const { taskSets } = await this.#installation.operator<{ taskSets?: { externalId?: string }[] }>('ecs', 'DescribeTaskSets', service);
     const counted = {
       'task sets': (taskSets ?? []).filter((set) => set.externalId !== live).length,
-      tasks: tasks.tasks().filter((task) => task.externalId !== live && task.lastStatus !== 'STOPPED').length,
+      tasks: this.#tasks().filter((task) => task.externalId !== live && task.lastStatus !== 'STOPPED').length,
       registrations: registrations.filter((registration) => registration.colour !== live).length,
     };
     return [
@@ -445,7 +483,7 @@ export class Stage {
   /** The task in which this instance lives: its guard says so in its log. */
   async #taskOf(instance: string): Promise<EcsTask> {
     return until(`the task of ${instance}`, settleBoundMs, async () => {
-      for (const task of this.#installation.tasks.tasks()) {
+      for (const task of this.#tasks()) {
         const port = task.running?.ports['BATON_GUARD_PORT'];
         if (port === undefined) continue;
         const view = (await fetch(`http://127.0.0.1:${port}/v1/lease`).then((answer) => answer.json()).catch(() => undefined)) as { instance?: string } | undefined;
@@ -456,8 +494,8 @@ export class Stage {
   }
 
   #judgement(): ReturnType<typeof judge> {
-    const { venue, watchers } = this.#installation;
-    return judge(venue.record, { book: this.book, grants: watchers.history.grants });
+    const { venue } = this.#installation;
+    return judge(venue.record, { book: this.book, grants: this.#history.grants });
   }
 
   #accepted(): readonly VenueEntry[] {

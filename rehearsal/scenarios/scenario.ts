@@ -1,4 +1,5 @@
 /** What a scenario is: a story with promises, and the faults it can be told with. */
+import type { Settings } from '../../lib/settings/index.ts';
 import type { Outcome, PromiseKept, Step } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
 
@@ -22,6 +23,8 @@ export interface Scenario {
   readonly byDefault?: readonly string[];
   /** Why it cannot be told with all of these at once; undefined when it can. */
   contradiction?(faults: readonly string[]): string | undefined;
+  /** Whether these settings have what it is about; every environment has, when not said. */
+  fits?(settings: Settings): boolean;
   /** Runs on a fresh stage. Throws only when the rehearsal itself could not go on. */
   run(stage: Stage, faults: ReadonlySet<string>): Promise<ScenarioEnd>;
 }

@@ -97,7 +97,7 @@ export class Watch {
     return Items.flatMap((item) => {
       const lease = leaseIn(item);
       if (lease === undefined) return [];
-      const tenure = watchers.history.tenures.findLast(({ epoch }) => epoch === lease.epoch);
+      const tenure = watchers.histories.get(lease.book)?.tenures.findLast(({ epoch }) => epoch === lease.epoch);
       return [{
         book: lease.book, mode: lease.mode, epoch: lease.epoch, holder: lease.holder, colour: tenure?.colour ?? undefined,
         reason: tenure?.reason ?? '', heldMs: tenure === undefined ? 0 : watchers.nowMs() - tenure.fromMs, workflow: lease.workflow.execution,

@@ -272,21 +272,40 @@ await coverage.everyFault({
   },
 });
 
-describe('redriven', () => {
-  const states = ['Start the cutover of the canary', 'Look how the canary trades', 'Start the rollback of the canary', 'Start the cutover of the book'];
-  it.each(states)('after it was stopped in: %s, it starts nothing more', async (state) => {
-    const world = await (state.includes('rollback') ? stories.losing() : stories.healthy());
-    const stop = new AbortController();
-    const kept = { progress: {}, history: [] };
-    const onEvent = (event: { kind: string; state: string }): void => {
-      if (event.kind === 'entered' && event.state === state) stop.abort({ error: 'Operator', cause: 'by hand' });
-    };
-    const { status, startMs } = await world.run(definition, request, executionArn, { ...kept, signal: stop.signal, onEvent });
-    expect(status).toBe('ABORTED');
-    const before = started(world);
-    const { error } = await world.run(definition, request, executionArn, { ...kept, redrive: { count: 1, startMs } });
-    expect(error).toBe('NeedsAPerson');
-    expect(started(world)).toEqual(before);
+/** Stopped by an operator when it enters this state, and redriven. */
+async function redriven(story: keyof typeof stories, state: string): Promise<{ readonly before: readonly string[]; readonly after: readonly string[]; readonly ending: string }> {
+  const world = await stories[story]();
+  const stop = new AbortController();
+  const kept = { progress: {}, history: [] };
+  const onEvent = (event: { kind: string; state: string }): void => {
+    if (event.kind === 'entered' && event.state === state) stop.abort({ error: 'Operator', cause: 'by hand' });
+  };
+  const { status, startMs } = await world.run(definition, typed(world), executionArn, { ...kept, signal: stop.signal, onEvent });
+  expect(status).toBe('ABORTED');
+  const before = started(world);
+  const end = await world.run(definition, typed(world), executionArn, { ...kept, redrive: { count: 1, startMs } });
+  return { before, after: started(world), ending: end.status === 'SUCCEEDED' ? 'Succeeded' : (end.error ?? end.status) };
+}
+
+const admission = 'Look at the canary before the change';
+const passed = await Promise.all((['healthy', 'losing', 'losingFirst', 'decidedFor', 'approved'] as const).map(async (story) => {
+  const world = await stories[story]();
+  await world.run(definition, typed(world), executionArn);
+  const states = [...new Set(world.events.flatMap((event) => (event.kind === 'entered' && event.type !== 'Fail' ? [event.state] : [])))];
+  return { story, states, admitted: states.indexOf(admission) };
+}));
+
+describe.each(passed.flatMap(({ story, states, admitted }) => states.slice(admitted + 1).map((state) => [story, state] as const)))('%s, stopped in: %s', (story, state) => {
+  it('starts nothing more when it is redriven', async () => {
+    const { before, after, ending } = await redriven(story, state);
+    expect(after).toEqual(before);
+    expect(['Succeeded', 'RolledBack', 'NeedsAPerson']).toContain(ending);
+  });
+});
+
+describe('stopped before anything was changed', () => {
+  it.each(passed.at(-1)!.states.slice(0, passed.at(-1)!.admitted + 1))('goes on when it is redriven: %s', async (state) => {
+    expect(await redriven('approved', state)).toMatchObject({ ending: 'Succeeded', after: [`cutover ${canaryBook}`, `cutover ${book}`] });
   });
 });
 
