@@ -136,12 +136,11 @@ function wholeNumber(text: string): number {
 }
 
 function tellings(name: string | undefined, { fault: faults, env }: Options): readonly Telling[] {
-  const settings = loadSettings(env);
   if (name === undefined) {
     if (faults.length > 0) {
       program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
     }
-    return scenarios.filter((scenario) => scenario.fits?.(settings) ?? true).flatMap((scenario) => [
+    return scenarios.filter((scenario) => fits(scenario, env)).flatMap((scenario) => [
       { scenario, faults: [] },
       ...(scenario.byDefault ?? []).map((fault) => ({ scenario, faults: [fault] })),
     ]);
@@ -150,8 +149,8 @@ function tellings(name: string | undefined, { fault: faults, env }: Options): re
   if (scenario === undefined) {
     return program.error(`error: no scenario '${name}'; there are: ${scenarios.map((each) => each.name).join(', ')}`);
   }
-  if (scenario.fits?.(settings) === false) {
-    const fitting = environmentNames.filter((each) => scenario.fits?.(loadSettings(each)));
+  if (!fits(scenario, env)) {
+    const fitting = environmentNames.filter((each) => fits(scenario, each));
     return program.error(`error: the settings of ${env} have nothing to tell '${name}' with; choose --env ${fitting.join(' or --env ')}`);
   }
   const unknown = faults.find((fault) => !scenario.faults.some((each) => each.name === fault));
@@ -163,6 +162,11 @@ function tellings(name: string | undefined, { fault: faults, env }: Options): re
   const contradiction = scenario.contradiction?.(told);
   if (contradiction !== undefined) return program.error(`error: these faults cannot be told together: ${contradiction}`);
   return [{ scenario, faults: told }];
+}
+
+/** An environment that is not there is refused when it is synthesized. */
+function fits(scenario: Scenario, env: string): boolean {
+  return !environmentNames.includes(env) || (scenario.fits?.(loadSettings(env)) ?? true);
 }
 
 function list({ json }: Options): 0 {

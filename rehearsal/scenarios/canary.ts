@@ -3,7 +3,7 @@
  * fault, the canary goes back to what it ran, or a person decides, and the book never notices.
  */
 import type { Variant } from '../faults/releases/build.ts';
-import { atLeast, atMost, exactly, neverBroken, type Outcome, type PromiseKept } from '../report/report.ts';
+import { atLeast, atMost, exactly, neverBroken, type Outcome, type PromiseKept, type Step } from '../report/report.ts';
 import type { Stage, WorkflowEnd } from '../stage.ts';
 import { monotonicMs } from '../venue/record.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
@@ -14,7 +14,7 @@ const ordersAfter = 5;
 const gapLimitMs = 1000;
 const asking = 'Tell people who must decide about the canary';
 
-interface Trial {
+export interface Trial {
   readonly name: string;
   readonly summary: string;
   readonly release: Variant;
@@ -24,7 +24,7 @@ interface Trial {
   /** The canary has never run anything before. */
   readonly isFirst?: true;
 }
-const trials: readonly Trial[] = [
+export const trials: readonly Trial[] = [
   {
     name: 'canary-loses', summary: 'The new release loses more than 2 % of the canary’s capital.',
     release: 'losing', outcome: 'rolled-back', because: /It lost more than 2\.00 %/,
@@ -62,24 +62,27 @@ export const canary: Scenario = {
   fits: ({ books }) => books[0]?.canary !== undefined,
   async run(stage, names): Promise<ScenarioEnd> {
     const trial = trials.find(({ name }) => names.has(name));
-    const { first } = stage.releases;
-    const trying = stage.canary();
-    stage.progress.heading('First cutovers: the book and its canary are opened');
-    const opening = trial?.isFirst === true ? [stage] : [stage, trying];
-    const firsts = await Promise.all(opening.map((each) => each.cutover(first, 'The first release of this book')));
-    const opened = exactly('first', 'The first cutovers ended as', firsts.map(({ outcome }) => outcome).join(', '), opening.map(() => 'succeeded').join(', '));
-    const steps = firsts.flatMap((each) => each.steps);
-    if (!opened.held) return { outcome: firsts.find(({ outcome }) => outcome !== 'succeeded')!.outcome, steps, modelledDurationMs: 0, promises: [opened] };
-    for (const each of opening) await each.ordersAcceptedReach(ordersBefore);
-
+    const { opened, outcome, steps } = await open(stage, trial);
+    if (!opened.held) return { outcome, steps, modelledDurationMs: 0, promises: [opened] };
     stage.progress.heading(`A release goes through the canary${trial === undefined ? '' : `, with ${trial.name}`}`);
-    const end = await tried(stage, trying, trial);
+    const end = await tried(stage, trial);
     return { ...end, steps: [...steps, ...end.steps], promises: [opened, ...end.promises] };
   },
 };
 
+/** First cutovers: of the book, and of its canary, unless that is to have none before. */
+export async function open(stage: Stage, trial?: Trial): Promise<{ readonly opened: PromiseKept; readonly outcome: Outcome; readonly steps: readonly Step[] }> {
+  stage.progress.heading('First cutovers: the book and its canary are opened');
+  const opening = trial?.isFirst === true ? [stage] : [stage, stage.canary()];
+  const firsts = await Promise.all(opening.map((each) => each.cutover(stage.releases.first, 'The first release of this book')));
+  const opened = exactly('first', 'The first cutovers ended as', firsts.map(({ outcome }) => outcome).join(', '), opening.map(() => 'succeeded').join(', '));
+  if (opened.held) for (const each of opening) await each.ordersAcceptedReach(ordersBefore);
+  return { opened, outcome: firsts.find(({ outcome }) => outcome !== 'succeeded')?.outcome ?? 'succeeded', steps: firsts.flatMap((each) => each.steps) };
+}
+
 /** One release, from the canary to the book, or back. */
-async function tried(stage: Stage, trying: Stage, trial: Trial | undefined): Promise<ScenarioEnd> {
+export async function tried(stage: Stage, trial?: Trial): Promise<ScenarioEnd> {
+  const trying = stage.canary();
   const sinceMs = monotonicMs();
   const tenures = stage.tenures().length;
   const before = await liveOf([stage, trying]);

@@ -15,7 +15,7 @@ import { startLocalTable } from '../lease/local-table.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'docs', 'runbooks');
 const pages = readdirSync(folder).map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
-const contracts: Readonly<Record<string, z.ZodMiniType>> = { cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest };
+const contracts: Readonly<Record<string, z.ZodMiniType>> = { canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest };
 
 /** Commands that begin a line, with what stands on the lines that continue them. */
 function commandsIn(text: string): string[] {

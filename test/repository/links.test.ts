@@ -78,7 +78,8 @@ describe('in the templates', () => {
   let resources: Array<{ stack: string; Type: string; Properties?: Record<string, any>; DeletionPolicy?: string }>;
   beforeAll(() => {
     vi.stubEnv('CDK_VALIDATION', 'false');
-    const { stacks } = buildApp({ settings: loadSettings('production'), outdir: directory, validation: false }).synth();
+    // Staging has everything that there is, a canary too.
+    const { stacks } = buildApp({ settings: loadSettings('staging'), outdir: directory, validation: false }).synth();
     resources = stacks.flatMap(({ stackName, template }) =>
       Object.values((template as { Resources: Record<string, (typeof resources)[number]> }).Resources).map((resource) => ({ ...resource, stack: stackName })),
     );
@@ -98,11 +99,11 @@ describe('in the templates', () => {
       const [page = '', anchor] = runbook.split('#');
       expect(existsSync(path.join(root, page)), `${name}: ${page}`).toBe(true);
       if (anchor !== undefined) expect(anchorsOf(page), `${name}: ${page}`).toContain(anchor);
-      const named = name.replace('baton-production-', '').replace(/-errors$/, '');
+      const named = name.replace('baton-staging-', '').replace(/-errors$/, '');
       // A row may name the three alarms of a machine in short: `baton-<env>-halt-failed`, `-timedout`, `-aborted`.
       const [, machine, kind] = /^(.*)-(\w+)$/.exec(named) ?? [];
       const lines = readFileSync(path.join(root, page), 'utf8').split('\n');
-      const ofAnyBook = loadSettings('production').books.reduce((known, { name: book }) => known.replace(`${book}-`, '<book>-'), named);
+      const ofAnyBook = loadSettings('staging').books.reduce((known, { name: book }) => known.replace(`${book}-`, '<book>-'), named);
       const says = lines.some((line) => line.includes(named) || line.includes(ofAnyBook) || (line.includes(`-${machine}-`) && line.includes(`\`-${kind}\``)));
       expect(says, `${page} says what to do about ${named}`).toBe(true);
     }

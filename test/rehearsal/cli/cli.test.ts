@@ -67,6 +67,7 @@ describe('usage', () => {
   test.each([
     [['nonsense'], "no scenario 'nonsense'; there are: cutover, takeover"],
     [['cutover', '--fault', 'nonsense'], "the scenario 'cutover' has no fault 'nonsense'; it has: green-never-healthy, green-does-not-trade"],
+    [['canary'], "the settings of production have nothing to tell 'canary' with; choose --env dev or --env staging"],
     [['--fault', 'green-does-not-trade'], '--fault needs a scenario'],
     [['cutover', '--fault', 'green-does-not-trade', '--fault', 'snapshot-fails'], 'both decide how the cutover ends'],
     [['cutover', '--fault', 'malformed-input', '--fault', 'no-redis'], "'malformed-input' is refused before anything else can go wrong"],

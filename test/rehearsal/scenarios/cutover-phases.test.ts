@@ -1,6 +1,7 @@
 /** The phases that people follow name states of the machine as it is synthesized: a renamed state is found here. */
 import { describe, expect, test } from 'vitest';
 import { loadSettings } from '../../../lib/settings/index.ts';
+import { canaryPhases } from '../../../rehearsal/scenarios/canary-phases.ts';
 import { cutoverPhases } from '../../../rehearsal/scenarios/cutover-phases.ts';
 import { waysBackPhases } from '../../../rehearsal/scenarios/ways-back-phases.ts';
 import type { StateGraph } from '../../../rehearsal/states/definition.ts';
@@ -15,7 +16,7 @@ function namesIn(graph: StateGraph): string[] {
 
 const { machines } = synthesizedMachines();
 const settings = loadSettings('dev');
-const phasesOf = { cutover: cutoverPhases(settings), ...waysBackPhases(settings) };
+const phasesOf = { cutover: cutoverPhases(settings), canary: canaryPhases(settings), ...waysBackPhases(settings) };
 
 describe.each(Object.entries(phasesOf))('the phases of a %s', (machine, phases) => {
   const states = new Set(namesIn(machines.get(machine)!));
