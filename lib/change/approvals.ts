@@ -2,6 +2,7 @@
  * Who approves a change. One record for each execution, changed by compare-and-swap only, so that every rule is judged on
  * what is true at the write: enough different people, none of them the requester, none twice, none late.
  */
+import { createHash } from 'node:crypto';
 import type { changeApprovals, decideChange } from '../contracts/change.ts';
 import type { Implementation } from '../contracts/step.ts';
 import { IdentityNotProvedError, IdentityUnknownError, mayApprove, type Identity } from './caller-proof.ts';
@@ -67,7 +68,7 @@ export function approvalSteps(
   return {
     async open({ execution, name, startedAt, proof, within, least, ...wanted }) {
       if (required === 0 && least === 0) return { required, requester: '', approvedBy: [], commands: '' };
-      const around = within === '' || required === 0 ? undefined : await approvedWithin(within, wanted);
+      const around = within === '' || required === 0 ? undefined : await approvedWithin(within, execution, wanted);
       if (around !== undefined && least === 0) {
         return { required: 0, requester: around.requester.arn, approvedBy: around.approvals.map(({ arn }) => arn), commands: '' };
       }
@@ -112,18 +113,31 @@ export function approvalSteps(
     },
   };
 
-  async function approvedWithin(within: string, { books, images }: ApprovedChange): Promise<ApprovalRecord> {
-    const record = (await store.read(within))?.record;
+  async function approvedWithin(within: string, execution: string, { books, images }: ApprovedChange): Promise<ApprovalRecord> {
+    const record = isPartOf(execution, within, environment) ? (await store.read(within))?.record : undefined;
     const age = parts.now().getTime() - Date.parse(record?.startedAt ?? '');
     const isSame = record?.change?.images.trader === images.trader && record.change.images.guard === images.guard;
     if (record?.state !== 'approved' || !isSame || !books.every((book) => record.change?.books.includes(book)) || !(age < holdsForMs)) {
       throw new NotApprovedError(
-        `${within} has no approvals that hold for these images on ${books.join(', ')}: they are those of one change, on the book that it ` +
-          'is at, for twelve hours. Start this without "within", with approvals of its own.',
+        `${within} has no approvals that hold for ${execution}: they are those of a canary, for the executions that it starts itself, with ` +
+          'these images, on the book that it is at, for twelve hours. Start this without "within", with approvals of its own.',
       );
     }
     return record;
   }
+}
+
+/** What a canary calls the executions that it starts: the machine makes the same names. No name serves twice in ninety days. */
+export function partName(canary: string, part: 'trial' | 'promotion'): string {
+  const name = canary.slice(canary.lastIndexOf(':') + 1);
+  return `${name.slice(0, 50)}-${createHash('sha256').update(canary).digest('hex').slice(0, 8)}-${part}`;
+}
+
+/** Whether it was started by that canary, or is the decision about it. */
+function isPartOf(execution: string, canary: string, environment: string): boolean {
+  if (!canary.includes(`:execution:baton-${environment}-canary:`)) return false;
+  const parts = (['trial', 'promotion'] as const).map((part) => partName(canary, part));
+  return execution === `${canary}/verdict` || parts.includes(execution.slice(execution.lastIndexOf(':') + 1));
 }
 
 /** The ARN of the execution that a change is named after: `run` is of the cutover, `canary/run` of the canary. */

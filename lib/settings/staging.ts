@@ -41,7 +41,7 @@ export const staging: SettingsInput = {
   cache: { nodeType: 'cache.t4g.small', nodes: 2, snapshotRetentionDays: 3 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 60 },
-  approvals: { required: 0, approvers: ['permission-set/BatonApprover'], withinMinutes: 10 },
+  approvals: { required: 2, approvers: ['permission-set/BatonApprover'], withinMinutes: 30 },
   notifications: { emails: [] },
   logs: { retentionDays: 90 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },

@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { approvalTable } from '../../lib/change/approval-table.ts';
-import { ApprovalsUnreachableError, type ApprovalStore } from '../../lib/change/approvals.ts';
+import { ApprovalsUnreachableError, partName, type ApprovalStore } from '../../lib/change/approvals.ts';
 import { Secret } from '../../lib/secret.ts';
 import { startFront, type Front } from '../../rehearsal/cloud/front.ts';
 import type { ServiceModel } from '../../rehearsal/cloud/model.ts';
@@ -164,7 +164,8 @@ describe('a canary, whose approvals hold for its parts', () => {
   const canary = `${executionsArn}canary:run`;
   const startedAt = '2026-11-25T19:00:00Z';
   const ofCanary = { ...alone, books: ['alphac'], execution: canary, name: 'canary/run', startedAt };
-  const part = { ...alone, books: ['alphac'], execution: `${executionsArn}cutover:run-trial`, name: 'run-trial', startedAt, proof: undefined, within: canary };
+  const trial = partName(canary, 'trial');
+  const part = { ...alone, books: ['alphac'], execution: `${executionsArn}cutover:${trial}`, name: trial, startedAt, proof: undefined, within: canary };
   const approved = async () => {
     const { machine, ...people } = deskWith({ store: memoryStore(), required: 2, executionsArn, environment: 'test' });
     await machine.open({ ...ofCanary, proof: new Secret(people.request('ada', 'canary/run')) });
@@ -194,11 +195,23 @@ describe('a canary, whose approvals hold for its parts', () => {
     ['while they are not given', async (): Promise<void> => undefined, {}],
     ['of another image', async (approve: () => Promise<void>): Promise<void> => approve(), { images: { ...images, guard: 'sha256:3' } }],
     ['of another book', async (approve: () => Promise<void>): Promise<void> => approve(), { books: ['alphac', 'beta'] }],
+    ['of another execution, whatever it says', async (approve: () => Promise<void>): Promise<void> => approve(), { execution: `${executionsArn}cutover:another` }],
+    ['of a canary with another name', async (approve: () => Promise<void>): Promise<void> => approve(), { execution: `${executionsArn}cutover:${partName(`${canary}2`, 'trial')}` }],
     ['of an execution that nobody knows', async (approve: () => Promise<void>): Promise<void> => approve(), { within: `${canary}-2` }],
   ] as const)('do not hold %s', async (_, before, other) => {
     const { machine, approve } = await approved();
     await before(approve);
     await expect(machine.open({ ...part, ...other, books: [...(('books' in other && other.books) || part.books)] })).rejects.toMatchObject({ name: 'NotApprovedError' });
+  });
+
+  test('are a canary’s: those of a cutover hold for that one alone', async () => {
+    const { machine, ...people } = deskWith({ store: memoryStore(), required: 1, executionsArn, environment: 'test' });
+    await machine.open({ ...alone, execution, name: 'run', startedAt, proof: new Secret(people.request('ada', 'run')) });
+    await people.decide('grace', 'approve', 'run');
+    await machine.look({ execution, last: false });
+    const again = partName(execution, 'promotion');
+    const asPart = { ...alone, execution: `${executionsArn}cutover:${again}`, name: again, startedAt, proof: undefined, within: execution };
+    await expect(machine.open(asPart)).rejects.toMatchObject({ name: 'NotApprovedError' });
   });
 
   test('do not hold after twelve hours', async () => {

@@ -1,5 +1,6 @@
 /** The synthesized canary, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
 import { describe, expect, it } from 'vitest';
+import { partName } from '../../lib/change/approvals.ts';
 import type { Epoch } from '../../lib/lease/model.ts';
 import type { Json } from '../../rehearsal/states/engine.ts';
 import type { CanaryReading } from '../../lib/cutover/canary.ts';
@@ -76,6 +77,8 @@ describe('a canary', () => {
     const world = await stories.healthy();
     expect((await run(world)).ending).toBe('Succeeded');
     expect(started(world)).toEqual([`cutover ${canaryBook}`, `cutover ${book}`]);
+    // The function that opens approvals knows them by these names.
+    expect([...world.parts.keys()]).toEqual([partName(executionArn, 'trial'), partName(executionArn, 'promotion')]);
     for (const { input } of world.parts.values()) {
       const { book: _, ...same } = request;
       expect(input).toEqual({ ...same, book: input['book'], within: executionArn });
