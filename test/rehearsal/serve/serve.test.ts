@@ -67,7 +67,8 @@ describe('the account as in the console', () => {
   const named = { cluster, service: `baton-dev-${book}` };
   const logGroupName = `/baton/dev/${book}`;
   const lease = { TableName: 'baton-dev-lease', Key: { book: { S: book }, item: { S: 'lease' } } };
-  const machine = async (): Promise<string> => (await ask('states', 'ListStateMachines'))['stateMachines'][0].stateMachineArn;
+  const machine = async (): Promise<string> =>
+    (await ask('states', 'ListStateMachines'))['stateMachines'].map(({ stateMachineArn }: any) => stateMachineArn).find((arn: string) => arn.endsWith('-cutover'));
   const first = async (service: string, operation: string, list: string, input: object = {}): Promise<any> =>
     (await ask(service, operation, input))[list][0];
   const each = async (service: string, operation: string, list: string, member: string, input: object = {}): Promise<unknown[]> =>
