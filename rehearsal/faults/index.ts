@@ -1,6 +1,6 @@
 /** Every fault of a cutover, in the order in which they are listed. */
 import type { Fault } from './fault.ts';
-import { noLeaseTable, noPostgres, noRedis, traderClockOff, venueClockOff } from './network.ts';
+import { noLeaseTable, noPostgres, noRedis, traderClockOff, venueClockJumps, venueClockOff } from './network.ts';
 import { blueDoesNotDrain, bluePausesInDrain, traderPausesInDrain } from './old-holder.ts';
 import { nobodyToTell, slowAnswers, snapshotFails, stepTimesOutAfterSuccess, throttled } from './aws.ts';
 import { malformedInput, redriven, startedTwice, twoCutovers, unknownDigest, wrongRegion } from './people.ts';
@@ -18,6 +18,7 @@ export const cutoverFaults: readonly Fault[] = [
   noPostgres,
   traderClockOff,
   venueClockOff,
+  venueClockJumps,
   stepTimesOutAfterSuccess,
   throttled,
   slowAnswers,

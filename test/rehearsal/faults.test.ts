@@ -17,7 +17,7 @@ import { synthesizedCutover } from '../workflows/cutover-world.ts';
 /** What is told one after the other on an installation; a release that goes must be the one that came before. */
 const tours: readonly (readonly (readonly string[])[])[] = [
   [['green-never-healthy'], ['wrong-region'], ['green-dies-after-handover']],
-  [['throttled'], ['no-postgres'], ['nobody-to-tell'], ['redriven']],
+  [['throttled', 'venue-clock-jumps'], ['no-postgres'], ['nobody-to-tell'], ['redriven']],
   [['venue-clock-off', 'no-lease-table'], ['malformed-input'], ['step-times-out-after-success'], ['green-does-not-trade']],
   [['trader-clock-off', 'two-cutovers'], ['unknown-digest'], ['snapshot-fails'], ['slow-answers']],
   [['blue-pauses-in-drain', 'started-twice'], ['trader-pauses-in-drain'], ['blue-does-not-drain', 'no-redis']],
