@@ -101,6 +101,9 @@ interface Parts {
   readonly secrets: ReadonlyMap<string, string>;
 }
 
+/** The sub-account at the venue that the book trades. */
+export const venueAccount = 'alpha';
+
 const root = dirname(import.meta.dirname);
 
 export interface Installation extends Parts {
@@ -127,7 +130,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     const directory = await supervisor.temporaryDirectory('rehearsal');
     const authority = createAuthority({ commonName: 'Baton rehearsal', now: new Date(), directory });
     const venueKey = { apiKey: `key-${randomBytes(8).toString('hex')}`, secret: randomBytes(24).toString('hex') };
-    const venue = await startVenue({ seed, keys: [{ ...venueKey, account: 'alpha' }] });
+    const venue = await startVenue({ seed, keys: [{ ...venueKey, account: venueAccount }] });
     opened.push(() => venue.close());
 
     const images = new Map<string, BuiltImage>();

@@ -13,7 +13,9 @@ import type { LeaseStore } from '../lib/lease/store.ts';
 import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
-import { openInstallation, type Installation, type InstallationOptions, type Release, type Releases } from './installation.ts';
+import {
+  openInstallation, venueAccount, type Installation, type InstallationOptions, type Release, type Releases,
+} from './installation.ts';
 import { leaseIn } from './lease-history.ts';
 import type { Judge } from './permissions/judge.ts';
 import type { Cut } from './processes/routes.ts';
@@ -66,6 +68,13 @@ export interface Started {
   readonly executionArn: string;
   readonly name: string;
   readonly input: string;
+}
+
+interface LineAlarm {
+  readonly Namespace: string;
+  readonly MetricName: string;
+  readonly Threshold: number;
+  readonly AlarmActions: readonly string[];
 }
 
 const cutoverBoundMs = 300_000;
@@ -243,6 +252,32 @@ export class Stage {
 
   get venue(): Pick<RunningVenue, 'setClockOffset'> {
     return this.#installation.venue;
+  }
+
+  /** Somebody sells at the venue's own screen, on the book's sub-account. */
+  sellByHand(quantityMicro: number): void {
+    const { market } = this.#installation.venue;
+    this.injected(`somebody sells ${quantityMicro / 1e6} by hand on the book's sub-account`);
+    market.create(venueAccount, { orderLinkId: '', side: 'Sell', priceCents: Math.round(market.bidCents * 0.99), quantityMicro });
+  }
+
+  /** Somebody moves coins to the book's sub-account: a wallet changes and no execution says why. */
+  depositByHand(quantityMicro: number): void {
+    this.injected(`somebody moves ${quantityMicro / 1e6} to the book's sub-account`);
+    this.#installation.venue.market.wallet(venueAccount).baseNano += quantityMicro * 1000;
+  }
+
+  /** What an alarm on lines of a log has counted, from how many on it rings, and whom it tells; nothing here rings it. */
+  async lineAlarm(alarmName: string): Promise<{ readonly counted: number; readonly threshold: number; readonly tells: number }> {
+    const asked = { AlarmNames: [alarmName] };
+    const { MetricAlarms: [alarm] } = await this.operator<{ MetricAlarms: LineAlarm[] }>('monitoring', 'DescribeAlarms', asked);
+    if (alarm === undefined) throw new Error(`there is no alarm '${alarmName}'`);
+    const { Namespace, MetricName, Threshold, AlarmActions } = alarm;
+    return { counted: this.#installation.logs.counted(Namespace, MetricName), threshold: Threshold, tells: AlarmActions.length };
+  }
+
+  get environment(): string {
+    return this.#installation.settings.environment;
   }
 
   get regions(): Settings['regions'] {
