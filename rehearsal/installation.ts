@@ -73,6 +73,8 @@ export interface Watchers {
   readonly executionLog: ExecutionLog;
   /** What was done to the system. */
   readonly injected: Injection[];
+  /** By how much the executions' clock is ahead of everybody's. */
+  aheadMs: number;
 }
 
 interface Parts {
@@ -147,6 +149,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       leaseWrites: new Set(),
       executionLog: new ExecutionLog(nowMs),
       injected: [],
+      aheadMs: 0,
     };
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
@@ -173,6 +176,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         const rest = otherServices(made, {
           servers: { supervisor, authority, directory },
           assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
+          aheadMs: () => watchers.aheadMs,
           onProgress: (execution, event) => {
             watchers.executionLog.see(execution, event);
             watchers.executions.get(execution.arn)?.(event);

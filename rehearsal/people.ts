@@ -14,7 +14,12 @@ const requester = 'ada@example.com';
 const approvers = ['grace@example.com', 'edsger@example.com'];
 const noticeBoundMs = 20_000;
 
+type Decision = 'approve' | 'reject';
+/** `silent`: they are not there. */
+export type Approving = Decision | 'silent';
+
 export class People {
+  approving: Approving = 'approve';
   readonly #world: CloudWorld;
   readonly #settings: Settings;
   readonly #roleArn: string;
@@ -48,26 +53,28 @@ export class People {
     return this.#settings.approvals.required === 0 ? {} : { proof: this.#signed(requester, 'request', execution) };
   }
 
-  /** Reads the notices: whoever is asked for an approval gives it. */
+  /** Reads the notices: whoever is asked for an approval gives it, or what `approving` says. */
   see({ arn }: { readonly arn: string }, event: ProgressEvent): void {
-    if (event.kind !== 'entered' || event.state !== 'Tell people whose approval is wanted') return;
+    const { approving } = this;
+    if (event.kind !== 'entered' || event.state !== 'Tell people whose approval is wanted' || approving === 'silent') return;
     const execution = arn.slice(arn.lastIndexOf(':') + 1);
-    this.#approve(execution).catch((error: unknown) => this.#world.log('nobody approved', { execution, error: String(error) }));
+    this.#answer(approving, execution).catch((error: unknown) => this.#world.log('nobody approved', { execution, error: String(error) }));
   }
 
-  async #approve(execution: string): Promise<void> {
-    for (const who of approvers.slice(0, this.#settings.approvals.required)) {
+  async #answer(decision: Decision, execution: string): Promise<void> {
+    // One no is enough.
+    for (const who of approvers.slice(0, decision === 'reject' ? 1 : this.#settings.approvals.required)) {
       await until(`${who} to be heard`, noticeBoundMs, async () => {
-        const { accepted, message } = await this.#decide(who, execution);
+        const { accepted, message } = await this.#decide(who, decision, execution);
         if (!accepted && !message.startsWith('No change')) throw new Error(`${who} was refused: ${message}`);
         return accepted;
       });
     }
   }
 
-  async #decide(who: string, execution: string): Promise<{ readonly accepted: boolean; readonly message: string }> {
+  async #decide(who: string, decision: Decision, execution: string): Promise<{ readonly accepted: boolean; readonly message: string }> {
     const { caller } = this.#world.person(this.#roleArn, who);
-    const event = { step: 'decide', decision: 'approve', execution, proof: this.#signed(who, 'approve', execution) };
+    const event = { step: 'decide', decision, execution, proof: this.#signed(who, decision, execution) };
     const answer = (await this.#world.call({
       service: 'lambda', operation: 'Invoke', region: this.#settings.regions.home.name, caller,
       input: { FunctionName: `baton-${this.#settings.environment}-decide-change`, Payload: Buffer.from(JSON.stringify(event)) },
@@ -78,7 +85,7 @@ export class People {
     return payload;
   }
 
-  #signed(who: string, act: 'request' | 'approve', execution: string): string {
+  #signed(who: string, act: 'request' | 'approve' | 'reject', execution: string): string {
     const { credentials } = this.#world.person(this.#roleArn, who);
     return eksToken({
       endpoint: this.#world.endpoint, region: this.#settings.regions.home.name, credentials, now: new Date(),

@@ -17,6 +17,7 @@ import {
   openInstallation, venueAccount, type Installation, type InstallationOptions, type Release, type Releases,
 } from './installation.ts';
 import { leaseIn } from './lease-history.ts';
+import type { Approving } from './people.ts';
 import type { Judge } from './permissions/judge.ts';
 import type { Cut } from './processes/routes.ts';
 import { drawnGraph, handoversSince, ordersIn, type Observed } from './report/observed.ts';
@@ -80,6 +81,8 @@ interface LineAlarm {
 const cutoverBoundMs = 300_000;
 /** Longer than the minute for which a circuit breaker holds up orders. */
 const orderBoundMs = 90_000;
+/** Over which the report spreads time that passed at once. */
+const timePassesMs = 1000;
 /** For what follows an event within moments: the ledger's batches, tasks that stop. */
 const settleBoundMs = 20_000;
 /** Tasks that are provisioned, start, and look at the venue. */
@@ -238,6 +241,22 @@ export class Stage {
   /** Calls of AWS services go wrong until the answer is called. */
   disturb(disturbance: Disturbance): () => void {
     return this.#installation.disturbances.add(disturbance);
+  }
+
+  /** On the clock of executions so much time passes at once, for whoever waits for people or for what never ends. */
+  letTimePass(seconds: number): void {
+    const { watchers } = this.#installation;
+    watchers.aheadMs += seconds * 1000;
+    watchers.compressed.waited(watchers.nowMs(), watchers.nowMs() + timePassesMs, seconds * 1000 + timePassesMs);
+  }
+
+  /** What the people do who are asked for an approval. */
+  set approvers(doWhat: Approving) {
+    this.#installation.people.approving = doWhat;
+  }
+
+  get approvalSeconds(): number {
+    return this.#installation.settings.approvals.withinMinutes * 60;
   }
 
   /** Cuts the network of containers until the answer is called. */

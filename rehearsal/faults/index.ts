@@ -1,5 +1,6 @@
 /** Every fault of a cutover, in the order in which they are listed. */
 import type { Fault } from './fault.ts';
+import { approvalNeverComes, approvalRejected, migrationFails, migrationNeverEnds } from './gates.ts';
 import { noLeaseTable, noPostgres, noRedis, traderClockOff, venueClockJumps, venueClockOff } from './network.ts';
 import { blueDoesNotDrain, bluePausesInDrain, traderPausesInDrain } from './old-holder.ts';
 import { nobodyToTell, slowAnswers, snapshotFails, stepTimesOutAfterSuccess, throttled } from './aws.ts';
@@ -24,6 +25,10 @@ export const cutoverFaults: readonly Fault[] = [
   slowAnswers,
   snapshotFails,
   nobodyToTell,
+  migrationFails,
+  migrationNeverEnds,
+  approvalRejected,
+  approvalNeverComes,
   startedTwice,
   twoCutovers,
   redriven,
