@@ -264,7 +264,8 @@ export class CutoverStack extends Stack {
     wildcard(`<${logicalId(this.reports)}.Arn>/cutovers/*`, 'Reports are named by their executions.');
     const snapshots = this.#arn('rds', 'snapshot', `${this.#prefix}-*`, ArnFormat.COLON_RESOURCE_NAME);
     wildcard(snapshots, 'Snapshots are named by their executions.');
-    wildcard(this.#arn('ecs', 'task', `${this.#prefix}-migrations/*`), 'ECS names the task that migrates; it is looked at and, when late, stopped.');
+    const migrationTasks = this.#arn('ecs', 'task', `${this.#prefix}-migrations/*`);
+    wildcard(migrationTasks, 'ECS names the task that migrates; it is looked at and, when late, stopped.');
     for (const { family, migrationFamily, serviceName } of trading.books) {
       wildcard(this.#arn('ecs', 'task-definition', `${family}:*`), 'Revisions of one family: the cutover makes them.');
       wildcard(this.#arn('ecs', 'task-definition', `${migrationFamily}:*`), 'Revisions of one family: the cutover makes them.');

@@ -258,7 +258,9 @@ function admission(
   });
   return setOut.next(checkRequest.next(
     image('Check that the registry has the image of the trader', 'trader').next(
-      image('Check that the registry has the image of the guard', 'guard').next(gates(w, parts, { passed: takeBook, refused, refusedLate })),
+      image('Check that the registry has the image of the guard', 'guard').next(
+        gates(w, parts, { passed: takeBook, refused, refusedLate }),
+      ),
     ),
   ));
 }

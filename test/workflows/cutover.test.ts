@@ -439,7 +439,8 @@ describe('a cutover that is refused', () => {
     const at = `cutovers/${book}/run-1.json`;
     const rejected = await asked((desk) => desk.decide('edsger', 'reject', 'run-1'));
     const why = await refusal(rejected);
-    expect(rejected.reports.get(at)).toMatchObject({ outcome: 'refused', why, requester: arnOf('ada'), change: request.change, snapshot: '' });
+    const told = { outcome: 'refused', why, requester: arnOf('ada'), change: request.change, snapshot: '' };
+    expect(rejected.reports.get(at)).toMatchObject(told);
     expect(rejected.notices).toEqual([`Baton: approval wanted for the cutover of ${book}`, `Baton: cutover of ${book} refused`]);
     const busy = await scenarios.second();
     await busy.control.takeWorkflow(book, 'arn:another');

@@ -54,7 +54,7 @@ export function handBack(
       },
       {
         when: js("$handover = 'retaken'"), next: to.needsAPerson, comment: 'An instance of the old colour had it, and is gone.',
-        assign: { why: js("$why & ' Handed back, the book was taken by the new colour again: who had it in between died before it renewed.'") },
+        assign: { why: js("$why & ' Handed back, it was taken by the new colour again: who had it in between died before it renewed.'") },
       },
     ],
     tooLate: {

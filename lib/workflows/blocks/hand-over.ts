@@ -63,7 +63,8 @@ export function handOver(
         assign: {
           why: js(`
             'The old colour took the book by itself, in epoch ' & $string($epoch) & ', after it was asked for it in epoch ' &
-            $string($drainedEpoch) & ': who had the book in between, the old holder or an instance of the new colour, died before it renewed.'
+            $string($drainedEpoch) &
+            ': who had the book in between, the old holder or an instance of the new colour, died before it renewed.'
           `),
         },
       },
