@@ -10,6 +10,8 @@
  * | Lambda's retries of asynchronous events              | compressed |
  * | provisioning delays of the models (one table there)  | compressed |
  *
+ * What people or a hanging task would take longer than that, a fault lets pass at once on the clock of executions (`letTimePass`).
+ *
  * Compressed means divided by 60, never below 1 s. Reports give both.
  */
 export const compressionFactor = 60;

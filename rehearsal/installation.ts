@@ -74,6 +74,8 @@ export interface Watchers {
   readonly executionLog: ExecutionLog;
   /** What was done to the system. */
   readonly injected: Injection[];
+  /** By how much the executions' clock is ahead of everybody's. */
+  aheadMs: number;
 }
 
 interface Parts {
@@ -148,6 +150,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       leaseWrites: new Set(),
       executionLog: new ExecutionLog(nowMs),
       injected: [],
+      aheadMs: 0,
     };
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
@@ -174,6 +177,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         const rest = otherServices(made, {
           servers: { supervisor, authority, directory },
           assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
+          aheadMs: () => watchers.aheadMs,
           onProgress: (execution, event) => {
             watchers.executionLog.see(execution, event);
             watchers.executions.get(execution.arn)?.(event);

@@ -14,7 +14,12 @@ const requester = 'ada@example.com';
 const approvers = ['grace@example.com', 'edsger@example.com'];
 const noticeBoundMs = 20_000;
 
+type Decision = 'approve' | 'reject';
+/** `silent`: they are not there. */
+export type Approving = Decision | 'silent';
+
 export class People {
+  approving: Approving = 'approve';
   readonly #world: CloudWorld;
   readonly #settings: Settings;
   readonly #roleArn: string;
@@ -48,16 +53,17 @@ export class People {
     return this.#settings.approvals.required === 0 ? {} : { proof: this.#signed(requester, 'request', execution) };
   }
 
-  /** Reads the notices: whoever is asked for an approval gives it. */
+  /** Reads the notices: whoever is asked for an approval gives it, or what `approving` says. */
   see({ arn }: { readonly arn: string }, event: ProgressEvent): void {
-    if (event.kind !== 'entered' || event.state !== 'Tell people whose approval is wanted') return;
+    const { approving } = this;
+    if (event.kind !== 'entered' || event.state !== 'Tell people whose approval is wanted' || approving === 'silent') return;
     const [machine = '', name = ''] = arn.split(':').slice(-2);
     const execution = machine.endsWith('-canary') ? `canary/${name}` : name;
-    this.decideAbout(execution, 'approve').catch((error: unknown) => this.#world.log('nobody approved', { execution, error: String(error) }));
+    this.decideAbout(execution, approving).catch((error: unknown) => this.#world.log('nobody decided', { execution, error: String(error) }));
   }
 
   /** As many as it takes say yes, or one of them no. */
-  async decideAbout(execution: string, decision: 'approve' | 'reject'): Promise<void> {
+  async decideAbout(execution: string, decision: Decision): Promise<void> {
     const count = decision === 'reject' ? 1 : Math.max(1, this.#settings.approvals.required);
     for (const who of approvers.slice(0, count)) {
       await until(`${who} to be heard`, noticeBoundMs, async () => {
@@ -68,7 +74,7 @@ export class People {
     }
   }
 
-  async #decide(who: string, decision: 'approve' | 'reject', execution: string): Promise<{ readonly accepted: boolean; readonly message: string }> {
+  async #decide(who: string, decision: Decision, execution: string): Promise<{ readonly accepted: boolean; readonly message: string }> {
     const { caller } = this.#world.person(this.#roleArn, who);
     const event = { step: 'decide', decision, execution, proof: this.#signed(who, decision, execution) };
     const answer = (await this.#world.call({

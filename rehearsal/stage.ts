@@ -15,6 +15,7 @@ import type { Variant } from './faults/releases/build.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { openInstallation, type Installation, type InstallationOptions, type Release, type Releases } from './installation.ts';
 import { leaseIn, type LeaseHistory } from './lease-history.ts';
+import type { Approving } from './people.ts';
 import type { Judge } from './permissions/judge.ts';
 import type { Cut } from './processes/routes.ts';
 import { drawnGraph, handoversSince, ordersIn, type Observed } from './report/observed.ts';
@@ -69,9 +70,18 @@ export interface Started {
   readonly input: string;
 }
 
+interface LineAlarm {
+  readonly Namespace: string;
+  readonly MetricName: string;
+  readonly Threshold: number;
+  readonly AlarmActions: readonly string[];
+}
+
 const cutoverBoundMs = 300_000;
 /** Longer than the minute for which a circuit breaker holds up orders. */
 const orderBoundMs = 90_000;
+/** Over which the report spreads time that passed at once. */
+const timePassesMs = 1000;
 /** For what follows an event within moments: the ledger's batches, tasks that stop. */
 const settleBoundMs = 20_000;
 /** Tasks that are provisioned, start, and look at the venue. */
@@ -269,6 +279,22 @@ export class Stage {
     return this.#installation.disturbances.add(disturbance);
   }
 
+  /** On the clock of executions so much time passes at once, for whoever waits for people or for what never ends. */
+  letTimePass(seconds: number): void {
+    const { watchers } = this.#installation;
+    watchers.aheadMs += seconds * 1000;
+    watchers.compressed.waited(watchers.nowMs(), watchers.nowMs() + timePassesMs, seconds * 1000 + timePassesMs);
+  }
+
+  /** What the people do who are asked for an approval. */
+  set approvers(doWhat: Approving) {
+    this.#installation.people.approving = doWhat;
+  }
+
+  get approvalSeconds(): number {
+    return this.#installation.settings.approvals.withinMinutes * 60;
+  }
+
   /** Cuts the network of containers until the answer is called. */
   cut(cut: Cut): () => void {
     return this.#installation.routes.cut(cut);
@@ -281,6 +307,32 @@ export class Stage {
 
   get venue(): Pick<RunningVenue, 'setClockOffset'> {
     return this.#installation.venue;
+  }
+
+  /** Somebody sells at the venue's own screen, on the book's sub-account. */
+  sellByHand(quantityMicro: number): void {
+    const { market } = this.#installation.venue;
+    this.injected(`somebody sells ${quantityMicro / 1e6} by hand on the book's sub-account`);
+    market.create(this.book, { orderLinkId: '', side: 'Sell', priceCents: Math.round(market.bidCents * 0.99), quantityMicro });
+  }
+
+  /** Somebody moves coins to the book's sub-account: a wallet changes and no execution says why. */
+  depositByHand(quantityMicro: number): void {
+    this.injected(`somebody moves ${quantityMicro / 1e6} to the book's sub-account`);
+    this.#installation.venue.market.wallet(this.book).baseNano += quantityMicro * 1000;
+  }
+
+  /** What an alarm on lines of a log has counted, from how many on it rings, and whom it tells; nothing here rings it. */
+  async lineAlarm(alarmName: string): Promise<{ readonly counted: number; readonly threshold: number; readonly tells: number }> {
+    const asked = { AlarmNames: [alarmName] };
+    const { MetricAlarms: [alarm] } = await this.operator<{ MetricAlarms: LineAlarm[] }>('monitoring', 'DescribeAlarms', asked);
+    if (alarm === undefined) throw new Error(`there is no alarm '${alarmName}'`);
+    const { Namespace, MetricName, Threshold, AlarmActions } = alarm;
+    return { counted: this.#installation.logs.counted(Namespace, MetricName), threshold: Threshold, tells: AlarmActions.length };
+  }
+
+  get environment(): string {
+    return this.#installation.settings.environment;
   }
 
   get regions(): Settings['regions'] {

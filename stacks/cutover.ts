@@ -106,6 +106,7 @@ export class CutoverStack extends Stack {
       approvals: gates.approvals,
       freezeParameterName: gates.freezeParameterName,
       clusterName: trading.cluster.clusterName,
+      migrationClusterName: trading.migrationCluster.clusterName,
       repositories: {
         trader: { name: trading.traderRepository.repositoryName, uri: trading.traderRepository.repositoryUri },
         guard: { name: trading.guardRepository.repositoryName, uri: trading.guardRepository.repositoryUri },
@@ -120,7 +121,7 @@ export class CutoverStack extends Stack {
         snapshots: this.#arn('rds', 'snapshot', `${prefix}-*`, ArnFormat.COLON_RESOURCE_NAME),
         taskDefinitions: trading.books.map(({ family }) => this.#arn('ecs', 'task-definition', `${family}:*`)),
         migrationDefinitions: trading.books.map(({ migrationFamily }) => this.#arn('ecs', 'task-definition', `${migrationFamily}:*`)),
-        tasks: this.#arn('ecs', 'task', `${prefix}/*`),
+        migrationTasks: this.#arn('ecs', 'task', `${prefix}-migrations/*`),
         services: trading.books.map(({ serviceName }) => this.#arn('ecs', 'service', `${prefix}/${serviceName}`)),
         taskSets: trading.books.map(({ serviceName }) => this.#arn('ecs', 'task-set', `${prefix}/${serviceName}/*`)),
         liveParameters: trading.books.map(({ liveParameterArn }) => liveParameterArn),
@@ -272,7 +273,8 @@ export class CutoverStack extends Stack {
     wildcard(`<${logicalId(this.reports)}.Arn>/cutovers/*`, 'Reports are named by their executions.');
     const snapshots = this.#arn('rds', 'snapshot', `${this.#prefix}-*`, ArnFormat.COLON_RESOURCE_NAME);
     wildcard(snapshots, 'Snapshots are named by their executions.');
-    wildcard(this.#arn('ecs', 'task', `${this.#prefix}/*`), 'ECS names the task that migrates; it is looked at and, when late, stopped.');
+    const migrationTasks = this.#arn('ecs', 'task', `${this.#prefix}-migrations/*`);
+    wildcard(migrationTasks, 'ECS names the task that migrates; it is looked at and, when late, stopped.');
     for (const { family, migrationFamily, serviceName } of trading.books) {
       wildcard(this.#arn('ecs', 'task-definition', `${family}:*`), 'Revisions of one family: the cutover makes them.');
       wildcard(this.#arn('ecs', 'task-definition', `${migrationFamily}:*`), 'Revisions of one family: the cutover makes them.');

@@ -62,6 +62,7 @@ export interface BookResources {
 
 export class TradingStack extends Stack {
   readonly cluster: ecs.ICluster;
+  readonly migrationCluster: ecs.ICluster;
   readonly books: readonly BookResources[];
   readonly traderRepository: ecr.IRepository;
   readonly guardRepository: ecr.IRepository;
@@ -78,6 +79,12 @@ export class TradingStack extends Stack {
       containerInsightsV2: ecs.ContainerInsights.ENABLED,
     }) as ecs.ICluster;
     this.cluster.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    // Who may stop a migration that hangs may so stop nothing that trades: a task is named by its cluster.
+    this.migrationCluster = new ecs.Cluster(this, 'MigrationCluster', {
+      clusterName: `baton-${settings.environment}-migrations`,
+      vpc: network.vpc,
+      containerInsightsV2: ecs.ContainerInsights.ENABLED,
+    }) as ecs.ICluster;
     const venueKey = new kms.Key(this, 'VenueKey', {
       description: `Baton ${settings.environment}: the exchange keys`,
       enableKeyRotation: true,

@@ -49,6 +49,10 @@ export function guardApi(guard: Guard): Server {
       guard.drained(await bodyOf(request, Drained));
       return { status: 204 };
     },
+    'POST /v1/venue-clock-doubted': () => {
+      guard.venueClockDoubted();
+      return { status: 204 };
+    },
     'POST /v1/halt': async (request) => {
       const wanted = await bodyOf(request, HaltRequest);
       const halted = guard.halt(wanted);

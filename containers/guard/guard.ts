@@ -6,11 +6,11 @@
 import type { Drained, HaltRequest, LeaseView, Permit, PermitRefusal, TraderStatus, VenueClock } from '../../lib/contracts/guard-api.ts';
 import { LeaseHolder } from '../../lib/lease/holder.ts';
 import type { MonotonicNs } from '../../lib/lease/model.ts';
-import { permitFor, permitLongestMs, termsOf, venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
+import { permitFor, permitLongestMs, termsOf, uncertaintyAtMs, venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
 import type { Identity, InstanceView } from '../../lib/lease/protocol.ts';
 import type { LeaseStore, WriteAnswer } from '../../lib/lease/store.ts';
 import { GuardMetrics } from './metrics.ts';
-import { better, measure, uncertaintyAt, type VenueTime } from './venue-clock.ts';
+import { consistent, measure, type VenueTime } from './venue-clock.ts';
 
 export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
 
@@ -28,8 +28,11 @@ export interface GuardOptions {
 export const traderSilenceMs = 15_000;
 /** A shorter trouble with the table is no reason to have the task replaced: a new one would meet the same. */
 const storeSilenceMs = 60_000;
-const clockEveryMs = 15_000;
+/** That long at most the venue's clock may have been set unseen, if none of its refusals tells of it. */
+const clockEveryMs = 5000;
 const clockRetryMs = 1000;
+/** However often its trader doubts the clock, a guard must not become a load for the venue. */
+const clockSpacingMs = 250;
 const clockTimeoutMs = 1000;
 /** From the last instant at which a permit can have been used: then the venue refuses what it was used for. */
 const requestLifeMs = permitLongestMs + venueUncertaintyMaxMs;
@@ -50,6 +53,9 @@ export class Guard {
   readonly metrics: GuardMetrics;
   #clock: VenueClock | undefined;
   #cancelClock: () => void = () => undefined;
+  #measuring = false;
+  #clockDoubted = false;
+  #clockAskedAtMs = -Infinity;
   #cancelSilence: () => void = () => undefined;
   #status: { readonly said: TraderStatus; readonly atMs: number } | undefined;
   #storeAnsweredAtMs: number;
@@ -102,7 +108,7 @@ export class Guard {
         state: view.state,
         epoch: view.epoch,
         validForSeconds: Math.max(0, validForMs / 1000),
-        venueUncertaintySeconds: this.#clock === undefined ? undefined : uncertaintyAt(this.#clock, this.#nowMs()) / 1000,
+        venueUncertaintySeconds: this.#clock === undefined ? undefined : uncertaintyAtMs(this.#clock, this.#nowMs()) / 1000,
         statusAgeSeconds: this.#status === undefined ? undefined : (this.#nowMs() - this.#status.atMs) / 1000,
         healthy,
       };
@@ -172,6 +178,12 @@ export class Guard {
     this.#owing.delete(word.lane);
     this.#drainedWord = word;
     this.#judgeDrain();
+  }
+
+  /** The venue refused a request for its time that by its clock as measured was in time: it is measured at once. */
+  venueClockDoubted(): void {
+    this.#clockDoubted = true;
+    if (!this.#measuring) this.#measureAfter(Math.max(0, this.#clockAskedAtMs + clockSpacingMs - this.#nowMs()));
   }
 
   /** Whether the book is halted by now; undefined: the epoch is not ours to speak for. */
@@ -249,16 +261,32 @@ export class Guard {
   async #keepClock(): Promise<void> {
     if (this.#over) return;
     let againMs = clockEveryMs;
+    this.#measuring = true;
+    this.#clockDoubted = false;
+    this.#clockAskedAtMs = this.#nowMs();
     try {
-      const measured = await measure(this.#options.venueTime, () => this.#nowMs(), clockTimeoutMs);
-      this.#clock = better(this.#clock, measured, this.#nowMs());
+      const known = this.#clock;
+      const { venueTime } = this.#options;
+      const clock = await measure({ venueTime, monotonicMs: () => this.#nowMs(), timeoutMs: clockTimeoutMs, known });
+      if (known !== undefined && !consistent(known, clock, this.#nowMs())) {
+        const byMs = Math.round(clock.offsetMs - known.offsetMs);
+        this.#log('warn', "the venue's clock is not where it was: it was set, or set back", { byMs });
+      }
+      this.#clock = clock;
       this.#tellAll();
     } catch (error) {
       againMs = clockRetryMs;
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
       this.#log('warn', 'the venue did not tell its time', { error: error instanceof Error ? error.message : String(error), cause });
     }
-    if (!this.#over) this.#cancelClock = this.#options.after(againMs, () => void this.#keepClock());
+    this.#measuring = false;
+    // A doubt that came meanwhile may be younger than the answers.
+    this.#measureAfter(this.#clockDoubted ? clockSpacingMs : againMs);
+  }
+
+  #measureAfter(ms: number): void {
+    this.#cancelClock();
+    if (!this.#over) this.#cancelClock = this.#options.after(ms, () => void this.#keepClock());
   }
 
   #nowMs(): number {

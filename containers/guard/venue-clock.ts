@@ -1,15 +1,22 @@
 /**
  * The venue's clock against this host's monotonic clock. The venue stamped its answer somewhere between our
- * question and our reading of it, so half the round trip bounds the error; the best of several samples counts,
- * and what was measured grows worse with time by the drift assumed.
+ * question and our reading of it, so half the round trip bounds the error; what was measured grows worse with time
+ * by the drift assumed.
+ *
+ * A venue's clock may also be set. Only the newest answer is not spoilt by a step that came before it, so a good one
+ * stands alone. While answers are slow an older one serves as long as the new ones bear it out; a step that hides within
+ * the doubt of slow answers is the one that is not seen.
  */
 import { get as getPlain, Agent as PlainAgent } from 'node:http';
 import { get as getSecure, Agent as SecureAgent } from 'node:https';
 import type { VenueClock } from '../../lib/contracts/guard-api.ts';
+import { uncertaintyAtMs, venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
 
 /** What the kernel may slew a clock by while it follows a time server. */
 const driftPpm = 500;
-const samples = 5;
+const questionsMax = 5;
+/** Half of what permits need at the least: better is not worth a question more, and drift does not use it up. */
+const goodUncertaintyMs = venueUncertaintyMaxMs / 2;
 
 export interface ClockSample {
   readonly sentMs: number;
@@ -29,34 +36,52 @@ export function clockFrom(sample: ClockSample): VenueClock {
   };
 }
 
-/** How far the clock may be off by then. */
-export function uncertaintyAt(clock: VenueClock, nowMs: number): number {
-  return clock.uncertaintyMs + (clock.driftPpm / 1e6) * (nowMs - Number(clock.measuredAtNs) / 1e6);
+/** Whether both can be true of a clock that nobody has set in between. */
+export function consistent(known: VenueClock, measured: VenueClock, nowMs: number): boolean {
+  return Math.abs(known.offsetMs - measured.offsetMs) <= uncertaintyAtMs(known, nowMs) + uncertaintyAtMs(measured, nowMs);
 }
 
-/** The better one now: an old good measurement may still beat a new bad one. */
-export function better(known: VenueClock | undefined, measured: VenueClock, nowMs: number): VenueClock {
-  return known !== undefined && uncertaintyAt(known, nowMs) < uncertaintyAt(measured, nowMs) ? known : measured;
+/** What to go by, now that this was measured after what was known. */
+export function trusted(known: VenueClock | undefined, measured: VenueClock, nowMs: number): VenueClock {
+  if (known === undefined || isGood(measured) || !consistent(known, measured, nowMs)) return measured;
+  return uncertaintyAtMs(known, nowMs) < uncertaintyAtMs(measured, nowMs) ? known : measured;
+}
+
+function isGood({ uncertaintyMs }: VenueClock): boolean {
+  return uncertaintyMs <= goodUncertaintyMs;
 }
 
 export type VenueTime = (signal: AbortSignal) => Promise<{ readonly venueMs: number; readonly resolutionMs: number }>;
 
-/** Several questions, one after the other so that they do not delay each other; the best of those answered. */
-export async function measure(venueTime: VenueTime, monotonicMs: () => number, timeoutMs: number): Promise<VenueClock> {
-  let best: VenueClock | undefined;
+export interface Measuring {
+  readonly venueTime: VenueTime;
+  readonly monotonicMs: () => number;
+  readonly timeoutMs: number;
+  readonly known: VenueClock | undefined;
+}
+
+/** Asks until an answer is good, one question after the other so that they do not delay each other. */
+export async function measure({ venueTime, monotonicMs, timeoutMs, known }: Measuring): Promise<VenueClock> {
+  let clock = known;
+  let answers = 0;
   let failure: unknown;
-  for (let sample = 0; sample < samples; sample += 1) {
+  for (let question = 0; question < questionsMax; question += 1) {
     try {
       const sentMs = monotonicMs();
       const answer = await venueTime(AbortSignal.timeout(timeoutMs));
       const receivedMs = monotonicMs();
-      best = better(best, clockFrom({ sentMs, receivedMs, ...answer }), receivedMs);
+      const measured = clockFrom({ sentMs, receivedMs, ...answer });
+      answers += 1;
+      clock = trusted(clock, measured, receivedMs);
+      if (isGood(measured)) break;
     } catch (error) {
       failure = error;
     }
   }
-  if (best === undefined) throw new Error(`none of ${samples} questions for the venue's time was answered`, { cause: failure });
-  return best;
+  if (answers === 0 || clock === undefined) {
+    throw new Error(`none of ${questionsMax} questions for the venue's time was answered`, { cause: failure });
+  }
+  return clock;
 }
 
 /** Bybit v5: nanoseconds as text, and milliseconds beside them. Not by fetch: loading it costs more memory than it saves lines. */

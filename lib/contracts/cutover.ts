@@ -96,7 +96,8 @@ export const leaseControl = functionContract({
     },
     startDrain: {
       input: z.object({ book, token, successor: colour }),
-      output: z.object({ mode: z.string() }),
+      /** The epoch that is to be given up. */
+      output: z.object({ mode: z.string(), epoch }),
       errors: { LeaseConflictError: 'final', ...fenced },
     },
     cancelDrain: {
@@ -157,10 +158,13 @@ export const cutoverInspection = functionContract({
       errors: fenced,
     },
     handover: {
-      input: z.object({ book, token, to: colour, aboveEpoch: epoch }),
+      input: z.object({ book, token, to: colour, aboveEpoch: epoch, drainedEpoch: epoch }),
       output: z.object({
-        /** `declined`: the holder ended the drain itself, because it saw no successor alive and ready. */
-        state: z.enum(['waiting', 'held', 'declined']),
+        /**
+         * `declined`: the holder ended the drain itself, because it saw no successor alive and ready. `retaken`: the book changed
+         * hands and is the other colour's again; who had it in between did not live to renew.
+         */
+        state: z.enum(['waiting', 'held', 'declined', 'retaken']),
         epoch,
         holder: z.nullable(instance),
       }),

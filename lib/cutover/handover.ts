@@ -3,19 +3,27 @@ import type { Colour, Epoch, InstanceId, Lease } from '../lease/model.ts';
 import { colourOf } from '../lease/model.ts';
 
 export interface HandoverSeen {
-  readonly state: 'waiting' | 'held' | 'declined';
+  readonly state: 'waiting' | 'held' | 'declined' | 'retaken';
   readonly epoch: Epoch;
   readonly holder: InstanceId | null;
 }
 
-export function judgeHandover(lease: Lease, wanted: { readonly to: Colour; readonly aboveEpoch: Epoch }): HandoverSeen {
+export interface HandoverWanted {
+  readonly to: Colour;
+  readonly aboveEpoch: Epoch;
+  /** In which the holder was asked. */
+  readonly drainedEpoch: Epoch;
+}
+
+export function judgeHandover(lease: Lease, wanted: HandoverWanted): HandoverSeen {
   const { epoch, holder } = lease;
   return { state: state(), epoch, holder: holder ?? null };
 
   function state(): HandoverSeen['state'] {
     if (holder === undefined) return 'waiting';
     if (colourOf(holder) === wanted.to) return epoch > wanted.aboveEpoch && lease.heartbeat > 0 ? 'held' : 'waiting';
-    // The machine set draining before it looked: an open book under the other colour is the holder's own refusal.
-    return lease.mode === 'open' ? 'declined' : 'waiting';
+    if (lease.mode !== 'open') return 'waiting';
+    // The machine set draining before it looked: in that epoch, an open book is the holder's own refusal.
+    return epoch === wanted.drainedEpoch ? 'declined' : 'retaken';
   }
 }

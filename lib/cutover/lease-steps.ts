@@ -24,7 +24,8 @@ export function leaseSteps(control: LeaseControl): Implementation<typeof leaseCo
       return { mode: (await control.open(book, token)).mode };
     },
     async startDrain({ book, token, successor }) {
-      return { mode: (await control.startDrain(book, token, successor)).mode };
+      const { mode, epoch } = await control.startDrain(book, token, successor);
+      return { mode, epoch };
     },
     async cancelDrain({ book, token }) {
       const { holder } = await control.cancelDrain(book, token);

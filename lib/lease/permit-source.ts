@@ -77,6 +77,11 @@ export class PermitSource {
     await this.#post('/v1/drained', { epoch, drain, lane: this.view?.lane ?? 0 });
   }
 
+  /** The venue refused a request for its time that was in time by its clock as the view has it: the guard measures it at once. */
+  async doubtVenueClock(): Promise<void> {
+    await this.#post('/v1/venue-clock-doubted', {});
+  }
+
   /** Nobody must trade until a person has looked. Resolves with whether the table has it; if not yet, ask again. */
   async halt(epoch: number, reason: string): Promise<boolean> {
     return HaltAnswer.parse(JSON.parse(await this.#post('/v1/halt', { epoch, reason }))).halted;

@@ -32,10 +32,11 @@ export type BreakerResult = 'success' | 'failure';
 
 /**
  * A refusal is an answer: the venue works, it only says no. A failure is a venue that said nothing, nothing that can be used, or was
- * reached too late. What did not leave this process says nothing of the venue.
+ * reached too late. What did not leave this process says nothing of the venue; nor does an order that it calls late and that was not,
+ * by our clock: then the clocks disagree, and more orders harm nobody once they are measured anew.
  */
-export function resultOf({ kind }: Answer): BreakerResult | undefined {
-  if (kind === 'never-sent') return undefined;
+export function resultOf({ kind }: Answer, wasInTime: boolean): BreakerResult | undefined {
+  if (kind === 'never-sent' || (kind === 'expired' && wasInTime)) return undefined;
   return kind === 'ambiguous' || kind === 'expired' ? 'failure' : 'success';
 }
 

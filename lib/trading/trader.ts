@@ -8,7 +8,7 @@ import type { LeaseView, Permit, PermitRefusal, TraderStatus } from '../contract
 import { page } from '../contracts/page.ts';
 import type { BookName, Epoch } from '../lease/model.ts';
 import { permitLongestMs, venueUncertaintyMaxMs } from '../lease/permits.ts';
-import type { Answer, Touch, Venue } from '../venues/venue.ts';
+import { VenueClockError, type Answer, type Touch, type Venue } from '../venues/venue.ts';
 import { resultOf, type Breaker, type BreakerState } from './breaker.ts';
 import { parseClientOrderId, type OrderAuthor } from './client-order-id.ts';
 import { DuplicateIntentError, type Journal, type Outcome } from './journal.ts';
@@ -28,6 +28,8 @@ export interface Permits {
   onChange(listener: (view: LeaseView) => void): () => void;
   reportStatus(status: TraderStatus): Promise<void>;
   drained(epoch: number, drain: number): Promise<void>;
+  /** Has the venue's clock measured at once. */
+  doubtVenueClock(): Promise<void>;
   /** Whether the halt is in the table. */
   halt(epoch: number, reason: string): Promise<boolean>;
 }
@@ -72,6 +74,9 @@ const listsSettleMs = 100;
 const formerLifeMs = permitLongestMs + venueUncertaintyMaxMs + listsSettleMs;
 /** A doubtful order that the venue does not answer about for so long is left to the next reconciliation. */
 const lookAgainForMs = 30_000;
+/** How long orders wait for the guard to measure the venue's clock; then one is tried all the same. */
+const clockInDoubtMs = 1000;
+const clockPollMs = 20;
 
 /** As the gauge tells it. */
 const breakerGauge: Readonly<Record<BreakerState['kind'], number>> = { closed: 0, 'half-open': 1, open: 2 };
@@ -96,6 +101,7 @@ export class Trader {
   #lastSide: 'buy' | 'sell' | undefined;
   #touch: Touch | undefined;
   #venueSeenNs: bigint | undefined;
+  #clockDoubtedNs: bigint | undefined;
   #reconciled = false;
   /** The newest epoch in which the position was found not to be what this book made it: nothing is sent in it. */
   #distrusted: Epoch | undefined;
@@ -178,6 +184,7 @@ export class Trader {
     const { log, clock } = this.#options;
     let settled: ReadonlySet<string> = new Set();
     while (this.#isOurs(epoch)) {
+      const beganNs = clock.monotonicNs();
       try {
         this.#countReads(3);
         const [found, touch] = await Promise.all([
@@ -199,6 +206,7 @@ export class Trader {
         return true;
       } catch (error) {
         log('error', 'reconciliation failed; nothing is sent before it succeeds', { epoch, error: messageOf(error) });
+        if (error instanceof VenueClockError) this.#doubtClock(beganNs);
         if (error instanceof SupersededError) return false;
         await clock.sleep(retryAfterMs, this.#closed.signal);
       }
@@ -274,7 +282,7 @@ export class Trader {
     const { clock, limits, breaker, permits, ordersPerSecond, log } = this.#options;
     const spacingNs = BigInt(Math.round(1e9 / ordersPerSecond));
     while (!trading.stop.signal.aborted) {
-      const heldUpMs = breaker.waitMs();
+      const heldUpMs = this.#clockInDoubt() ? clockPollMs : breaker.waitMs();
       if (heldUpMs > 0) {
         await clock.sleep(heldUpMs, trading.stop.signal);
         continue;
@@ -328,8 +336,10 @@ export class Trader {
     this.#counts.sent += 1;
     const sentNs = clock.monotonicNs();
     let answer = await venue.place({ clientOrderId, ...intent }, permit);
-    tellBreaker(resultOf(answer));
     const elapsedMs = (): number => Number(clock.monotonicNs() - sentNs) / 1e6;
+    const wasInTime = clock.monotonicNs() < BigInt(permit.expiresAtNs);
+    tellBreaker(resultOf(answer, wasInTime));
+    if (answer.kind === 'expired' && wasInTime) this.#doubtClock(sentNs);
     if (answer.kind === 'accepted') this.#latencies.add(elapsedMs());
     if (answer.kind === 'ambiguous') {
       this.#counts.ambiguous += 1;
@@ -340,6 +350,26 @@ export class Trader {
       answer = await this.#lookAfterDeadline(clientOrderId, permit);
     }
     this.#known(clientOrderId, answer, elapsedMs());
+  }
+
+  /** The venue refused for its time what was sent then, by its clock as it was measured: no more of it until the guard has asked. */
+  #doubtClock(sentNs: bigint): void {
+    const { permits, clock, log } = this.#options;
+    if (this.#measuredSince(sentNs)) return;
+    this.#clockDoubtedNs = clock.monotonicNs();
+    permits.doubtVenueClock().catch((error: unknown) => {
+      log('warn', "the guard did not take the word that the venue's clock is in doubt", { error: messageOf(error) });
+    });
+  }
+
+  #clockInDoubt(): boolean {
+    if (this.#clockDoubtedNs === undefined) return false;
+    const waitedMs = Number(this.#options.clock.monotonicNs() - this.#clockDoubtedNs) / 1e6;
+    return waitedMs < clockInDoubtMs && !this.#measuredSince(this.#clockDoubtedNs);
+  }
+
+  #measuredSince(ns: bigint): boolean {
+    return BigInt(this.#options.permits.view?.venueClock?.measuredAtNs ?? 0) > ns;
   }
 
   /** "No" counts only from a look that began when the order could no longer be accepted. */
@@ -465,12 +495,14 @@ export class Trader {
     const { clock, log } = this.#options;
     let warm = false;
     while (!this.#closed.signal.aborted) {
+      const beganNs = clock.monotonicNs();
       try {
         if (!warm) await this.#options.venue.warmUp();
         warm = true;
         await this.#look();
       } catch (error) {
         if (!this.#holds()) this.#reconciled = false;
+        if (error instanceof VenueClockError) this.#doubtClock(beganNs);
         log('warn', 'the venue or the journal could not be read', { error: messageOf(error) });
       }
       await this.#report();
@@ -530,16 +562,18 @@ export class Trader {
   }
 
   async #cancel(ids: readonly string[]): Promise<void> {
-    const { limits, permits, venue, log } = this.#options;
+    const { limits, permits, venue, clock, log } = this.#options;
     if (!(await limits.request()).allowed || this.#trading === undefined) return;
     const permit = permits.permit();
     if ('error' in permit) return;
     this.#orders.cancelling(ids);
     this.#underWay(
       (async () => {
+        const sentNs = clock.monotonicNs();
         const answer = await venue.cancel(ids, permit);
         if (answer.kind === 'accepted') return;
         log('warn', `cancellation ${answer.kind}`, { count: ids.length, reason: answer.reason });
+        if (answer.kind === 'expired') this.#doubtClock(sentNs);
         // Either way they are asked again if they still rest; a doubtful one may still take effect until its deadline.
         if (answer.kind === 'ambiguous') await this.#untilExpired(permit);
         this.#orders.notCancelling(ids);

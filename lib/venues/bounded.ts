@@ -12,6 +12,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Exchange } from 'ccxt';
 import type { Permit, VenueClock } from '../contracts/guard-api.ts';
+import { uncertaintyAtMs } from '../lease/permits.ts';
 
 /** An absolute end, on this host's monotonic clock and on the venue's (less the uncertainty). A permit has both. */
 export type Deadline = Pick<Permit, 'expiresAtNs' | 'venueDeadlineMs'>;
@@ -96,7 +97,10 @@ export function bounded<Base extends ExchangeClass>(base: Base, expiry: ExpiryAt
       }
       const nowNs = monotonicNs();
       const timestampMs = Math.floor(venueNowMs(clock, nowNs));
-      const windowMs = Math.min(longestWindowMs, Math.floor(deadline.venueDeadlineMs) - timestampMs);
+      // Both ends count: the venue's clock may have been measured anew since the permit was given, and found set back.
+      const expiresAtMs = Number(deadline.expiresAtNs) / 1e6;
+      const endByThisClockMs = expiresAtMs + clock.offsetMs - uncertaintyAtMs(clock, expiresAtMs);
+      const windowMs = Math.min(longestWindowMs, Math.floor(Math.min(deadline.venueDeadlineMs, endByThisClockMs)) - timestampMs);
       if (windowMs < shortestWindowMs || nowNs >= BigInt(deadline.expiresAtNs)) {
         throw new NeverSentError(
           `${this.id} ${method} ${path} was not sent: ${windowMs} ms were left of its permit (at least ${shortestWindowMs} wanted)`,

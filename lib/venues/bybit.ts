@@ -9,7 +9,9 @@
  */
 import { bybit, type Exchange, type Order as CcxtOrder, type Trade as CcxtTrade } from 'ccxt';
 import { bounded, bybitExpiry, NeverSentError, within, type BoundedOptions, type Deadline } from './bounded.ts';
-import { executionsPage, type Answer, type Execution, type NewOrder, type OrderAtVenue, type Touch, type Venue } from './venue.ts';
+import {
+  executionsPage, VenueClockError, type Answer, type Execution, type NewOrder, type OrderAtVenue, type Touch, type Venue,
+} from './venue.ts';
 
 export interface BybitOptions extends BoundedOptions {
   readonly url: string;
@@ -174,8 +176,12 @@ export class Bybit implements Venue {
     }
   }
 
-  #read<T>(what: string, call: () => Promise<T>): Promise<T> {
-    return this.#timed(what, readTimeoutMs, call);
+  async #read<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#timed(what, readTimeoutMs, call);
+    } catch (error) {
+      throw classify(error).kind === 'expired' ? new VenueClockError(what, error) : error;
+    }
   }
 
   async #timed<T>(what: string, ms: number, call: () => Promise<T>): Promise<T> {

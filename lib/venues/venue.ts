@@ -25,6 +25,14 @@ export type Answer =
   | { readonly kind: 'never-sent'; readonly reason: string }
   | { readonly kind: 'ambiguous'; readonly reason: string };
 
+/** The venue would not let us look: the request's time is not around its own. */
+export class VenueClockError extends Error {
+  constructor(what: string, cause: unknown) {
+    super(`the venue refuses to tell ${what} for the time stamp of the request: its clock is not where the guard measured it`, { cause });
+    this.name = 'VenueClockError';
+  }
+}
+
 export interface OrderAtVenue {
   readonly venueOrderId: string;
   /** Empty for an order that was sent without one. */

@@ -27,15 +27,15 @@ const here = '$states.context.Execution.Id';
 
 export function canary(w: Workflow, parts: CanaryParts): sfn.IChainable {
   const { machines, limits } = parts;
+  const refused = w.fail('The canary was refused', { comment: 'Nothing was changed.', error: endings.refused, cause: js('$why') });
   const ending = endingsOf(w, parts, {
-    what: 'canary', folder: 'canaries', hasTheBook: false,
+    what: 'canary', folder: 'canaries', hasTheBook: false, refused,
     succeeded: 'The canary was healthy, or a person said so, and the book runs the release too.',
     rolledBack: 'The canary runs what it ran before, or is halted; the book was not touched.',
     facts: `
       'canary': $canary.book, 'images': $request.images, 'change': $request.change, 'force': $request.force, 'forced': $forced,
       'requester': $requester, 'approvedBy': $approvedBy, 'liveBefore': $before, 'watched': $tally, 'seen': $seen, 'decided': $decided`,
   });
-  const refused = w.fail('The canary was refused', { comment: 'Nothing was changed.', error: endings.refused, cause: js('$why') });
 
   // ── The book itself ──────────────────────────────────────────────────────────────────────────────────────
   const cutoverOf = (target: string): string =>
@@ -167,19 +167,19 @@ export function canary(w: Workflow, parts: CanaryParts): sfn.IChainable {
     succeeded: w.pass('Note that the canary runs the release', {
       comment: 'From here on it is watched.', assign: noted('The canary runs the release.'),
     }).next(watch),
-    endings: { [endings.refused]: refused, [endings.rolledBack]: ending.rolledBack },
+    endings: { [endings.refused]: ending.refused(), [endings.rolledBack]: ending.rolledBack },
     failed: ending.needsAPerson,
   });
   const remember = w.invoke('Look at the canary before the change', parts.inspection, 'beforeCanary', {
     comment: 'What it runs, to go back to, and what it has earned, to compare with.',
     input: { book: js('$canary.book') },
     assign: (answer) => ({ before: answer.taskDefinition, tally: answer.tally, redrives: js('$states.context.Execution.RedriveCount') }),
-    catches: { 'States.ALL': refused },
+    catches: { 'States.ALL': ending.refused() },
   });
   remember.next(start);
 
   // ── Refusals: up to here nothing was changed ─────────────────────────────────────────────────────────────
-  const admission = gates(w, parts, { passed: remember, refused }, {
+  const admission = gates(w, parts, { passed: remember, refused, refusedLate: ending.refused() }, {
     what: 'canary', name: js("'canary/' & $states.context.Execution.Name"), books: js('[$canary.book]'),
   });
   const known = w.choice('Does this book have a canary?', {

@@ -28,8 +28,9 @@ const bakeLooksEverySeconds = 60;
 /** Returns the state that the machine starts at. */
 export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const { limits } = parts;
+  const refused = w.fail('The cutover was refused', { comment: 'Nothing was changed.', error: endings.refused, cause: js('$why') });
   const ending = endingsOf(w, parts, {
-    what: 'cutover', folder: 'cutovers', hasTheBook: true,
+    what: 'cutover', folder: 'cutovers', hasTheBook: true, refused,
     succeeded: 'The new colour trades and is recorded; the old one is gone.',
     rolledBack: 'The old colour trades as before; the new one is gone.',
     facts: `
@@ -166,7 +167,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
     otherwise: change.ask,
   }));
 
-  return admission(w, parts, { admitted: prepare, ...ending });
+  return admission(w, parts, { admitted: prepare, refused, refusedLate: ending.refused(), needsAPerson: ending.needsAPerson });
 }
 
 /**
@@ -201,9 +202,15 @@ function migrateAndBringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
 function admission(
   w: Workflow,
   parts: CutoverParts,
-  to: { readonly admitted: sfn.IChainable; readonly needsAPerson: sfn.IChainable },
+  to: {
+    readonly admitted: sfn.IChainable;
+    readonly refused: sfn.IChainable;
+    /** When people may have been asked already. */
+    readonly refusedLate: sfn.IChainable;
+    readonly needsAPerson: sfn.IChainable;
+  },
 ): sfn.IChainable {
-  const refused = w.fail('The cutover was refused', { comment: 'Nothing was changed.', error: endings.refused, cause: js('$why') });
+  const { refused, refusedLate } = to;
   const books = Object.fromEntries(parts.books.map(({ name, ...resources }) => [name, resources]));
 
   const takeBook = w.invoke('Take the book for this execution', parts.leaseControl, 'takeBook', {
@@ -213,7 +220,7 @@ function admission(
       plan: js('$states.result.Payload'), redrives: js('$states.context.Execution.RedriveCount'), ...noted('The book was taken by this execution.'),
     }),
     catches: {
-      BookBusyError: refused, LeaseMissingError: refused, NotReadyForCutoverError: refused,
+      BookBusyError: refusedLate, LeaseMissingError: refusedLate, NotReadyForCutoverError: refusedLate,
       // It may have worked all the same: the ending gives back what is ours.
       'States.ALL': to.needsAPerson,
     },
@@ -243,7 +250,7 @@ function admission(
     assign: {
       books,
       // What an ending before the plan reports.
-      plan: { first: false, token: 0, epoch: 0 }, redrives: 0, epoch: 0, holder: null, steps: [],
+      plan: { first: false, token: 0, epoch: 0 }, redrives: 0, epoch: 0, drainedEpoch: 0, holder: null, steps: [],
       taskSet: nothing, revision: nothing, migration: nothing, contractionsWait: false, snapshot: nothing, newest: nothing, seen: nothing,
       why: nothing, loose: nothing, outcome: nothing,
       ...gatesUnknown,
@@ -251,7 +258,9 @@ function admission(
   });
   return setOut.next(checkRequest.next(
     image('Check that the registry has the image of the trader', 'trader').next(
-      image('Check that the registry has the image of the guard', 'guard').next(gates(w, parts, { passed: takeBook, refused })),
+      image('Check that the registry has the image of the guard', 'guard').next(
+        gates(w, parts, { passed: takeBook, refused, refusedLate }),
+      ),
     ),
   ));
 }

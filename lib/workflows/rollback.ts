@@ -220,7 +220,7 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     comment: 'Every variable has a value from the start, so that each ending can report.',
     assign: {
       books: Object.fromEntries(parts.books.map(({ name, ...resources }) => [name, resources])),
-      plan: { token: 0, epoch: 0 }, redrives: 0, epoch: 0, holder: null, steps: [], target: nothing,
+      plan: { token: 0, epoch: 0 }, redrives: 0, epoch: 0, drainedEpoch: 0, holder: null, steps: [], target: nothing,
       taskSet: nothing, revision: nothing, newest: nothing, seen: nothing, why: nothing, loose: nothing, outcome: nothing,
     },
   }).next(check);

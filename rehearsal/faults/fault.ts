@@ -19,7 +19,7 @@ export interface Fault {
   /** The longest time without an accepted order, from before the fault to the end: somebody healthy is there all the while. */
   readonly silenceLimitMs: number;
   /** What it needs for itself: faults that want the same cannot be told together. */
-  readonly takes: readonly ('old release' | 'new release' | 'old holder' | 'lease writes' | 'answers' | 'execution')[];
+  readonly takes: readonly ('old release' | 'new release' | 'old holder' | 'lease writes' | 'answers' | 'execution' | 'venue clock')[];
   readonly releases?: { readonly old?: Variant; readonly new?: Variant };
   /** What the person types instead of the usual. */
   readonly typed?: (usual: CutoverInput) => object;

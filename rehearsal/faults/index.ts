@@ -1,6 +1,7 @@
 /** Every fault of a cutover, in the order in which they are listed. */
 import type { Fault } from './fault.ts';
-import { noLeaseTable, noPostgres, noRedis, traderClockOff, venueClockOff } from './network.ts';
+import { approvalNeverComes, approvalRejected, migrationFails, migrationNeverEnds } from './gates.ts';
+import { noLeaseTable, noPostgres, noRedis, traderClockOff, venueClockJumps, venueClockOff } from './network.ts';
 import { blueDoesNotDrain, bluePausesInDrain, traderPausesInDrain } from './old-holder.ts';
 import { nobodyToTell, slowAnswers, snapshotFails, stepTimesOutAfterSuccess, throttled } from './aws.ts';
 import { malformedInput, redriven, startedTwice, twoCutovers, unknownDigest, wrongRegion } from './people.ts';
@@ -18,11 +19,16 @@ export const cutoverFaults: readonly Fault[] = [
   noPostgres,
   traderClockOff,
   venueClockOff,
+  venueClockJumps,
   stepTimesOutAfterSuccess,
   throttled,
   slowAnswers,
   snapshotFails,
   nobodyToTell,
+  migrationFails,
+  migrationNeverEnds,
+  approvalRejected,
+  approvalNeverComes,
   startedTwice,
   twoCutovers,
   redriven,

@@ -1,4 +1,5 @@
 /** Faults of the network and of the clocks. */
+import { atLeast, atMost } from '../report/report.ts';
 import { monotonicMs } from '../venue/record.ts';
 import { onEntering, struck, type Fault, type Injected } from './fault.ts';
 import type { Target } from '../processes/routes.ts';
@@ -9,6 +10,8 @@ const silenceOfATakeoverMs = 3000;
 const usualSilenceMs = 1500;
 const longerThanALeaseMs = 9000;
 const clockOffMs = 3000;
+/** A trader that has a refusal waits a second for the guard to measure, and then tries again. */
+const silenceOfAStepMs = 2000;
 const takeTheBook = 'Take the book for this execution';
 
 export const noLeaseTable: Fault = {
@@ -93,7 +96,7 @@ export const venueClockOff: Fault = {
   outcome: 'succeeded',
   trades: 'new',
   silenceLimitMs: usualSilenceMs,
-  takes: [],
+  takes: ['venue clock'],
   before(stage) {
     stage.venue.setClockOffset(clockOffMs);
     stage.injected(`the venue's clock is ${clockOffMs} ms ahead`);
@@ -106,3 +109,40 @@ export const venueClockOff: Fault = {
     return { promises: () => [struck("orders accepted with a time stamp of the venue's clock", stage.ordersSince(sinceMs).filter((order) => order.accepted && ahead(order)).length)] };
   },
 };
+
+export const venueClockJumps: Fault = {
+  name: 'venue-clock-jumps',
+  summary: `The venue sets its clock ${clockOffMs / 1000} s ahead while the old release trades, and back while the new one does.`,
+  outcome: 'succeeded',
+  trades: 'new',
+  silenceLimitMs: silenceOfAStepMs,
+  takes: ['venue clock'],
+  inject(stage) {
+    const steps: number[] = [];
+    const set = (offsetMs: number, byMs: number): void => {
+      steps.push(monotonicMs());
+      stage.venue.setClockOffset(offsetMs);
+      stage.injected(`the venue sets its clock by ${byMs} ms`);
+    };
+    onEntering(stage, [takeTheBook], () => set(clockOffMs, clockOffMs));
+    onEntering(stage, ['Begin to bake the new colour'], () => set(0, -clockOffMs));
+    return {
+      promises() {
+        const ends = [...steps.slice(1), monotonicMs()];
+        const told = steps.map((atMs, index) => {
+          const orders = stage.ordersSince(atMs).filter(({ arrivedAtMs }) => arrivedAtMs < (ends[index] ?? Infinity));
+          const refusedUntilMs = orders.findLast(({ code }) => code === refusedForItsTime)?.decidedAtMs;
+          const againMs = orders.find(({ accepted, decidedAtMs }) => accepted && decidedAtMs > (refusedUntilMs ?? Infinity))?.decidedAtMs;
+          return { refused: refusedUntilMs !== undefined, ms: (againMs ?? Infinity) - atMs };
+        });
+        const refusing = told.filter(({ refused }) => refused).length;
+        return [
+          atLeast('struck', 'The fault struck: steps after which orders were refused for their time', refusing, 2, 'steps'),
+          atMost('recovered', 'From a step to orders as before', Math.round(Math.max(...told.map(({ ms }) => ms))), silenceOfAStepMs, 'ms'),
+        ];
+      },
+    };
+  },
+};
+/** Bybit: the time stamp and the window of a request are not around the server's time. */
+const refusedForItsTime = 10002;

@@ -2,8 +2,9 @@
 import { canary } from './canary.ts';
 import { cutover } from './cutover.ts';
 import { halt } from './halt.ts';
+import { positionMismatch } from './position-mismatch.ts';
 import { rollback } from './rollback.ts';
 import type { Scenario } from './scenario.ts';
 import { takeover } from './takeover.ts';
 
-export const scenarios: readonly Scenario[] = [cutover, takeover, rollback, halt, canary];
+export const scenarios: readonly Scenario[] = [cutover, takeover, rollback, halt, positionMismatch, canary];

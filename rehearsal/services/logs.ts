@@ -27,17 +27,40 @@ interface FilterInput extends Paged, Period {
   readonly filterPattern?: string;
 }
 
+interface MetricFilter {
+  readonly matches: (message: string) => boolean;
+  /** Namespace and name of the metric that counts the lines. */
+  readonly metric: string;
+}
+interface MetricTransformation {
+  readonly MetricNamespace: string;
+  readonly MetricName: string;
+  readonly MetricValue: string;
+}
+
 /** "The default is up to 50 items" for groups and streams; "up to 10,000 log events". */
 const describePageMax = 50;
 const eventPageMax = 10_000;
 export interface Logs extends ServiceModel {
   /** Every event of every group, for whoever searches them for what must not be there. */
   everything(): Iterable<{ readonly group: string; readonly stream: string; readonly message: string }>;
+  /** The sum of a metric that a filter makes of lines. */
+  counted(namespace: string, metricName: string): number;
 }
 
 export function logs(world: World): Logs {
   /** By Region and name. */
   const groups = new Map<string, Group>();
+  /** By Region and name of the group. */
+  const filters = new Map<string, MetricFilter[]>();
+  const counts = new Map<string, number>();
+
+  /** Lines count when they come in: a filter is no search in what was there before. */
+  function count({ region, input }: Call, events: readonly LogEvent[]): void {
+    for (const { matches, metric } of filters.get(`${region}:${String(input['logGroupName'])}`) ?? []) {
+      counts.set(metric, (counts.get(metric) ?? 0) + events.filter(({ message }) => matches(message)).length);
+    }
+  }
 
   function groupOf({ region, input }: Call): Group {
     // An identifier may be an ARN, with or without the `:*` at its end.
@@ -69,6 +92,7 @@ export function logs(world: World): Logs {
       },
       PutLogEvents: ({ logEvents }: { logEvents: readonly LogEvent[] }, call) => {
         streamOf(call).push(...logEvents);
+        count(call, logEvents);
         return { nextSequenceToken: world.uniqueId(56) };
       },
       /** The newest page first unless `startFromHead`; the tokens of both directions are places in the stream. */
@@ -132,15 +156,20 @@ export function logs(world: World): Logs {
         createGroup(region, name, properties['RetentionInDays'] === undefined ? undefined : Number(properties['RetentionInDays']));
         return { ref: name, attributes: { Arn: `arn:aws:logs:${region}:${world.accountId}:log-group:${name}:*` } };
       },
-      // It is there; nothing here counts its lines, as nothing evaluates the alarm on them.
       'AWS::Logs::MetricFilter': ({ properties, generatedName, region }) => {
-        const group = String(properties['LogGroupName']);
-        if (!groups.has(`${region}:${group}`)) {
-          throw new AwsError('ResourceNotFoundException', 'The specified log group does not exist.');
-        }
+        const group = `${region}:${String(properties['LogGroupName'])}`;
+        if (!groups.has(group)) throw new AwsError('ResourceNotFoundException', 'The specified log group does not exist.');
+        const matches = matcher(String(properties['FilterPattern']));
+        const transformations = properties['MetricTransformations'] as readonly MetricTransformation[];
+        const made = transformations.map(({ MetricNamespace, MetricName, MetricValue }) => {
+          if (MetricValue !== '1') throw notModelled(`a metric value of '${MetricValue}' is not modelled; 1 is`);
+          return { matches, metric: `${MetricNamespace}/${MetricName}` };
+        });
+        filters.set(group, [...(filters.get(group) ?? []), ...made]);
         return { ref: String(properties['FilterName'] ?? generatedName), attributes: {} };
       },
     },
+    counted: (namespace, metricName) => counts.get(`${namespace}/${metricName}`) ?? 0,
     *everything() {
       for (const [group, { streams }] of groups) {
         for (const [stream, events] of streams) for (const { message } of events) yield { group, stream, message };
@@ -152,13 +181,28 @@ export function logs(world: World): Logs {
 const ingested = ({ timestamp, message }: LogEvent): LogEvent & { readonly ingestionTime: number } => ({ timestamp, message, ingestionTime: timestamp });
 
 /**
- * Terms and quoted phrases, all of which a line must have, as the plain kind of filter pattern asks for. Patterns for JSON
- * and for columns are not modelled.
+ * Terms and quoted phrases, all of which a line must have, as the plain kind of filter pattern asks for; and of the patterns for JSON
+ * the one that asks for a text in a property. Others, and those for columns, are not modelled.
  */
 function matcher(pattern = ''): (message: string) => boolean {
+  const [, property, text] = /^\s*\{\s*\$\.(\w+)\s*=\s*"([^"*]*)"\s*\}\s*$/.exec(pattern) ?? [];
+  if (property !== undefined) return (message) => propertyOf(message, property) === text;
   if (/^\s*[{[%]/.test(pattern) || /(^|\s)[-?]/.test(pattern)) {
-    throw new AwsError('NotImplemented', `the filter pattern '${pattern}' is not modelled; terms and "quoted phrases" are`, { fault: 'server' });
+    throw notModelled(`the filter pattern '${pattern}' is not modelled; terms, "quoted phrases" and { $.property = "text" } are`);
   }
   const terms = [...pattern.matchAll(/"([^"]*)"|(\S+)/g)].map(([, phrase, term]) => phrase ?? term ?? '');
   return (message) => terms.every((term) => message.includes(term));
+}
+
+function notModelled(message: string): AwsError {
+  return new AwsError('NotImplemented', message, { fault: 'server' });
+}
+
+/** A line that is no JSON matches no pattern for it. */
+function propertyOf(message: string, name: string): unknown {
+  try {
+    return (JSON.parse(message) as Readonly<Record<string, unknown>> | null)?.[name];
+  } catch {
+    return undefined;
+  }
 }

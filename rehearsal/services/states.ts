@@ -39,6 +39,8 @@ interface Execution {
 }
 
 export interface StatesOptions {
+  /** By how much the executions' clock is ahead, because somebody let time pass for them. */
+  readonly aheadMs?: () => number;
   /** For the live display: every step of every execution. */
   readonly onProgress?: (
     execution: { readonly arn: string; readonly name: string; readonly machine: string; readonly region: string },
@@ -74,7 +76,7 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
     uuid: () => world.uniqueId(32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
   };
   const clock = {
-    now: () => world.now().getTime(),
+    now: () => world.now().getTime() + (options.aheadMs?.() ?? 0),
     sleep: (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }),
   };
 

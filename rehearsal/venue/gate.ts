@@ -34,18 +34,28 @@ export interface RateLimits {
 /** An account without a special standing, on spot. */
 export const usualRateLimits: RateLimits = { ordersPerSecond: 20, requestsPer5Seconds: 600 };
 
+export interface GateOptions {
+  readonly keys: readonly VenueKey[];
+  readonly nowMs: () => number;
+  readonly monotonicMs: () => number;
+  readonly limits: RateLimits;
+}
+
 const usualWindowMs = 5000;
 
 export class Gate {
   readonly #keys: ReadonlyMap<string, VenueKey>;
   readonly #nowMs: () => number;
+  readonly #monotonicMs: () => number;
   readonly #limits: RateLimits;
   readonly #requests = new Map<string, SlidingWindow>();
   readonly #orders = new Map<string, SlidingWindow>();
 
-  constructor({ keys, nowMs, limits }: { keys: readonly VenueKey[]; nowMs: () => number; limits: RateLimits }) {
+  /** Rates are counted on a clock of their own, which nobody sets. */
+  constructor({ keys, nowMs, monotonicMs, limits }: GateOptions) {
     this.#keys = new Map(keys.map((key) => [key.apiKey, key]));
     this.#nowMs = nowMs;
+    this.#monotonicMs = monotonicMs;
     this.#limits = limits;
   }
 
@@ -74,10 +84,10 @@ export class Gate {
       throw new Refusal(10004, 'error sign! Please check your signature generation algorithm.');
     }
     if (key.readOnly && kind !== 'look') throw new Refusal(10005, 'Permission denied, please check your API key permissions.');
-    if (!windowOf(this.#requests, request.address, 5_000, this.#limits.requestsPer5Seconds).take(nowMs)) {
+    if (!windowOf(this.#requests, request.address, 5_000, this.#limits.requestsPer5Seconds).take(this.#monotonicMs())) {
       throw new Refusal(10018, 'Exceeded the IP Rate Limit.');
     }
-    if (kind === 'order' && !windowOf(this.#orders, key.account, 1_000, this.#limits.ordersPerSecond).take(nowMs)) {
+    if (kind === 'order' && !windowOf(this.#orders, key.account, 1_000, this.#limits.ordersPerSecond).take(this.#monotonicMs())) {
       throw new Refusal(10006, 'Too many visits. Exceeded the API Rate Limit.');
     }
     return key;

@@ -56,7 +56,7 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
   let fault = noFault;
   const nowMs = () => Date.now() + clockOffsetMs;
   const market = new Market({ random: seeded(seed), nowMs });
-  const gate = new Gate({ keys, nowMs, limits });
+  const gate = new Gate({ keys, nowMs, monotonicMs, limits });
   const routes = endpoints(market, nowMs);
   const record: VenueEntry[] = [];
   const closing = new AbortController();

@@ -148,12 +148,14 @@ describe('the standbys', () => {
 });
 
 describe('a hand-over', () => {
-  const wanted = { to: 'green', aboveEpoch: 7 as Epoch } as const;
+  const wanted = { to: 'green', aboveEpoch: 7 as Epoch, drainedEpoch: 7 as Epoch } as const;
   it.each<[string, Lease, string]>([
     ['before', lease({ mode: 'draining', successor: 'green' }), 'waiting'],
     ['granted, not renewed', lease({ epoch: 8 as Epoch, holder: instance('green'), heartbeat: 0 }), 'waiting'],
     ['renewed', lease({ epoch: 8 as Epoch, holder: instance('green'), heartbeat: 1 }), 'held'],
     ['ended by the holder itself', lease({ mode: 'open' }), 'declined'],
+    ['taken back, when the new colour was granted it and died', lease({ mode: 'open', epoch: 9 as Epoch }), 'retaken'],
+    ['taken by a standby of the old colour, when the holder died', lease({ mode: 'open', epoch: 8 as Epoch }), 'retaken'],
     ['to nobody', nobody, 'waiting'],
     ['of an old epoch', lease({ epoch: 7 as Epoch, holder: instance('green') }), 'waiting'],
   ])('%s', (_name, seen, state) => {

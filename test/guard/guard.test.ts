@@ -41,6 +41,8 @@ let table: LocalTable;
 let client: DynamoDBClient;
 let control: LeaseControl;
 let venue: Server;
+/** The venue's clock less this host's. */
+let venueOffsetMs: number;
 let running: Running[];
 
 beforeAll(async () => {
@@ -55,8 +57,9 @@ beforeEach(async () => {
   client = new DynamoDBClient({ endpoint: table.endpoint, region: table.region, credentials: table.credentials });
   control = new LeaseControl(new DynamoLeaseStore({ client, tableName: table.tableName }));
   await control.createBook({ book, home: table.region, leaseMs });
+  venueOffsetMs = 0;
   venue = createServer((_request, response) => {
-    const nowMs = Date.now();
+    const nowMs = Date.now() + venueOffsetMs;
     response.end(JSON.stringify({ retCode: 0, result: { timeNano: `${nowMs}000000` }, time: nowMs }));
   });
   venue.listen(0, '127.0.0.1');
@@ -274,6 +277,25 @@ describe('the guard', () => {
     first.process.kill('SIGCONT');
     await state(first, 'standby');
     expect(first.source.permit()).toMatchObject({ error: 'not-held' });
+  });
+
+  test("measures the venue's clock at once when its trader doubts it, and says so to who follows", async () => {
+    const guard = await start('blue');
+    await open();
+    await state(guard, 'held');
+    await permitted(guard);
+    for (const stepMs of [3000, -3000]) {
+      venueOffsetMs = stepMs;
+      const doubtedAt = performance.now();
+      await guard.source.doubtVenueClock();
+      const offsetMs = (): number => guard.source.view?.venueClock?.offsetMs ?? 0;
+      const realMs = Date.now() - Number(monotonicNs()) / 1e6;
+      await until('a new measurement', () => Math.abs(offsetMs() - realMs - stepMs) < 100);
+      // Well before it is measured by itself, which is every 5 s.
+      expect(performance.now() - doubtedAt).toBeLessThan(4000);
+    }
+    const steps = guard.lines.filter((line) => line.includes('not where it was')).map((line) => JSON.parse(line) as { byMs: number });
+    expect(steps.map(({ byMs }) => Math.sign(byMs))).toEqual([1, -1]);
   });
 
   test('halts the book when its trader asks, in its own epoch only, and no standby takes it', async () => {

@@ -23,12 +23,12 @@ it('gives the environment to the builder and the parsed input to the step', asyn
     seen.push(read);
     return implementation({ handover: async (input) => (seen.push(input), { state: 'waiting', epoch: 1, holder: null }) });
   });
-  expect(await handler({ step: 'handover', book: 'main', token: 3, to: 'green', aboveEpoch: 7 })).toEqual({
+  expect(await handler({ step: 'handover', book: 'main', token: 3, to: 'green', aboveEpoch: 7, drainedEpoch: 7 })).toEqual({
     state: 'waiting',
     epoch: 1,
     holder: null,
   });
-  expect(seen).toEqual([environment, { book: 'main', token: 3, to: 'green', aboveEpoch: 7 }]);
+  expect(seen).toEqual([environment, { book: 'main', token: 3, to: 'green', aboveEpoch: 7, drainedEpoch: 7 }]);
 });
 
 it('fails at the cold start when a variable is missing, and names it', () => {
@@ -45,7 +45,7 @@ it('names a step that it does not have', async () => {
 
 it('names the field of an input that breaks the contract', async () => {
   const handler = serve(cutoverInspection, environment, () => implementation());
-  await expect(handler({ step: 'handover', book: 'main', token: 'x', to: 'green', aboveEpoch: 7 })).rejects.toMatchObject({
+  await expect(handler({ step: 'handover', book: 'main', token: 'x', to: 'green', aboveEpoch: 7, drainedEpoch: 7 })).rejects.toMatchObject({
     name: 'ContractBrokenError', message: expect.stringMatching(/'handover' is wrong: token/) as string,
   });
 });

@@ -16,12 +16,17 @@ import { synthesizedCutover } from '../workflows/cutover-world.ts';
 
 /** What is told one after the other on an installation; a release that goes must be the one that came before. */
 const tours: readonly (readonly (readonly string[])[])[] = [
-  [['green-never-healthy'], ['wrong-region'], ['green-dies-after-handover']],
-  [['throttled'], ['no-postgres'], ['nobody-to-tell'], ['redriven']],
-  [['venue-clock-off', 'no-lease-table'], ['malformed-input'], ['step-times-out-after-success'], ['green-does-not-trade']],
-  [['trader-clock-off', 'two-cutovers'], ['unknown-digest'], ['snapshot-fails'], ['slow-answers']],
-  [['blue-pauses-in-drain', 'started-twice'], ['trader-pauses-in-drain'], ['blue-does-not-drain', 'no-redis']],
+  [['green-never-healthy'], ['wrong-region'], ['green-dies-after-handover'], ['migration-fails']],
+  [['throttled', 'venue-clock-jumps'], ['no-postgres'], ['nobody-to-tell'], ['redriven']],
+  [
+    ['venue-clock-off', 'no-lease-table'], ['malformed-input'], ['unknown-digest'], ['step-times-out-after-success'],
+    ['green-does-not-trade'],
+  ],
+  [['trader-clock-off', 'two-cutovers'], ['approval-rejected'], ['snapshot-fails'], ['approval-never-comes'], ['slow-answers']],
+  [['blue-pauses-in-drain', 'started-twice'], ['trader-pauses-in-drain'], ['blue-does-not-drain', 'no-redis'], ['migration-never-ends']],
 ];
+/** Where approvals are wanted; the others are told on the smallest settings. */
+const inProduction = new Set(['approval-rejected', 'approval-never-comes']);
 /** Limits of time are for a quiet machine; here other tests run beside. */
 const patience = 4;
 const legBoundMs = 400_000;
@@ -42,7 +47,7 @@ const legs: readonly (readonly Leg[])[] = tours.map((tour) =>
   tour.map((names) => ({ names, faults: names.map(faultNamed), told: Promise.withResolvers<readonly PromiseKept[]>() })),
 );
 const stages: Stage[] = [];
-let assembly: Assembly;
+const assemblies: Assembly[] = [];
 const touring: Promise<void>[] = [];
 
 async function tell(tour: readonly Leg[], stage: Stage): Promise<void> {
@@ -65,7 +70,7 @@ async function tell(tour: readonly Leg[], stage: Stage): Promise<void> {
 
 beforeAll(async () => {
   for (const leg of legs.flat()) leg.told.promise.catch(() => undefined);
-  assembly = await synthesize('dev', silent);
+  assemblies.push(await synthesize('dev', silent), await synthesize('production', silent));
   touring.push(setOut());
 }, 120_000);
 
@@ -76,6 +81,9 @@ async function setOut(): Promise<void> {
       for (const { told } of tour) told.reject(error);
     };
     try {
+      const [dev, production] = assemblies;
+      const assembly = tour.some(({ names }) => names.some((name) => inProduction.has(name))) ? production : dev;
+      if (assembly === undefined) throw new Error('nothing was synthesized');
       const stage = await Stage.open({ assembly, seed: index + 1, progress: silent, provisioning: 'typical', cuttable: true });
       stages.push(stage);
       touring.push(tell(tour, stage).catch(failed));
@@ -90,7 +98,7 @@ afterAll(async () => {
   await touring[0];
   await Promise.all(touring);
   await Promise.all(stages.map((stage) => stage.close()));
-  await assembly[Symbol.asyncDispose]();
+  for (const assembly of assemblies) await assembly[Symbol.asyncDispose]();
 }, legBoundMs);
 
 describe.each(legs.flat())('$names', ({ told }) => {
@@ -118,7 +126,10 @@ test('the moments at which faults strike are states of the machine', () => {
   expect(namesIn(synthesizedCutover().definition)).toEqual(
     expect.arrayContaining([
       'Is there an old colour to hand back to?', 'Begin to remove the new colour', 'Take the book for this execution',
-      'Prepare the snapshot and the new colour', 'Begin to wait for healthy standbys',
+      'Prepare the snapshot and the new colour', 'Begin to wait for healthy standbys', 'Begin to bake the new colour',
+      'Wait a while for people', 'Have enough people approved the change?', 'Note that the approvals did not come',
+      'Wait a moment for the expansion of the schema', 'Stop the expansion of the schema that takes too long',
+      'The schema could not be expanded',
     ]),
   );
 }, 120_000);

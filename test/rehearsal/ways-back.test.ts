@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts';
 import type { Progress } from '../../rehearsal/report/progress.ts';
 import { halt } from '../../rehearsal/scenarios/halt.ts';
+import { positionMismatch } from '../../rehearsal/scenarios/position-mismatch.ts';
 import { rollback } from '../../rehearsal/scenarios/rollback.ts';
+import type { Scenario } from '../../rehearsal/scenarios/scenario.ts';
 import { Stage } from '../../rehearsal/stage.ts';
 import { synthesize, type Assembly } from '../../rehearsal/synthesize.ts';
 
@@ -18,11 +20,21 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => assembly[Symbol.asyncDispose]());
 
+/** More installations at once would only slow each other down. */
+const halted = Promise.withResolvers<void>();
+
 test.concurrent.each([
   ['a halt, and a resume', halt, []],
   ['a halt that the holder cannot hear, and a resume', halt, ['holder-cut-off']],
   ['a rollback to a warm colour, and one to a cold revision', rollback, []],
-] as const)('%s', async (_, scenario, faults) => {
+] as const)('%s', (_, scenario, faults) => keepsItsPromises(scenario, faults).finally(halted.resolve), boundMs);
+
+test.concurrent('coins moved by hand, found at a takeover, and a resume', async () => {
+  await halted.promise;
+  await keepsItsPromises(positionMismatch, ['found-at-takeover']);
+}, 2 * boundMs);
+
+async function keepsItsPromises(scenario: Scenario, faults: readonly string[]): Promise<void> {
   const stage = await Stage.open({ assembly, seed: 1, progress: silent, provisioning: 'typical', cuttable: faults.length > 0 });
   try {
     const { promises } = await scenario.run(stage, new Set(faults));
@@ -32,7 +44,7 @@ test.concurrent.each([
   } finally {
     await stage.close();
   }
-}, boundMs);
+}
 
 function heldWithPatience({ unit, measured, limit }: PromiseKept): boolean {
   return unit === 'ms' && Number(limit) > 0 && Number(measured) <= Number(limit) * patience;

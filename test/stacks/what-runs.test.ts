@@ -83,6 +83,15 @@ test('all else that its policies allow goes on, for a trader lives on it', () =>
   }
 });
 
+test('who may stop a migration that hangs may stop nothing that trades', () => {
+  const statements = ofType('AWS::IAM::Policy').flatMap(
+    ({ Properties }) => Properties['PolicyDocument']['Statement'] as { readonly Action: string | string[]; readonly Resource: unknown }[],
+  );
+  const stopping = statements.filter(({ Action }) => [Action].flat().includes('ecs:StopTask'));
+  expect(stopping.length).toBeGreaterThan(0);
+  for (const { Resource } of stopping) expect(Resource).toBe('arn:aws:ecs:us-east-1:333333333333:task/baton-production-migrations/*');
+});
+
 describe('the policy for people, as the documentation has it', () => {
   const page = readFileSync(path.join(import.meta.dirname, '../../docs/security.md'), 'utf8');
   const document = /^ {4}\{\n[\s\S]*?^ {4}\}$/m.exec(page)?.[0] ?? '';

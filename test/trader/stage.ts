@@ -49,6 +49,7 @@ export function exactVenueClock(offsetMs = 0): VenueClock {
 /** A guard that says what the test makes it say, and gives permits as the real one does. */
 export class ToldGuard implements Permits {
   readonly statuses: TraderStatus[] = [];
+  clockDoubts = 0;
   readonly halts: { epoch: number; reason: string }[] = [];
   readonly drains: { epoch: number; drain: number; atMs: number }[] = [];
   readonly #listeners = new Set<(view: LeaseView) => void>();
@@ -57,6 +58,9 @@ export class ToldGuard implements Permits {
   #drain = 0;
   view: LeaseView | undefined;
   resumedFrom: number | undefined;
+  onClockDoubted: () => void = () => undefined;
+  /** The venue's clock less this host's, as measured. */
+  clockOffsetMs = 0;
   onDrained: (epoch: number) => void = () => undefined;
 
   constructor(lane = 1) {
@@ -76,7 +80,7 @@ export class ToldGuard implements Permits {
       drain: this.#drain,
       lane: this.#lane,
       validUntilNs: state === 'held' ? (monotonicNs() + BigInt(leaseMs) * 1_000_000n).toString() : null,
-      venueClock: exactVenueClock(),
+      venueClock: exactVenueClock(this.clockOffsetMs),
       ...(this.resumedFrom !== undefined && { resumedFrom: this.resumedFrom }),
     };
     for (const listener of this.#listeners) listener(this.view);
@@ -98,6 +102,12 @@ export class ToldGuard implements Permits {
     this.statuses.push(status);
   }
 
+  /** The guard's answer is a view with a new measurement; `onClockDoubted` may give one. */
+  async doubtVenueClock(): Promise<void> {
+    this.clockDoubts += 1;
+    this.onClockDoubted();
+  }
+
   /** As the guard does: the first word stops it, the table has it later. */
   async halt(epoch: number, reason: string): Promise<boolean> {
     this.halts.push({ epoch, reason });
@@ -111,7 +121,7 @@ export class ToldGuard implements Permits {
   }
 }
 
-const noBreakerStore: BreakerStore = { read: async () => undefined, write: async () => undefined };
+export const noBreakerStore: BreakerStore = { read: async () => undefined, write: async () => undefined };
 
 export function breakerOf(store: BreakerStore, options: Partial<BreakerOptions> = {}): Breaker {
   return new Breaker({ store, monotonicMs: () => Number(monotonicNs()) / 1e6, onChange: () => undefined, ...options });

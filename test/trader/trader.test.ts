@@ -5,7 +5,7 @@ import { clientOrderId } from '../../lib/trading/client-order-id.ts';
 import type { JournalEntry } from '../../lib/trading/journal.ts';
 import { judge } from '../../rehearsal/venue/judge.ts';
 import { createOrderPath } from '../../rehearsal/venue/record.ts';
-import { book, clock, startStage, ToldGuard, type Stage } from './stage.ts';
+import { book, breakerOf, clock, noBreakerStore, startStage, ToldGuard, type Stage } from './stage.ts';
 import { until } from '../until.ts';
 
 let stage: Stage;
@@ -139,6 +139,48 @@ describe('the trader', () => {
     const count = orders(1).length;
     await clock.sleep(300);
     expect(orders(1)).toHaveLength(count);
+  });
+
+  it.each([3000, -3000])("trades on when the venue's clock is set by %i ms: few refusals, the breaker stays closed", async (stepMs) => {
+    const guard = new ToldGuard();
+    const breaker = breakerOf(noBreakerStore);
+    stage.trader(guard, { breaker, ordersPerSecond: 20 }).start();
+    await ready(guard);
+    guard.say('held', 1);
+    await accepted(3, 1);
+    const before = stage.venue.record.length;
+    // The guard needs a while, in which the trader would send ten orders more.
+    guard.onClockDoubted = () => {
+      guard.clockOffsetMs = stepMs;
+      setTimeout(() => guard.say('held', 1), 500);
+    };
+    stage.venue.setClockOffset(stepMs);
+    const since = () => stage.venue.record.slice(before).filter((entry) => entry.path === createOrderPath);
+    await until('orders accepted by the new clock', () => since().filter((entry) => entry.accepted).length >= 5);
+    const refused = since().filter((entry) => entry.code === 10002);
+    expect(refused.length).toBeGreaterThan(0);
+    // Those that were under way when the first was refused.
+    expect(refused.length).toBeLessThanOrEqual(3);
+    expect(guard.clockDoubts).toBeGreaterThan(0);
+    expect(breaker.openings).toBe(0);
+  });
+
+  it('tries again, order by order, when the guard does not come to measure', async () => {
+    const guard = new ToldGuard();
+    stage.trader(guard, { ordersPerSecond: 20 }).start();
+    await ready(guard);
+    guard.say('held', 1);
+    await accepted(3, 1);
+    const before = stage.venue.record.length;
+    stage.venue.setClockOffset(3000);
+    const refused = () => stage.venue.record.slice(before).filter((entry) => entry.path === createOrderPath && entry.code === 10002);
+    await until('a second doubt', () => guard.clockDoubts >= 3);
+    const [first, last] = [refused()[0], refused().at(-1)];
+    expect((last?.arrivedAtMs ?? 0) - (first?.arrivedAtMs ?? 0)).toBeGreaterThan(900);
+    expect(refused().length).toBeLessThanOrEqual(9);
+    stage.venue.setClockOffset(0);
+    const count = orders(1).length;
+    await accepted(count + 3, 1);
   });
 
   it('goes on in the same epoch when a drain is called off', async () => {

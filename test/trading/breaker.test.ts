@@ -27,10 +27,13 @@ describe('the rule', () => {
   });
 
   it('counts what says something of the venue, and a refusal as an answer', () => {
-    const results = (['accepted', 'rejected', 'expired', 'ambiguous', 'never-sent'] as const).map((kind) =>
-      resultOf({ kind, reason: '', venueOrderId: '' }),
-    );
-    expect(results).toEqual(['success', 'success', 'failure', 'failure', undefined]);
+    const results = (wasInTime: boolean) =>
+      (['accepted', 'rejected', 'expired', 'ambiguous', 'never-sent'] as const).map((kind) =>
+        resultOf({ kind, reason: '', venueOrderId: '' }, wasInTime),
+      );
+    expect(results(false)).toEqual(['success', 'success', 'failure', 'failure', undefined]);
+    // In time by our clock and refused for its time: the clocks disagree, the venue is well.
+    expect(results(true)).toEqual(['success', 'success', undefined, 'failure', undefined]);
   });
 
   it('holds for every history: see the three sentences of its description', () => {

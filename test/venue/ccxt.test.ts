@@ -51,7 +51,7 @@ describe('the rates', () => {
 
   it('are twenty orders in any second for an account', () => {
     let atMs = nowMs;
-    const gate = new Gate({ keys: [key, other], nowMs: () => atMs, limits: usualRateLimits });
+    const gate = new Gate({ keys: [key, other], nowMs: () => atMs, monotonicMs: () => atMs, limits: usualRateLimits });
     const orders = (count: number) => Array.from({ length: count }, () => knock(gate, key, atMs, 'a', 'order'));
     expect(orders(22)).toEqual([...Array<number>(20).fill(0), 10006, 10006]);
     expect(knock(gate, other, atMs, 'a', 'order')).toBe(0);
@@ -62,7 +62,7 @@ describe('the rates', () => {
   });
 
   it('are six hundred requests in any five seconds for an address', () => {
-    const gate = new Gate({ keys: [key, other], nowMs: () => nowMs, limits: usualRateLimits });
+    const gate = new Gate({ keys: [key, other], nowMs: () => nowMs, monotonicMs: () => nowMs, limits: usualRateLimits });
     for (let n = 0; n < 600; n++) expect(knock(gate, n % 2 === 0 ? key : other, nowMs, 'a', 'look')).toBe(0);
     expect([knock(gate, key, nowMs, 'a', 'look'), knock(gate, key, nowMs, 'b', 'look')]).toEqual([10018, 0]);
   });

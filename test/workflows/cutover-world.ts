@@ -265,6 +265,12 @@ export class CutoverWorld {
     this.#accepted = 0;
   }
 
+  /** The one that was granted the book dies before it renews, and another colour takes it when the lease has run out. */
+  retake(by: Colour): void {
+    this.handOver(by);
+    this.handOver(by);
+  }
+
   /** `kept`: what an execution keeps for a redrive, and what stops it. */
   async run(
     definition: StateMachineDefinition, input: Json = request, execution = executionArn, kept: Partial<ExecutionOptions> = {},

@@ -70,6 +70,7 @@ const untouched = (world: CutoverWorld): void => {
   expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-old']);
   expect(world.primary).toBe('ts-old');
 };
+const whyOf = (world: CutoverWorld): unknown => world.reports.get(`cutovers/${book}/run-1.json`)?.['why'];
 const released = (world: CutoverWorld): void => expect(world.lease().workflow).not.toHaveProperty('execution');
 
 describe('a cutover that succeeds', () => {
@@ -255,6 +256,16 @@ describe('a cutover that rolls back', () => {
     world.onDrain = () => world.set({ mode: 'open' }, ['successor']);
     expect(await run(world)).toBe('RolledBack');
     untouched(world);
+    expect(whyOf(world)).toMatch(/ended the drain itself/);
+  });
+
+  it('when green dies between its grant and its first renewal, and says so', async () => {
+    const world = await scenarios.second();
+    world.onDrain = () => world.retake('blue');
+    expect(await run(world)).toBe('RolledBack');
+    expect(world.lease()).toMatchObject({ epoch: 9, holder: world.instance('blue', 1), mode: 'open', live: { imageDigest: 'sha256:old' } });
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-old']);
+    expect(whyOf(world)).toMatch(/took the book by itself, in epoch 9, after it was asked for it in epoch 7:.*died before it renewed\.$/);
   });
 
   it('hands back to blue when green holds the book and does not trade', async () => {
@@ -308,6 +319,13 @@ describe('a cutover that needs a person', () => {
     world.onDrain = (_, to) => (to === 'green' ? world.handOver(to) : world.set({ mode: 'open' }, ['successor']));
     expect(await run(world)).toBe('NeedsAPerson');
     expect(world.taskSets).toHaveLength(2);
+  });
+
+  it('when the book cannot be handed back: blue dies with it, and green has it again', async () => {
+    const world = await scenarios.stalled();
+    world.onDrain = (_, to) => (to === 'green' ? world.handOver(to) : world.retake('green'));
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(whyOf(world)).toMatch(/taken by the new colour again/);
   });
 
   it('when the book cannot be handed back: nobody takes it', async () => {
@@ -426,6 +444,23 @@ describe('a cutover that is refused', () => {
     const world = await scenarios.unapproved();
     expect(await refusal(world)).toMatch(/not approved in time: 1 of 2 approvals, by .*user\/grace/);
     expect(await world.desk().decide('edsger', 'approve', 'run-1')).toMatchObject({ accepted: false, message: /Too late/ });
+  });
+  it('is reported and told when people were asked, and left to its author when they were not', async () => {
+    const at = `cutovers/${book}/run-1.json`;
+    const rejected = await asked((desk) => desk.decide('edsger', 'reject', 'run-1'));
+    const why = await refusal(rejected);
+    const told = { outcome: 'refused', why, requester: arnOf('ada'), change: request.change, snapshot: '' };
+    expect(rejected.reports.get(at)).toMatchObject(told);
+    expect(rejected.notices).toEqual([`Baton: approval wanted for the cutover of ${book}`, `Baton: cutover of ${book} refused`]);
+    const busy = await scenarios.second();
+    await busy.control.takeWorkflow(book, 'arn:another');
+    await refusal(busy);
+    expect(busy.notices).toEqual([`Baton: cutover of ${book} refused`]);
+    expect((await busy.control.read(book)).workflow.execution).toBe('arn:another');
+    const frozen = await scenarios.approved();
+    frozen.freeze = JSON.stringify({ frozen: true, reason: 'quarter end', by: 'grace' });
+    await refusal(frozen);
+    expect([frozen.reports.size, frozen.notices]).toEqual([0, []]);
   });
   it('when somebody rejects it, with the reason', async () => {
     const world = await asked((desk) => desk.decide('edsger', 'reject', 'run-1'));

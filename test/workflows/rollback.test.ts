@@ -113,6 +113,17 @@ describe('a rollback to a warm colour', () => {
     expect((await world.control.releaseWorkflow(world.lease().book, cutoverArn)).released).toBe(false);
   });
 
+  it('is removed when it dies between its grant and its first renewal', async () => {
+    const world = await scenarios.warm();
+    world.onDrain = () => world.retake('green');
+    const { ending, cause } = await run(world);
+    expect(ending).toBe('RolledBack');
+    expect(cause).toMatch(/died before it renewed/);
+    expect(world.lease()).toMatchObject({ epoch: 10, holder: world.instance('green', 1), live: bad });
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-bad']);
+    released(world);
+  });
+
   it('is removed when the holder sees none of it alive: nothing else has changed', async () => {
     const world = await scenarios.warm();
     world.onDrain = () => world.set({ mode: 'open' }, ['successor']);

@@ -10,6 +10,8 @@ export interface Endings {
   readonly rolledBack: sfn.IChainable;
   readonly needsAPerson: sfn.IChainable;
   readonly preempted: sfn.IChainable;
+  /** Once others than its author may wait for the outcome; only where the words have it. */
+  readonly refused: () => sfn.IChainable;
 }
 
 export interface EndingParts {
@@ -28,6 +30,8 @@ export interface EndingWords {
   readonly succeeded: string;
   /** Absent where there is nothing to roll back. */
   readonly rolledBack?: string;
+  /** The end of a refusal, where one can come when people were asked already. */
+  readonly refused?: sfn.IChainable;
   /** Whether the execution has taken the book, and so has to give it back. */
   readonly hasTheBook: boolean;
   /** What the report says beside what every report says: fields of a JSONata object. */
@@ -46,6 +50,9 @@ export function endingsOf(w: Workflow, parts: EndingParts, words: EndingWords): 
       ...(words.rolledBack === undefined ? [] : [{
         when: js("$loose = '' and $outcome = 'rolled-back'"), comment: words.rolledBack,
         next: w.fail(`The ${what} was rolled back`, { comment: words.rolledBack, error: endings.rolledBack, cause: js('$why') }),
+      }]),
+      ...(words.refused === undefined ? [] : [{
+        when: js("$loose = '' and $outcome = 'refused'"), comment: 'Nothing was changed.', next: words.refused,
       }]),
     ],
     otherwise: w.fail(`The ${what} needs a person`, {
@@ -70,7 +77,7 @@ export function endingsOf(w: Workflow, parts: EndingParts, words: EndingWords): 
   };
   const told = words.hasTheBook ? giveBack() : judge;
   const tell = w.call(`Tell people how the ${what} ended`, {
-    comment: 'In every ending but a refusal, which its author sees at once.',
+    comment: 'In every ending but a refusal at once, which its author sees.',
     service: 'sns', action: 'Publish',
     parameters: {
       TopicArn: parts.topicArn,
@@ -123,6 +130,9 @@ export function endingsOf(w: Workflow, parts: EndingParts, words: EndingWords): 
     },
     get rolledBack() {
       return end(`Note that the ${what} was rolled back`, words.rolledBack ?? '', 'rolled-back');
+    },
+    refused() {
+      return end(`Note that the ${what} was refused`, 'Nothing was changed; those who were asked, and the records, are told.', 'refused');
     },
     get needsAPerson() {
       return end('Note that a person is needed', 'Nothing more is changed: whoever holds the lease trades on.', 'needs-a-person');

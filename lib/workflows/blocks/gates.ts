@@ -13,19 +13,25 @@ const approvalPollSeconds = 20;
 export function gates(
   w: Workflow,
   parts: CutoverParts,
-  to: { readonly passed: sfn.IChainable; readonly refused: sfn.IChainable },
+  to: {
+    readonly passed: sfn.IChainable;
+    /** Its author sees it. */
+    readonly refused: sfn.IChainable;
+    /** Somebody was asked, and is told. */
+    readonly refusedLate: sfn.IChainable;
+  },
   /** What is asked for: the machine's word for it, its name for people's proofs, and the books that it changes. */
   change = { what: 'cutover', name: js('$states.context.Execution.Name'), books: js('[$request.book]') },
 ): sfn.IChainable {
-  const { passed, refused } = to;
+  const { passed, refused, refusedLate } = to;
 
   /** The window and the freeze, at one moment. */
-  const check = (moment: string, comment: string, next: sfn.IChainable): sfn.IChainable => {
+  const check = (moment: string, comment: string, next: sfn.IChainable, closed: sfn.IChainable): sfn.IChainable => {
     const judge = w.invoke(`Check the window and the freeze ${moment}`, parts.inspection, 'checkGates', {
       comment,
       input: { request: js('$request'), calendar: js('$book.deploymentWindow'), freeze: js('$freeze') },
       assign: (answer) => ({ forced: js(`[${bare(answer.forced)}]`) }),
-      catches: { GateClosedError: refused, 'States.ALL': refused },
+      catches: { GateClosedError: closed, 'States.ALL': closed },
     });
     judge.next(next);
     return w.call(`Read the freeze ${moment}`, {
@@ -34,16 +40,16 @@ export function gates(
       parameters: { Name: parts.freezeParameterName },
       resources: [parts.arns.freezeParameter],
       assign: { freeze: js('$states.result.Parameter.Value') },
-      catches: { 'States.ALL': refused },
+      catches: { 'States.ALL': closed },
     }).next(judge);
   };
-  const checkAgain = check('once more', 'The market may have opened while people thought.', passed);
+  const checkAgain = check('once more', 'The market may have opened while people thought.', passed, refusedLate);
 
   const close = w.invoke('Close the approvals of this change', parts.approvals, 'look', {
     comment: 'From here on a word comes too late.',
     input: { execution: js('$states.context.Execution.Id'), last: true },
     assign: (answer) => ({ approvals: answer.state, approvedBy: js(`[${bare(answer.approvedBy)}]`), seen: answer.seen }),
-    catches: { 'States.ALL': refused },
+    catches: { 'States.ALL': refusedLate },
   });
   close.next(w.choice('Was it approved in the last moment?', {
     comment: 'The table decides, by the order of its writes.',
@@ -51,13 +57,13 @@ export function gates(
     otherwise: w.pass('Note that the approvals did not come', {
       comment: 'Kept for the ending.',
       assign: { why: js(`${quoted('It was not approved in time: ')} & $seen & '. Start again when the people are there.'`) },
-    }).next(refused),
+    }).next(refusedLate),
   }));
   const look = w.invoke('Look who has approved the change', parts.approvals, 'look', {
     comment: 'Each is an identity of IAM that STS vouched for; what anybody typed does not count.',
     input: { execution: js('$states.context.Execution.Id'), last: false },
     assign: (answer) => ({ approvals: answer.state, approvedBy: js(`[${bare(answer.approvedBy)}]`), seen: answer.seen }),
-    catches: { 'States.ALL': refused },
+    catches: { 'States.ALL': refusedLate },
   });
   const wait = w.poll({
     begin: 'Begin to wait for approvals', since: 'askedSince',
@@ -67,7 +73,7 @@ export function gates(
     answers: [
       { when: js("$approvals = 'approved'"), next: checkAgain, comment: 'They have.', assign: noted('The change was approved.') },
       {
-        when: js("$approvals = 'rejected'"), next: refused, comment: 'One said no.',
+        when: js("$approvals = 'rejected'"), next: refusedLate, comment: 'One said no.',
         assign: { why: js('$seen') },
       },
     ],
@@ -109,7 +115,7 @@ export function gates(
     answers: [{ when: js('$approvalsRequired = 0'), next: passed, comment: 'It needs none, or has them.' }],
     otherwise: tell,
   }));
-  return check('before anybody is asked', 'Nobody approves what could not be done anyway.', open);
+  return check('before anybody is asked', 'Nobody approves what could not be done anyway.', open, refused);
 }
 
 /** What the endings report of it, before anything is known. */

@@ -35,7 +35,7 @@ export function handBack(
   });
   const lookForHolder = w.invoke('Look whether the old colour holds the book', parts.inspection, 'handover', {
     comment: 'A dead holder cannot hand over: then the old colour takes the book when the lease has run out.',
-    input: { ...fresh, to: outgoing, aboveEpoch: js('$plan.epoch') },
+    input: { ...fresh, to: outgoing, aboveEpoch: js('$plan.epoch'), drainedEpoch: js('$drainedEpoch') },
     assign: (answer) => ({ handover: answer.state, holder: answer.holder, epoch: answer.epoch }),
     catches: failing,
   });
@@ -52,6 +52,10 @@ export function handBack(
         when: js("$handover = 'declined'"), next: to.needsAPerson, comment: 'The holder saw no old instance alive and ready.',
         assign: { why: js("$why & ' It could not be handed back: the holder saw no instance of the old colour alive and ready.'") },
       },
+      {
+        when: js("$handover = 'retaken'"), next: to.needsAPerson, comment: 'An instance of the old colour had it, and is gone.',
+        assign: { why: js("$why & ' Handed back, it was taken by the new colour again: who had it in between died before it renewed.'") },
+      },
     ],
     tooLate: {
       next: to.needsAPerson, comment: 'It does not come back.',
@@ -62,7 +66,7 @@ export function handBack(
   const ask = w.invoke('Ask the new colour to hand back', parts.leaseControl, 'startDrain', {
     comment: 'The same hand-over, the other way.',
     input: { ...fresh, successor: outgoing },
-    assign: () => noted('The new colour was asked to hand back.'),
+    assign: (answer) => ({ drainedEpoch: answer.epoch, ...noted('The new colour was asked to hand back.') }),
     catches: { ...failing, LeaseConflictError: to.needsAPerson },
   });
   ask.next(awaitHandover);

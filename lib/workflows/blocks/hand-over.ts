@@ -40,7 +40,7 @@ export function handOver(
 
   const lookForHolder = w.invoke('Look who holds the book', parts.inspection, 'handover', {
     comment: 'Held means that the new holder has renewed its own epoch.',
-    input: { ...fresh, to: incoming, aboveEpoch: js('$plan.epoch') },
+    input: { ...fresh, to: incoming, aboveEpoch: js('$plan.epoch'), drainedEpoch: js('$drainedEpoch') },
     assign: (answer) => ({ handover: answer.state, holder: answer.holder, epoch: answer.epoch }),
     catches: { WorkflowPreemptedError: to.preempted, 'States.ALL': stopAsking },
   });
@@ -58,6 +58,16 @@ export function handOver(
         when: js("$handover = 'declined'"), next: to.kept, comment: 'The holder saw no successor alive and ready.',
         assign: { why: 'The holder ended the drain itself: it saw no successor alive and ready.' },
       },
+      {
+        when: js("$handover = 'retaken'"), next: to.kept, comment: 'The old colour took it back by itself, when a lease had run out.',
+        assign: {
+          why: js(`
+            'The old colour took the book by itself, in epoch ' & $string($epoch) & ', after it was asked for it in epoch ' &
+            $string($drainedEpoch) &
+            ': who had the book in between, the old holder or an instance of the new colour, died before it renewed.'
+          `),
+        },
+      },
     ],
     tooLate: {
       next: stopAsking, comment: 'The drain took too long.',
@@ -68,7 +78,7 @@ export function handOver(
   const startDrain = w.invoke('Ask the holder to hand over', parts.leaseControl, 'startDrain', {
     comment: 'The holder stops permits, waits for every outcome, and names its successor itself.',
     input: { ...fresh, successor: incoming },
-    assign: () => noted('The holder was asked to hand over.'),
+    assign: (answer) => ({ drainedEpoch: answer.epoch, ...noted('The holder was asked to hand over.') }),
     catches: { WorkflowPreemptedError: to.preempted, LeaseConflictError: stopAsking, 'States.ALL': stopAsking },
   });
   startDrain.next(awaitHolder);

@@ -55,16 +55,16 @@ export function migration(
   const stop = w.call(`Stop the ${what} that takes too long`, {
     comment: 'What it has not committed is undone by PostgreSQL.',
     service: 'ecs', action: 'StopTask',
-    parameters: { Cluster: parts.clusterName, Task: js(`$${key}Task`), Reason: `Not done within ${migrationLimitSeconds} s` },
-    resources: [parts.arns.tasks],
+    parameters: { Cluster: parts.migrationClusterName, Task: js(`$${key}Task`), Reason: `Not done within ${migrationLimitSeconds} s` },
+    resources: [parts.arns.migrationTasks],
     catches,
   });
   stop.next(failed);
   const look = w.call(`Look whether the ${what} is done`, {
     comment: 'A task says by its exit code how it ended.',
     service: 'ecs', action: 'DescribeTasks',
-    parameters: { Cluster: parts.clusterName, Tasks: [js(`$${key}Task`)] },
-    resources: [parts.arns.tasks],
+    parameters: { Cluster: parts.migrationClusterName, Tasks: [js(`$${key}Task`)] },
+    resources: [parts.arns.migrationTasks],
     assign: {
       [key]: js(`(
         $task := $states.result.Tasks[0];
@@ -100,7 +100,7 @@ export function migration(
     comment: 'The client token comes from the execution: a repeat finds the same task.',
     service: 'ecs', action: 'RunTask',
     parameters: {
-      Cluster: parts.clusterName,
+      Cluster: parts.migrationClusterName,
       TaskDefinition: unlessRedriven(revision),
       LaunchType: 'FARGATE',
       NetworkConfiguration: {

@@ -30,6 +30,7 @@ export interface CutoverParts {
   readonly approvals: ContractFunction<typeof changeApprovals>;
   readonly freezeParameterName: string;
   readonly clusterName: string;
+  readonly migrationClusterName: string;
   /** The two containers of a task, by their names, and where their images come from. */
   readonly repositories: { readonly trader: Repository; readonly guard: Repository };
   readonly databaseInstanceIdentifier: string;
@@ -53,7 +54,7 @@ export interface CutoverArns {
   readonly snapshots: string;
   readonly taskDefinitions: readonly string[];
   readonly migrationDefinitions: readonly string[];
-  readonly tasks: string;
+  readonly migrationTasks: string;
   readonly services: readonly string[];
   readonly taskSets: readonly string[];
   readonly liveParameters: readonly string[];

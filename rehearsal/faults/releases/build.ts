@@ -9,7 +9,9 @@ import { bundleContainer } from '../../../containers/build.ts';
 import type { BuiltImage } from '../../processes/container-image.ts';
 
 /** The files beside this one. */
-export type Variant = 'mute' | 'never-ready' | 'never-drained' | 'slow-to-send' | 'clock-ahead' | 'clock-behind' | 'losing' | 'refused' | 'slow' | 'quiet';
+export type Variant =
+  | 'mute' | 'never-ready' | 'never-drained' | 'slow-to-send' | 'clock-ahead' | 'clock-behind' | 'cannot-migrate' | 'migrates-for-ever'
+  | 'losing' | 'refused' | 'slow' | 'quiet';
 
 /** `trader` gives all but the program. */
 export async function buildVariant(variant: Variant, trader: BuiltImage, directory: string): Promise<BuiltImage> {

@@ -78,7 +78,10 @@ describe('the account as in the console', () => {
     ['who asks', async () => (await ask('sts', 'GetCallerIdentity'))['Arn'], expect.stringMatching(/^arn:aws:iam::\d{12}:user\/operator$/)],
     ['the machine', async () => (await ask('states', 'DescribeStateMachine', { stateMachineArn: await machine() }))['status'], 'ACTIVE'],
     ['executions', async () => each('states', 'ListExecutions', 'executions', 'status', { stateMachineArn: await machine() }), ['SUCCEEDED']],
-    ['clusters', async () => (await ask('ecs', 'ListClusters'))['clusterArns'], [expect.stringContaining(`cluster/${cluster}`)]],
+    [
+      'clusters', async () => (await ask('ecs', 'ListClusters'))['clusterArns'],
+      [expect.stringMatching(`cluster/${cluster}$`), expect.stringMatching(`cluster/${cluster}-migrations$`)],
+    ],
     ['what runs in one', () => each('ecs', 'DescribeClusters', 'clusters', 'runningTasksCount', { clusters: [cluster] }), [2]],
     ['services', () => each('ecs', 'DescribeServices', 'services', 'serviceName', { cluster, services: [named.service] }), [named.service]],
     ['task sets', () => each('ecs', 'DescribeTaskSets', 'taskSets', 'externalId', named), ['blue']],

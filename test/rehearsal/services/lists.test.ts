@@ -19,14 +19,15 @@ import { ssm } from '../../../rehearsal/services/ssm.ts';
 let world: CloudWorld;
 let front: Front;
 let stacks: ReturnType<typeof cloudformation>;
+let lines: ReturnType<typeof logs>;
 const clients = new Map<string, SdkClient>();
 
 beforeAll(async () => {
   world = createWorld({
     seed: 3, accountId: '111122223333', regions: ['us-east-1', 'us-west-2'],
     services: (inner) => [
-      (stacks = cloudformation(inner)), ec2(inner), ecr(inner), events(inner), iam(inner), kms(inner), logs(inner), monitoring(inner), s3(inner),
-      secretsmanager(inner), sns(inner), ssm(inner),
+      (stacks = cloudformation(inner)), ec2(inner), ecr(inner), events(inner), iam(inner), kms(inner), (lines = logs(inner)),
+      monitoring(inner), s3(inner), secretsmanager(inner), sns(inner), ssm(inner),
     ],
   });
   front = await startFront(world);
@@ -147,6 +148,26 @@ test('logs: the newest page first, a search over streams, an order by the last e
   expect(names((await ask('logs', 'DescribeLogStreams', { logGroupName: '/x', orderBy: 'LastEventTime', descending: true }))['logStreams'], 'logStreamName')).toEqual(['a', 'b']);
   expect((await ask('logs', 'DescribeLogGroups'))['logGroups']).toMatchObject([{ logGroupName: '/x', retentionInDays: 7 }]);
   await expect(ask('logs', 'FilterLogEvents', { logGroupName: '/x', filterPattern: '{ $.a = 1 }' })).rejects.toThrow('is not modelled');
+});
+
+test('logs: lines with a text in a property are found, and counted as they come in', async () => {
+  await create('AWS::Logs::LogGroup', { LogGroupName: '/y' });
+  await ask('logs', 'CreateLogStream', { logGroupName: '/y', logStreamName: 'a' });
+  const put = async (...messages: string[]): Promise<void> => {
+    const logEvents = messages.map((message) => ({ timestamp: 1, message }));
+    await ask('logs', 'PutLogEvents', { logGroupName: '/y', logStreamName: 'a', logEvents });
+  };
+  const filterPattern = '{ $.severity = "P0" }';
+  const pages = '{"severity":"P0"}';
+  await put(pages);
+  const metric = (MetricName: string, MetricValue: string) => ({
+    LogGroupName: '/y', FilterPattern: filterPattern, MetricTransformations: [{ MetricNamespace: 'Baton', MetricName, MetricValue }],
+  });
+  await create('AWS::Logs::MetricFilter', metric('pages', '1'));
+  await expect(create('AWS::Logs::MetricFilter', metric('seconds', '$.seconds'))).rejects.toThrow('is not modelled');
+  await put(pages, '{"severity":"P1"}', 'severity P0', 'null', '{"other":{"severity":"P0"}}');
+  expect(names((await ask('logs', 'FilterLogEvents', { logGroupName: '/y', filterPattern }))['events'], 'message')).toEqual([pages, pages]);
+  expect([lines.counted('Baton', 'pages'), lines.counted('Baton', 'other')]).toEqual([1, 0]);
 });
 
 test('buckets and what shares a prefix', async () => {
