@@ -54,16 +54,18 @@ export function inspectionSteps({
       return { taskDefinition: live?.taskDefinition ?? '', tally: { from: null, baseline, looks: 0, sent: 0, failed: 0, slowLooks: 0, blindLooks: 0 } };
     },
     async watchCanary({ book, imageDigest, capital, last, tally }) {
-      const [{ live, mode, halt }, mark] = await Promise.all([control.read(book), figures.mark(book)]);
+      const [{ live, mode, halt, epoch }, mark] = await Promise.all([control.read(book), figures.mark(book)]);
       if (live?.imageDigest !== imageDigest) {
         return { verdict: 'superseded', tally, seen: `What is recorded as live is ${live?.imageDigest ?? 'nothing'}: somebody has replaced it` };
       }
       if (mode === 'halted') return { verdict: 'breach', tally, seen: `It was halted by ${halt?.by ?? 'nobody known'}: ${halt?.reason ?? ''}` };
       const { from, ...before } = tally;
-      const reading = mark === undefined ? { sent: 0, failed: 0, latenciesMs: [] } : await figures.reading(book, from, mark);
-      const judged = judgeCanary(before, reading, { capital, last });
-      const { epoch, sequence } = mark ?? {};
-      return { ...judged, tally: { from: epoch === undefined || sequence === undefined ? from : { epoch, sequence }, ...judged.tally } };
+      // The first look only begins: what came before is older than the release, or of its own cutover.
+      const { sequence } = mark ?? { sequence: 0 };
+      const begins = { sent: 0, failed: 0, latenciesMs: [], next: { epoch: mark?.epoch ?? epoch, sequence } };
+      const { next, ...orders } = from === null ? begins : await figures.orders(book, from, epoch);
+      const judged = judgeCanary(before, { ...orders, result: mark?.result }, { capital, last });
+      return { ...judged, tally: { from: next, ...judged.tally } };
     },
   };
 }

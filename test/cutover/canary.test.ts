@@ -113,25 +113,29 @@ describe('the figures in the journal', () => {
   });
   const all = [
     entry(1, { status: 'accepted', latencyMs: 700 }), entry(2, { status: 'accepted', latencyMs: 20 }), entry(3, { status: 'rejected' }),
-    entry(4, { status: 'expired' }), entry(5, { status: 'never-sent' }), entry(6, { status: 'accepted' }), entry(7),
+    entry(4, { status: 'expired' }), entry(5, { status: 'never-sent' }), entry(6, { status: 'accepted' }), entry(7), entry(8, { status: 'rejected' }),
   ];
-  const mark: JournalMark = { epoch: 3 as Epoch, sequence: 8, result: { cash: '1', base: '2', since: '3', mid: '4' } };
+  const epoch = 3 as Epoch;
+  const mark: JournalMark = { epoch, sequence: 8, result: { cash: '1', base: '2', since: '3', mid: '4' } };
   const figures = canaryFiguresIn({
     mark: async () => mark,
     async *entries(_book, from, below) {
-      yield all.filter(({ sequence }) => sequence >= (from?.sequence ?? 0) && sequence < below.sequence);
+      expect(below).toEqual({ epoch: 4, sequence: 0 });
+      yield all.filter(({ sequence }) => sequence >= (from?.sequence ?? 0));
     },
   });
 
-  test('count what reached the venue, or may have, since the last look', async () => {
-    expect(await figures.reading(book, { epoch: 3 as Epoch, sequence: 2 }, mark)).toEqual({ sent: 4, failed: 2, latenciesMs: [20], result: mark.result });
+  test('count what reached the venue, or may have, up to the first whose outcome is not known', async () => {
+    expect(await figures.orders(book, { epoch, sequence: 2 }, epoch)).toEqual({ sent: 4, failed: 2, latenciesMs: [20], next: { epoch, sequence: 7 } });
+    expect(await figures.orders(book, { epoch, sequence: 7 }, epoch)).toEqual({ sent: 0, failed: 0, latenciesMs: [], next: { epoch, sequence: 7 } });
   });
 
-  test('of the first look are none but the result', async () => {
-    expect(await figures.reading(book, null, mark)).toEqual({ sent: 0, failed: 0, latenciesMs: [], result: mark.result });
+  test('go on behind the last one', async () => {
+    expect(await figures.orders(book, { epoch, sequence: 8 }, epoch)).toMatchObject({ sent: 1, failed: 1, next: { epoch, sequence: 9 } });
+    expect(await figures.orders(book, { epoch, sequence: 9 }, epoch)).toMatchObject({ sent: 0, next: { epoch, sequence: 9 } });
   });
 
-  test('are none when the mark has not moved', async () => {
-    expect(await figures.reading(book, mark, mark)).toMatchObject({ sent: 0 });
+  test('have the mark as it is', async () => {
+    expect(await figures.mark(book)).toEqual(mark);
   });
 });

@@ -153,7 +153,7 @@ export class CutoverWorld {
   /** What a machine looks at between two moments: the book, halted or open, moves on by itself. */
   onLook: (world: CutoverWorld) => void = () => undefined;
   /** What the journal of a canary has; nothing as long as a test does not say. */
-  figures: CanaryFigures = { mark: async () => undefined, reading: async () => ({ sent: 0, failed: 0, latenciesMs: [] }) };
+  figures: CanaryFigures = { mark: async () => undefined, orders: async (_, next) => ({ sent: 0, failed: 0, latenciesMs: [], next }) };
   /** Executions of other machines that this one started, by their names. */
   readonly parts = new Map<string, { readonly machine: string; readonly input: Record<string, Json>; looks: number }>();
   /** How such an execution ends; it runs for ever when there is no answer. Asked when it is looked at for the second time. */
@@ -187,7 +187,7 @@ export class CutoverWorld {
       [`baton-dev-${leaseControl.name}`]: leaseSteps(this.control),
       [`baton-dev-${cutoverInspection.name}`]: inspectionSteps({
         control: this.control, acceptedOrders, books: [book, canaryBook, 'other'], now: () => new Date('2026-11-25T20:00:00Z'),
-        figures: { mark: (of) => this.figures.mark(of), reading: (...of) => this.figures.reading(...of) },
+        figures: { mark: (of) => this.figures.mark(of), orders: (...of) => this.figures.orders(...of) },
         patience: { looks: 1, pause: async () => undefined },
       }),
       [`baton-dev-${bookOperations.name}`]: operationSteps({
