@@ -9,7 +9,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       // Three for two cores: much of what is tested here is waited for.
-      { extends: true, test: { name: 'all else', include: ['test/**/*.test.ts'], exclude: [faults], maxWorkers: 4, sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: 'all else', include: ['test/**/*.test.ts'], exclude: [faults], maxWorkers: 3, sequence: { groupOrder: 0 } } },
       { extends: true, test: { name: 'faults', include: [faults], sequence: { groupOrder: 1 } } },
     ],
   },
