@@ -87,7 +87,10 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
     .update(JSON.stringify({ ...start, labels: options.labels ?? {}, tree }))
     .digest('hex');
   const kept = join(options.directory, digest);
-  if (!(await stat(kept).catch(() => undefined))) await rename(root, kept);
+  // The same image may be built twice at once: whichever comes second finds it there.
+  await rename(root, kept).catch(async (error: unknown) => {
+    if (!(await stat(kept).catch(() => undefined))) throw error;
+  });
   await makeReadOnly(kept);
   await rm(work, { recursive: true, force: true });
   return { digest: `sha256:${digest}`, root: kept, ...start };
