@@ -70,7 +70,8 @@ export type StoredBreaker = Exclude<BreakerState, { kind: 'open' }> | { readonly
 
 /** Both calls answer in bounded time, or throw. */
 export interface BreakerStore {
-  read(): Promise<StoredBreaker | undefined>;
+  /** What is kept. From then on no older epoch's word counts: a holder that wakes too late has failures to tell, and nobody else's. */
+  claim(epoch: Epoch): Promise<StoredBreaker | undefined>;
   write(epoch: Epoch, state: StoredBreaker): Promise<void>;
 }
 
@@ -129,12 +130,13 @@ export class Breaker {
   async takeOver(epoch: Epoch): Promise<void> {
     const { store, monotonicMs } = this.#options;
     try {
-      const stored = await store.read();
+      const stored = await store.claim(epoch);
       const state = stored?.kind === 'open' ? { kind: 'open' as const, untilMs: monotonicMs() + stored.remainingMs } : stored;
       this.#become(state ?? closedBreaker);
       this.#written = this.#known;
     } catch {
-      // What is here was counted by this process in an epoch before, or is nothing.
+      // What is here was counted by this process in an epoch before, or is nothing; the next word claims the epoch.
+      this.#written = { ...this.#known };
     }
     this.#epoch = epoch;
   }
@@ -175,9 +177,14 @@ local untilMs = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[4])
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'kind', ARGV[2], 'count', ARGV[3], 'untilMs', string.format('%.0f', untilMs))
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1`;
-const readScript = `
+const claimScript = `
+local known = redis.call('HGET', KEYS[1], 'epoch')
+if not known then redis.call('HSET', KEYS[1], 'kind', 'closed', 'count', 0, 'untilMs', 0) end
+if not known or tonumber(known) < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
 local found = redis.call('HMGET', KEYS[1], 'kind', 'count', 'untilMs')
-if not found[1] then return nil end
 local time = redis.call('TIME')
 return { found[1], found[2], string.format('%.0f', found[3] - time[1] * 1000 - math.floor(time[2] / 1000)) }`;
 
@@ -191,9 +198,8 @@ export class RedisBreakerStore implements BreakerStore {
     this.#key = `baton:breaker:${book}`;
   }
 
-  async read(): Promise<StoredBreaker | undefined> {
-    const found = (await this.#redis.eval(readScript, 1, this.#key)) as [string, string, string] | null;
-    if (found === null) return undefined;
+  async claim(epoch: Epoch): Promise<StoredBreaker> {
+    const found = (await this.#redis.eval(claimScript, 1, this.#key, epoch, keptMs)) as [string, string, string];
     const [kind, count, remainingMs] = found;
     if (kind === 'open') return { kind, remainingMs: Number(remainingMs) };
     return kind === 'half-open' ? { kind, successes: Number(count) } : { kind: 'closed', failures: Number(count) };

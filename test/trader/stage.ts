@@ -121,7 +121,7 @@ export class ToldGuard implements Permits {
   }
 }
 
-export const noBreakerStore: BreakerStore = { read: async () => undefined, write: async () => undefined };
+export const noBreakerStore: BreakerStore = { claim: async () => undefined, write: async () => undefined };
 
 export function breakerOf(store: BreakerStore, options: Partial<BreakerOptions> = {}): Breaker {
   return new Breaker({ store, monotonicMs: () => Number(monotonicNs()) / 1e6, onChange: () => undefined, ...options });

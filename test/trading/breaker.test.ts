@@ -104,13 +104,13 @@ describe('its memory in Redis', () => {
   it('gives the next holder what the last one left, and an older epoch overwrites nothing; without Redis the own count goes on', async () => {
     const redis = await server();
     const [mine, theirs] = [await storeOn(redis), await storeOn(redis)];
-    expect(await theirs.read()).toBeUndefined();
+    expect(await theirs.claim(epoch(4))).toEqual(closedBreaker);
     for (const state of [{ kind: 'closed', failures: 3 }, { kind: 'half-open', successes: 1 }] satisfies StoredBreaker[]) {
       await mine.write(epoch(4), state);
-      expect(await theirs.read()).toEqual(state);
+      expect(await theirs.claim(epoch(4))).toEqual(state);
     }
     await mine.write(epoch(4), { kind: 'open', remainingMs: 60_000 });
-    const opened = await theirs.read();
+    const opened = await theirs.claim(epoch(4));
     expect(opened).toMatchObject({ kind: 'open' });
     expect(opened?.kind === 'open' && opened.remainingMs).toBeGreaterThan(50_000);
     expect(opened?.kind === 'open' && opened.remainingMs).toBeLessThanOrEqual(60_000);
@@ -122,12 +122,19 @@ describe('its memory in Redis', () => {
     expect(successor.waitMs()).toBeGreaterThan(50_000);
     await theirs.write(epoch(5), { kind: 'closed', failures: 1 });
     await mine.write(epoch(4), { kind: 'open', remainingMs: 60_000 });
-    expect(await mine.read()).toEqual({ kind: 'closed', failures: 1 });
+    expect(await mine.claim(epoch(4))).toEqual({ kind: 'closed', failures: 1 });
+
+    // Nor does one of a holder that wakes too late, when its successor had nothing to write: to be granted the book is enough.
+    await breakerOf(theirs).takeOver(epoch(6));
+    await mine.write(epoch(5), { kind: 'open', remainingMs: 60_000 });
+    const third = breakerOf(mine);
+    await third.takeOver(epoch(7));
+    expect(third.state).toEqual({ kind: 'closed', failures: 1 });
 
     await redis.kill();
     const alone = breakerOf(mine);
     const beganMs = performance.now();
-    await alone.takeOver(epoch(6));
+    await alone.takeOver(epoch(8));
     for (let n = 0; n < 5; n++) alone.begin()('failure');
     expect(alone.state.kind).toBe('open');
     expect(performance.now() - beganMs).toBeLessThan(1000);
@@ -140,7 +147,7 @@ describe('a trader at a venue that fails', () => {
     try {
       const written: StoredBreaker[] = [];
       const store: BreakerStore = {
-        read: async () => undefined,
+        claim: async () => undefined,
         write: async (_epoch, state) => void written.push(state),
       };
       const changes: string[] = [];

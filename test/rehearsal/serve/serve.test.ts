@@ -6,12 +6,11 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import chromium from '@sparticuz/chromium';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { chromium as playwright } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadSdk, newClient, type SdkClient, type SdkModule } from '../../../rehearsal/cloud/sdk-clients.ts';
+import { chromiumRunsHere, openChromium } from '../report/chromium.ts';
 import { until } from '../../until.ts';
 
 const root = dirname(dirname(dirname(import.meta.dirname)));
@@ -177,8 +176,8 @@ describe('PostgreSQL and Redis', () => {
 
 describe('the page', () => {
   // npm has this Chromium for x64 alone.
-  test.skipIf(process.arch !== 'x64')('in a real browser: what it shows moves, nothing is blocked, and a button kills the active task', async () => {
-    const browser = await playwright.launch({ executablePath: await chromium.executablePath(), args: chromium.args, headless: true });
+  test.skipIf(!chromiumRunsHere)('in a real browser: what it shows moves, nothing is blocked, and a button kills the active task', async () => {
+    const browser = await openChromium();
     try {
       const page = await browser.newPage();
       const complaints: string[] = [];
