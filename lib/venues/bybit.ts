@@ -119,7 +119,8 @@ export class Bybit implements Venue {
       const params = cursor === undefined ? {} : { cursor };
       const orders = await this.#read('open orders', () => this.#exchange.fetchOpenOrders(this.#symbol, undefined, openOrdersPage, params));
       found.push(...orders.map(orderFrom));
-      const next = (orders.at(-1)?.info as { nextPageCursor?: string } | undefined)?.nextPageCursor;
+      // ccxt leaves it in one of the raw orders, and then sorts them by time.
+      const next = orders.map(({ info }) => (info as { nextPageCursor?: string }).nextPageCursor).find((left) => left !== undefined);
       if (orders.length < openOrdersPage || !next) return found;
       cursor = next;
     }
