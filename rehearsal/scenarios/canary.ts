@@ -6,6 +6,7 @@ import type { Variant } from '../faults/releases/build.ts';
 import { atLeast, atMost, exactly, neverBroken, type Outcome, type PromiseKept, type Step } from '../report/report.ts';
 import type { Stage, WorkflowEnd } from '../stage.ts';
 import { monotonicMs } from '../venue/record.ts';
+import { endedAs } from './cutover.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
 const ordersBefore = 20;
@@ -134,10 +135,6 @@ export async function tried(stage: Stage, trial?: Trial): Promise<ScenarioEnd> {
 
 async function liveOf(stages: readonly Stage[]): Promise<readonly string[]> {
   return Promise.all(stages.map(async (stage) => (await stage.control.read(stage.book)).live?.imageDigest ?? 'nothing'));
-}
-
-function endedAs({ outcome, cause }: WorkflowEnd, promised: string): string {
-  return outcome === promised || cause === undefined ? outcome : `${outcome}: ${cause}`;
 }
 
 /** Shown with its figures, whether or not they are the promised ones. */

@@ -81,7 +81,7 @@ export async function replace(stage: Stage, faults: readonly Fault[], release: R
 }
 
 /** An ending that was not promised says why it came to it. */
-function endedAs({ outcome, cause }: WorkflowEnd, promised: string): string {
+export function endedAs({ outcome, cause }: WorkflowEnd, promised: string): string {
   return outcome === promised || cause === undefined ? outcome : `${outcome}: ${cause}`;
 }
 

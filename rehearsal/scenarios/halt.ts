@@ -5,6 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { atMost, exactly } from '../report/report.ts';
 import { monotonicMs } from '../venue/record.ts';
+import { openBook } from './open-book.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
 const ordersBefore = 20;
@@ -33,11 +34,8 @@ export const halt: Scenario = {
   }],
   byDefault: [cutOff],
   async run(stage, faults): Promise<ScenarioEnd> {
-    stage.progress.heading('First cutover: the book is opened');
-    const first = await stage.cutover(stage.releases.first, 'The first release of this book');
-    const opened = exactly('first', 'The first cutover opened the book', first.outcome, 'succeeded');
-    if (!opened.held) return { outcome: first.outcome, steps: first.steps, modelledDurationMs: first.modelledMs, promises: [opened] };
-    await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersBefore);
+    const { first, opened, end } = await openBook(stage, ordersBefore);
+    if (end !== undefined) return end;
 
     const isCut = faults.has(cutOff);
     stage.progress.heading(isCut ? 'The book is halted, and its holder cannot hear of it' : 'The book is halted');

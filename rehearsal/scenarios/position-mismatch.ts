@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { atLeast, atMost, exactly } from '../report/report.ts';
 import { until } from '../until.ts';
 import { monotonicMs } from '../venue/record.ts';
+import { openBook } from './open-book.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
 /** Enough for a mark of the position in the journal: it is written every few seconds. */
@@ -40,11 +41,8 @@ export const positionMismatch: Scenario = {
   }],
   byDefault: [atTakeover],
   async run(stage, faults): Promise<ScenarioEnd> {
-    stage.progress.heading('First cutover: the book is opened');
-    const first = await stage.cutover(stage.releases.first, 'The first release of this book');
-    const opened = exactly('first', 'The first cutover opened the book', first.outcome, 'succeeded');
-    if (!opened.held) return { outcome: first.outcome, steps: first.steps, modelledDurationMs: first.modelledMs, promises: [opened] };
-    await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersBefore);
+    const { first, opened, end } = await openBook(stage, ordersBefore);
+    if (end !== undefined) return end;
 
     const isAtTakeover = faults.has(atTakeover);
     stage.progress.heading(isAtTakeover ? 'Coins are moved by hand, and the holder dies' : 'Somebody trades by hand');

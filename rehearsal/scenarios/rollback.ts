@@ -5,6 +5,7 @@
 import { atMost, exactly } from '../report/report.ts';
 import type { Stage, WorkflowEnd } from '../stage.ts';
 import { monotonicMs } from '../venue/record.ts';
+import { openBook } from './open-book.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
 const ordersAround = 20;
@@ -24,11 +25,8 @@ export const rollback: Scenario = {
   ],
   faults: [],
   async run(stage): Promise<ScenarioEnd> {
-    stage.progress.heading('First cutover: the book is opened');
-    const first = await stage.cutover(stage.releases.first, 'The first release of this book');
-    const opened = exactly('first', 'The first cutover opened the book', first.outcome, 'succeeded');
-    if (!opened.held) return { outcome: first.outcome, steps: first.steps, modelledDurationMs: first.modelledMs, promises: [opened] };
-    await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
+    const { first, opened, end } = await openBook(stage, ordersAround);
+    if (end !== undefined) return end;
 
     stage.progress.heading('A second cutover, rolled back while it keeps the old colour warm');
     const warm = await rolledBackWhileWarm(stage);

@@ -1,5 +1,6 @@
 /** The active task dies without a word; its standby takes the book when the lease has run out. */
 import { atMost, exactly } from '../report/report.ts';
+import { openBook } from './open-book.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
 /** With the 5 s lease: what remains of it, the standby's wait for drift, and the way to the first order. */
@@ -16,11 +17,8 @@ export const takeover: Scenario = {
   ],
   faults: [],
   async run(stage): Promise<ScenarioEnd> {
-    stage.progress.heading('First cutover: the book is opened');
-    const first = await stage.cutover(stage.releases.first, 'The first release of this book');
-    const opened = exactly('first', 'The first cutover opened the book', first.outcome, 'succeeded');
-    if (!opened.held) return { outcome: first.outcome, steps: first.steps, modelledDurationMs: first.modelledMs, promises: [opened] };
-    await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersBefore);
+    const { first, opened, end } = await openBook(stage, ordersBefore);
+    if (end !== undefined) return end;
 
     stage.progress.heading('The active task is killed');
     const killed = await stage.killActive();

@@ -1,10 +1,11 @@
 /** The command as a person meets it: help, lists, wrong usage, and Ctrl-C in the middle. */
 import { spawn } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { scenarios } from '../../../rehearsal/scenarios/index.ts';
+import { processesWith } from '../../processes-with.ts';
 
 const root = dirname(dirname(dirname(import.meta.dirname)));
 
@@ -116,15 +117,3 @@ test('Ctrl-C in the middle ends everything: processes, directories, and the comm
     .toEqual([]);
   await expect.poll(() => processesWith(temporary), { timeout: 20_000 }).toEqual([]);
 }, 120_000);
-
-/** Processes whose command line or environment names this directory. */
-async function processesWith(text: string): Promise<readonly string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      const files = await Promise.all(['cmdline', 'environ'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')));
-      return files.some((content) => content.includes(text)) ? [pid] : [];
-    }),
-  );
-  return found.flat();
-}

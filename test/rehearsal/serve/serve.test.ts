@@ -11,6 +11,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadSdk, newClient, type SdkClient, type SdkModule } from '../../../rehearsal/cloud/sdk-clients.ts';
 import { chromiumRunsHere, openChromium } from '../report/chromium.ts';
+import { processesWith } from '../../processes-with.ts';
 import { until } from '../../until.ts';
 
 const root = dirname(dirname(dirname(import.meta.dirname)));
@@ -217,16 +218,4 @@ function isHere(program: string): boolean {
 
 function shell(command: string, env: Record<string, string> = {}): { readonly stdout: string; readonly stderr: string } {
   return spawnSync('sh', ['-c', command], { encoding: 'utf8', env: { ...process.env, ...env } });
-}
-
-/** Processes whose command line or environment names this directory. */
-async function processesWith(text: string): Promise<readonly string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      const files = await Promise.all(['cmdline', 'environ'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')));
-      return files.some((content) => content.includes(text)) ? [pid] : [];
-    }),
-  );
-  return found.flat();
 }
