@@ -2,6 +2,7 @@
 import type * as z from 'zod/mini';
 import { faultsOf } from '../contracts/faults.ts';
 import { ResumeRequest, RollbackRequest } from '../contracts/operations.ts';
+import { RefreshRequest, type RefreshAsked } from '../contracts/standby.ts';
 import { RequestRefusedError } from '../cutover/errors.ts';
 
 export function parseResume(request: unknown, books: readonly string[]): ResumeRequest {
@@ -17,6 +18,12 @@ export function parseRollback(request: unknown, books: readonly string[]): Rollb
     );
   }
   return parsed;
+}
+
+export function parseRefresh(request: unknown, books: readonly string[]): RefreshAsked {
+  const parsed = parse(RefreshRequest, request, books, '{ "book": "main" }');
+  const { book, reason = 'The standby Region is to run what is live.', requestedBy = 'nobody named' } = parsed;
+  return { book, reason, requestedBy };
 }
 
 function parse<S extends z.ZodMiniType<{ readonly book: string }>>(schema: S, request: unknown, books: readonly string[], example: string): z.infer<S> {
