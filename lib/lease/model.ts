@@ -22,9 +22,11 @@ export type MonotonicNs = Branded<bigint, 'MonotonicNs'>;
 export type Colour = 'blue' | 'green';
 export type Mode = 'open' | 'draining' | 'halted';
 
-/** What runs: the trader's image and the exact revision a task set was started from. */
+/** What runs: the images of trader and guard, and the exact revision a task set was started from. */
 export interface Live {
   readonly imageDigest: string;
+  /** With it the other Region can start the same from the lease alone. */
+  readonly guardDigest: string;
   readonly taskDefinition: string;
 }
 
