@@ -31,11 +31,12 @@ export function leaseSteps(control: LeaseControl): Implementation<typeof leaseCo
       const { holder } = await control.cancelDrain(book, token);
       return { holder: holder === undefined ? null : colourOf(holder) };
     },
-    async recordLive({ book, token, imageDigest, taskDefinition }) {
-      return { epoch: (await control.recordLive(book, token, { imageDigest, taskDefinition })).epoch };
+    async recordLive({ book, token, ...live }) {
+      return { epoch: (await control.recordLive(book, token, live)).epoch };
     },
     async forgetColour({ book, token, colour }) {
-      return { removed: await control.removeRegistrations(book, token, colour) };
+      const { home } = await control.checkToken(book, token);
+      return { removed: await control.removeRegistrations(book, { colour, region: home }) };
     },
     async releaseBook({ book, execution }) {
       return { released: (await control.releaseWorkflow(book, execution)).released };

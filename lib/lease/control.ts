@@ -166,10 +166,9 @@ export class LeaseControl {
     return { released: answer.applied, lease: answer.lease ?? missing(book) };
   }
 
-  /** Removes what the instances of a retired colour said of themselves; answers how many it removed. */
-  async removeRegistrations(book: BookName, token: WorkflowToken, colour: Colour): Promise<number> {
-    await this.checkToken(book, token);
-    const gone = (await this.registrations(book)).filter((registration) => registration.colour === colour);
+  /** Removes what the instances of a colour that was retired in a Region said of themselves; answers how many it removed. */
+  async removeRegistrations(book: BookName, retired: { readonly colour: Colour; readonly region: string }): Promise<number> {
+    const gone = (await this.registrations(book)).filter(({ colour, region }) => colour === retired.colour && region === retired.region);
     for (const { instance } of gone) await this.#reach(book, 'deregister', () => this.#store.deregister(book, instance));
     return gone.length;
   }

@@ -22,12 +22,12 @@ export type MonotonicNs = Branded<bigint, 'MonotonicNs'>;
 export type Colour = 'blue' | 'green';
 export type Mode = 'open' | 'draining' | 'halted';
 
-/** What runs: the images, and the exact revision a task set was started from, which only its own Region knows. */
+/** What runs: the images of trader and guard, and the exact revision a task set was started from, which only its own Region knows. */
 export interface Live {
   /** Of the trader. */
   readonly imageDigest: string;
-  /** Absent in what was recorded before it was kept: then the other Region cannot be brought to the same release from here. */
-  readonly guardDigest?: string;
+  /** With it the other Region can start the same from the lease alone. */
+  readonly guardDigest: string;
   readonly taskDefinition: string;
 }
 

@@ -407,7 +407,7 @@ function worldOf(setting: Setting, left: Faults): World {
   const home = setting.instances[0]?.[0] ?? '';
   const lease: Lease = {
     book, epoch: 0 as Epoch, heartbeat: 0, grantId: 'created', leaseMs, home, mode: 'open',
-    workflow: { token, execution: 'machine' }, ...(setting.live !== undefined && { live: { imageDigest: setting.live, taskDefinition: 'baton:1' } }),
+    workflow: { token, execution: 'machine' }, ...(setting.live !== undefined && { live: { imageDigest: setting.live, guardDigest: '', taskDefinition: 'baton:1' } }),
   };
   const hosts = setting.instances.map(([region, colour, image = ''], at) => bornAs(region, colour, image, at, 0));
   return { now: 0, lease, registry: [], hosts, doubtful: [], words: [], orphans: [], left };

@@ -2,14 +2,14 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { TaskSetSeen } from '../../lib/contracts/operations.ts';
-import { instanceId, type BookName, type Colour, type Epoch, type Lease, type Registration, type WorkflowToken } from '../../lib/lease/model.ts';
+import { instanceId, type BookName, type Colour, type Epoch, type Lease, type Live, type Registration, type WorkflowToken } from '../../lib/lease/model.ts';
 import { planRollback } from '../../lib/operations/plan-rollback.ts';
 
 const home = 'us-east-1';
 const book = 'alpha' as BookName;
 const revisions = ['f:1', 'f:2', 'f:3'] as const;
 const arnOf = (revision: string): string => `arn:aws:ecs:us-east-1:111111111111:task-definition/${revision}`;
-const liveOf = (revision: string): { imageDigest: string; taskDefinition: string } => ({ imageDigest: `image of ${revision}`, taskDefinition: revision });
+const liveOf = (revision: string): Live => ({ imageDigest: `image of ${revision}`, guardDigest: `guard of ${revision}`, taskDefinition: revision });
 
 const colour = fc.constantFrom<Colour>('blue', 'green');
 const revision = fc.constantFrom(...revisions);
