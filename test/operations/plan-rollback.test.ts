@@ -15,11 +15,11 @@ const colour = fc.constantFrom<Colour>('blue', 'green');
 const revision = fc.constantFrom(...revisions);
 const named = fc.tuple(revision, fc.boolean()).map(([each, full]) => (full ? arnOf(each) : each));
 const leases = fc.record({
-  holder: fc.option(colour, { nil: undefined }), last: colour, live: fc.option(named, { nil: undefined }), previous: fc.option(named, { nil: undefined }),
+  holder: fc.option(colour, { nil: undefined }), grant: fc.oneof(colour.map((last) => `${instanceId(home, last, 'x1')}#1`), fc.constant('created')), live: fc.option(named, { nil: undefined }), previous: fc.option(named, { nil: undefined }),
   mode: fc.constantFrom<Lease['mode']>('open', 'draining', 'halted'),
   execution: fc.constantFrom(undefined, 'cutover:1', 'failover:1'),
-}).map(({ holder, last, live, previous, mode, execution }): Lease => ({
-  book, epoch: 7 as Epoch, heartbeat: 3, grantId: `${instanceId(home, last, 'x1')}#1`, leaseMs: 5000, home, mode,
+}).map(({ holder, grant, live, previous, mode, execution }): Lease => ({
+  book, epoch: 7 as Epoch, heartbeat: 3, grantId: grant, leaseMs: 5000, home, mode,
   workflow: { token: 2 as WorkflowToken, ...(execution !== undefined && { execution }) },
   ...(holder !== undefined && { holder: instanceId(home, holder, 'x1') }),
   ...(live !== undefined && { live: liveOf(live) }), ...(previous !== undefined && { previous: liveOf(previous) }),
