@@ -31,8 +31,11 @@ export function leaseSteps(control: LeaseControl): Implementation<typeof leaseCo
       const { holder } = await control.cancelDrain(book, token);
       return { holder: holder === undefined ? null : colourOf(holder) };
     },
-    async recordLive({ book, token, imageDigest, taskDefinition }) {
-      return { epoch: (await control.recordLive(book, token, { imageDigest, taskDefinition })).epoch };
+    async recordLive({ book, token, imageDigest, taskDefinition, takesAway }) {
+      return { epoch: (await control.recordLive(book, token, { imageDigest, taskDefinition }, takesAway)).epoch };
+    },
+    async closeWayBack({ book, token, taskDefinition }) {
+      return { epoch: (await control.closeWayBack(book, token, taskDefinition)).epoch };
     },
     async forgetColour({ book, token, colour }) {
       return { removed: await control.removeRegistrations(book, token, colour) };

@@ -114,12 +114,18 @@ export class LeaseControl {
     return answer.applied ? answer.lease : seen(book, answer.lease, token);
   }
 
-  /** What runs now and what did before, for whoever needs to start the same again. */
-  async recordLive(book: BookName, token: WorkflowToken, live: Live): Promise<Lease> {
+  /** What runs now and what did before, for whoever needs to start the same again. A rollback takes away what was live. */
+  async recordLive(book: BookName, token: WorkflowToken, live: Live, takesAway = false): Promise<Lease> {
     const before = (await this.checkToken(book, token)).live;
     // A repeat finds its own record, and must not take it for the one before.
-    const previous = before === undefined || before.taskDefinition === live.taskDefinition ? {} : { previous: before };
+    const previous = before === undefined || before.taskDefinition === live.taskDefinition ? {} : { previous: { ...before, ...(takesAway && { takenAway: true }) } };
     const answer = await this.#write({ name: 'record-live', book, expects: hasToken(token), set: { live, ...previous } });
+    return answer.applied ? answer.lease : seen(book, answer.lease, token);
+  }
+
+  /** Before the schema is contracted for this revision, so that no rollback goes behind it by accident. */
+  async closeWayBack(book: BookName, token: WorkflowToken, contractedBy: string): Promise<Lease> {
+    const answer = await this.#write({ name: 'close-way-back', book, expects: hasToken(token), set: { contractedBy } });
     return answer.applied ? answer.lease : seen(book, answer.lease, token);
   }
 
