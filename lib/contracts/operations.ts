@@ -14,7 +14,7 @@ const token = z.pipe(z.int().check(z.nonnegative()), z.transform((value) => valu
 const epoch = z.pipe(z.int().check(z.nonnegative()), z.transform((value) => value as Epoch));
 const colour = z.enum(['blue', 'green']);
 const execution = z.string().check(z.minLength(1));
-const live = z.object({ imageDigest: z.string(), taskDefinition: z.string() });
+const live = z.object({ imageDigest: z.string(), guardDigest: z.string(), taskDefinition: z.string() });
 
 /** The same bounds in the halt's own check, which is an expression of its machine; a test holds both to the same cases. */
 export const lengths = { reason: { least: 3, most: 500 }, requestedBy: { least: 2, most: 100 } } as const;

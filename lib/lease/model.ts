@@ -22,9 +22,12 @@ export type MonotonicNs = Branded<bigint, 'MonotonicNs'>;
 export type Colour = 'blue' | 'green';
 export type Mode = 'open' | 'draining' | 'halted';
 
-/** What runs: the trader's image and the exact revision a task set was started from. */
+/** What runs: the images of trader and guard, and the exact revision a task set was started from, which only its own Region knows. */
 export interface Live {
+  /** Of the trader. */
   readonly imageDigest: string;
+  /** With it the other Region can start the same from the lease alone. */
+  readonly guardDigest: string;
   readonly taskDefinition: string;
 }
 
@@ -88,6 +91,12 @@ export function colourOf(instance: InstanceId): Colour {
 
 export function regionOf(instance: InstanceId): string {
   return part(instance, 1);
+}
+
+/** Who held last: of a book that was given up, whoever made the grant that left it to nobody; absent when nobody ever did. */
+export function lastHolder({ holder, grantId }: Pick<Lease, 'holder' | 'grantId'>): InstanceId | undefined {
+  const giver = grantId.split('#')[0] ?? '';
+  return holder ?? (instancePattern.test(giver) ? (giver as InstanceId) : undefined);
 }
 
 function part(instance: InstanceId, index: number): string {

@@ -36,7 +36,7 @@ export interface LeaseWrite {
   /** For logs, and for whoever enumerates the writes. */
   readonly name:
     | 'create' | 'renew' | 'take-over' | 'hand-over' | 'release' | 'end-drain'
-    | 'halt' | 'resume' | 'take-workflow' | 'release-workflow' | 'open' | 'start-drain' | 'cancel-drain' | 'record-live'
+    | 'halt' | 'resume' | 'take-workflow' | 'release-workflow' | 'open' | 'start-drain' | 'cancel-drain' | 'move-home' | 'record-live'
     | 'close-way-back';
   readonly book: BookName;
   /** All must hold, judged against the latest version in any Region. */

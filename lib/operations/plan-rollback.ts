@@ -4,7 +4,7 @@
  */
 import type { RollbackRequest, TaskSetSeen } from '../contracts/operations.ts';
 import { BookBusyError } from '../lease/errors.ts';
-import { colourOf, otherColour, type Colour, type Epoch, type InstanceId, type Lease, type Live, type Registration } from '../lease/model.ts';
+import { colourOf, lastHolder, otherColour, type Colour, type Epoch, type Lease, type Live, type Registration } from '../lease/model.ts';
 import { NoWayBackError } from './errors.ts';
 
 export interface RollbackPlan {
@@ -42,7 +42,9 @@ export function planRollback(
 
   const runs = (set: TaskSetSeen, revision: string | undefined): boolean => revision !== undefined && sameRevision(set.taskDefinition, revision);
   const sets = taskSets.filter(({ status }) => status !== 'DRAINING');
-  const outgoing = lastTrader(lease);
+  const trader = lastHolder(lease);
+  if (trader === undefined) throw new NoWayBackError(`Book '${book}' was never held by anybody: nothing trades that could go back. Start a cutover.`);
+  const outgoing = colourOf(trader);
   const incoming = otherColour(outgoing);
   const trading = sets.find(({ colour }) => colour === outgoing);
   const other = sets.find(({ colour }) => colour === incoming);
@@ -103,11 +105,6 @@ export function planRollback(
   function isReady(colour: Colour): boolean {
     return registrations.some((each) => each.colour === colour && each.region === home && each.ready && each.reconciled);
   }
-}
-
-/** Who gave a book up is named in the grant that left it to nobody. */
-function lastTrader({ holder, grantId }: Lease): Colour {
-  return colourOf(holder ?? (grantId.split('#')[0] as InstanceId));
 }
 
 /** ECS numbers the revisions of a family in the order in which they were registered. */

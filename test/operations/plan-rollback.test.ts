@@ -2,24 +2,24 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { TaskSetSeen } from '../../lib/contracts/operations.ts';
-import { instanceId, type BookName, type Colour, type Epoch, type Lease, type Registration, type WorkflowToken } from '../../lib/lease/model.ts';
+import { instanceId, type BookName, type Colour, type Epoch, type Lease, type Live, type Registration, type WorkflowToken } from '../../lib/lease/model.ts';
 import { planRollback } from '../../lib/operations/plan-rollback.ts';
 
 const home = 'us-east-1';
 const book = 'alpha' as BookName;
 const revisions = ['f:1', 'f:2', 'f:3'] as const;
 const arnOf = (revision: string): string => `arn:aws:ecs:us-east-1:111111111111:task-definition/${revision}`;
-const liveOf = (revision: string): { imageDigest: string; taskDefinition: string } => ({ imageDigest: `image of ${revision}`, taskDefinition: revision });
+const liveOf = (revision: string): Live => ({ imageDigest: `image of ${revision}`, guardDigest: `guard of ${revision}`, taskDefinition: revision });
 
 const colour = fc.constantFrom<Colour>('blue', 'green');
 const revision = fc.constantFrom(...revisions);
 const named = fc.tuple(revision, fc.boolean()).map(([each, full]) => (full ? arnOf(each) : each));
 const leases = fc.record({
-  holder: fc.option(colour, { nil: undefined }), last: colour, live: fc.option(named, { nil: undefined }), previous: fc.option(named, { nil: undefined }),
+  holder: fc.option(colour, { nil: undefined }), grant: fc.oneof(colour.map((last) => `${instanceId(home, last, 'x1')}#1`), fc.constant('created')), live: fc.option(named, { nil: undefined }), previous: fc.option(named, { nil: undefined }),
   mode: fc.constantFrom<Lease['mode']>('open', 'draining', 'halted'),
   execution: fc.constantFrom(undefined, 'cutover:1', 'failover:1'), takenAway: fc.boolean(), contractedBy: fc.option(named, { nil: undefined }),
-}).map(({ holder, last, live, previous, mode, execution, takenAway, contractedBy }): Lease => ({
-  book, epoch: 7 as Epoch, heartbeat: 3, grantId: `${instanceId(home, last, 'x1')}#1`, leaseMs: 5000, home, mode,
+}).map(({ holder, grant, live, previous, mode, execution, takenAway, contractedBy }): Lease => ({
+  book, epoch: 7 as Epoch, heartbeat: 3, grantId: grant, leaseMs: 5000, home, mode,
   workflow: { token: 2 as WorkflowToken, ...(execution !== undefined && { execution }) },
   ...(holder !== undefined && { holder: instanceId(home, holder, 'x1') }),
   ...(live !== undefined && { live: liveOf(live) }), ...(previous !== undefined && { previous: { ...liveOf(previous), takenAway } }),

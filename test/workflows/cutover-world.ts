@@ -219,7 +219,7 @@ export class CutoverWorld {
       epoch: 7 as Epoch,
       holder: world.instance('blue', 1),
       heartbeat: 40,
-      live: { imageDigest: 'sha256:old', taskDefinition: 'old:1' },
+      live: { imageDigest: 'sha256:old', guardDigest: images.guard, taskDefinition: 'old:1' },
     });
     world.taskSets.push({ Id: 'ts-old', ExternalId: 'blue', TaskDefinition: 'old:1', Status: 'PRIMARY', looks: 9 });
     world.primary = 'ts-old';

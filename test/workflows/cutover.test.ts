@@ -81,11 +81,11 @@ describe('a cutover that succeeds', () => {
       epoch: 8,
       holder: world.instance('green', 1),
       mode: 'open',
-      live: { imageDigest: images.trader, taskDefinition: 'new:1' },
+      live: { imageDigest: images.trader, guardDigest: images.guard, taskDefinition: 'new:1' },
     });
     expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
     expect(world.primary).toBe('ts-new');
-    expect(JSON.parse(world.parameter!)).toEqual({ imageDigest: images.trader, taskDefinition: 'new:1' });
+    expect(JSON.parse(world.parameter!)).toEqual({ imageDigest: images.trader, guardDigest: images.guard, taskDefinition: 'new:1' });
     expect((await world.control.registrations(book)).map(({ colour }) => colour)).toEqual(['green', 'green']);
     expect(world.notices).toEqual([`Baton: cutover of ${book} succeeded`]);
     expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({

@@ -11,8 +11,8 @@ const execution = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-rol
 const request = { book, to: 'previous', reason: 'it loses money', requestedBy: 'ada' } as const;
 const family = 'baton-dev-alpha';
 const digests = { first: `sha256:${'1'.repeat(64)}`, good: `sha256:${'2'.repeat(64)}`, bad: `sha256:${'3'.repeat(64)}` };
-const good = { imageDigest: digests.good, taskDefinition: `${family}:2` };
-const bad = { imageDigest: digests.bad, taskDefinition: `${family}:3` };
+const good = { imageDigest: digests.good, guardDigest: images.guard, taskDefinition: `${family}:2` };
+const bad = { imageDigest: digests.bad, guardDigest: images.guard, taskDefinition: `${family}:3` };
 
 const force = { reason: 'the earlier release is worse', approvedBy: 'grace' };
 const tookAway = { previous: { ...good, takenAway: true } };
@@ -48,7 +48,7 @@ const scenarios = {
   /** The cutover bakes: nothing was recorded yet. */
   baking: async () => {
     const world = await stillWarm();
-    world.set({ live: good, previous: { imageDigest: digests.first, taskDefinition: `${family}:1` } });
+    world.set({ live: good, previous: { imageDigest: digests.first, guardDigest: images.guard, taskDefinition: `${family}:1` } });
     for (const set of world.taskSets) set.Status = set.Id === 'ts-good' ? 'PRIMARY' : 'ACTIVE';
     world.primary = 'ts-good';
     await world.control.takeWorkflow(book, cutoverArn);

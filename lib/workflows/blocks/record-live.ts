@@ -13,7 +13,10 @@ export function recordLive(
 ): sfn.IChainable {
   const record = w.invoke('Record in the lease what is live', parts.leaseControl, 'recordLive', {
     comment: 'From here on the new colour is the truth; nothing later undoes it.',
-    input: { ...fresh, imageDigest: js('$request.images.trader'), taskDefinition: js('$revision'), takesAway: back?.takesAway ?? false },
+    input: {
+      ...fresh, imageDigest: js('$request.images.trader'), guardDigest: js('$request.images.guard'), taskDefinition: js('$revision'),
+      takesAway: back?.takesAway ?? false,
+    },
     assign: () => noted('The new colour was recorded as live.'),
     catches: { WorkflowPreemptedError: to.preempted, 'States.ALL': to.needsAPerson },
   });
@@ -22,7 +25,7 @@ export function recordLive(
     service: 'ssm', action: 'PutParameter',
     parameters: {
       Name: unlessRedriven('$book.liveParameterName'), Type: 'String', Overwrite: true,
-      Value: js("$string({ 'imageDigest': $request.images.trader, 'taskDefinition': $revision })"),
+      Value: js("$string({ 'imageDigest': $request.images.trader, 'guardDigest': $request.images.guard, 'taskDefinition': $revision })"),
     },
     resources: parts.arns.liveParameters,
     catches: { 'States.ALL': to.needsAPerson },
