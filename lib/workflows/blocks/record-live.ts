@@ -8,18 +8,19 @@ export function recordLive(
   w: Workflow,
   parts: CutoverParts,
   to: { readonly recorded: sfn.IChainable; readonly needsAPerson: sfn.IChainable; readonly preempted: sfn.IChainable },
-  /** Whether ECS calls this task set the primary one already; never, where nothing is said. */
-  isPrimary?: Jsonata,
+  /** Of a rollback: whether ECS calls this task set the primary one already, and whether what was live is taken away. */
+  back?: { readonly isPrimary: Jsonata; readonly takesAway: Jsonata },
 ): sfn.IChainable {
   const record = w.invoke('Record in the lease what is live', parts.leaseControl, 'recordLive', {
     comment: 'From here on the new colour is the truth; nothing later undoes it.',
     input: {
       ...fresh, imageDigest: js('$request.images.trader'), guardDigest: js('$request.images.guard'), taskDefinition: js('$revision'),
+      takesAway: back?.takesAway ?? false,
     },
     assign: () => noted('The new colour was recorded as live.'),
     catches: { WorkflowPreemptedError: to.preempted, 'States.ALL': to.needsAPerson },
   });
-  return record.next(publishLive(w, parts, { ...to, ...(isPrimary !== undefined && { isPrimary }) }));
+  return record.next(publishLive(w, parts, { ...to, ...(back !== undefined && { isPrimary: back.isPrimary }) }));
 }
 
 /** The part of it that belongs to a Region: its parameter and its ECS. */
