@@ -57,16 +57,16 @@ const specification = readSpecification();
 export function impactsOf(before: CloudAssembly, after: CloudAssembly): Impact[] {
   const impacts: Impact[] = [];
   for (const stack of before.stacks) {
-    const successor = after.stacks.find((candidate) => candidate.stackName === stack.stackName);
+    const successor = after.stacks.find((candidate) => candidate.id === stack.id);
     if (successor === undefined || !isDeepStrictEqual(successor.environment, stack.environment)) {
       const type = 'AWS::CloudFormation::Stack';
-      impacts.push({ stack: stack.stackName, logicalId: '*', type, effect: 'elsewhere', held: true });
+      impacts.push({ stack: stack.id, logicalId: '*', type, effect: 'elsewhere', held: true });
       continue;
     }
     const resources = resourcesIn(successor.template);
     for (const [logicalId, resource] of Object.entries(resourcesIn(stack.template))) {
       const held = isHeld(resource, resourcesIn(stack.template));
-      impacts.push(...changes(stack.stackName, logicalId, held, resource, resources[logicalId]));
+      impacts.push(...changes(stack.id, logicalId, held, resource, resources[logicalId]));
     }
   }
   return impacts;

@@ -7,11 +7,12 @@ import type { BuildOptions } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildApp } from '../../bin/app.ts';
 import { dangerousSettings } from '../../lib/settings/dangerous.ts';
-import { loadSettings, parseSettings, type Settings } from '../../lib/settings/index.ts';
+import { loadSettings, parseSettings, settingsInputOf, type Settings } from '../../lib/settings/index.ts';
 import { changedSettings, settingPaths, unchangeable } from './changed-settings.ts';
 import { describeImpact, type Impact, impactsOf, reachesTraders } from './change-impact.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'baton-live-colour-'));
+const written = settingsInputOf('production');
 const production = loadSettings('production');
 let assemblies = 0;
 let base: CloudAssembly;
@@ -35,9 +36,9 @@ function resourcesOf(stack: { readonly template: unknown }): Array<{ Type: strin
 }
 
 function changed(name: string): Impact[] {
-  const settings = structuredClone(production);
+  const settings = structuredClone(written);
   changedSettings[name]!(settings);
-  expect(settings, `the change of ${name} changes nothing`).not.toEqual(production);
+  expect(settings, `the change of ${name} changes nothing`).not.toEqual(written);
   return impactsOf(base, synthesize(parseSettings(settings, `a change of ${name}`)));
 }
 
