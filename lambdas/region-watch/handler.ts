@@ -26,6 +26,7 @@ const watch = serve(regionWatch, process.env, (environment) =>
       environment: environment.BATON_ENVIRONMENT, regions: environment.BATON_REGIONS.split(','), refreshMachineArn: environment.BATON_REFRESH_MACHINE,
       parameters, machines,
     }),
+    database: { isWritable: async () => false, isolate: async () => undefined },
     pause: () => pause(betweenLooksMs),
     now: () => new Date(),
   }));

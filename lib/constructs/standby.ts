@@ -132,15 +132,15 @@ export class Standby extends Construct {
 
   /** Its own account of each look is what is counted: a watch that says nothing is as bad as one that says so. */
   #whatTheWatchSays(prefix: string): cloudwatch.Alarm[] {
-    const counted = (field: 'stale' | 'failed', minutes: number, impact: string): cloudwatch.Alarm =>
-      new logs.MetricFilter(this, `${field}Lines`, {
+    const counted = (named: string, field: 'stale' | 'failed', minutes: number, impact: string): cloudwatch.Alarm =>
+      new logs.MetricFilter(this, `${named}Lines`, {
         logGroup: this.watch.function.logGroup,
         filterName: `${prefix}-region-watch-${field}`,
         filterPattern: logs.FilterPattern.exists(`$.output.${field}`),
         metricNamespace: 'Baton',
         metricName: `${prefix}-region-watch-${field}`,
         metricValue: `$.output.${field}`,
-      }).metric({ period: Duration.minutes(1), statistic: 'Maximum' }).createAlarm(this, `${field}Alarm`, {
+      }).metric({ period: Duration.minutes(1), statistic: 'Maximum' }).createAlarm(this, `${named}Alarm`, {
         alarmName: `${prefix}-region-watch-${field}`,
         alarmDescription: `${impact} Runbook: docs/runbooks/standby.md`,
         threshold: 1,
@@ -148,9 +148,9 @@ export class Standby extends Construct {
         treatMissingData: cloudwatch.TreatMissingData.BREACHING,
       });
     return [
-      counted('stale', staleMinutes,
+      counted('Stale', 'stale', staleMinutes,
         'The standby of a book is not known to be ready with what is live: a failover would bring back the older release, or nobody.'),
-      counted('failed', faultyMinutes,
+      counted('Faults', 'failed', faultyMinutes,
         'This Region is not kept in agreement with the lease: a deployment with old settings may pass, or a database that was left be written.'),
     ];
   }
