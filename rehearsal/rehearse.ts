@@ -30,6 +30,7 @@ export async function rehearse(
         exactly('permitted', 'Calls refused by the synthesized policies', refusedCalls(stage.permissions), 'none'),
         exactly('no-secret', 'Secrets found in logs, histories, reports or notices', leaks.join(', ') || 'none', 'none'),
       ],
+      figures: end.figures ?? [],
       trading,
       lease: stage.tenures(),
       steps: end.steps,

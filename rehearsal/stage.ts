@@ -498,10 +498,10 @@ export class Stage {
       orders: ordersIn(venue.record, { book: this.book, beganMs }),
       handovers: handoversSince(this.handovers(), beganMs),
       injected,
-      executions: await Promise.all(seen.map(async ({ arn, name, machine, fromMs, transitions }) => {
+      executions: await Promise.all(seen.map(async ({ arn, name, machine, region, fromMs, transitions }) => {
         const { status, error, cause } = await describe<{ status: string; error?: string; cause?: string }>('DescribeExecution', { executionArn: arn });
         const toMs = transitions.at(-1)?.atMs ?? fromMs;
-        return { name, machine, fromMs, toMs, transitions, status, ...(error !== undefined && { error }), ...(cause !== undefined && { cause }) };
+        return { name, machine, region, fromMs, toMs, transitions, status, ...(error !== undefined && { error }), ...(cause !== undefined && { cause }) };
       })),
       machines: Object.fromEntries(await Promise.all([...machines].map(async ([name, stateMachineArn]) => {
         const { definition } = await describe<{ definition: string }>('DescribeStateMachine', { stateMachineArn });

@@ -46,6 +46,7 @@ export interface Transition {
 export interface ObservedExecution {
   readonly name: string;
   readonly machine: string;
+  readonly region: string;
   readonly fromMs: number;
   /** The last that was seen of it. */
   readonly toMs: number;
@@ -105,7 +106,7 @@ export class ExecutionLog {
     const atMs = rounded(this.#nowMs());
     const { arn, name, machine } = execution;
     const seen = this.#seen.get(arn) ?? {
-      arn, name, machine, fromMs: atMs, transitions: [], machineArn: arn.replace(':execution:', ':stateMachine:').split(':').slice(0, 7).join(':'),
+      arn, name, machine, region: arn.split(':')[3] ?? '', fromMs: atMs, transitions: [], machineArn: arn.replace(':execution:', ':stateMachine:').split(':').slice(0, 7).join(':'),
     };
     this.#seen.set(arn, seen);
     if (event.kind === 'waiting') return;

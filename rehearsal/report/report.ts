@@ -20,6 +20,12 @@ export interface PromiseKept {
   readonly unit: string;
 }
 
+/** A measured figure for the top of the page: `figure` as people read it, and what it means. */
+export interface Figure {
+  readonly figure: string;
+  readonly meaning: string;
+}
+
 /** From the venue's record alone; `staleEpochAccepted` also knows when each epoch was granted. */
 export type Trading = Omit<Judgement, 'handovers'>;
 
@@ -53,6 +59,8 @@ export interface Report {
   readonly faults: readonly string[];
   readonly outcome: Outcome;
   readonly promises: readonly PromiseKept[];
+  /** What this scenario was told for, such as RTO and RPO; beside what every report has at its top. */
+  readonly figures: readonly Figure[];
   readonly trading: Trading;
   readonly lease: readonly Tenure[];
   readonly steps: readonly Step[];

@@ -1,6 +1,6 @@
 /** What a scenario is: a story with promises, and the faults it can be told with. */
 import type { Settings } from '../../lib/settings/index.ts';
-import type { Outcome, PromiseKept, Step } from '../report/report.ts';
+import type { Figure, Outcome, PromiseKept, Step } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
 
 export interface Fault {
@@ -32,6 +32,8 @@ export interface Scenario {
 export interface ScenarioEnd {
   readonly outcome: Outcome;
   readonly promises: readonly PromiseKept[];
+  /** What it was told for, in figures: at the top of the report. */
+  readonly figures?: readonly Figure[];
   readonly steps: readonly Step[];
   readonly modelledDurationMs: number;
 }

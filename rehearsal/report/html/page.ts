@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { held, type Outcome, type PromiseKept, type Report, type Step } from '../report.ts';
 import type { ObservedExecution } from '../observed.ts';
-import { besides, counted, duration, moment, shareOf } from './browser/words.ts';
+import { besides, counted, duration, moment, placesOf, shareOf } from './browser/words.ts';
 import { html, jsonInScript, Markup } from './markup.ts';
 
 export async function page(report: Report): Promise<string> {
@@ -45,7 +45,7 @@ ${stepsOf(report)}</section>
 <ul class="legend"><li>thick: taken</li><li>dashed border: not taken</li><li>amber: an error was caught</li><li>red: it ended here</li><li>×3: so many times</li>
 <li>box: does something</li><li>slanted: decides</li><li>round: waits or ends</li></ul>
 <div id="machines"></div>
-${observed.executions.map(transitionsOf)}</section>
+${observed.executions.map((each) => transitionsOf(each, placesOf(observed.executions)))}</section>
 ${permissionsOf(report)}
 <footer><p>To see it again: <code>npm run rehearse -- ${scenario}${report.faults.map((fault) => ` --fault ${fault}`).join('')} --seed ${report.seed}</code>.
 Everything here is in <code>report.json</code> beside this page; <code>log.jsonl</code> has what every part printed.</p>
@@ -92,9 +92,10 @@ ${figuresOf(report)}
 </header>`;
 }
 
-function figuresOf({ trading, observed, durationMs, modelledDurationMs }: Report): Markup {
+function figuresOf({ figures: own, trading, observed, durationMs, modelledDurationMs }: Report): Markup {
   const gaps = observed.handovers.map(({ fromMs, toMs }) => toMs - fromMs);
   const figures: readonly (readonly [figure: string, meaning: string])[] = [
+    ...own.map(({ figure, meaning }) => [figure, meaning] as const),
     [String(trading.staleEpochAccepted + trading.duplicatesAccepted), 'stale or doubled orders accepted'],
     gaps.length === 0
       ? ['none', 'change of hands while orders were sent']
@@ -137,12 +138,13 @@ function clocksOf({ observed }: Report): string {
 }
 
 function stepsOf({ steps, observed }: Report): Markup {
+  const elsewhere = placesOf(observed.executions);
   if (steps.length === 0) return html`<p class="note">No workflow came as far as a step.</p>`;
   return html`<div class="scroll"><table class="steps"><thead><tr><th scope="col">Step</th><th scope="col" class="number">Began</th><th scope="col" class="number">Took here</th>
 <th scope="col" class="number">Uncompressed</th><th scope="col" class="number">Budget</th><th scope="col"><span class="hint">of the budget</span></th></tr></thead>
-${observed.executions.map(({ name, machine, fromMs }) => {
+${observed.executions.map(({ name, machine, region, fromMs }) => {
   const own = steps.filter((step) => step.execution === name);
-  return own.length === 0 ? html`` : html`<tbody><tr><th scope="rowgroup" colspan="6">${machine} at ${moment(fromMs, 100)}</th></tr>${own.map((step) => stepOf(step, steps))}</tbody>`;
+  return own.length === 0 ? html`` : html`<tbody><tr><th scope="rowgroup" colspan="6">${machine}${elsewhere(region)} at ${moment(fromMs, 100)}</th></tr>${own.map((step) => stepOf(step, steps))}</tbody>`;
 })}
 </table></div>
 <p class="note">≤: it ran beside another step, for whose sake time may have been compressed; its meter counts the real time only.</p>`;
@@ -167,9 +169,9 @@ ${unusedGrants.map(({ role, action, resource }) => html`<tr><td>${role}</td><td>
 }
 
 /** The drawing's path as a table, for whoever reads it without eyes or wants every moment. */
-function transitionsOf({ machine, fromMs, transitions, status }: ObservedExecution): Markup {
+function transitionsOf({ machine, region, fromMs, transitions, status }: ObservedExecution, elsewhere: (region: string) => string): Markup {
   const told = transitions.filter(({ kind }) => kind === 'entered' || kind === 'retried' || kind === 'caught' || kind === 'failed');
-  return html`<details><summary>${machine} at ${moment(fromMs, 100)}, ${status.toLowerCase()}: ${counted(told.length, 'line')} as a table</summary>
+  return html`<details><summary>${machine}${elsewhere(region)} at ${moment(fromMs, 100)}, ${status.toLowerCase()}: ${counted(told.length, 'line')} as a table</summary>
 <div class="scroll"><table><thead><tr><th scope="col" class="number">When</th><th scope="col">What</th><th scope="col">State</th><th scope="col">Why</th></tr></thead><tbody>
 ${told.map(({ atMs, kind, state, error, cause }) => html`<tr><td class="number">${moment(atMs, 10)}</td><td>${kind}</td><td>${state}</td><td>${error === undefined ? '' : `${error}: ${cause ?? ''}`}</td></tr>`)}
 </tbody></table></div></details>`;

@@ -83,6 +83,23 @@ describe.skipIf(!chromiumRunsHere)('the page of a report', () => {
     expect(await page.locator('.promises .meter').evaluateAll((meters) => meters.map((meter) => meter.getAttribute('aria-label')))).toEqual(['12 %']);
   });
 
+  test('a book that moved to the other Region has a row for each, and what ran says where', async () => {
+    const near = sample();
+    const page = await open({
+      ...near, figures: [{ figure: '5.2 s', meaning: 'RTO: from the decision to the first accepted order' }],
+      lease: near.lease.map((tenure) => (tenure.epoch === 2 ? { ...tenure, holder: 'us-west-2/blue/ba9876543210', region: 'us-west-2', colour: 'blue' } : tenure)),
+      observed: { ...near.observed, executions: near.observed.executions.map((each) => (each.name === 'two' ? { ...each, region: 'us-west-2' } : each)) },
+    });
+    expect(await page.locator('.figures').innerText()).toMatch(/RTO: from the decision to the first accepted order\s+5\.2 s/);
+    expect(await page.locator('.lane', { hasText: 'Who holds the lease' }).innerText()).toContain('a row for each Region: us-east-1, us-west-2');
+    const tenures = page.locator('.tenure');
+    expect(await tenures.allTextContents()).toEqual(['nobody · epoch 0', 'us-east-1 · blue · epoch 1', 'us-west-2 · blue · epoch 2']);
+    const topsPx = await tenures.evaluateAll((boxes) => boxes.map((box) => Math.round(box.getBoundingClientRect().top)));
+    expect(topsPx.map((top) => top - Math.min(...topsPx))).toEqual([0, 0, 30]);
+    expect(await page.locator('table.steps').innerText()).toMatch(/sample-machine in us-east-1 at[^]*sample-machine in us-west-2 at/);
+    expect(await page.getByRole('button', { name: /sample-machine in us-west-2 at/ }).count()).toBe(1);
+  });
+
   test('a run that broke off before anything happened is a page all the same', async () => {
     const nothing = { orders: [], handovers: [], injected: [], executions: [], machines: {}, compressed: [] };
     const page = await open({ ...sample({ broken: true }), lease: [], steps: [], unusedGrants: [], durationMs: 0, modelledDurationMs: 0, observed: nothing });

@@ -15,7 +15,7 @@ const clean: Trading = {
 
 function report(trading: Trading): Report {
   return {
-    scenario: 'cutover', summary: 'For the test.', seed: 7, faults: ['a-fault'], outcome: 'succeeded', promises: neverBroken(trading), trading, lease: [], steps: [],
+    scenario: 'cutover', summary: 'For the test.', seed: 7, faults: ['a-fault'], outcome: 'succeeded', promises: neverBroken(trading), figures: [], trading, lease: [], steps: [],
     durationMs: 1500, modelledDurationMs: 90_000, unusedGrants: [],
     observed: { orders: [], handovers: [], injected: [], executions: [], machines: {}, compressed: [] },
   };

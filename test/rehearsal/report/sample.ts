@@ -72,6 +72,7 @@ export function sample({ orders = 200, broken = false }: { readonly orders?: num
       exactly('live', 'Recorded as live', `sha256:${'29060314be960db8'.repeat(4)}`, `sha256:${'29060314be960db8'.repeat(4)}`),
       exactly('no-secret', `Secrets found in ${hostile}`, 'none', 'none'),
     ],
+    figures: [],
     trading: { ordersSent: orders + 1, ordersAccepted: orders, duplicatesAccepted: broken ? 2 : 0, staleEpochAccepted: 0, lateRejected: 1, maxGapMs: 122, overlapMs: 0 },
     lease: [
       { epoch: 0, holder: null, region: null, colour: null, fromMs: 0, toMs: 900, reason: 'created' },
@@ -89,8 +90,8 @@ export function sample({ orders = 200, broken = false }: { readonly orders?: num
       orders: all, handovers: [{ fromEpoch: 1, toEpoch: 2, ...gap }],
       injected: [{ what: `the venue is slow ${hostile}`, fromMs: 10_020, toMs: 12_000 }, { what: 'killed a task', fromMs: 15_000, toMs: null }],
       executions: [
-        { name: 'one', machine: 'sample-machine', fromMs: 1_000, toMs: 4_000, status: 'SUCCEEDED', transitions: walked(1_000, false) },
-        { name: 'two', machine: 'sample-machine', fromMs: 5_000, toMs: 15_000, status: 'FAILED', error: 'RolledBack', cause: hostile, transitions: walked(5_000, true) },
+        { name: 'one', machine: 'sample-machine', region: 'us-east-1', fromMs: 1_000, toMs: 4_000, status: 'SUCCEEDED', transitions: walked(1_000, false) },
+        { name: 'two', machine: 'sample-machine', region: 'us-east-1', fromMs: 5_000, toMs: 15_000, status: 'FAILED', error: 'RolledBack', cause: hostile, transitions: walked(5_000, true) },
       ],
       machines: { 'sample-machine': machine },
       compressed: [{ fromMs: 5_000, toMs: 8_000, factor: 60 }],

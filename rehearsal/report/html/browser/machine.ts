@@ -9,7 +9,7 @@ import { hideDetails, showDetails, type Details } from './details.ts';
 import { layout, type PlacedEdge, type PlacedGraph, type PlacedState, type Point, type Size } from './layout.ts';
 import { pathOf, type Path, type Visit } from './path.ts';
 import { button } from './timeline.ts';
-import { duration, moment, uncompressed } from './words.ts';
+import { duration, moment, placesOf, uncompressed } from './words.ts';
 
 const stateWidth = 212;
 const lineHeight = 15;
@@ -33,7 +33,7 @@ export function drawMachines(root: HTMLElement, { observed }: Report): void {
   tabs.setAttribute('aria-label', 'Executions');
   const choices = shown.map((execution, index) => {
     const ending = execution.status === 'SUCCEEDED' ? '✓' : '✗';
-    const made = button(`${ending} ${execution.machine} at ${moment(execution.fromMs, 100)}`, 'Show this execution', () => choose(index), 'choice');
+    const made = button(`${ending} ${execution.machine}${placesOf(shown)(execution.region)} at ${moment(execution.fromMs, 100)}`, 'Show this execution', () => choose(index), 'choice');
     tabs.append(made);
     return made;
   });

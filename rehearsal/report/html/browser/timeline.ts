@@ -6,7 +6,7 @@
  */
 import type { Report } from '../../report.ts';
 import { hideDetails, showDetails, type Details } from './details.ts';
-import { besides, duration, moment, shareOf, uncompressed } from './words.ts';
+import { besides, duration, moment, placesOf, shareOf, uncompressed } from './words.ts';
 
 interface View {
   readonly fromMs: number;
@@ -473,6 +473,15 @@ export function drawTimeline(root: HTMLElement, report: Report): void {
   draw();
 }
 
+/** Each Region has a row; a time in which nobody holds the book stays in the row of who held it before. */
+function tenureRowsOf(lease: Report['lease'], regions: readonly string[]): readonly number[] {
+  let row = 0;
+  return lease.map(({ region }) => {
+    if (region !== null) row = regions.indexOf(region);
+    return row;
+  });
+}
+
 function lanesOf({ lease, steps, faults, observed }: Report): readonly Lane[] {
   const { orders, executions, injected } = observed;
   const end = Math.max(...steps.map((step) => step.endMs), ...executions.map((each) => each.toMs), orders.at(-1)?.atMs ?? 0);
@@ -481,12 +490,16 @@ function lanesOf({ lease, steps, faults, observed }: Report): readonly Lane[] {
   const stepRows = Math.max(0, ...stacked) + 1;
   const executionRows = rowsOf(executions);
   const executionRowCount = Math.max(-1, ...executionRows) + 1;
+  const inRegion = placesOf(executions);
+  const regions = [...new Set(lease.flatMap(({ region }) => region ?? []))];
+  const tenureRows = tenureRowsOf(lease, regions);
   return [
     {
-      name: 'Who holds the lease', hint: '', rowHeight: 30, height: 30,
-      items: lease.map((tenure) => ({
-        fromMs: tenure.fromMs, toMs: tenure.toMs ?? end, row: 0, kind: `tenure ${tenure.colour ?? 'nobody'}`,
-        label: tenure.holder === null ? `nobody · epoch ${tenure.epoch}` : `${tenure.colour} · epoch ${tenure.epoch}`,
+      name: 'Who holds the lease', hint: regions.length > 1 ? `a row for each Region: ${regions.join(', ')}` : '', rowHeight: 30,
+      height: 30 * Math.max(1, regions.length),
+      items: lease.map((tenure, index) => ({
+        fromMs: tenure.fromMs, toMs: tenure.toMs ?? end, row: tenureRows[index]!, kind: `tenure ${tenure.colour ?? 'nobody'}`,
+        label: tenure.holder === null ? `nobody · epoch ${tenure.epoch}` : `${regions.length > 1 ? `${tenure.region} · ` : ''}${tenure.colour} · epoch ${tenure.epoch}`,
         details: {
           title: tenure.holder ?? 'Nobody',
           lines: [['epoch', String(tenure.epoch)], ['how', tenure.reason], ...(tenure.region === null ? [] : [['Region', tenure.region] as const])],
@@ -501,9 +514,9 @@ function lanesOf({ lease, steps, faults, observed }: Report): readonly Lane[] {
       items: [
         ...executions.map((each, index) => ({
           fromMs: each.fromMs, toMs: each.toMs, row: executionRows[index]!, kind: `execution ${each.status === 'SUCCEEDED' ? '' : 'failed'}`,
-          label: `${each.machine}: ${each.status.toLowerCase()}`,
+          label: `${each.machine}${inRegion(each.region)}: ${each.status.toLowerCase()}`,
           details: {
-            title: `${each.machine}: ${each.error ?? each.status}`,
+            title: `${each.machine}${inRegion(each.region)}: ${each.error ?? each.status}`,
             lines: [['execution', each.name] as const, ...(each.cause === undefined ? [] : [['why', each.cause] as const])],
           },
         })),

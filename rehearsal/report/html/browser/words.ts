@@ -43,3 +43,9 @@ export function shareOf(step: Step, steps: readonly Step[]): number {
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+/** Says in which Region something ran, where not all of it ran in one. */
+export function placesOf(all: readonly { readonly region: string }[]): (region: string) => string {
+  const several = new Set(all.map(({ region }) => region)).size > 1;
+  return (region) => (several ? ` in ${region}` : '');
+}
