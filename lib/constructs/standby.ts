@@ -12,6 +12,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct, type IConstruct } from 'constructs';
 import { endings } from '../contracts/cutover.ts';
+import { databaseRecovery } from '../contracts/recovery.ts';
 import { regionWatch } from '../contracts/region-watch.ts';
 import { standbyControl } from '../contracts/standby.ts';
 import type { EnvironmentIn } from '../contracts/step.ts';
@@ -75,6 +76,8 @@ export class Standby extends Construct {
       BATON_ENVIRONMENT: settings.environment,
       BATON_REGIONS: [settings.regions.first.name, settings.regions.second.name].join(','),
       BATON_REFRESH_MACHINE: this.refresh.machine.stateMachineArn,
+      BATON_DATABASE: parts.databaseInstanceIdentifier,
+      BATON_DATABASE_FUNCTION: `${prefix}-${databaseRecovery.name}`,
     };
     const { name, purpose, timeoutSeconds, errorImpact, runbook } = regionWatch;
     this.watch = new MonitoredFunction(this, 'Watch', {
@@ -86,6 +89,10 @@ export class Standby extends Construct {
     allow(this.watch, ['dynamodb:GetItem', 'dynamodb:Query'], [leaseTable.tableArn]);
     allow(this.watch, ['ssm:GetParameters', 'ssm:PutParameter', 'ssm:DeleteParameter'], factArns);
     allow(this.watch, ['ssm:GetParameter'], parts.arns.liveParameters);
+    allow(this.watch, ['rds:DescribeDBInstances'], [parts.arns.database]);
+    allow(this.watch, ['lambda:InvokeFunction'], [stack.formatArn({
+      service: 'lambda', resource: 'function', resourceName: `${prefix}-${databaseRecovery.name}`, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })]);
     allow(this.watch, ['states:StartExecution'], [this.refresh.machine.stateMachineArn]);
     this.#looks(settings, prefix);
     this.alarms = [control.errorsAlarm, this.watch.errorsAlarm, ...this.refresh.alarms, ...this.#whatTheWatchSays(prefix)];

@@ -18,6 +18,9 @@ export const regionWatch = functionContract({
     /** The two Regions, one of which is home: the names of the facts. */
     BATON_REGIONS: z.string(),
     BATON_REFRESH_MACHINE: z.string(),
+    /** The database of this Region, and the function that speaks to it. */
+    BATON_DATABASE: z.string(),
+    BATON_DATABASE_FUNCTION: z.string(),
   }),
   steps: {
     watch: {

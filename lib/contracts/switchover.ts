@@ -75,9 +75,9 @@ export const switchoverControl = functionContract({
       errors: { LeaseConflictError: 'final', ...fenced },
     },
     handover: {
-      input: z.object({ book, token, drainedEpoch: epoch }),
+      input: z.object({ book, token }),
       output: z.object({
-        /** `declined`: the holder ended the drain itself. */
+        /** `declined`: the holder ended the drain itself, or died, and a standby there took the book. */
         state: z.enum(['waiting', 'held', 'declined']),
         epoch,
         seen: z.string(),
@@ -118,8 +118,8 @@ const Database = z.object({
   source: z.string(),
   multiAz: z.boolean(),
 });
-const unreachableThere = { OtherRegionUnreachableError: 'retry' } as const;
 const inRegion = z.object({ region });
+const unreachableThere = { OtherRegionUnreachableError: 'retry' } as const;
 
 export const otherRegion = functionContract({
   name: 'other-region',
@@ -142,30 +142,32 @@ export const otherRegion = functionContract({
     ),
   }),
   steps: {
-    /** How far the database of the other Region is, and whether it may be written. */
-    position: {
-      input: z.object({}),
-      output: z.object({ inRecovery: z.boolean(), readOnly: z.boolean(), streaming: z.boolean(), lsn: z.string() }),
+    /** How far the replica of this Region is behind the database of the other one, by what it had applied. */
+    behind: {
+      input: z.object({ appliedLsn: z.string() }),
+      output: z.object({ bytes: z.number() }),
       errors: unreachableThere,
     },
-    /** Whether what this Region's replica has applied reaches a position of the other's database. */
-    compare: {
-      input: z.object({ applied: z.string(), upTo: z.string() }),
-      output: z.object({ reached: z.boolean(), behindBytes: z.number() }),
-      errors: {},
+    /** Whether the replica of a Region is sent what its source writes. */
+    streams: {
+      input: inRegion,
+      output: z.object({ streaming: z.boolean() }),
+      errors: unreachableThere,
     },
+    /** Nobody writes the other Region's database any more. */
     isolate: {
       input: z.object({}),
       output: z.object({
-        /** What the replica must have then; nothing is written later. */
+        /** How far it was then: what the replica must have to lack nothing. */
         lsn: z.string(),
       }),
       errors: unreachableThere,
     },
-    readmit: {
-      input: z.object({}),
-      output: z.object({}),
-      errors: unreachableThere,
+    /** Whether what this Region's replica has applied reaches that. */
+    reaches: {
+      input: z.object({ appliedLsn: z.string(), lsn: z.string() }),
+      output: z.object({ reached: z.boolean(), bytes: z.number() }),
+      errors: {},
     },
     /** What the venue accepted and the other Region's database has not: its traders write behind the order path. */
     completeness: {

@@ -3,7 +3,10 @@ import { ExecutionAlreadyExists, StartExecutionCommand, type SFNClient } from '@
 import {
   DeleteParameterCommand, GetParameterCommand, GetParametersCommand, ParameterNotFound, PutParameterCommand, type SSMClient,
 } from '@aws-sdk/client-ssm';
+import type { Call } from '../contracts/call.ts';
+import type { databaseRecovery } from '../contracts/recovery.ts';
 import { RecordedLive } from '../contracts/standby.ts';
+import type { RegionApis } from '../switchover/other-region-steps.ts';
 import type { WatchedRegion } from './watch.ts';
 
 export function watchedRegion({ environment, regions, refreshMachineArn, parameters, machines }: {
@@ -37,6 +40,26 @@ export function watchedRegion({ environment, regions, refreshMachineArn, paramet
         if (error instanceof ExecutionAlreadyExists) return false;
         throw error;
       }
+    },
+  };
+}
+
+/** The database beside the watch: RDS says whether there is one, the function that speaks to it what it may do. */
+export function watchedDatabase({ identifier, apis, ask }: {
+  readonly identifier: string;
+  readonly apis: Pick<RegionApis, 'database'>;
+  readonly ask: Call<typeof databaseRecovery>;
+}): WatchedRegion['database'] {
+  return {
+    async isWritable() {
+      const found = await apis.database(identifier);
+      // On its way to become a replica, or away from its name: a machine saw to it before that nobody writes it.
+      if (found === undefined || found.DBInstanceStatus === 'creating' || found.DBInstanceStatus === 'renaming') return false;
+      const { inRecovery, readOnly } = await ask('position', {});
+      return !inRecovery && !readOnly;
+    },
+    async isolate() {
+      await ask('isolate', {});
     },
   };
 }

@@ -25,7 +25,8 @@ export function standbySteps({
     async standbys({ book, of, sightings, ...wanted }) {
       const [registrations, lease] = await Promise.all([control.registrations(book), control.read(book)]);
       assertWanted(lease, of, region);
-      return judgeStandbys(registrations, sightings, { ...wanted, region });
+      const { good: _good, ...seen } = judgeStandbys(registrations, sightings, { ...wanted, region });
+      return seen;
     },
     async stillWanted({ book, of }) {
       assertWanted(await control.read(book), of, region);

@@ -73,14 +73,14 @@ export function watchSteps(watch: Watch): Implementation<typeof regionWatch> {
 }
 
 async function agreeOnDatabase({ region, database, record }: Watch, home: string, leases: readonly Lease[], seen: string[]): Promise<void> {
+  if (home === region) {
+    // Until it is promoted, nothing is written; what the fact says is changed with it.
+    if ((await database.isWritable()) && (await record('writing-database', region))) seen.push('recorded that the database of this Region is written');
+    return;
+  }
   // A planned move lets the ledger of the old home be completed, and isolates its database itself.
   if (leases.some(({ workflow }) => plannedMoves.some((machine) => isOf(workflow.execution, machine)))) return;
   const isWritable = await database.isWritable();
-  if (home === region) {
-    // Until it is promoted, nothing is written; what the fact says is changed with it.
-    if (isWritable && (await record('writing-database', region))) seen.push('recorded that the database of this Region is written');
-    return;
-  }
   if (isWritable) {
     await database.isolate();
     seen.push(`isolated the database of this Region: ${home} is home`);
