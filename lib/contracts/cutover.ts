@@ -106,7 +106,16 @@ export const leaseControl = functionContract({
       errors: fenced,
     },
     recordLive: {
-      input: z.object({ book, token, imageDigest, guardDigest: imageDigest, taskDefinition: z.string() }),
+      input: z.object({
+        book, token, imageDigest, guardDigest: imageDigest, taskDefinition: z.string(),
+        /** Whether what was live is taken away by a rollback: it comes back by force only. */
+        takesAway: z.boolean(),
+      }),
+      output: z.object({ epoch }),
+      errors: fenced,
+    },
+    closeWayBack: {
+      input: z.object({ book, token, taskDefinition: z.string() }),
       output: z.object({ epoch }),
       errors: fenced,
     },

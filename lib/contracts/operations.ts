@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/mini';
 import type { BookName, Epoch, WorkflowToken } from '../lease/model.ts';
+import { Force } from './change.ts';
 import { functionContract } from './step.ts';
 
 const bookPattern = /^[a-z][a-z0-9]{0,9}$/;
@@ -37,6 +38,8 @@ export const RollbackRequest = z.strictObject({
   ...asked,
   /** `previous` is what was live before what trades now. */
   to: z.union([z.literal('previous'), z.strictObject({ taskDefinition: revision }), z.strictObject({ imageDigest })]),
+  /** To go forth again to what a rollback took away, or behind a contraction of the schema. */
+  force: z.optional(Force),
   /** Declared for the machine that restores databases; until there is one, it is refused. */
   restoreDatabaseTo: z.optional(z.iso.datetime()),
 });
@@ -105,6 +108,10 @@ export const bookOperations = functionContract({
         live: z.nullable(live),
         /** Whether the book is halted: then it stays so. */
         halted: z.boolean(),
+        /** Whether it goes forth again, by force, to what a rollback took away. */
+        forward: z.boolean(),
+        /** The number of the revision after which the schema was contracted; 0 when it never was, and when that is overridden. */
+        contracted: z.int(),
         /** The revision to run; empty when it must be looked for by its image. */
         target: z.string(),
         /** The task set that runs it already, as a warm standby; empty when there is none. */

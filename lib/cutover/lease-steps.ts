@@ -31,8 +31,11 @@ export function leaseSteps(control: LeaseControl): Implementation<typeof leaseCo
       const { holder } = await control.cancelDrain(book, token);
       return { holder: holder === undefined ? null : colourOf(holder) };
     },
-    async recordLive({ book, token, ...live }) {
-      return { epoch: (await control.recordLive(book, token, live)).epoch };
+    async recordLive({ book, token, takesAway, ...live }) {
+      return { epoch: (await control.recordLive(book, token, live, takesAway)).epoch };
+    },
+    async closeWayBack({ book, token, taskDefinition }) {
+      return { epoch: (await control.closeWayBack(book, token, taskDefinition)).epoch };
     },
     async forgetColour({ book, token, colour }) {
       const { home } = await control.checkToken(book, token);

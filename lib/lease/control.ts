@@ -133,24 +133,31 @@ export class LeaseControl {
     throw new LeaseConflictError(book, `move from ${from} to ${to} the home of`, `home ${lease.home}, ${describe(lease)}`);
   }
 
-  /** What runs now and what did before, for whoever needs to start the same again. */
-  async recordLive(book: BookName, token: WorkflowToken, live: Live): Promise<Lease> {
+  /** What runs now and what did before, for whoever needs to start the same again. A rollback takes away what was live. */
+  async recordLive(book: BookName, token: WorkflowToken, live: Live, takesAway = false): Promise<Lease> {
     const before = (await this.checkToken(book, token)).live;
     // A repeat finds its own record, and must not take it for the one before.
-    const previous = before === undefined || before.taskDefinition === live.taskDefinition ? {} : { previous: before };
+    const previous = before === undefined || before.taskDefinition === live.taskDefinition ? {} : { previous: { ...before, ...(takesAway && { takenAway: true }) } };
     const answer = await this.#write({ name: 'record-live', book, expects: hasToken(token), set: { live, ...previous } });
+    return answer.applied ? answer.lease : seen(book, answer.lease, token);
+  }
+
+  /** Before the schema is contracted for this revision, so that no rollback goes behind it by accident. */
+  async closeWayBack(book: BookName, token: WorkflowToken, contractedBy: string): Promise<Lease> {
+    const answer = await this.#write({ name: 'close-way-back', book, expects: hasToken(token), set: { contractedBy } });
     return answer.applied ? answer.lease : seen(book, answer.lease, token);
   }
 
   /**
    * The same release under the revision that the new home has of it. What was live before is known there by no revision: it is
-   * forgotten, so that nobody goes back to a revision of that name which is another one.
+   * forgotten, so that nobody goes back to a revision of that name which is another one; a contraction counts from this one on.
    */
   async relocateLive(book: BookName, token: WorkflowToken, taskDefinition: string): Promise<Lease> {
-    const { live } = await this.checkToken(book, token);
+    const { live, contractedBy } = await this.checkToken(book, token);
     if (live === undefined) throw new LeaseConflictError(book, 'record under another revision what is live of', 'nothing recorded as live');
     const answer = await this.#write({
-      name: 'record-live', book, expects: hasToken(token), set: { live: { ...live, taskDefinition } }, remove: ['previous'],
+      name: 'record-live', book, expects: hasToken(token),
+      set: { live: { ...live, taskDefinition }, ...(contractedBy !== undefined && { contractedBy: taskDefinition }) }, remove: ['previous'],
     });
     return answer.applied ? answer.lease : seen(book, answer.lease, token);
   }

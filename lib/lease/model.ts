@@ -50,8 +50,10 @@ export interface Lease {
   /** The lock of the machines; `execution` is absent when no machine holds the book. */
   readonly workflow: { readonly token: WorkflowToken; readonly execution?: string };
   readonly live?: Live;
-  /** What was live before: where an emergency rollback goes. */
-  readonly previous?: Live;
+  /** What was live before: where an emergency rollback goes, unless one took it away. */
+  readonly previous?: Live & { readonly takenAway?: boolean };
+  /** The revision after whose cutover the schema was contracted: older ones may not be able to write the ledger. */
+  readonly contractedBy?: string;
   /** Why it is halted and who did it; of the last halt, when it is not. */
   readonly halt?: { readonly reason: string; readonly by: string };
   /** The epoch at which a person last resumed it: they looked at the venue, so no position known before it counts any more. */

@@ -79,6 +79,13 @@ describe('what is live, in another Region', () => {
     const { token } = await control.takeWorkflow(book, 'failover');
     expect((await control.relocateLive(book, token, 'family:3')).live).toEqual({ ...live, taskDefinition: 'family:3' });
     expect(lease()).not.toHaveProperty('previous');
+    expect(lease()).not.toHaveProperty('contractedBy');
+  });
+
+  test('is where a contraction of the schema counts from: older revisions have other numbers there', async () => {
+    const { token } = await control.takeWorkflow(book, 'failover');
+    await control.closeWayBack(book, token, 'family:12');
+    expect((await control.relocateLive(book, token, 'family:3')).contractedBy).toBe('family:3');
   });
 
   test('needs something that was recorded', async () => {

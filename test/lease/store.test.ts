@@ -112,6 +112,7 @@ describe.each(stores)('the store %s', (_name, make) => {
     expect(await control.cancelDrain(book, token)).not.toHaveProperty('successor');
     const live = { imageDigest: 'sha256:1', guardDigest: 'sha256:2', taskDefinition: 'family:1' };
     expect((await control.recordLive(book, token, live)).live).toEqual(live);
+    expect((await control.closeWayBack(book, token, live.taskDefinition)).contractedBy).toBe(live.taskDefinition);
     expect((await control.releaseWorkflow(book, 'two')).released).toBe(false);
     expect((await control.releaseWorkflow(book, 'one')).released).toBe(true);
     expect((await control.releaseWorkflow(book, 'one')).released).toBe(false);

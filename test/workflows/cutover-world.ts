@@ -234,7 +234,7 @@ export class CutoverWorld {
   }
 
   set(
-    set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'successor' | 'grantId'>>,
+    set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'contractedBy' | 'successor' | 'grantId'>>,
     remove: ('successor' | 'holder' | 'previous')[] = [],
   ): void {
     this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
@@ -374,6 +374,7 @@ export class CutoverWorld {
           TaskDefinition: {
             TaskDefinitionArn: digest === undefined ? 'template:3' : named,
             Family: digest === undefined ? 'template' : named.split(':')[0],
+            Revision: digest === undefined ? 3 : Number(named.split(':').at(-1)),
             TaskRoleArn: 'task-role',
             ExecutionRoleArn: 'execution-role',
             NetworkMode: 'awsvpc',

@@ -182,6 +182,8 @@ describe('a cutover that succeeds', () => {
     const order = world.visited();
     expect(order.lastIndexOf('Is the expansion of the schema done?')).toBeLessThan(order.indexOf('Start the task set of the new colour'));
     expect(order.indexOf('Run the contraction of the schema')).toBeGreaterThan(order.indexOf('Forget the registrations of the old colour'));
+    expect(order.indexOf('Run the contraction of the schema')).toBeGreaterThan(order.indexOf('Record that the way back is closed'));
+    expect(world.lease().contractedBy).toBe('new:1');
     const migrating = world.calls.find(({ what }) => what === 'ecs:runTask')!.args;
     expect(migrating).toMatchObject({ TaskDefinition: 'migration:1', LaunchType: 'FARGATE' });
     const registered = world.calls.find(({ state }) => state === 'Register the migration of these images')!.args;
