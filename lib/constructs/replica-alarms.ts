@@ -28,7 +28,7 @@ export class ReplicaAlarms extends Construct {
         statistic: 'Maximum', period: Duration.minutes(1),
       }).createAlarm(this, name, {
         alarmName: `baton-${settings.environment}-replica-${name === 'Lag' ? 'lag' : 'kept-log'}`,
-        alarmDescription: `${impact} Runbook: docs/runbooks/failover.md`,
+        alarmDescription: `${impact} Runbook: docs/runbooks/replication.md`,
         comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
         threshold,
         // A source without transactions lets the lag rise to five minutes until it begins a new segment of its log.

@@ -48,6 +48,9 @@ const inPlace: Readonly<Record<string, (before: unknown, after: unknown) => Effe
   // More may be reached: no connection ends. Less: one can.
   'AWS::EC2::SecurityGroup.SecurityGroupEgress': (before, after) => (contains(after, before) ? 'none' : 'interrupts'),
   'AWS::IAM::Policy.PolicyDocument': (before, after) => (allowsAll(after, before) ? 'none' : 'interrupts'),
+  // What people and tasks may do at most: nobody judged whether a running one lives on what changed.
+  'AWS::IAM::ManagedPolicy.PolicyDocument': () => 'interrupts',
+  'AWS::SecretsManager::Secret.ReplicaRegions': (before, after) => (contains(after, before) ? 'none' : 'interrupts'),
   'AWS::IAM::Role.Description': () => 'none',
 };
 
