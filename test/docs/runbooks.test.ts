@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import type * as z from 'zod/mini';
 import { CutoverRequest } from '../../lib/contracts/cutover.ts';
 import { HaltRequest, ResumeRequest, RollbackRequest } from '../../lib/contracts/operations.ts';
+import { RefreshRequest } from '../../lib/contracts/standby.ts';
 import { haltOf, LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import type { BookName } from '../../lib/lease/model.ts';
@@ -15,7 +16,7 @@ import { startLocalTable } from '../lease/local-table.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'docs', 'runbooks');
 const pages = readdirSync(folder).map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
-const contracts: Readonly<Record<string, z.ZodMiniType>> = { canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest };
+const contracts: Readonly<Record<string, z.ZodMiniType>> = { canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, 'refresh-standby': RefreshRequest, resume: ResumeRequest, rollback: RollbackRequest };
 
 /** Commands that begin a line, with what stands on the lines that continue them. */
 function commandsIn(text: string): string[] {
@@ -37,7 +38,7 @@ function option(args: readonly string[], name: string): string {
 const inputs = pages.flatMap(({ name, text }) => [
   ...commandsIn(filled(text)).filter((command) => command.includes('start-execution')).map((command) => {
     const args = argumentsOf(command);
-    return { page: name, machine: option(args, 'state-machine-arn').split('-').at(-1) ?? '', input: option(args, 'input') };
+    return { page: name, machine: option(args, 'state-machine-arn').replace(/^.*:baton-[a-z0-9]+-/, ''), input: option(args, 'input') };
   }),
   // An input on its own is one of the page's machine.
   ...[...filled(text).matchAll(/^ {4}(\{\n(?: {4}[^\n]*\n)*? {4}\})/gm)].map(([, input = '']) => ({ page: name, machine: name.replace('.md', ''), input })),
@@ -48,7 +49,7 @@ function filled(text: string): string {
   return text
     .replaceAll('sha256:<64 hex digits>', `sha256:${'a'.repeat(64)}`)
     .replaceAll('<environment>', 'dev').replaceAll('<account>', '111111111111').replaceAll('<book>', 'alpha')
-    .replaceAll('<why>', 'a test').replaceAll('<you>', 'ada');
+    .replaceAll('<standby Region>', 'us-west-2').replaceAll('<why>', 'a test').replaceAll('<you>', 'ada');
 }
 
 describe('the inputs in the runbooks', () => {

@@ -6,7 +6,8 @@ import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
 import { instanceId, type BookName, type Lease } from '../../lib/lease/model.ts';
 import { watchSteps } from '../../lib/standby/watch.ts';
 
-const [here, there] = ['us-west-2', 'us-east-1'];
+const here = 'us-west-2';
+const there = 'us-east-1';
 const books = ['alpha', 'beta'] as BookName[];
 const alpha = books[0]!;
 const live = { imageDigest: 'sha256:new', guardDigest: 'sha256:guard', taskDefinition: 'arn:aws:ecs:us-east-1:1:task-definition/baton-dev-alpha:7' };
@@ -16,7 +17,7 @@ const executionOf = (machine: string): string => `arn:aws:states:us-west-2:11111
 class WatchedWorld {
   readonly store = new MemoryLeaseStore();
   readonly control = new LeaseControl(this.store);
-  facts: Record<string, string> = { 'home-region': there!, 'writing-database': there! };
+  facts: Record<string, string> = { 'home-region': there, 'writing-database': there };
   database: 'replica' | 'writable' | 'isolated' | 'unreachable' = 'replica';
   recorded: RecordedLive | undefined = recorded;
   readonly started: string[] = [];
@@ -24,10 +25,10 @@ class WatchedWorld {
   alive = true;
   #beat = 0;
 
-  static async new(home = there): Promise<WatchedWorld> {
+  static async new(home: string = there): Promise<WatchedWorld> {
     const world = new WatchedWorld();
     for (const book of books) {
-      await world.control.createBook({ book, home: home!, leaseMs: 5000 });
+      await world.control.createBook({ book, home, leaseMs: 5000 });
       world.set(book, { mode: 'open', live });
     }
     world.beat();
@@ -42,7 +43,7 @@ class WatchedWorld {
     this.#beat += 1;
     for (const book of books) {
       this.store.registerNow({
-        book, instance: instanceId(here!, 'green', 'i1'), colour: 'green', region: here!, imageDigest: live.imageDigest,
+        book, instance: instanceId(here, 'green', 'i1'), colour: 'green', region: here, imageDigest: live.imageDigest,
         ready: true, reconciled: true, beat: this.#beat,
       });
     }
@@ -50,7 +51,7 @@ class WatchedWorld {
 
   look() {
     return watchSteps({
-      control: this.control, books, region: here!,
+      control: this.control, books, region: here,
       record: async (fact, region) => {
         const changes = this.facts[fact] !== region;
         this.facts[fact] = region;
@@ -100,7 +101,7 @@ describe('a standby Region', () => {
 
   it('that never had a refresh gets one; a book that nobody has traded needs none', async () => {
     world.recorded = undefined;
-    await world.control.createBook({ book: 'gamma' as BookName, home: there!, leaseMs: 5000 });
+    await world.control.createBook({ book: 'gamma' as BookName, home: there, leaseMs: 5000 });
     books.push('gamma' as BookName);
     try {
       expect(await world.look()).toMatchObject({ stale: 2 });
@@ -133,7 +134,7 @@ describe('a Region that comes back when its books were moved away', () => {
   let zombie: WatchedWorld;
   beforeEach(async () => {
     zombie = await WatchedWorld.new();
-    zombie.facts = { 'home-region': here!, 'writing-database': here! };
+    zombie.facts = { 'home-region': here, 'writing-database': here };
     zombie.database = 'writable';
   });
 
@@ -177,7 +178,7 @@ describe('the home Region', () => {
 
 it('books of two homes are left to whoever moves them', async () => {
   const world = await WatchedWorld.new();
-  world.set(alpha, { home: here! });
+  world.set(alpha, { home: here });
   world.database = 'writable';
   expect(await world.look()).toMatchObject({ home: '', stale: 0, seen: [expect.stringMatching(/us-west-2, us-east-1/)] });
   expect({ database: world.database, facts: world.facts['home-region'] }).toEqual({ database: 'writable', facts: there });

@@ -164,7 +164,7 @@ describe('a refresh that is refused', () => {
       world.set({ home: region });
       return world;
     }, { book }, /has its home in us-east-1: here its cutovers decide/],
-    ['when nothing was ever live', CutoverWorld.new, { book }, /has its home in us-east-1/],
+    ['when nothing was ever live', () => CutoverWorld.new(), { book }, /has its home in us-east-1/],
     ['before the first cutover', async () => {
       const world = await CutoverWorld.new();
       world.set({ home });
