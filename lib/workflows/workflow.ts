@@ -139,8 +139,8 @@ export class Workflow {
     } & (HasRefusals<C['steps'][N]> extends true ? { readonly refused: Refused } : { readonly refused?: never }),
   ): HasRefusals<C['steps'][N]> extends true ? sfn.Chain : tasks.LambdaInvoke {
     const { contract } = target;
-    const { refused, assign } = options as { readonly refused?: Refused; readonly assign?: (answer: References<unknown>, whole: Jsonata) => Assignment };
-    const assigned = (path: string): Assignment => assign?.(references(path), js(path)) ?? {};
+    const refused = options.refused as Refused | undefined;
+    const assigned = (path: string): Assignment => options.assign?.(references(path), js(path)) ?? {};
     const declared = Object.entries((contract.steps[step] as StepContract).errors).filter(([, kind]) => kind !== 'refusal');
     const task = tasks.LambdaInvoke.jsonata(this.#scope, name, {
       comment: options.comment,
