@@ -139,7 +139,7 @@ export class Workflow {
     } & (HasRefusals<C['steps'][N]> extends true ? { readonly refused: Refused } : { readonly refused?: never }),
   ): HasRefusals<C['steps'][N]> extends true ? sfn.Chain : tasks.LambdaInvoke {
     const { contract } = target;
-    const refused = options.refused as Refused | undefined;
+    const { refused } = options;
     const assigned = (path: string): Assignment => options.assign?.(references(path), js(path)) ?? {};
     const declared = Object.entries((contract.steps[step] as StepContract).errors).filter(([, kind]) => kind !== 'refusal');
     const task = tasks.LambdaInvoke.jsonata(this.#scope, name, {
