@@ -62,7 +62,7 @@ const program = new Command('rehearse')
   .addOption(seedOption())
   .addOption(provisioningOption())
   .option('--out <directory>', 'write report.html to look at, report.json and the log there')
-  .option('--jobs <number>', 'how many scenarios run side by side', jobCount, 2)
+  .option('--jobs <number>', 'how many scenarios run side by side: each mostly waits', jobCount, 4)
   .option('--json', 'print the report (or the list) as JSON; progress goes to standard error')
   .option('--list', 'list scenarios, their faults and what each promises')
   .addHelpText(

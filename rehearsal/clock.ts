@@ -7,10 +7,13 @@
  * | process starts, Lambda and state time-outs           | real       |
  * | `Wait` states and retry intervals of 10 s and less   | real       |
  * | `Wait` states and retry intervals above 10 s         | compressed |
+ * | rules with a rate (every minute)                     | compressed |
+ * | how far a replica of the database is behind          | real       |
  * | Lambda's retries of asynchronous events              | compressed |
  * | provisioning delays of the models (one table there)  | compressed |
  *
- * What people or a hanging task would take longer than that, a fault lets pass at once on the clock of executions (`letTimePass`).
+ * What people, a hanging task or a replica that falls behind would take longer than that, a fault lets pass at once, on the clock of
+ * executions (`letTimePass`) or of the replica (`letReplicaLag`).
  *
  * Compressed means divided by 60, never below 1 s. Reports give both.
  */

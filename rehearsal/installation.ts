@@ -26,6 +26,7 @@ import { CompressedTime } from './report/phases.ts';
 import type { Progress } from './report/progress.ts';
 import { dynamodb, type DynamoDb, type TableWrite } from './services/dynamodb.ts';
 import type { ElastiCacheModel } from './services/elasticache.ts';
+import type { Ecr } from './services/ecr.ts';
 import { ecs, type EcsModel } from './services/ecs.ts';
 import { otherServices } from './services/index.ts';
 import type { Logs } from './services/logs.ts';
@@ -154,7 +155,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     };
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
-    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs } = {};
+    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr } = {};
     const world = createWorld({
       seed,
       provisioning,
@@ -173,7 +174,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
           ...(cuttable && { routes }),
         });
         models.tables = dynamodb(made);
-        models.tasks = ecs(made, { launcher, images });
+        models.tasks = ecs(made, { launcher, images, isPushed: (region, repository, digest) => models.registry?.has(region, repository, digest) === true });
         const rest = otherServices(made, {
           servers: { supervisor, authority, directory },
           assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
@@ -187,6 +188,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         models.databases = rest.databases;
         models.caches = rest.caches;
         models.logs = rest.logs;
+        models.registry = rest.registry;
         return [models.tables, models.tasks, ...rest.models].map((model) => disturbances.around(model));
       },
     });

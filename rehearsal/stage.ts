@@ -560,10 +560,10 @@ export class Stage {
 
   async #ledger(query: string): Promise<ReadonlySet<string>> {
     const { databases, settings, secrets, caFile } = this.#installation;
-    const [server] = databases.servers(settings.regions.home.name).values();
-    if (server === undefined) throw new Error('there is no database');
+    const [database] = databases.running(settings.regions.home.name).values();
+    if (database === undefined) throw new Error('there is no database');
     const client = new Client({
-      host: server.host, port: server.port, database: 'baton', user: 'baton', password: secrets.get('database password') ?? '',
+      ...database.endpoint, database: 'baton', user: 'baton', password: secrets.get('database password') ?? '',
       ssl: { ca: await readFile(caFile, 'utf8') },
     });
     await client.connect();

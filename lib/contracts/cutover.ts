@@ -18,11 +18,11 @@ const token = z.pipe(z.int().check(z.nonnegative()), z.transform((value) => valu
 const epoch = z.pipe(z.int().check(z.nonnegative()), z.transform((value) => value as Epoch));
 const instance = z.pipe(z.string(), z.transform((value) => value as InstanceId));
 const colour = z.enum(['blue', 'green']);
-const imageDigest = z
+export const imageDigest = z
   .string()
   .check(z.regex(/^sha256:[0-9a-f]{64}$/, "a digest such as 'sha256:' and 64 hexadecimal digits, as `npm run images` prints it"));
 const execution = z.string().check(z.minLength(1));
-const live = z.object({ imageDigest: z.string(), taskDefinition: z.string() });
+const live = z.object({ imageDigest: z.string(), guardDigest: z.string(), taskDefinition: z.string() });
 
 /** What a person types into the console. */
 export const CutoverRequest = z.strictObject({
@@ -46,7 +46,7 @@ export const endings = { rolledBack: 'RolledBack', needsAPerson: 'NeedsAPerson',
 /** An instance as it was seen at earlier polls: alive means that its beat moves. */
 const Sighting = z.object({ beat: z.number(), moved: z.boolean(), pollsUnchanged: z.number() });
 export type Sighting = z.infer<typeof Sighting>;
-const Sightings = z.record(z.string(), Sighting);
+export const Sightings = z.record(z.string(), Sighting);
 
 /** What a canary's machine keeps from look to look. */
 export const CanaryTally = z.object({
@@ -106,7 +106,16 @@ export const leaseControl = functionContract({
       errors: fenced,
     },
     recordLive: {
-      input: z.object({ book, token, imageDigest, taskDefinition: z.string() }),
+      input: z.object({
+        book, token, imageDigest, guardDigest: imageDigest, taskDefinition: z.string(),
+        /** Whether what was live is taken away by a rollback: it comes back by force only. */
+        takesAway: z.boolean(),
+      }),
+      output: z.object({ epoch }),
+      errors: fenced,
+    },
+    closeWayBack: {
+      input: z.object({ book, token, taskDefinition: z.string() }),
       output: z.object({ epoch }),
       errors: fenced,
     },

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/mini';
 import type { BookName, Epoch, WorkflowToken } from '../lease/model.ts';
+import { Force } from './change.ts';
 import { functionContract } from './step.ts';
 
 const bookPattern = /^[a-z][a-z0-9]{0,9}$/;
@@ -13,7 +14,7 @@ const token = z.pipe(z.int().check(z.nonnegative()), z.transform((value) => valu
 const epoch = z.pipe(z.int().check(z.nonnegative()), z.transform((value) => value as Epoch));
 const colour = z.enum(['blue', 'green']);
 const execution = z.string().check(z.minLength(1));
-const live = z.object({ imageDigest: z.string(), taskDefinition: z.string() });
+const live = z.object({ imageDigest: z.string(), guardDigest: z.string(), taskDefinition: z.string() });
 
 /** The same bounds in the halt's own check, which is an expression of its machine; a test holds both to the same cases. */
 export const lengths = { reason: { least: 3, most: 500 }, requestedBy: { least: 2, most: 100 } } as const;
@@ -37,6 +38,8 @@ export const RollbackRequest = z.strictObject({
   ...asked,
   /** `previous` is what was live before what trades now. */
   to: z.union([z.literal('previous'), z.strictObject({ taskDefinition: revision }), z.strictObject({ imageDigest })]),
+  /** To go forth again to what a rollback took away, or behind a contraction of the schema. */
+  force: z.optional(Force),
   /** Declared for the machine that restores databases; until there is one, it is refused. */
   restoreDatabaseTo: z.optional(z.iso.datetime()),
 });
@@ -105,6 +108,10 @@ export const bookOperations = functionContract({
         live: z.nullable(live),
         /** Whether the book is halted: then it stays so. */
         halted: z.boolean(),
+        /** Whether it goes forth again, by force, to what a rollback took away. */
+        forward: z.boolean(),
+        /** The number of the revision after which the schema was contracted; 0 when it never was, and when that is overridden. */
+        contracted: z.int(),
         /** The revision to run; empty when it must be looked for by its image. */
         target: z.string(),
         /** The task set that runs it already, as a warm standby; empty when there is none. */

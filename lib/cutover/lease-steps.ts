@@ -31,11 +31,15 @@ export function leaseSteps(control: LeaseControl): Implementation<typeof leaseCo
       const { holder } = await control.cancelDrain(book, token);
       return { holder: holder === undefined ? null : colourOf(holder) };
     },
-    async recordLive({ book, token, imageDigest, taskDefinition }) {
-      return { epoch: (await control.recordLive(book, token, { imageDigest, taskDefinition })).epoch };
+    async recordLive({ book, token, takesAway, ...live }) {
+      return { epoch: (await control.recordLive(book, token, live, takesAway)).epoch };
+    },
+    async closeWayBack({ book, token, taskDefinition }) {
+      return { epoch: (await control.closeWayBack(book, token, taskDefinition)).epoch };
     },
     async forgetColour({ book, token, colour }) {
-      return { removed: await control.removeRegistrations(book, token, colour) };
+      const { home } = await control.checkToken(book, token);
+      return { removed: await control.removeRegistrations(book, { colour, region: home }) };
     },
     async releaseBook({ book, execution }) {
       return { released: (await control.releaseWorkflow(book, execution)).released };

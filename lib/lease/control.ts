@@ -40,13 +40,15 @@ export class LeaseControl {
     return answer.applied ? 'created' : 'existed';
   }
 
-  /** Raises the token. The same execution gets the same token again. Another keeps the book, unless it is the one to pre-empt. */
-  async takeWorkflow(book: BookName, execution: string, preempting?: string): Promise<{ readonly token: WorkflowToken; readonly lease: Lease }> {
+  /** Raises the token. The same execution gets the same token again. Another keeps the book, unless it may be pre-empted. */
+  async takeWorkflow(
+    book: BookName, execution: string, mayPreempt: (heldBy: string) => boolean = () => false,
+  ): Promise<{ readonly token: WorkflowToken; readonly lease: Lease }> {
     let lease = await this.read(book);
     for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
       const { token, execution: heldBy } = lease.workflow;
       if (heldBy === execution) return { token, lease };
-      if (heldBy !== undefined && heldBy !== preempting) throw new BookBusyError(book, heldBy);
+      if (heldBy !== undefined && !mayPreempt(heldBy)) throw new BookBusyError(book, heldBy);
       const answer = await this.#write({
         name: 'take-workflow',
         book,
@@ -114,12 +116,49 @@ export class LeaseControl {
     return answer.applied ? answer.lease : seen(book, answer.lease, token);
   }
 
-  /** What runs now and what did before, for whoever needs to start the same again. */
-  async recordLive(book: BookName, token: WorkflowToken, live: Live): Promise<Lease> {
+  /**
+   * Gives the book to another Region, whose standbys may take it when the lease has run out. A drain ends with it; a halt stands.
+   * One that is there already is left alone.
+   */
+  async moveHome(book: BookName, token: WorkflowToken, { from, to }: { readonly from: string; readonly to: string }): Promise<Lease> {
+    let lease = await this.checkToken(book, token);
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      if (lease.home === to) return lease;
+      if (lease.home !== from) break;
+      // A holder may end a drain meanwhile, and anybody may halt.
+      const answer = await this.#write(moveHomeOf(lease, token, to));
+      if (answer.applied) return answer.lease;
+      lease = seen(book, answer.lease, token);
+    }
+    throw new LeaseConflictError(book, `move from ${from} to ${to} the home of`, `home ${lease.home}, ${describe(lease)}`);
+  }
+
+  /** What runs now and what did before, for whoever needs to start the same again. A rollback takes away what was live. */
+  async recordLive(book: BookName, token: WorkflowToken, live: Live, takesAway = false): Promise<Lease> {
     const before = (await this.checkToken(book, token)).live;
     // A repeat finds its own record, and must not take it for the one before.
-    const previous = before === undefined || before.taskDefinition === live.taskDefinition ? {} : { previous: before };
+    const previous = before === undefined || before.taskDefinition === live.taskDefinition ? {} : { previous: { ...before, ...(takesAway && { takenAway: true }) } };
     const answer = await this.#write({ name: 'record-live', book, expects: hasToken(token), set: { live, ...previous } });
+    return answer.applied ? answer.lease : seen(book, answer.lease, token);
+  }
+
+  /** Before the schema is contracted for this revision, so that no rollback goes behind it by accident. */
+  async closeWayBack(book: BookName, token: WorkflowToken, contractedBy: string): Promise<Lease> {
+    const answer = await this.#write({ name: 'close-way-back', book, expects: hasToken(token), set: { contractedBy } });
+    return answer.applied ? answer.lease : seen(book, answer.lease, token);
+  }
+
+  /**
+   * The same release under the revision that the new home has of it. What was live before is known there by no revision: it is
+   * forgotten, so that nobody goes back to a revision of that name which is another one; a contraction counts from this one on.
+   */
+  async relocateLive(book: BookName, token: WorkflowToken, taskDefinition: string): Promise<Lease> {
+    const { live, contractedBy } = await this.checkToken(book, token);
+    if (live === undefined) throw new LeaseConflictError(book, 'record under another revision what is live of', 'nothing recorded as live');
+    const answer = await this.#write({
+      name: 'record-live', book, expects: hasToken(token),
+      set: { live: { ...live, taskDefinition }, ...(contractedBy !== undefined && { contractedBy: taskDefinition }) }, remove: ['previous'],
+    });
     return answer.applied ? answer.lease : seen(book, answer.lease, token);
   }
 
@@ -134,10 +173,9 @@ export class LeaseControl {
     return { released: answer.applied, lease: answer.lease ?? missing(book) };
   }
 
-  /** Removes what the instances of a retired colour said of themselves; answers how many it removed. */
-  async removeRegistrations(book: BookName, token: WorkflowToken, colour: Colour): Promise<number> {
-    await this.checkToken(book, token);
-    const gone = (await this.registrations(book)).filter((registration) => registration.colour === colour);
+  /** Removes what the instances of a colour that was retired in a Region said of themselves; answers how many it removed. */
+  async removeRegistrations(book: BookName, retired: { readonly colour: Colour; readonly region: string }): Promise<number> {
+    const gone = (await this.registrations(book)).filter(({ colour, region }) => colour === retired.colour && region === retired.region);
     for (const { instance } of gone) await this.#reach(book, 'deregister', () => this.#store.deregister(book, instance));
     return gone.length;
   }
@@ -214,6 +252,17 @@ export function cancelDrainOf(book: BookName, token: WorkflowToken): LeaseWrite 
     book,
     expects: [...hasToken(token), { path: 'mode', equals: 'draining' }],
     set: { mode: 'open' },
+    remove: ['successor'],
+  };
+}
+
+/** The mode is named so that a halt which is given in between is not ended by it. */
+export function moveHomeOf({ book, home, mode }: Lease, token: WorkflowToken, to: string): LeaseWrite {
+  return {
+    name: 'move-home',
+    book,
+    expects: [...hasToken(token), { path: 'home', equals: home }, { path: 'mode', equals: mode }],
+    set: { home: to, ...(mode === 'draining' && { mode: 'open' }) },
     remove: ['successor'],
   };
 }

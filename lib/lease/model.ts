@@ -22,9 +22,12 @@ export type MonotonicNs = Branded<bigint, 'MonotonicNs'>;
 export type Colour = 'blue' | 'green';
 export type Mode = 'open' | 'draining' | 'halted';
 
-/** What runs: the trader's image and the exact revision a task set was started from. */
+/** What runs: the images of trader and guard, and the exact revision a task set was started from, which only its own Region knows. */
 export interface Live {
+  /** Of the trader. */
   readonly imageDigest: string;
+  /** With it the other Region can start the same from the lease alone. */
+  readonly guardDigest: string;
   readonly taskDefinition: string;
 }
 
@@ -47,8 +50,10 @@ export interface Lease {
   /** The lock of the machines; `execution` is absent when no machine holds the book. */
   readonly workflow: { readonly token: WorkflowToken; readonly execution?: string };
   readonly live?: Live;
-  /** What was live before: where an emergency rollback goes. */
-  readonly previous?: Live;
+  /** What was live before: where an emergency rollback goes, unless one took it away. */
+  readonly previous?: Live & { readonly takenAway?: boolean };
+  /** The revision after whose cutover the schema was contracted: older ones may not be able to write the ledger. */
+  readonly contractedBy?: string;
   /** Why it is halted and who did it; of the last halt, when it is not. */
   readonly halt?: { readonly reason: string; readonly by: string };
   /** The epoch at which a person last resumed it: they looked at the venue, so no position known before it counts any more. */
@@ -86,6 +91,12 @@ export function colourOf(instance: InstanceId): Colour {
 
 export function regionOf(instance: InstanceId): string {
   return part(instance, 1);
+}
+
+/** Who held last: of a book that was given up, whoever made the grant that left it to nobody; absent when nobody ever did. */
+export function lastHolder({ holder, grantId }: Pick<Lease, 'holder' | 'grantId'>): InstanceId | undefined {
+  const giver = grantId.split('#')[0] ?? '';
+  return holder ?? (instancePattern.test(giver) ? (giver as InstanceId) : undefined);
 }
 
 function part(instance: InstanceId, index: number): string {

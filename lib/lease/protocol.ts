@@ -8,7 +8,7 @@
  * an answer belongs to what was sent last, and a write sent after a doubtful one was truly sent later.
  */
 import type { BookName, Colour, Epoch, InstanceId, Lease, Registration } from './model.ts';
-import { colourOf, regionOf } from './model.ts';
+import { colourOf, lastHolder, regionOf } from './model.ts';
 import type { BookState, Expectation, LeaseWrite, WriteAnswer } from './store.ts';
 
 /** Who this instance is, and its bounds. */
@@ -415,11 +415,15 @@ function successorOf(state: InstanceState, role: Tenure, wanted: 'attending' | '
 
 /**
  * In a drain the named successor may take over after one lease, anybody else after two. Otherwise the colour
- * that held comes first, so that a crash does not put the other version to work. Waiting longer is always safe.
+ * that held comes first, so that a crash does not put the other version to work. The colours of another Region say
+ * nothing here: of a book that has moved, whoever runs what is recorded as live comes first. Waiting longer is always safe.
  */
 function hasFirstRight({ identity }: InstanceState, lease: Lease): boolean {
+  const { holder, live, home } = lease;
   if (lease.mode === 'draining' && lease.successor !== undefined) return isNamed(identity.instance, lease);
-  return lease.holder === undefined || colourOf(lease.holder) === identity.colour;
+  const last = lastHolder(lease);
+  if (last !== undefined && regionOf(last) !== home) return live === undefined || live.imageDigest === identity.imageDigest;
+  return holder === undefined || colourOf(holder) === identity.colour;
 }
 
 /** The epoch whose drain names this standby: it watches closely, and says so. */

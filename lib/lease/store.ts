@@ -19,7 +19,8 @@ export interface LeaseAttributes {
   readonly 'workflow.token': WorkflowToken;
   readonly 'workflow.execution': string;
   readonly live: Live;
-  readonly previous: Live;
+  readonly previous: Live & { readonly takenAway?: boolean };
+  readonly contractedBy: string;
   readonly halt: { readonly reason: string; readonly by: string };
   readonly resumedFrom: Epoch;
 }
@@ -35,7 +36,8 @@ export interface LeaseWrite {
   /** For logs, and for whoever enumerates the writes. */
   readonly name:
     | 'create' | 'renew' | 'take-over' | 'hand-over' | 'release' | 'end-drain'
-    | 'halt' | 'resume' | 'take-workflow' | 'release-workflow' | 'open' | 'start-drain' | 'cancel-drain' | 'record-live';
+    | 'halt' | 'resume' | 'take-workflow' | 'release-workflow' | 'open' | 'start-drain' | 'cancel-drain' | 'move-home' | 'record-live'
+    | 'close-way-back';
   readonly book: BookName;
   /** All must hold, judged against the latest version in any Region. */
   readonly expects: readonly Expectation[];

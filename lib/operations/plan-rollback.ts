@@ -4,7 +4,7 @@
  */
 import type { RollbackRequest, TaskSetSeen } from '../contracts/operations.ts';
 import { BookBusyError } from '../lease/errors.ts';
-import { colourOf, otherColour, type Colour, type Epoch, type InstanceId, type Lease, type Live, type Registration } from '../lease/model.ts';
+import { colourOf, lastHolder, otherColour, type Colour, type Epoch, type Lease, type Live, type Registration } from '../lease/model.ts';
 import { NoWayBackError } from './errors.ts';
 
 export interface RollbackPlan {
@@ -14,6 +14,8 @@ export interface RollbackPlan {
   readonly home: string;
   readonly live: Live | null;
   readonly halted: boolean;
+  readonly forward: boolean;
+  readonly contracted: number;
   readonly target: string;
   readonly warm: string;
   readonly primary: boolean;
@@ -25,10 +27,10 @@ export function planRollback(
   lease: Lease,
   registrations: readonly Registration[],
   taskSets: readonly TaskSetSeen[],
-  { to }: Pick<RollbackRequest, 'to'>,
+  { to, force }: Pick<RollbackRequest, 'to' | 'force'>,
   isCutover: (execution: string) => boolean,
 ): RollbackPlan {
-  const { book, epoch, home, live, previous, workflow } = lease;
+  const { book, epoch, home, live, previous, contractedBy, workflow } = lease;
   if (live === undefined) {
     throw new NoWayBackError(`Book '${book}' has never had anything recorded as live: there is nothing to go back to. Start a cutover.`);
   }
@@ -40,7 +42,9 @@ export function planRollback(
 
   const runs = (set: TaskSetSeen, revision: string | undefined): boolean => revision !== undefined && sameRevision(set.taskDefinition, revision);
   const sets = taskSets.filter(({ status }) => status !== 'DRAINING');
-  const outgoing = lastTrader(lease);
+  const trader = lastHolder(lease);
+  if (trader === undefined) throw new NoWayBackError(`Book '${book}' was never held by anybody: nothing trades that could go back. Start a cutover.`);
+  const outgoing = colourOf(trader);
   const incoming = otherColour(outgoing);
   const trading = sets.find(({ colour }) => colour === outgoing);
   const other = sets.find(({ colour }) => colour === incoming);
@@ -68,9 +72,17 @@ export function planRollback(
   if (trading !== undefined && wanted !== '' && runs(trading, wanted)) {
     throw new NoWayBackError(`Book '${book}' runs ${wanted} already. Name another revision, or read the runbook of the cutover.`);
   }
+  const forward = previous?.takenAway === true && wanted !== '' && sameRevision(wanted, previous.taskDefinition);
+  if (forward && force === undefined) {
+    throw new NoWayBackError(
+      `A rollback took ${previous.taskDefinition} away from book '${book}', and this would bring it back. Name an older revision or image, ` +
+        'or start it again with force: { reason, approvedBy }.',
+    );
+  }
   return {
-    outgoing, incoming, epoch, home, live,
+    outgoing, incoming, epoch, home, live, forward,
     halted: lease.mode === 'halted',
+    contracted: force === undefined && contractedBy !== undefined ? revisionNumber(contractedBy) : 0,
     target: wanted,
     warm: warm?.id ?? '',
     primary: warm?.status === 'PRIMARY',
@@ -95,9 +107,9 @@ export function planRollback(
   }
 }
 
-/** Who gave a book up is named in the grant that left it to nobody. */
-function lastTrader({ holder, grantId }: Lease): Colour {
-  return colourOf(holder ?? (grantId.split('#')[0] as InstanceId));
+/** ECS numbers the revisions of a family in the order in which they were registered. */
+function revisionNumber(taskDefinition: string): number {
+  return Number(taskDefinition.split(':').at(-1));
 }
 
 /** An ARN and its last part name the same revision. */

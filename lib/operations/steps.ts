@@ -53,7 +53,7 @@ export function operationSteps({
       return planRollback(lease, registrations, taskSets, request, (execution) => execution.startsWith(cutoverExecutions));
     },
     async takeForRollback({ book, execution, preempts }) {
-      return { token: (await control.takeWorkflow(book, execution, preempts)).token };
+      return { token: (await control.takeWorkflow(book, execution, (heldBy) => heldBy === preempts)).token };
     },
   };
 }

@@ -59,7 +59,11 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
     comment: 'It takes away what the old colour used: nobody needs it any more.',
     answers: [{
       when: js('$contractionsWait and $book.contracts'), comment: 'One waits, and no other book needs it.',
-      next: migration(w, parts, {
+      next: w.invoke('Record that the way back is closed', parts.leaseControl, 'closeWayBack', {
+        comment: 'Before it is: a rollback behind this revision takes force from here on.',
+        input: { ...fresh, taskDefinition: js('$revision') },
+        catches: { WorkflowPreemptedError: ending.preempted, 'States.ALL': ending.needsAPerson },
+      }).next(migration(w, parts, {
         command: 'contract', revision: '$migration',
         done: w.pass('Note that the schema was contracted', {
           comment: 'The way back to the old release is closed.', assign: noted('The schema was contracted.'),
@@ -68,7 +72,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
           comment: 'The new colour trades; what is left over harms nobody.', assign: { why: js("'The new colour trades. ' & $contractionFault") },
         }).next(ending.needsAPerson),
         catches: { 'States.ALL': ending.needsAPerson },
-      }),
+      })),
     }],
     otherwise: ending.succeeded,
   });

@@ -33,7 +33,7 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     succeeded: 'The earlier release trades and is recorded, unless the book is halted; the one that went is gone.',
     rolledBack: 'Whatever traded before trades on: the earlier release could not take the book, and is gone.',
     facts: `
-      'to': $request.to, 'images': $request.images, 'halted': $plan.halted, 'preempted': $plan.preempts,
+      'to': $request.to, 'force': $request.force, 'images': $request.images, 'halted': $plan.halted, 'preempted': $plan.preempts,
       'outgoing': $plan.outgoing, 'incoming': $plan.incoming, 'epochs': { 'before': $plan.epoch, 'after': $epoch },
       'liveBefore': $plan.live, 'target': $target, 'taskDefinition': $revision, 'taskSet': $taskSet`,
   });
@@ -56,7 +56,7 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     },
     catches: failing,
   });
-  const record = recordLive(w, parts, { recorded: removeOutgoing, ...ending }, js('$plan.primary'));
+  const record = recordLive(w, parts, { recorded: removeOutgoing, ...ending }, { isPrimary: js('$plan.primary'), takesAway: js('$not($plan.forward)') });
   const proveItTrades = prove(w, parts, {
     trading: record,
     // Not handed back: somebody wanted it away.
@@ -138,6 +138,19 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
         comment: 'Kept for the ending.',
         assign: { why: js("$target & ' is a revision of ' & $template.Family & '; those of this book are of ' & $book.family & '. Name one of them.'") },
       }).next(refused) },
+      {
+        when: js('$template.Revision < $plan.contracted'), comment: 'It may not be able to write the ledger any more.',
+        next: w.pass('Note that the schema was contracted since', {
+          comment: 'Kept for the ending.',
+          assign: {
+            why: js(`
+              'After revision ' & $string($plan.contracted) & ' the schema was contracted: ' & $target & ' is older and may not be able to write
+              the ledger, though its orders do not need it. Start a cutover with its images rebuilt for the schema, or this again with
+              force: { reason, approvedBy }.'
+            `),
+          },
+        }).next(refused),
+      },
       { when: isWarm, comment: 'A warm standby needs no image.', next: take },
     ],
     otherwise: checkImages,

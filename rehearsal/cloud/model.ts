@@ -78,6 +78,10 @@ export interface ServiceModel {
   readonly service: string;
   readonly operations: Readonly<Record<string, OperationHandler>>;
   readonly resources?: Readonly<Record<string, ResourceHandler>>;
+  /** A Region goes dark in one blow: what the model runs there is gone. */
+  regionLost?(region: string): Promise<void>;
+  /** It is back: what AWS starts again by itself is started. */
+  regionBack?(region: string): Promise<void>;
   /** Ends what the model started. Safe to call twice. */
   close?(): Promise<void>;
 }
@@ -86,7 +90,10 @@ export interface ServiceModel {
 export interface BusEvent {
   readonly source: string;
   readonly detailType: string;
+  /** Where it happened. */
   readonly region: string;
+  /** Where a rule of that Region sent it. */
+  readonly sentTo?: string;
   readonly resources: readonly string[];
   readonly detail: Record<string, unknown>;
 }

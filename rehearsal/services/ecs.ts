@@ -12,6 +12,7 @@ export interface EcsOptions {
   readonly launcher: TaskLauncher;
   /** What can be pulled, by digest (`sha256:…`). The rehearsal fills it, also later. */
   readonly images: ReadonlyMap<string, BuiltImage>;
+  readonly isPushed?: (region: string, repositoryName: string, digest: string) => boolean;
 }
 
 export interface EcsModel extends ServiceModel {
@@ -111,13 +112,13 @@ const client = (message: string): AwsError => new AwsError('ClientException', me
 const scaling = ({ id }: TaskSet): string => `Scaling activity initiated by (deployment ${id})`;
 const lastPart = (nameOrArn: string): string => nameOrArn.split('/').at(-1) ?? nameOrArn;
 
-export function ecs(world: World, { launcher, images }: EcsOptions): EcsModel {
+export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): EcsModel {
   const clusters = new Map<string, { readonly clusterArn: string; readonly clusterName: string; readonly region: string }>();
   const families = new Map<string, TaskDefinition[]>();
   const definitionTags = new Map<string, readonly Tag[]>();
   const services = new Map<string, Service>();
   const allTasks: EcsTask[] = [];
-  const lives = new TaskLives({ world, launcher, images, onLost: replaceLost });
+  const lives = new TaskLives({ world, launcher, images, ...(isPushed && { isPushed }), onLost: replaceLost });
   let closed = false;
 
   const arn = (region: string, resource: string): string => `arn:aws:ecs:${region}:${world.accountId}:${resource}`;

@@ -8,7 +8,7 @@ import { AwsError, type OperationHandler, type ResourceHandler, type ServiceMode
 import type { RunningServer } from '../processes/postgres.ts';
 import { startRedis } from '../processes/redis.ts';
 import { pageOf } from './pages.ts';
-import type { ServerHostOptions } from './rds.ts';
+import type { ServerHostOptions } from './rds-instances.ts';
 
 export interface ElastiCacheModel extends ServiceModel {
   /** The running servers by replication group; for faults. */

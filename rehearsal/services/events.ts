@@ -1,9 +1,11 @@
 /**
  * EventBridge: rules on each Region's default bus. What the services emit is matched against every rule of its
- * Region, and a rule that matches invokes its targets as the service `events.amazonaws.com`, with the retries that
- * the target asks for.
+ * Region, and a rule that matches calls its targets, with the retries that the target asks for: a function as the service
+ * `events.amazonaws.com`, a state machine or the bus of another Region with the role of the target. A rule with a rate
+ * calls them as often, on the compressed clock.
  */
-import { AwsError, awsService, type OperationHandler, type ServiceModel } from '../cloud/model.ts';
+import { compressedMs } from '../clock.ts';
+import { AwsError, awsService, type BusEvent, type OperationHandler, type ServiceModel } from '../cloud/model.ts';
 import type { CloudWorld } from '../cloud/world.ts';
 import { checkPattern, matches } from './events-pattern.ts';
 import { pageOf } from './pages.ts';
@@ -11,6 +13,7 @@ import { pageOf } from './pages.ts';
 interface Target {
   readonly Id: string;
   readonly Arn: string;
+  readonly RoleArn?: string;
   readonly Input?: string;
   readonly InputPath?: string;
   readonly InputTransformer?: { readonly InputPathsMap?: Record<string, string>; readonly InputTemplate: string };
@@ -22,7 +25,9 @@ interface Rule {
   readonly region: string;
   readonly enabled: boolean;
   readonly description: string | undefined;
-  readonly pattern: Record<string, unknown>;
+  /** A pattern of events, or a rate. */
+  readonly pattern?: Record<string, unknown>;
+  readonly schedule?: string;
   readonly targets: readonly Target[];
 }
 interface ListInput {
@@ -47,9 +52,11 @@ const pageMax = 100;
 
 export function events(world: CloudWorld): ServiceModel {
   const rules: Rule[] = [];
+  const schedules = new Set<NodeJS.Timeout>();
 
   world.onBusEvent((event) => {
-    const envelope = {
+    const bus = event.sentTo ?? event.region;
+    const envelope: Envelope = {
       version: '0',
       id: event.id,
       'detail-type': event.detailType,
@@ -61,27 +68,69 @@ export function events(world: CloudWorld): ServiceModel {
       detail: event.detail,
     };
     for (const rule of rules) {
-      if (!rule.enabled || rule.region !== event.region || !matches(rule.pattern, envelope)) continue;
-      for (const target of rule.targets) {
-        deliver(rule, target, envelope).catch((error: unknown) => {
-          world.log(`rule ${rule.name} gave up on its target ${target.Id}`, { error: String(error) });
-        });
-      }
+      if (!rule.enabled || rule.region !== bus || rule.pattern === undefined || !matches(rule.pattern, envelope)) continue;
+      // What came from another bus goes to no third one.
+      const targets = rule.targets.filter(({ Arn }) => event.sentTo === undefined || kindOf(Arn) !== 'bus');
+      deliverAll({ ...rule, targets }, envelope, event);
     }
   });
 
-  async function deliver(rule: Rule, target: Target, envelope: Record<string, unknown>): Promise<void> {
+  function deliverAll(rule: Rule, envelope: Envelope, event?: BusEvent): void {
+    for (const target of rule.targets) {
+      deliver(rule, target, envelope, event).catch((error: unknown) => {
+        world.log(`rule ${rule.name} gave up on its target ${target.Id}`, { error: String(error) });
+      });
+    }
+  }
+
+  /** One attempt. */
+  async function callTarget(rule: Rule, target: Target, envelope: Envelope, event: BusEvent | undefined): Promise<void> {
+    const { Arn, RoleArn } = target;
+    const kind = kindOf(Arn);
+    if (kind === 'function') {
+      await world.call({
+        service: 'lambda',
+        operation: 'Invoke',
+        region: rule.region,
+        caller: awsService('events.amazonaws.com', rule.arn),
+        input: { FunctionName: Arn, InvocationType: 'Event', Payload: new TextEncoder().encode(payload(target, envelope)) },
+      });
+      return;
+    }
+    if (RoleArn === undefined || !world.mayAssume(RoleArn, 'events.amazonaws.com', rule.arn)) {
+      throw new AwsError('AccessDeniedException', `EventBridge cannot assume the role ${RoleArn ?? 'of the target, which names none'}`);
+    }
+    const caller = world.callerFor(RoleArn);
+    if (kind === 'machine') {
+      const input = { stateMachineArn: Arn, name: `${envelope.id}_${target.Id}`.slice(0, 80), input: payload(target, envelope) };
+      await world.call({ service: 'states', operation: 'StartExecution', region: rule.region, caller, input });
+    } else if (event !== undefined) {
+      const region = Arn.split(':')[3] ?? '';
+      world.authorize({ caller, region, service: 'events' }, [{ action: 'events:PutEvents', resource: Arn }]);
+      world.emit({ ...event, sentTo: region });
+    }
+  }
+
+  /** Its first time is one interval from now. */
+  function schedule(rule: Rule): void {
+    const seconds = rateSeconds(rule.schedule ?? '');
+    const timer = setInterval(() => {
+      const envelope: Envelope = {
+        version: '0', id: eventId(), 'detail-type': 'Scheduled Event', source: 'aws.events', account: world.accountId,
+        time: world.now().toISOString().replace(/\.\d{3}Z$/, 'Z'), region: rule.region, resources: [rule.arn], detail: {},
+      };
+      deliverAll(rule, envelope);
+    }, compressedMs(seconds));
+    schedules.add(timer);
+  }
+
+  const eventId = (): string => world.uniqueId(32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+
+  async function deliver(rule: Rule, target: Target, envelope: Envelope, event?: BusEvent): Promise<void> {
     const attempts = Math.min(attemptsMax, (target.RetryPolicy?.MaximumRetryAttempts ?? attemptsMax) + 1);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await world.call({
-          service: 'lambda',
-          operation: 'Invoke',
-          region: rule.region,
-          caller: awsService('events.amazonaws.com', rule.arn),
-          input: { FunctionName: target.Arn, InvocationType: 'Event', Payload: new TextEncoder().encode(payload(target, envelope)) },
-        });
-        return;
+        return await callTarget(rule, target, envelope, event);
       } catch (error) {
         if (attempt >= attempts) throw error;
         await world.sleep(retryBaseMs * 2 ** (attempt - 1));
@@ -95,8 +144,9 @@ export function events(world: CloudWorld): ServiceModel {
     return found;
   }
 
-  const shown = ({ name, arn, enabled, description, pattern }: Rule): Record<string, unknown> => ({
-    Name: name, Arn: arn, State: enabled ? 'ENABLED' : 'DISABLED', Description: description, EventPattern: JSON.stringify(pattern), EventBusName: 'default',
+  const shown = ({ name, arn, enabled, description, pattern, schedule: ScheduleExpression }: Rule): Record<string, unknown> => ({
+    Name: name, Arn: arn, State: enabled ? 'ENABLED' : 'DISABLED', Description: description, EventBusName: 'default',
+    ...(pattern !== undefined && { EventPattern: JSON.stringify(pattern) }), ...(ScheduleExpression !== undefined && { ScheduleExpression }),
   });
 
   const putEvents: OperationHandler = ({ Entries }: PutEventsInput, { region }) => {
@@ -139,21 +189,46 @@ export function events(world: CloudWorld): ServiceModel {
     },
     resources: {
       'AWS::Events::Rule': ({ properties, generatedName, region }) => {
-        if (properties['ScheduleExpression'] !== undefined) {
-          throw new AwsError('ValidationException', 'rules on a schedule are not modelled: nothing would run them; rules on a pattern are');
-        }
+        const expression = properties['ScheduleExpression'] as string | undefined;
         const pattern: unknown = properties['EventPattern'];
-        checkPattern(pattern);
+        if (expression === undefined) checkPattern(pattern);
+        else rateSeconds(expression);
         const targets = (properties['Targets'] ?? []) as readonly Target[];
-        const other = targets.find(({ Arn }) => !Arn.startsWith('arn:aws:lambda:'));
-        if (other) throw new AwsError('ValidationException', `the target ${other.Arn} of a rule is not modelled: Lambda functions are`);
+        for (const { Arn } of targets) kindOf(Arn);
         const name = String(properties['Name'] ?? generatedName);
         const arn = `arn:aws:events:${region}:${world.accountId}:rule/${name}`;
-        rules.push({ name, arn, region, enabled: properties['State'] !== 'DISABLED', description: properties['Description'], pattern, targets });
+        const rule: Rule = {
+          name, arn, region, enabled: properties['State'] !== 'DISABLED', description: properties['Description'], targets,
+          ...(expression === undefined ? { pattern: pattern as Record<string, unknown> } : { schedule: expression }),
+        };
+        rules.push(rule);
+        if (expression !== undefined && rule.enabled) schedule(rule);
         return { ref: name, attributes: { Arn: arn } };
       },
     },
+    async close() {
+      for (const timer of schedules) clearInterval(timer);
+    },
   };
+}
+
+interface Envelope extends Record<string, unknown> {
+  readonly id: string;
+}
+
+/** What a target is; others are not modelled. */
+function kindOf(arn: string): 'function' | 'machine' | 'bus' {
+  if (arn.startsWith('arn:aws:lambda:')) return 'function';
+  if (/^arn:aws:states:[^:]+:\d+:stateMachine:/.test(arn)) return 'machine';
+  if (/^arn:aws:events:[^:]+:\d+:event-bus\/default$/.test(arn)) return 'bus';
+  throw new AwsError('ValidationException', `the target ${arn} of a rule is not modelled: functions, state machines and default buses are`);
+}
+
+function rateSeconds(expression: string): number {
+  const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
+  const seconds = { minute: 60, hour: 3600, day: 86_400 }[unit ?? ''];
+  if (seconds === undefined) throw new AwsError('ValidationException', `the schedule '${expression}' is not modelled: rates are, such as rate(1 minute)`);
+  return Number(count) * seconds;
 }
 
 function payload(target: Target, envelope: Record<string, unknown>): string {

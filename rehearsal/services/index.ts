@@ -3,7 +3,7 @@ import type { ServiceModel } from '../cloud/model.ts';
 import type { CloudWorld } from '../cloud/world.ts';
 import { cloudformation } from './cloudformation.ts';
 import { ec2 } from './ec2.ts';
-import { ecr } from './ecr.ts';
+import { ecr, type Ecr } from './ecr.ts';
 import { elasticache, type ElastiCacheModel } from './elasticache.ts';
 import { events } from './events.ts';
 import { iam } from './iam.ts';
@@ -11,7 +11,8 @@ import { kms } from './kms.ts';
 import { lambdaModel, type LambdaOptions } from './lambda.ts';
 import { logs, type Logs } from './logs.ts';
 import { monitoring } from './monitoring.ts';
-import { rds, type RdsModel, type ServerHostOptions } from './rds.ts';
+import { rds, type RdsModel } from './rds.ts';
+import type { ServerHostOptions } from './rds-instances.ts';
 import { s3 } from './s3.ts';
 import { secretsmanager } from './secretsmanager.ts';
 import { serviceQuotas } from './service-quotas.ts';
@@ -29,13 +30,21 @@ export interface OtherServices {
   readonly databases: RdsModel;
   readonly caches: ElastiCacheModel;
   readonly logs: Logs;
+  readonly registry: Ecr;
 }
 
 export function otherServices(world: CloudWorld, options: OtherServicesOptions): OtherServices {
   const databases = rds(world, options.servers);
   const caches = elasticache(world, options.servers);
   const written = logs(world);
-  const small = [cloudformation, ec2, ecr, events, iam, kms, monitoring, s3, secretsmanager, serviceQuotas, sns, ssm, sts].map((model) => model(world));
+  const registry = ecr(world);
+  const metrics = monitoring(world, [
+    {
+      namespace: 'AWS/RDS', name: 'ReplicaLag', dimension: 'DBInstanceIdentifier',
+      value: (region, identifier) => databases.replicaLagSeconds(region, identifier),
+    },
+  ]);
+  const small = [cloudformation, ec2, events, iam, kms, s3, secretsmanager, serviceQuotas, sns, ssm, sts].map((model) => model(world));
   const withProcesses = [databases, caches, lambdaModel(world, options)];
-  return { models: [...small, written, ...withProcesses, statesModel(world, options)], databases, caches, logs: written };
+  return { models: [...small, written, registry, metrics, ...withProcesses, statesModel(world, options)], databases, caches, logs: written, registry };
 }

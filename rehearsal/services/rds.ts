@@ -1,34 +1,27 @@
 /**
- * RDS for PostgreSQL: each instance is a real server on this machine, started when CloudFormation creates it.
- * A snapshot is a state here that becomes `available`; what it holds is a later matter.
+ * RDS for PostgreSQL: each instance is a real server on this machine, a read replica in another Region one that streams
+ * from it. A snapshot is a state here that becomes `available`; what it holds is a later matter.
  */
-import { join } from 'node:path';
-
 import { AwsError, type OperationHandler, type ResourceHandler, type ServiceModel, type World } from '../cloud/model.ts';
-import type { CertificateAuthority } from '../processes/certificate.ts';
-import { startPostgres, type RunningServer } from '../processes/postgres.ts';
+import type { PostgresServer } from '../processes/postgres.ts';
+import type { Destination } from '../processes/relay.ts';
 import { pageOf, type Page } from './pages.ts';
-import type { Supervisor } from '../processes/supervisor.ts';
+import { addressOf, InstanceLives, type Instance, type ServerHostOptions } from './rds-instances.ts';
 
-export interface ServerHostOptions {
-  readonly supervisor: Supervisor;
-  readonly authority: CertificateAuthority;
-  /** Holds what the servers keep; one directory for each is made in it. */
-  readonly directory: string;
+/** A running instance, for whoever looks at it or lets it go wrong. */
+export interface RunningDatabase {
+  /** Where its clients find it. */
+  readonly endpoint: Destination;
+  readonly server: PostgresServer;
 }
 
 export interface RdsModel extends ServiceModel {
-  /** The running servers by instance identifier; for faults. */
-  servers(region: string): ReadonlyMap<string, RunningServer>;
-}
-
-interface Instance {
-  readonly identifier: string;
-  readonly arn: string;
-  readonly resourceId: string;
-  readonly properties: Readonly<Record<string, any>>;
-  readonly createdAt: Date;
-  readonly server: RunningServer;
+  /** By instance identifier. */
+  running(region: string): ReadonlyMap<string, RunningDatabase>;
+  /** What CloudWatch is told: undefined for what is no replica. */
+  replicaLagSeconds(region: string, identifier: string): Promise<number | undefined>;
+  /** The stream of a replica is cut, and so many seconds are said to have passed since, until the answer is called. */
+  letReplicaLag(region: string, identifier: string, seconds: number): () => void;
 }
 
 interface Snapshot {
@@ -63,7 +56,17 @@ const pageMax = 100;
 /** The quota "Manual DB instance snapshots". */
 const manualSnapshotsPerRegion = 100;
 
-export function rds(world: World, { supervisor, authority, directory }: ServerHostOptions): RdsModel {
+/** "The default value is 1" where a promotion does not say for how many days backups are kept. */
+const promotedRetentionDays = 1;
+const retentionDaysMax = 35;
+
+interface ReplicaInput extends Readonly<Record<string, unknown>> {
+  readonly DBInstanceIdentifier: string;
+  readonly SourceDBInstanceIdentifier: string;
+}
+
+export function rds(world: World, host: ServerHostOptions): RdsModel {
+  const lives = new InstanceLives(world, host);
   const regions = new Map<string, Region>();
   const inRegion = (name: string): Region => {
     const found = regions.get(name) ?? {
@@ -91,6 +94,97 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
     return found;
   }
 
+  const arnOf = ({ region, identifier }: Instance): string => arn(region, 'db', identifier);
+
+  /** By identifier in this Region, by ARN in any. */
+  function sourceOf(region: string, nameOrArn: string): Instance {
+    return instanceOf(nameOrArn.startsWith('arn:') ? (nameOrArn.split(':')[3] ?? region) : region, nameOrArn);
+  }
+
+  function availableOf(region: string, name: string): Instance {
+    const instance = instanceOf(region, name);
+    if (statusOf(instance) !== 'available') {
+      throw new AwsError('InvalidDBInstanceStateFault', `Database instance ${instance.identifier} is not in available state.`);
+    }
+    return instance;
+  }
+
+  function freeIdentifier(region: string, given: unknown): string {
+    const identifier = checkIdentifier(given, 'DBInstanceIdentifier');
+    if (inRegion(region).instances.has(identifier)) throw new AwsError('DBInstanceAlreadyExistsFault', 'DB instance already exists');
+    return identifier;
+  }
+
+  /** A replica has engine, user and database of its source. */
+  async function createdReplica(region: string, { DBInstanceIdentifier, ...given }: ReplicaInput): Promise<{ instance: Instance; source: Instance }> {
+    const source = sourceOf(region, given.SourceDBInstanceIdentifier);
+    const across = source.region !== region;
+    if (statusOf(source) !== 'available') throw new AwsError('InvalidDBInstanceStateFault', `Source database instance ${source.identifier} is not available.`);
+    if (retentionDaysOf(source) === 0) {
+      throw new AwsError(
+        'InvalidDBInstanceStateFault',
+        'Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.',
+      );
+    }
+    if (across && isTrue(source.properties['StorageEncrypted']) && given['KmsKeyId'] === undefined) {
+      throw new AwsError('InvalidParameterCombination', 'A read replica of an encrypted instance in another Region needs a KmsKeyId of its own Region.');
+    }
+    const { Engine, EngineVersion, MasterUsername, DBName, AllocatedStorage, StorageType, StorageEncrypted, DBInstanceClass } = source.properties;
+    const inherited = { Engine, EngineVersion, MasterUsername, DBName, AllocatedStorage, StorageType, StorageEncrypted, DBInstanceClass };
+    const identifier = freeIdentifier(region, DBInstanceIdentifier);
+    const instance = await lives.created(region, identifier, { BackupRetentionPeriod: 0, ...inherited, ...given });
+    inRegion(region).instances.set(identifier, instance);
+    return { instance, source };
+  }
+
+  /** What goes on when the call was answered; where it fails, the instance stays as it is and the log says why. */
+  function later(what: string, instance: Instance, work: () => Promise<void>): void {
+    work().catch((error: unknown) => world.log(`RDS could not ${what} ${instance.identifier}`, { region: instance.region, error: String(error) }));
+  }
+
+  async function promote(instance: Instance, more: Readonly<Record<string, unknown>>): Promise<void> {
+    await world.provision('rds-promotion');
+    await lives.promote(instance);
+    instance.properties = { ...instance.properties, ...more };
+    instance.status = 'available';
+  }
+
+  async function modify(instance: Instance, { NewDBInstanceIdentifier, ...changes }: Readonly<Record<string, any>>): Promise<void> {
+    if (Object.keys(changes).length > 0) {
+      const hadBackups = retentionDaysOf(instance) > 0;
+      await world.provision('rds-modification');
+      instance.properties = { ...instance.properties, ...changes };
+      if (!hadBackups && retentionDaysOf(instance) > 0) {
+        instance.status = 'backing-up';
+        await world.provision('rds-snapshot');
+      }
+    }
+    if (NewDBInstanceIdentifier !== undefined) {
+      instance.status = 'renaming';
+      await world.provision('rds-rename');
+      const { instances } = inRegion(instance.region);
+      instances.delete(instance.identifier);
+      instances.set(NewDBInstanceIdentifier, instance);
+      await lives.rename(instance, NewDBInstanceIdentifier);
+    }
+    instance.status = 'available';
+  }
+
+  async function describeInstance(instance: Instance): Promise<Record<string, unknown>> {
+    const { replication, region } = instance;
+    const replicas = [...regions.values()].flatMap(({ instances }) => [...instances.values()]).filter((each) => each.replication?.source === instance);
+    const streaming = replication !== undefined && (await lives.isStreaming(instance));
+    const nameFrom = (other: Instance): string => (other.region === region ? other.identifier : arnOf(other));
+    return {
+      ...describedOf(instance, arnOf(instance)),
+      ReadReplicaDBInstanceIdentifiers: replicas.map(nameFrom),
+      ...(replication !== undefined && {
+        ReadReplicaSourceDBInstanceIdentifier: nameFrom(replication.source),
+        StatusInfos: [{ StatusType: 'read replication', Normal: streaming, Status: streaming ? 'replicating' : 'error' }],
+      }),
+    };
+  }
+
   async function complete(snapshot: Snapshot): Promise<void> {
     try {
       await world.provision('rds-snapshot');
@@ -101,11 +195,44 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
   }
 
   const operations: Record<string, OperationHandler> = {
-    DescribeDBInstances(input, { region }) {
+    async DescribeDBInstances(input, { region }) {
       const name: string | undefined = input.DBInstanceIdentifier;
       const found = name === undefined ? [...inRegion(region).instances.values()] : [instanceOf(region, name)];
       const { elements, next } = paged(found, input, ({ identifier }) => identifier);
-      return { DBInstances: elements.map(describeInstance), Marker: next };
+      return { DBInstances: await Promise.all(elements.map(describeInstance)), Marker: next };
+    },
+    async CreateDBInstanceReadReplica(input: ReplicaInput, { region }) {
+      const { instance, source } = await createdReplica(region, input);
+      later('make the replica', instance, async () => {
+        await Promise.all([lives.startReplica(instance, source), world.provision('rds-replica')]);
+        instance.status = 'available';
+      });
+      return { DBInstance: await describeInstance(instance) };
+    },
+    async PromoteReadReplica({ DBInstanceIdentifier, BackupRetentionPeriod = promotedRetentionDays, PreferredBackupWindow }, { region }) {
+      const instance = availableOf(region, DBInstanceIdentifier);
+      if (instance.replication === undefined) throw new AwsError('InvalidDBInstanceStateFault', `DB Instance ${instance.identifier} is not a read replica.`);
+      checkRetention(BackupRetentionPeriod);
+      instance.status = 'modifying';
+      later('promote', instance, () => promote(instance, { BackupRetentionPeriod, ...(PreferredBackupWindow !== undefined && { PreferredBackupWindow }) }));
+      return { DBInstance: await describeInstance(instance) };
+    },
+    /** At once only: the next maintenance window comes in no rehearsal. */
+    async ModifyDBInstance({ DBInstanceIdentifier, ApplyImmediately, ...asked }: Record<string, any>, { region }) {
+      const instance = availableOf(region, DBInstanceIdentifier);
+      const changes = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
+      const foreign = Object.keys(changes).find((member) => !modifiable.has(member));
+      if (foreign !== undefined || ApplyImmediately !== true) {
+        const what = foreign === undefined ? 'a modification in the next maintenance window' : `a modification of ${foreign}`;
+        throw new AwsError('NotImplemented', `${what} is not modelled; ${[...modifiable].join(', ')} with ApplyImmediately are`, { fault: 'server' });
+      }
+      if (changes['BackupRetentionPeriod'] !== undefined) checkRetention(changes['BackupRetentionPeriod']);
+      if (changes['NewDBInstanceIdentifier'] !== undefined) {
+        changes['NewDBInstanceIdentifier'] = freeIdentifier(region, changes['NewDBInstanceIdentifier']);
+      }
+      instance.status = 'modifying';
+      later('modify', instance, () => modify(instance, changes));
+      return { DBInstance: await describeInstance(instance) };
     },
     DescribeDBSubnetGroups(input: DescribeInput & { DBSubnetGroupName?: string }, { region }) {
       const found = groupsOf(inRegion(region).subnetGroups, input.DBSubnetGroupName, 'DBSubnetGroupNotFoundFault', 'DB subnet group');
@@ -182,35 +309,28 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
 
   const resources: Record<string, ResourceHandler> = {
     'AWS::RDS::DBInstance': async ({ region, properties, generatedName }) => {
-      const identifier = checkIdentifier(properties['DBInstanceIdentifier'] ?? generatedName, 'DBInstanceIdentifier');
+      const DBInstanceIdentifier = String(properties['DBInstanceIdentifier'] ?? generatedName);
       const { instances } = inRegion(region);
-      if (instances.has(identifier)) throw new AwsError('DBInstanceAlreadyExistsFault', 'DB instance already exists');
-      checkInstance(properties);
-      const server = await startPostgres({
-        supervisor,
-        authority,
-        directory: join(directory, `rds-${region}-${identifier}`),
-        masterUser: properties['MasterUsername'],
-        masterPassword: properties['MasterUserPassword'],
-        database: properties['DBName'] ?? 'postgres',
-      });
-      world.log('PostgreSQL started', { region, instance: identifier, port: server.port });
-      const instance: Instance = {
-        identifier,
-        arn: arn(region, 'db', identifier),
-        resourceId: `db-${world.uniqueId(26).toUpperCase()}`,
-        properties,
-        createdAt: world.now(),
-        server,
-      };
-      instances.set(identifier, instance);
+      let instance: Instance;
+      if (properties['SourceDBInstanceIdentifier'] === undefined) {
+        const identifier = freeIdentifier(region, DBInstanceIdentifier);
+        checkInstance(properties);
+        instance = await lives.created(region, identifier, properties);
+        instances.set(identifier, instance);
+        await lives.startPrimary(instance);
+      } else {
+        const created = await createdReplica(region, { ...(properties as ReplicaInput), DBInstanceIdentifier });
+        instance = created.instance;
+        await lives.startReplica(instance, created.source);
+      }
+      instance.status = 'available';
       return {
-        ref: identifier,
+        ref: instance.identifier,
         attributes: {
-          DBInstanceArn: instance.arn,
+          DBInstanceArn: arnOf(instance),
           DbiResourceId: instance.resourceId,
-          'Endpoint.Address': server.host,
-          'Endpoint.Port': String(server.port),
+          'Endpoint.Address': instance.endpoint.host,
+          'Endpoint.Port': String(instance.endpoint.port),
         },
       };
     },
@@ -230,12 +350,42 @@ export function rds(world: World, { supervisor, authority, directory }: ServerHo
     service: 'rds',
     operations,
     resources,
-    servers: (region) => new Map([...inRegion(region).instances].map(([identifier, { server }]) => [identifier, server])),
-    async close() {
-      const all = [...regions.values()].flatMap(({ instances }) => [...instances.values()]);
-      await Promise.all(all.map(({ server }) => server.stop()));
+    running: (region) =>
+      new Map([...inRegion(region).instances].flatMap(([identifier, { endpoint, server }]) => (server === undefined ? [] : [[identifier, { endpoint: addressOf(endpoint), server }]]))),
+    async replicaLagSeconds(region, identifier) {
+      const instance = inRegion(region).instances.get(identifierOf(identifier));
+      return instance && lives.lagSeconds(instance);
     },
+    letReplicaLag(region, identifier, seconds) {
+      const { replication } = instanceOf(region, identifier);
+      if (replication === undefined) throw new Error(`${identifier} in ${region} is no replica, so it cannot lag`);
+      replication.link.silence();
+      replication.furtherBehindSeconds = seconds;
+      return () => {
+        replication.furtherBehindSeconds = 0;
+        replication.link.restore();
+      };
+    },
+    async regionLost(region) {
+      await Promise.all([...inRegion(region).instances.values()].map(async ({ server }) => server?.kill()));
+    },
+    async regionBack(region) {
+      const ended = [...inRegion(region).instances.values()].filter(({ server }) => server?.child.exit !== undefined);
+      await Promise.all(ended.map((instance) => lives.restart(instance)));
+    },
+    close: () => lives.close([...regions.values()].flatMap(({ instances }) => [...instances.values()])),
   };
+}
+
+/** What ModifyDBInstance changes here. */
+const modifiable: ReadonlySet<string> = new Set(['NewDBInstanceIdentifier', 'MultiAZ', 'BackupRetentionPeriod', 'PreferredBackupWindow', 'DeletionProtection']);
+
+const retentionDaysOf = ({ properties }: Instance): number => Number(properties['BackupRetentionPeriod'] ?? 1);
+const statusOf = ({ status, server }: Instance): string => (status === 'available' && server?.child.exit ? 'failed' : status);
+
+function checkRetention(days: unknown): void {
+  if (typeof days === 'number' && Number.isInteger(days) && days >= 0 && days <= retentionDaysMax) return;
+  throw new AwsError('InvalidParameterValue', `Invalid backup retention period: ${String(days)}. Must be from 0 to ${retentionDaysMax} days.`);
 }
 
 function paged<Element>(all: readonly Element[], { Marker, MaxRecords }: DescribeInput, keyOf: (element: Element) => string): Page<Element> {
@@ -255,24 +405,26 @@ function checkKind(kind: string | undefined): void {
   throw new AwsError('NotImplemented', `snapshots of the type '${kind}' are not modelled; manual ones are`, { fault: 'server' });
 }
 
-function describeInstance({ identifier, arn, resourceId, properties, createdAt, server }: Instance): Record<string, unknown> {
+function describedOf(instance: Instance, DBInstanceArn: string): Record<string, unknown> {
+  const { identifier, resourceId, properties, createdAt, endpoint } = instance;
   return {
     DBInstanceIdentifier: identifier,
-    DBInstanceArn: arn,
+    DBInstanceArn,
     DbiResourceId: resourceId,
     DBInstanceClass: properties['DBInstanceClass'],
     Engine: properties['Engine'],
     EngineVersion: properties['EngineVersion'],
-    DBInstanceStatus: server.child.exit ? 'failed' : 'available',
+    DBInstanceStatus: statusOf(instance),
     MasterUsername: properties['MasterUsername'],
     DBName: properties['DBName'] ?? 'postgres',
-    Endpoint: { Address: server.host, Port: server.port },
+    ...(instance.status !== 'creating' && { Endpoint: { Address: endpoint.host, Port: endpoint.port } }),
     AllocatedStorage: Number(properties['AllocatedStorage'] ?? 0),
     StorageType: properties['StorageType'],
     StorageEncrypted: isTrue(properties['StorageEncrypted']),
+    KmsKeyId: properties['KmsKeyId'],
     MultiAZ: isTrue(properties['MultiAZ']),
     DeletionProtection: isTrue(properties['DeletionProtection']),
-    BackupRetentionPeriod: Number(properties['BackupRetentionPeriod'] ?? 1),
+    BackupRetentionPeriod: retentionDaysOf(instance),
     InstanceCreateTime: createdAt,
   };
 }

@@ -1,4 +1,7 @@
-/** Secrets Manager: secrets by name and Region with staged versions, and the passwords that CloudFormation asks it to make. */
+/**
+ * Secrets Manager: secrets by name and Region with staged versions, their replicas in other Regions, and the passwords that
+ * CloudFormation asks it to make.
+ */
 import { AwsError, type OperationHandler, type ServiceModel, type World } from '../cloud/model.ts';
 import { pageOf } from './pages.ts';
 
@@ -16,6 +19,21 @@ interface Secret {
   readonly kmsKeyId: string | undefined;
   readonly createdAt: Date;
   versions: Version[];
+  /** Of a replica. */
+  primaryRegion?: string;
+  /** Of a primary. */
+  replicas: ReplicaStatus[];
+}
+/** As `ReplicationStatus` shows it. */
+interface ReplicaStatus {
+  readonly Region: string;
+  readonly KmsKeyId: string | undefined;
+  readonly Status: 'InSync' | 'InProgress' | 'Failed';
+  readonly StatusMessage?: string;
+}
+interface ReplicaRegion {
+  readonly Region: string;
+  readonly KmsKeyId?: string;
 }
 interface GenerateSecretString {
   readonly PasswordLength?: number;
@@ -56,11 +74,62 @@ export function secretsmanager(world: World): ServiceModel {
     if (current && stages.includes('AWSCURRENT')) current.stages = [...current.stages, 'AWSPREVIOUS'];
   }
 
+  /** What a replica may not do; its primary's Region is where it is done. */
+  function primaryOf(id: string, region: string): Secret {
+    const secret = secretOf(id, region);
+    if (secret.primaryRegion === undefined) return secret;
+    throw new AwsError('InvalidRequestException', "Operation not permitted on a replica secret. Call must be made in primary secret's region.");
+  }
+
+  const replicaIn = ({ name }: Secret, region: string): Secret | undefined => secrets.find((each) => each.region === region && each.name === name);
+
+  /** The replicas get what the primary has. */
+  function propagate(secret: Secret): void {
+    for (const { Region, Status } of secret.replicas) {
+      const replica = Status === 'Failed' ? undefined : replicaIn(secret, Region);
+      if (replica?.primaryRegion === secret.region) replica.versions = secret.versions.map((version) => ({ ...version, stages: [...version.stages] }));
+    }
+  }
+
+  /** Replication goes on after the call: what stands in its way is told by its status. */
+  async function replicate(secret: Secret, { Region, KmsKeyId }: ReplicaRegion, overwrite: boolean): Promise<void> {
+    const failed = (StatusMessage: string): void => {
+      world.log(`the secret ${secret.name} was not replicated to ${Region}`, { reason: StatusMessage });
+      secret.replicas = [...secret.replicas.filter((each) => each.Region !== Region), { Region, KmsKeyId, Status: 'Failed', StatusMessage }];
+    };
+    const there = replicaIn(secret, Region);
+    if (there !== undefined && there.primaryRegion !== secret.region && !overwrite) {
+      return failed(`Replication failed: Secret name ${secret.name} already exists in ${Region}.`);
+    }
+    let kmsKeyId: string | undefined;
+    try {
+      kmsKeyId = KmsKeyId === undefined ? undefined : await keyArn(KmsKeyId, Region);
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      return failed(`Replication failed: ${error.message}`);
+    }
+    if (there !== undefined) secrets.splice(secrets.indexOf(there), 1);
+    const { name, description, arn } = secret;
+    secrets.push({
+      name, description, kmsKeyId, region: Region, arn: arn.replace(`:${secret.region}:`, `:${Region}:`),
+      createdAt: world.now(), versions: [], primaryRegion: secret.region, replicas: [],
+    });
+    secret.replicas = [...secret.replicas.filter((each) => each.Region !== Region), { Region, KmsKeyId, Status: 'InSync' }];
+    propagate(secret);
+  }
+
+  async function keyArn(keyId: string, region: string): Promise<string> {
+    const caller = { accessKeyId: 'secretsmanager.amazonaws.com' };
+    const answer = (await world.call({ service: 'kms', operation: 'DescribeKey', region, caller, input: { KeyId: keyId } })) as { KeyMetadata: { Arn: string } };
+    return answer.KeyMetadata.Arn;
+  }
+
   function put(secret: Secret, secretString: string, id: string, stages: readonly string[]): Version {
     const version: Version = { id, secretString, createdAt: world.now(), stages: [] };
     secret.versions = [...secret.versions, version];
     stage(secret, version, stages);
     secret.versions = secret.versions.filter(({ stages: left }) => left.length > 0);
+    propagate(secret);
     return version;
   }
 
@@ -68,7 +137,7 @@ export function secretsmanager(world: World): ServiceModel {
     input: { SecretId: string; SecretString?: string; ClientRequestToken?: string; VersionStages?: string[] },
     { region },
   ) => {
-    const secret = secretOf(input.SecretId, region);
+    const secret = primaryOf(input.SecretId, region);
     if (input.SecretString === undefined)
       throw new AwsError('InvalidRequestException', 'You must provide either SecretString or SecretBinary.');
     const id = input.ClientRequestToken ?? world.uniqueId(32);
@@ -103,6 +172,36 @@ export function secretsmanager(world: World): ServiceModel {
         };
       },
       PutSecretValue: putSecretValue,
+      ReplicateSecretToRegions: async (
+        input: { SecretId: string; AddReplicaRegions: readonly ReplicaRegion[]; ForceOverwriteReplicaSecret?: boolean },
+        { region },
+      ) => {
+        const secret = primaryOf(input.SecretId, region);
+        for (const wanted of input.AddReplicaRegions) {
+          if (wanted.Region === region) throw new AwsError('InvalidParameterException', 'Invalid replica region: it is the Region of the primary.');
+          await replicate(secret, wanted, input.ForceOverwriteReplicaSecret === true);
+        }
+        return { ARN: secret.arn, ReplicationStatus: secret.replicas };
+      },
+      /** A replica becomes a secret of its own, whatever became of its primary. */
+      StopReplicationToReplica: ({ SecretId }: { SecretId: string }, { region }) => {
+        const secret = secretOf(SecretId, region);
+        const { primaryRegion } = secret;
+        if (primaryRegion === undefined) throw new AwsError('InvalidRequestException', 'Operation not permitted on a primary secret: it is no replica.');
+        delete secret.primaryRegion;
+        const primary = replicaIn(secret, primaryRegion);
+        if (primary !== undefined) primary.replicas = primary.replicas.filter(({ Region }) => Region !== region);
+        return { ARN: secret.arn };
+      },
+      RemoveRegionsFromReplication: ({ SecretId, RemoveReplicaRegions }: { SecretId: string; RemoveReplicaRegions: readonly string[] }, { region }) => {
+        const secret = primaryOf(SecretId, region);
+        for (const removed of RemoveReplicaRegions) {
+          const replica = replicaIn(secret, removed);
+          if (replica?.primaryRegion === region) secrets.splice(secrets.indexOf(replica), 1);
+        }
+        secret.replicas = secret.replicas.filter(({ Region }) => !RemoveReplicaRegions.includes(Region));
+        return { ARN: secret.arn, ReplicationStatus: secret.replicas };
+      },
       DescribeSecret: ({ SecretId }: { SecretId: string }, { region }) => {
         const secret = secretOf(SecretId, region);
         return { ...described(secret), VersionIdsToStages: stagesOf(secret) };
@@ -128,7 +227,7 @@ export function secretsmanager(world: World): ServiceModel {
       },
     },
     resources: {
-      'AWS::SecretsManager::Secret': ({ properties, generatedName, region }) => {
+      'AWS::SecretsManager::Secret': async ({ properties, generatedName, region }) => {
         const name = String(properties['Name'] ?? generatedName);
         if (secrets.some((secret) => secret.name === name && secret.region === region)) {
           throw new AwsError('ResourceExistsException', `The operation failed because the secret ${name} already exists.`);
@@ -141,16 +240,18 @@ export function secretsmanager(world: World): ServiceModel {
           kmsKeyId: properties['KmsKeyId'] as string | undefined,
           createdAt: world.now(),
           versions: [],
+          replicas: [],
         };
         secrets.push(secret);
         const generate = properties['GenerateSecretString'] as GenerateSecretString | undefined;
         const given = properties['SecretString'] as string | undefined;
         if (generate || given !== undefined) put(secret, given ?? generated(world, generate ?? {}), world.uniqueId(32), ['AWSCURRENT']);
+        for (const wanted of (properties['ReplicaRegions'] ?? []) as readonly ReplicaRegion[]) await replicate(secret, wanted, false);
         return { ref: secret.arn, attributes: { Id: secret.arn } };
       },
       /** Adds where the database is to the secret that opens it. */
       'AWS::SecretsManager::SecretTargetAttachment': async ({ properties, region }) => {
-        const secret = secretOf(String(properties['SecretId']), region);
+        const secret = primaryOf(String(properties['SecretId']), region);
         if (properties['TargetType'] !== 'AWS::RDS::DBInstance') {
           throw new AwsError(
             'InvalidRequestException',
@@ -189,8 +290,13 @@ export function secretsmanager(world: World): ServiceModel {
   };
 }
 
-function described({ arn, name, description, kmsKeyId, createdAt }: Secret): Record<string, unknown> {
-  return { ARN: arn, Name: name, Description: description, KmsKeyId: kmsKeyId, CreatedDate: createdAt };
+function described({ arn, name, description, kmsKeyId, createdAt, region, primaryRegion, replicas }: Secret): Record<string, unknown> {
+  const replicated = primaryRegion !== undefined || replicas.length > 0;
+  return {
+    ARN: arn, Name: name, Description: description, KmsKeyId: kmsKeyId, CreatedDate: createdAt,
+    ...(replicated && { PrimaryRegion: primaryRegion ?? region }),
+    ...(replicas.length > 0 && { ReplicationStatus: replicas }),
+  };
 }
 
 function stagesOf({ versions }: Secret): Record<string, readonly string[]> {

@@ -6,6 +6,7 @@
  * `BATON_LEASE_STATES=5000000` raises the bound and adds the larger settings; it takes hours rather than seconds.
  */
 import { describe, expect, test } from 'vitest';
+import { moveHomeOf } from '../../lib/lease/control.ts';
 import { step, type InstanceState, type LeaseEvent } from '../../lib/lease/protocol.ts';
 import type { LeaseWrite, Path } from '../../lib/lease/store.ts';
 import { explore, type Setting, type StepFunction } from './explorer.ts';
@@ -17,6 +18,8 @@ const away = 'us-west-2';
 const blueGreen = [[home, 'blue'], [home, 'green']] as const;
 const twoBlueGreen = [[home, 'blue'], [home, 'blue'], [home, 'green']] as const;
 const twoRegions = [[home, 'blue'], [away, 'green']] as const;
+/** Beside what is live, the other Region runs another release too. */
+const refreshing = [[home, 'blue', 'live'], [away, 'green', 'live'], [away, 'blue', 'newer']] as const;
 const threeAround = [[home, 'blue'], [away, 'green'], [home, 'green']] as const;
 const green = ['green'] as const;
 
@@ -44,6 +47,9 @@ const settings: Readonly<Record<string, Sketch>> = {
     instances: twoRegions, faults: { moves: 2, drains: 1 }, successors: [1],
   },
   'the home moves while a guard stands still': { instances: twoRegions, faults: { moves: 1, pauses: 1 } },
+  'the home moves from a holder that was told to end': { instances: twoRegions, faults: { moves: 1, terminations: 1, doubtfulWrites: 1 } },
+  'the home moves to where two releases run, and one crashes': { instances: refreshing, live: 'live', faults: { moves: 1, crashes: 1 } },
+  'the home moves in a drain that a halt ends': { instances: twoRegions, faults: { moves: 1, drains: 1, halts: 1 }, successors: [1] },
   'a drain towards a colour that the other Region has too': { instances: threeAround, faults: { drains: 1, crashes: 1 } },
 };
 const larger: Readonly<Record<string, Sketch>> = {
@@ -58,6 +64,10 @@ const larger: Readonly<Record<string, Sketch>> = {
     instances: twoBlueGreen,
     faults: { drains: 1, cancels: 1, doubtfulWrites: 1, crashes: 1, pauses: 1, staleViews: 1, lateWords: 1, terminations: 1 },
   },
+  'the home moves late, in a drain that a halt ends': {
+    instances: twoRegions, faults: { moves: 1, drains: 1, halts: 1, doubtfulWrites: 1 }, successors: [1],
+  },
+  'the home moves to where two releases run, with a doubtful write': { instances: refreshing, live: 'live', faults: { moves: 1, crashes: 1, doubtfulWrites: 1 } },
   'two Regions, a bit of everything': {
     instances: threeAround, faults: { drains: 1, moves: 1, halts: 1, doubtfulWrites: 1, crashes: 1, pauses: 1 }, successors: ['green', 1],
   },
@@ -146,6 +156,16 @@ describe('a rule left out is found', () => {
     'a take-over that does not name the home': [
       { instances: threeAround, faults: { moves: 1, crashes: 1, doubtfulWrites: 1 }, step: without('take-over', 'home') },
       /outside the home/,
+    ],
+    'a move of the home that does not name the mode': [
+      {
+        instances: twoRegions, faults: { moves: 1, drains: 1, halts: 1, doubtfulWrites: 1 }, successors: [1],
+        moveHome: (lease, token, to) => {
+          const write = moveHomeOf(lease, token, to);
+          return { ...write, expects: write.expects.filter(({ path }) => path !== 'mode') };
+        },
+      },
+      /ended a halt/,
     ],
     'a trader that asks for a halt taken for one that only leaves': [
       {

@@ -7,10 +7,10 @@
  * request that has no known outcome may be accepted until the validity it was sent under has ended, so a grant while one is on its way
  * is a violation at once. The trader sends whenever it may. From every state the faults may stop, and somebody must trade.
  */
-import { cancelDrainOf, haltOf, openOf, resumeOf, startDrainOf } from '../../lib/lease/control.ts';
+import { cancelDrainOf, haltOf, moveHomeOf, openOf, resumeOf, startDrainOf } from '../../lib/lease/control.ts';
 import { judge } from '../../lib/lease/memory-store.ts';
 import {
-  instanceId, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type Registration, type WorkflowToken,
+  instanceId, lastHolder, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type Registration, type WorkflowToken,
 } from '../../lib/lease/model.ts';
 import {
   initialState, step, viewOf, type Identity, type InstanceState, type InstanceView, type LeaseEvent, type Step,
@@ -44,12 +44,16 @@ export const noFaults: Faults = {
 };
 
 export interface Setting {
-  /** Region and colour of each instance. */
-  readonly instances: readonly (readonly [region: string, colour: Colour])[];
+  /** Region, colour and image of each instance. */
+  readonly instances: readonly (readonly [region: string, colour: Colour, image?: string])[];
+  /** The image that is recorded as live. */
+  readonly live?: string;
   readonly faults: Partial<Faults>;
   /** Whom a machine may name; the other Region by an instance only. */
   readonly successors: readonly (Colour | number)[];
   readonly step?: StepFunction;
+  /** The machine's write, when it is another than the one that ships. */
+  readonly moveHome?: typeof moveHomeOf;
   readonly venueIgnoresExpiry?: boolean;
   readonly statesMax: number;
   readonly checkProgress?: boolean;
@@ -240,7 +244,7 @@ function movesOf(world: World, setting: Setting, stepOnce: StepFunction): Move[]
   if (left.halts > 0) control('halts', 'halt', haltOf(book, { reason: 'the kill switch', by: 'a person' }));
   if (world.lease.mode === 'halted') moves.push({ label: 'resume', to: resumed(world) });
   for (const region of left.moves > 0 ? regions : []) {
-    if (region !== world.lease.home) control('moves', `home moves to ${region}`, moveOf(world.lease, region));
+    if (region !== world.lease.home) control('moves', `home moves to ${region}`, (setting.moveHome ?? moveHomeOf)(world.lease, token, region));
   }
   if (world.hosts.every(({ ran, paused }) => ran || paused)) moves.push({ label: 'a tick', to: tick(world, setting) });
   return moves;
@@ -399,27 +403,19 @@ function resumed(world: World): World {
   return after.lease.mode === 'halted' ? commit(after, openOf(book, token))[0] : after;
 }
 
-/** Names what it expects, and ends a drain in the same write; a halted book stays halted. */
-function moveOf({ home, mode }: Lease, to: string): LeaseWrite {
-  const expects: LeaseWrite['expects'] = [
-    { path: 'workflow.token', equals: token }, { path: 'home', equals: home }, { path: 'mode', equals: mode },
-  ];
-  return { name: 'start-drain', book, expects, set: { home: to, mode: mode === 'halted' ? 'halted' : 'open' }, remove: ['successor'] };
-}
-
 function worldOf(setting: Setting, left: Faults): World {
   const home = setting.instances[0]?.[0] ?? '';
   const lease: Lease = {
     book, epoch: 0 as Epoch, heartbeat: 0, grantId: 'created', leaseMs, home, mode: 'open',
-    workflow: { token, execution: 'machine' },
+    workflow: { token, execution: 'machine' }, ...(setting.live !== undefined && { live: { imageDigest: setting.live, guardDigest: '', taskDefinition: 'baton:1' } }),
   };
-  const hosts = setting.instances.map(([region, colour], at) => bornAs(region, colour, at, 0));
+  const hosts = setting.instances.map(([region, colour, image = ''], at) => bornAs(region, colour, image, at, 0));
   return { now: 0, lease, registry: [], hosts, doubtful: [], words: [], orphans: [], left };
 }
 
-function bornAs(region: string, colour: Colour, at: number, lives: number): Host {
+function bornAs(region: string, colour: Colour, imageDigest: string, at: number, lives: number): Host {
   const identity: Identity = {
-    book, instance: instanceId(region, colour, `${at}n${lives}`), colour, region, imageDigest: '', driftPpm: 0,
+    book, instance: instanceId(region, colour, `${at}n${lives}`), colour, region, imageDigest, driftPpm: 0,
     drainTimeoutMs, venueUncertaintyMs: 0, terminateWithinMs,
   };
   const state = initialState(identity);
@@ -430,13 +426,13 @@ function bornAs(region: string, colour: Colour, at: number, lives: number): Host
 /** What it had sent is still on its way; it is known by nobody. */
 function reborn(world: World, at: number): World {
   const { state, lives, trader } = world.hosts[at] as Host;
-  const { region, colour, instance } = state.identity;
+  const { region, colour, instance, imageDigest } = state.identity;
   const orphans = [...world.orphans, ...trader.open.filter(({ until }) => until > world.now)];
   const words = world.words.filter(({ to }) => to !== instance);
   const doubtful = world.doubtful
     .filter(({ by, answer }) => by !== instance || answer === undefined)
     .map((one) => (one.by === instance ? { ...one, givenUp: true } : one));
-  return withHost({ ...world, orphans, words, doubtful }, at, { ...bornAs(region, colour, at, lives + 1), ran: true });
+  return withHost({ ...world, orphans, words, doubtful }, at, { ...bornAs(region, colour, imageDigest, at, lives + 1), ran: true });
 }
 
 function withHost(world: World, at: number, host: Host): World {
@@ -497,7 +493,7 @@ function keyOf(world: World): string {
     if (one === lease) return '=';
     const epochs = Math.min(lease.epoch - one.epoch, 4);
     const beats = epochs === 0 ? Math.min(lease.heartbeat - one.heartbeat, 4) : Math.min(one.heartbeat, 4);
-    return `${epochs},${beats},${one.holder},${one.home === lease.home ? '' : one.home},${one.mode},${one.successor}`;
+    return `${epochs},${beats},${holderKey(one)},${one.home === lease.home ? '' : one.home},${one.mode},${one.successor}`;
   };
   const writeKey = ({ name, expects, set }: LeaseWrite): string => {
     const isCurrent = expects.some((one) => one.path === 'epoch' && 'equals' in one && one.equals === lease.epoch);
@@ -541,7 +537,7 @@ function keyOf(world: World): string {
     .map(({ instance, reconciled, attends }) => `${instance}${reconciled}${attends === undefined ? '' : lease.epoch - attends}`)
     .sort();
   return [
-    `${lease.epoch === 0}${lease.holder},${lease.home},${lease.mode},${lease.successor},${Math.min(lease.heartbeat, 1)},${lease.halt?.by}`,
+    `${lease.epoch === 0}${holderKey(lease)},${lease.home},${lease.mode},${lease.successor},${Math.min(lease.heartbeat, 1)},${lease.halt?.by}`,
     ...world.hosts.map(hostKey),
     registry,
     world.doubtful.map(
@@ -551,6 +547,12 @@ function keyOf(world: World): string {
     world.orphans.map(({ epoch, until }) => `${lease.epoch - epoch}:${ahead(until)}`),
     Object.values(world.left).join(),
   ].join('\n');
+}
+
+/** Of a book that nobody holds it counts only from which Region it was given up. */
+function holderKey(lease: Lease): string {
+  const last = lastHolder(lease);
+  return lease.holder ?? (last === undefined ? '' : regionOf(last));
 }
 
 /** 53 bits of the key: in a million states, two that differ are taken for one with a chance of 1 in 20,000. */

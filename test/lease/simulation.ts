@@ -3,7 +3,7 @@
  * writes that are lost, late or unanswered. The protocol under test is the real one; a mutant may be passed instead.
  * The venue is the judge: it accepts an order if its expiry, set at signing, has not passed.
  */
-import { cancelDrainOf, haltOf, openOf, resumeOf, startDrainOf } from '../../lib/lease/control.ts';
+import { cancelDrainOf, haltOf, moveHomeOf, openOf, resumeOf, startDrainOf } from '../../lib/lease/control.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
 import { instanceId, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type WorkflowToken } from '../../lib/lease/model.ts';
 import {
@@ -244,14 +244,8 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): O
     commit(resumeOf(item(), token));
     if (item().mode === 'halted') commit(openOf(book, token));
   };
-  /** The write of a machine that is not built yet: it names the home and the mode that it expects, and ends a drain with it. */
   const moveHome = (to: string): void => {
-    const { home, mode } = item();
-    const ended = mode === 'draining' ? 'open' : mode;
-    commit({
-      name: 'open', book, expects: [{ path: 'home', equals: home }, { path: 'mode', equals: mode }],
-      set: { home: to, mode: ended }, remove: ['successor'],
-    });
+    commit(moveHomeOf(item(), token, to));
   };
 
   commit({

@@ -110,8 +110,9 @@ describe.each(stores)('the store %s', (_name, make) => {
     await expect(control.startDrain(book, token, 'blue')).rejects.toBeInstanceOf(LeaseConflictError);
     expect(await control.cancelDrain(book, token)).toMatchObject({ mode: 'open' });
     expect(await control.cancelDrain(book, token)).not.toHaveProperty('successor');
-    const live = { imageDigest: 'sha256:1', taskDefinition: 'family:1' };
+    const live = { imageDigest: 'sha256:1', guardDigest: 'sha256:2', taskDefinition: 'family:1' };
     expect((await control.recordLive(book, token, live)).live).toEqual(live);
+    expect((await control.closeWayBack(book, token, live.taskDefinition)).contractedBy).toBe(live.taskDefinition);
     expect((await control.releaseWorkflow(book, 'two')).released).toBe(false);
     expect((await control.releaseWorkflow(book, 'one')).released).toBe(true);
     expect((await control.releaseWorkflow(book, 'one')).released).toBe(false);
@@ -155,13 +156,14 @@ describe.each(stores)('the store %s', (_name, make) => {
     const control = new LeaseControl(store);
     const book = newBook();
     await control.createBook({ book, home, leaseMs: 5000 });
-    const { token } = await control.takeWorkflow(book, 'one');
     for (const instance of [blue, green]) {
       const colour = instance === blue ? 'blue' : 'green';
       await store.register({ book, instance, colour, region: home, imageDigest: 'sha256:1', ready: true, reconciled: true, beat: 1 });
     }
-    expect(await control.removeRegistrations(book, token, 'blue')).toBe(1);
-    expect((await control.registrations(book)).map(({ instance }) => instance)).toEqual([green]);
+        const elsewhere = instanceId('us-west-2', 'blue', 'a1');
+    await store.register({ book, instance: elsewhere, colour: 'blue', region: 'us-west-2', imageDigest: 'sha256:1', ready: true, reconciled: true, beat: 1 });
+    expect(await control.removeRegistrations(book, { colour: 'blue', region: home })).toBe(1);
+    expect((await control.registrations(book)).map(({ instance }) => instance).toSorted()).toEqual([green, elsewhere].toSorted());
   });
 });
 

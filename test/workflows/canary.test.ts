@@ -1,7 +1,7 @@
 /** The synthesized canary, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
 import { describe, expect, it } from 'vitest';
 import { partName } from '../../lib/change/approvals.ts';
-import type { Epoch } from '../../lib/lease/model.ts';
+import type { Epoch, Live } from '../../lib/lease/model.ts';
 import type { Json } from '../../rehearsal/states/engine.ts';
 import type { CanaryReading } from '../../lib/cutover/canary.ts';
 import type { JournalMark } from '../../lib/trading/journal.ts';
@@ -12,7 +12,7 @@ import { book, canaryBook, CutoverWorld, images, request, synthesizedMachines } 
 const definition = synthesizedMachines().machines.get('canary')!;
 const coverage = new Coverage(definition);
 const executionArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-canary:run-1';
-const old = { imageDigest: 'sha256:old', taskDefinition: 'baton-dev-alphac:3' };
+const old = { imageDigest: 'sha256:old', guardDigest: images.guard, taskDefinition: 'baton-dev-alphac:3' };
 const looks = 15;
 
 /** A minute of a healthy canary. */
@@ -31,7 +31,7 @@ interface Story {
 async function canary({ reading = () => ({}), first = false, ends = {}, approvalsRequired = 0, asked }: Story = {}): Promise<CutoverWorld> {
   const world = await CutoverWorld.new();
   await world.control.createBook({ book: canaryBook, home: 'us-east-1', leaseMs: 5000 });
-  const live = (taskDefinition: { imageDigest: string; taskDefinition: string }): void =>
+  const live = (taskDefinition: Live): void =>
     void world.store.writeNow({ name: 'record-live', book: canaryBook, expects: [], set: { mode: 'open', live: taskDefinition } });
   if (!first) live(old);
   let look = 0;
@@ -52,7 +52,7 @@ async function canary({ reading = () => ({}), first = false, ends = {}, approval
   world.partEnds = (machine, input) => {
     const named = `${machine} ${input['book'] as string}`;
     const end = named in ends ? ends[named] : { Status: 'SUCCEEDED' };
-    if (named === `cutover ${canaryBook}` && end?.Status === 'SUCCEEDED') live({ imageDigest: images.trader, taskDefinition: 'baton-dev-alphac:4' });
+    if (named === `cutover ${canaryBook}` && end?.Status === 'SUCCEEDED') live({ imageDigest: images.trader, guardDigest: images.guard, taskDefinition: 'baton-dev-alphac:4' });
     return end;
   };
   return world;

@@ -219,7 +219,7 @@ export class CutoverWorld {
       epoch: 7 as Epoch,
       holder: world.instance('blue', 1),
       heartbeat: 40,
-      live: { imageDigest: 'sha256:old', taskDefinition: 'old:1' },
+      live: { imageDigest: 'sha256:old', guardDigest: images.guard, taskDefinition: 'old:1' },
     });
     world.taskSets.push({ Id: 'ts-old', ExternalId: 'blue', TaskDefinition: 'old:1', Status: 'PRIMARY', looks: 9 });
     world.primary = 'ts-old';
@@ -234,7 +234,7 @@ export class CutoverWorld {
   }
 
   set(
-    set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'successor' | 'grantId'>>,
+    set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'contractedBy' | 'successor' | 'grantId'>>,
     remove: ('successor' | 'holder' | 'previous')[] = [],
   ): void {
     this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
@@ -374,6 +374,7 @@ export class CutoverWorld {
           TaskDefinition: {
             TaskDefinitionArn: digest === undefined ? 'template:3' : named,
             Family: digest === undefined ? 'template' : named.split(':')[0],
+            Revision: digest === undefined ? 3 : Number(named.split(':').at(-1)),
             TaskRoleArn: 'task-role',
             ExecutionRoleArn: 'execution-role',
             NetworkMode: 'awsvpc',

@@ -81,11 +81,11 @@ describe('a cutover that succeeds', () => {
       epoch: 8,
       holder: world.instance('green', 1),
       mode: 'open',
-      live: { imageDigest: images.trader, taskDefinition: 'new:1' },
+      live: { imageDigest: images.trader, guardDigest: images.guard, taskDefinition: 'new:1' },
     });
     expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
     expect(world.primary).toBe('ts-new');
-    expect(JSON.parse(world.parameter!)).toEqual({ imageDigest: images.trader, taskDefinition: 'new:1' });
+    expect(JSON.parse(world.parameter!)).toEqual({ imageDigest: images.trader, guardDigest: images.guard, taskDefinition: 'new:1' });
     expect((await world.control.registrations(book)).map(({ colour }) => colour)).toEqual(['green', 'green']);
     expect(world.notices).toEqual([`Baton: cutover of ${book} succeeded`]);
     expect(world.reports.get(`cutovers/${book}/run-1.json`)).toMatchObject({
@@ -182,6 +182,8 @@ describe('a cutover that succeeds', () => {
     const order = world.visited();
     expect(order.lastIndexOf('Is the expansion of the schema done?')).toBeLessThan(order.indexOf('Start the task set of the new colour'));
     expect(order.indexOf('Run the contraction of the schema')).toBeGreaterThan(order.indexOf('Forget the registrations of the old colour'));
+    expect(order.indexOf('Run the contraction of the schema')).toBeGreaterThan(order.indexOf('Record that the way back is closed'));
+    expect(world.lease().contractedBy).toBe('new:1');
     const migrating = world.calls.find(({ what }) => what === 'ecs:runTask')!.args;
     expect(migrating).toMatchObject({ TaskDefinition: 'migration:1', LaunchType: 'FARGATE' });
     const registered = world.calls.find(({ state }) => state === 'Register the migration of these images')!.args;

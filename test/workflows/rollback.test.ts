@@ -11,8 +11,12 @@ const execution = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-rol
 const request = { book, to: 'previous', reason: 'it loses money', requestedBy: 'ada' } as const;
 const family = 'baton-dev-alpha';
 const digests = { first: `sha256:${'1'.repeat(64)}`, good: `sha256:${'2'.repeat(64)}`, bad: `sha256:${'3'.repeat(64)}` };
-const good = { imageDigest: digests.good, taskDefinition: `${family}:2` };
-const bad = { imageDigest: digests.bad, taskDefinition: `${family}:3` };
+const good = { imageDigest: digests.good, guardDigest: images.guard, taskDefinition: `${family}:2` };
+const bad = { imageDigest: digests.bad, guardDigest: images.guard, taskDefinition: `${family}:3` };
+
+const force = { reason: 'the earlier release is worse', approvedBy: 'grace' };
+const tookAway = { previous: { ...good, takenAway: true } };
+const contracted = { contractedBy: bad.taskDefinition };
 
 /** Green trades the bad release since epoch 8; whether blue still runs the good one is told by each scenario. */
 async function badTrades(): Promise<CutoverWorld> {
@@ -44,7 +48,7 @@ const scenarios = {
   /** The cutover bakes: nothing was recorded yet. */
   baking: async () => {
     const world = await stillWarm();
-    world.set({ live: good, previous: { imageDigest: digests.first, taskDefinition: `${family}:1` } });
+    world.set({ live: good, previous: { imageDigest: digests.first, guardDigest: images.guard, taskDefinition: `${family}:1` } });
     for (const set of world.taskSets) set.Status = set.Id === 'ts-good' ? 'PRIMARY' : 'ACTIVE';
     world.primary = 'ts-good';
     await world.control.takeWorkflow(book, cutoverArn);
@@ -84,7 +88,7 @@ describe('a rollback to a warm colour', () => {
     const world = await scenarios.warm();
     const { token } = world.lease().workflow;
     expect((await run(world)).ending).toBe('Succeeded');
-    expect(world.lease()).toMatchObject({ epoch: 9, holder: world.instance('blue', 1), mode: 'open', live: good, previous: bad });
+    expect(world.lease()).toMatchObject({ epoch: 9, holder: world.instance('blue', 1), mode: 'open', live: good, previous: { ...bad, takenAway: true } });
     expect(world.lease().workflow.token).toBe(token + 1);
     expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-good']);
     expect(world.primary).toBe('ts-good');
@@ -203,6 +207,30 @@ describe('a rollback to a cold revision', () => {
   });
 });
 
+describe('a rollback by force', () => {
+  it('brings back what a rollback took away, and what goes is not taken away by that', async () => {
+    const world = await scenarios.warm();
+    world.set(tookAway);
+    expect((await run(world, { ...request, force })).ending).toBe('Succeeded');
+    expect(world.lease()).toMatchObject({ holder: world.instance('blue', 1), live: good });
+    expect(world.lease().previous).toEqual(bad);
+    expect(report(world)).toMatchObject({ outcome: 'succeeded', force });
+  });
+
+  it('goes behind a contraction of the schema', async () => {
+    const world = await scenarios.cold();
+    world.set(contracted);
+    expect((await run(world, { ...request, force })).ending).toBe('Succeeded');
+    expect(world.lease()).toMatchObject({ live: { imageDigest: digests.good }, previous: { ...bad, takenAway: true } });
+  });
+
+  it('is not needed by a revision that is no older than the contraction', async () => {
+    const world = await scenarios.cold();
+    world.set({ contractedBy: good.taskDefinition });
+    expect((await run(world)).ending).toBe('Succeeded');
+  });
+});
+
 describe('a rollback that needs a person', () => {
   it('does not hand back to what somebody wanted away: neither colour is removed', async () => {
     const world = await scenarios.warm();
@@ -256,6 +284,10 @@ describe('a rollback that is refused', () => {
     ['when the one before took over by itself', unlike((world) => world.handOver('blue'), stillWarm), request, /is back already: blue holds it/],
     ['when that revision trades already', scenarios.cold, { ...request, to: { taskDefinition: bad.taskDefinition } }, /runs baton-dev-alpha:3 already/],
     ['when no revision runs the image', scenarios.cold, { ...request, to: { imageDigest: images.trader } }, /None of the newest 20 revisions/],
+    ['when it would bring back what a rollback took away', unlike((world) => world.set(tookAway)), request, /took baton-dev-alpha:2 away.*force: /],
+    ['when that is named by its image', unlike((world) => world.set(tookAway)), { ...request, to: { imageDigest: digests.good } }, /took baton-dev-alpha:2 away/],
+    ['when the schema was contracted since', unlike((world) => world.set(contracted)), request, /After revision 3 the schema was contracted: baton-dev-alpha:2 is older.*force: /],
+    ['when the force has no reason', scenarios.cold, { ...request, force: { approvedBy: 'grace' } }, /force\.reason/],
     ['when it is a revision of another book', unlike((world) => world.revisions.set('baton-dev-other:1', digests.first)),
       { ...request, to: { taskDefinition: 'baton-dev-other:1' } }, /is a revision of baton-dev-other; those of this book are of baton-dev-alpha/],
     ['when a database is to be restored as well', scenarios.cold, { ...request, restoreDatabaseTo: '2026-11-20T10:00:00Z' },

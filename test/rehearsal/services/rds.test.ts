@@ -41,14 +41,14 @@ const call = async (operation: string, input: Record<string, unknown>): Promise<
 test('an instance is a PostgreSQL that its endpoint, user and password lead to', async () => {
   expect(database.ref).toBe('baton-dev');
   expect(database.attributes['DBInstanceArn']).toBe('arn:aws:rds:us-east-1:111111111111:db:baton-dev');
-  const server = model.servers(region).get('baton-dev');
+  const running = model.running(region).get('baton-dev');
   const client = new Client({
     host: String(database.attributes['Endpoint.Address']),
     port: Number(database.attributes['Endpoint.Port']),
     user: 'baton',
     password: MasterUserPassword,
     database: 'trading',
-    ssl: { ca: readFileSync(server?.caFile ?? '', 'utf8') },
+    ssl: { ca: readFileSync(running?.server.caFile ?? '', 'utf8') },
   });
   await client.connect();
   expect((await client.query('SELECT current_database()')).rows).toEqual([{ current_database: 'trading' }]);
@@ -58,7 +58,7 @@ test('an instance is a PostgreSQL that its endpoint, user and password lead to',
     DBInstanceStatus: 'available',
     MultiAZ: true,
     AllocatedStorage: 100,
-    Endpoint: { Port: server?.port },
+    Endpoint: { Port: running?.endpoint.port },
   });
   expect(JSON.stringify(DBInstances)).not.toContain(MasterUserPassword);
 });
