@@ -7,7 +7,7 @@ import { Secret } from '../secret.ts';
 import { functionContract } from './step.ts';
 
 /** When a market is closed, and a book of it may be cut over. */
-export const marketCalendars = ['always', 'cme-futures'] as const;
+export const marketCalendars = ['always', 'cme-futures', 'us-equities'] as const;
 export const MarketCalendar = z.enum(marketCalendars);
 export type MarketCalendar = z.infer<typeof MarketCalendar>;
 
@@ -88,7 +88,7 @@ export const changeApprovals = functionContract({
         /** For the notice: ready to paste. */
         commands: z.string(),
       }),
-      errors: { IdentityNotProvedError: 'final', NotApprovedError: 'final', ApprovalsUnreachableError: 'retry' },
+      errors: { IdentityNotProvedError: 'refusal', NotApprovedError: 'refusal', ApprovalsUnreachableError: 'retry' },
     },
     extend: {
       /** The approvals of this execution hold for another book from now on. */

@@ -61,7 +61,7 @@ export const standbyControl = functionContract({
     checkRequest: {
       input: z.object({ request: z.unknown() }),
       output: z.object({ book: z.string(), reason, requestedBy: personName }),
-      errors: { RequestRefusedError: 'final' },
+      errors: { RequestRefusedError: 'refusal' },
     },
     plan: {
       input: z.object({ book, taskSets: z.array(TaskSetHere) }),
@@ -74,7 +74,7 @@ export const standbyControl = functionContract({
         outgoing: z.nullable(colour),
         incoming: colour,
       }),
-      errors: { NoStandbyError: 'final', LeaseMissingError: 'final', ...unreachable },
+      errors: { NoStandbyError: 'refusal', LeaseMissingError: 'final', ...unreachable },
     },
     standbys: {
       input: z.object({ book, of, colour, imageDigest, tasks: z.int(), sightings: Sightings }),

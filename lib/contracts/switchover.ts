@@ -49,7 +49,7 @@ export const switchoverControl = functionContract({
         /** Those whose bot is not ready before its database can be written: halted for the move. */
         waiting: z.array(z.string()),
       }),
-      errors: { RequestRefusedError: 'final', ...unreachable },
+      errors: { RequestRefusedError: 'refusal', ...unreachable },
     },
     /** Which instances of this Region may have the books, one for each that is held elsewhere. */
     successors: {

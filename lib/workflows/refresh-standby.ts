@@ -100,11 +100,10 @@ export function refreshStandby(w: Workflow, parts: RefreshStandbyParts): sfn.ICh
   const plan = w.invoke('Decide what the standby is to run', parts.control, 'plan', {
     comment: 'Nothing was changed yet: what cannot be done is refused here.',
     input: { book, taskSets: js('$taskSets') },
-    assign: (answer) => ({
-      plan: js('$states.result.Payload'), request: js(`$merge([$request, { 'images': ${bare(answer.images)} }])`),
-      redrives: js('$states.context.Execution.RedriveCount'),
-    }),
-    catches: { NoStandbyError: refused, LeaseMissingError: refused, 'States.ALL': refused },
+    assign: (answer, whole) => ({ plan: whole, request: js(`$merge([$request, { 'images': ${bare(answer.images)} }])`) }),
+    keep: { redrives: js('$states.context.Execution.RedriveCount') },
+    refused: { judge: 'Is there a standby to refresh?', next: refused },
+    catches: { LeaseMissingError: refused, 'States.ALL': refused },
   });
   plan.next(image('Wait until the image of the trader is here', 'trader', image('Wait until the image of the guard is here', 'guard', prepare)));
   const look = w.call('Look what runs of this book', {
@@ -123,8 +122,9 @@ export function refreshStandby(w: Workflow, parts: RefreshStandbyParts): sfn.ICh
   const check = w.invoke('Check the request that was typed', parts.control, 'checkRequest', {
     comment: 'Every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input') },
-    assign: (answer) => ({ request: js('$states.result.Payload'), book: js(`$lookup($books, ${bare(answer.book)})`) }),
-    catches: { RequestRefusedError: refused, 'States.ALL': refused },
+    assign: (answer, whole) => ({ request: whole, book: js(`$lookup($books, ${bare(answer.book)})`) }),
+    refused: { judge: 'Is the request in order?', next: refused },
+    catches: { 'States.ALL': refused },
   });
   check.next(look);
   return w.pass('Set out with what is known', {

@@ -7,7 +7,9 @@ import { describe, expect, test } from 'vitest';
 import type * as z from 'zod/mini';
 import { CutoverRequest } from '../../lib/contracts/cutover.ts';
 import { HaltRequest, ResumeRequest, RollbackRequest } from '../../lib/contracts/operations.ts';
+import { FailoverRequest } from '../../lib/contracts/recovery.ts';
 import { RefreshRequest } from '../../lib/contracts/standby.ts';
+import { SwitchoverRequest } from '../../lib/contracts/switchover.ts';
 import { haltOf, LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import type { BookName } from '../../lib/lease/model.ts';
@@ -16,7 +18,10 @@ import { startLocalTable } from '../lease/local-table.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'docs', 'runbooks');
 const pages = readdirSync(folder).map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
-const contracts: Readonly<Record<string, z.ZodMiniType>> = { canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, 'refresh-standby': RefreshRequest, resume: ResumeRequest, rollback: RollbackRequest };
+const contracts: Readonly<Record<string, z.ZodMiniType>> = {
+  canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest,
+  failover: FailoverRequest, switchover: SwitchoverRequest, failback: SwitchoverRequest, 'refresh-standby': RefreshRequest,
+};
 
 /** Commands that begin a line, with what stands on the lines that continue them. */
 function commandsIn(text: string): string[] {

@@ -191,7 +191,7 @@ await coverage.everyFault({
   },
   endingOf: (state, error, usually) => {
     if (error === 'SupersededError') return 'Succeeded';
-    if (['Check ', 'Look what runs', 'Decide what'].some((words) => state.startsWith(words))) return 'Refused';
+    if (error === 'refusal' || ['Check ', 'Look what runs', 'Decide what'].some((words) => state.startsWith(words))) return 'Refused';
     return error === 'Ecs.TaskSetNotFoundException' ? usually : 'NeedsAPerson';
   },
 });
