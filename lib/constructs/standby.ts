@@ -137,27 +137,28 @@ export class Standby extends Construct {
     });
   }
 
-  /** Its own account of each look is what is counted: a watch that says nothing is as bad as one that says so. */
+  /** What is counted is that all was well: a watch that says nothing is as bad as one that says the contrary. */
   #whatTheWatchSays(prefix: string): cloudwatch.Alarm[] {
-    const counted = (named: string, field: 'stale' | 'failed', minutes: number, impact: string): cloudwatch.Alarm =>
+    const unless = (field: 'standby' | 'work', wanted: string, named: string, minutes: number, impact: string): cloudwatch.Alarm =>
       new logs.MetricFilter(this, `${named}Lines`, {
         logGroup: this.watch.function.logGroup,
-        filterName: `${prefix}-region-watch-${field}`,
-        filterPattern: logs.FilterPattern.exists(`$.output.${field}`),
+        filterName: `${prefix}-region-watch-${wanted}`,
+        filterPattern: logs.FilterPattern.stringValue(`$.output.${field}`, '=', wanted),
         metricNamespace: 'Baton',
-        metricName: `${prefix}-region-watch-${field}`,
-        metricValue: `$.output.${field}`,
-      }).metric({ period: Duration.minutes(1), statistic: 'Maximum' }).createAlarm(this, `${named}Alarm`, {
-        alarmName: `${prefix}-region-watch-${field}`,
+        metricName: `${prefix}-region-watch-${wanted}`,
+        metricValue: '1',
+      }).metric({ period: Duration.minutes(1), statistic: 'Sum' }).createAlarm(this, `${named}Alarm`, {
+        alarmName: `${prefix}-region-watch-${named.toLowerCase()}`,
         alarmDescription: `${impact} Runbook: docs/runbooks/standby.md`,
         threshold: 1,
+        comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         evaluationPeriods: minutes,
         treatMissingData: cloudwatch.TreatMissingData.BREACHING,
       });
     return [
-      counted('Stale', 'stale', staleMinutes,
+      unless('standby', 'current', 'Stale', staleMinutes,
         'The standby of a book is not known to be ready with what is live: a failover would bring back the older release, or nobody.'),
-      counted('Faults', 'failed', faultyMinutes,
+      unless('work', 'done', 'Failed', faultyMinutes,
         'This Region is not kept in agreement with the lease: a deployment with old settings may pass, or a database that was left be written.'),
     ];
   }

@@ -28,10 +28,10 @@ export const regionWatch = functionContract({
       output: z.object({
         /** Empty while the books have different homes. */
         home: z.string(),
-        /** How many books' standbys are not known to be ready with what is live; counted for the alarm. */
-        stale: z.int(),
-        /** What could not be done, in words, and how much. */
-        failed: z.int(),
+        /** Whether the standby of every book is known to be ready with what is live; `current` is counted, and its absence an alarm. */
+        standby: z.enum(['current', 'stale']),
+        /** Whether everything could be done; so counted. */
+        work: z.enum(['done', 'failed']),
         faults: z.array(z.string()),
         /** What was found different from the lease, and what was done about it. */
         seen: z.array(z.string()),

@@ -7,7 +7,7 @@ import type { regionWatch } from '../contracts/region-watch.ts';
 import type { RecordedLive } from '../contracts/standby.ts';
 import type { Implementation } from '../contracts/step.ts';
 import type { LeaseControl } from '../lease/control.ts';
-import type { BookName, Lease } from '../lease/model.ts';
+import type { BookName, Lease, Registration } from '../lease/model.ts';
 import { judgeStandby } from './current.ts';
 
 export const facts = ['home-region', 'writing-database'] as const;
@@ -36,6 +36,10 @@ export interface Watch extends WatchedRegion {
 }
 
 export function watchSteps(watch: Watch): Implementation<typeof regionWatch> {
+  /** What instances said at the look before, while this process lives; a first look is two. */
+  let before: ReadonlyMap<BookName, readonly Registration[]> | undefined;
+  const lookAround = async (): Promise<typeof before & object> =>
+    new Map(await Promise.all(watch.books.map(async (book) => [book, await watch.control.registrations(book)] as const)));
   return {
     async watch() {
       const leases = await Promise.all(watch.books.map((book) => watch.control.read(book)));
@@ -43,7 +47,9 @@ export function watchSteps(watch: Watch): Implementation<typeof regionWatch> {
       const seen: string[] = [];
       const faults: string[] = [];
       // A move that has begun and not ended: whoever began it goes on, or has told people.
-      if (others.length > 0) return { home: '', stale: 0, failed: 0, faults, seen: [`books have their homes in ${[home, ...others].join(', ')}`] };
+      if (others.length > 0) {
+        return { home: '', standby: 'stale', work: 'done', faults, seen: [`books have their homes in ${[home, ...others].join(', ')}`] };
+      }
       const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
         try {
           await work();
@@ -57,17 +63,21 @@ export function watchSteps(watch: Watch): Implementation<typeof regionWatch> {
       await attempt('the database', () => agreeOnDatabase(watch, home, leases, seen));
       let stale = 0;
       if (home !== watch.region) {
-        const before = new Map(await Promise.all(watch.books.map(async (book) => [book, await watch.control.registrations(book)] as const)));
-        await watch.pause();
+        if (before === undefined) {
+          before = await lookAround();
+          await watch.pause();
+        }
+        const after = await lookAround();
         for (const lease of leases) {
           stale += 1;
+          const looks = [before, after].map((look) => look.get(lease.book) ?? []);
           await attempt(`the standby of ${lease.book}`, async () => {
-            const looks = [before.get(lease.book) ?? [], await watch.control.registrations(lease.book)];
             if (await agreeOnRelease(watch, lease, looks, seen)) stale -= 1;
           });
         }
+        before = after;
       }
-      return { home, stale, failed: faults.length, faults, seen };
+      return { home, standby: stale === 0 ? 'current' : 'stale', work: faults.length === 0 ? 'done' : 'failed', faults, seen };
     },
   };
 }

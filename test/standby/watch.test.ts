@@ -23,6 +23,7 @@ class WatchedWorld {
   readonly started: string[] = [];
   /** Whether the instances' beats move between two looks. */
   alive = true;
+  pauses = 0;
   #beat = 0;
 
   static async new(home: string = there): Promise<WatchedWorld> {
@@ -49,7 +50,11 @@ class WatchedWorld {
     }
   }
 
-  look() {
+  look(): ReturnType<ReturnType<typeof this.watch>> {
+    return this.watch()({});
+  }
+
+  watch() {
     return watchSteps({
       control: this.control, books, region: here,
       record: async (fact, region) => {
@@ -73,10 +78,11 @@ class WatchedWorld {
         },
       },
       pause: async () => {
+        this.pauses += 1;
         if (this.alive) this.beat();
       },
       now: () => new Date('2026-11-21T20:15:00Z'),
-    }).watch({});
+    }).watch;
   }
 }
 
@@ -87,15 +93,15 @@ describe('a standby Region', () => {
   });
 
   it('that agrees with the lease is left alone', async () => {
-    expect(await world.look()).toEqual({ home: there, stale: 0, failed: 0, faults: [], seen: [] });
+    expect(await world.look()).toEqual({ home: there, standby: 'current', work: 'done', faults: [], seen: [] });
     expect({ ...world.facts, database: world.database, started: world.started })
       .toEqual({ 'home-region': there, 'writing-database': there, database: 'replica', started: [] });
   });
 
   it('is refreshed when another release is live: once an hour for each, whoever looks how often', async () => {
     world.recorded = { ...recorded, standbyOf: live.taskDefinition.replace(':7', ':6') };
-    expect(await world.look()).toMatchObject({ stale: 2 });
-    expect(await world.look()).toMatchObject({ stale: 2 });
+    expect(await world.look()).toMatchObject({ standby: 'stale' });
+    expect(await world.look()).toMatchObject({ standby: 'stale' });
     expect(world.started).toEqual(['alpha-baton-dev-alpha-7-2026-11-21T20', 'beta-baton-dev-alpha-7-2026-11-21T20']);
   });
 
@@ -104,7 +110,7 @@ describe('a standby Region', () => {
     await world.control.createBook({ book: 'gamma' as BookName, home: there, leaseMs: 5000 });
     books.push('gamma' as BookName);
     try {
-      expect(await world.look()).toMatchObject({ stale: 2 });
+      expect(await world.look()).toMatchObject({ standby: 'stale' });
     } finally {
       books.pop();
     }
@@ -112,20 +118,30 @@ describe('a standby Region', () => {
 
   it('whose instances are dead is said to be stale, and not refreshed: ECS starts tasks again', async () => {
     world.alive = false;
-    const { stale, seen } = await world.look();
-    expect({ stale, started: world.started }).toEqual({ stale: 2, started: [] });
+    const { standby, seen } = await world.look();
+    expect({ standby, started: world.started }).toEqual({ standby: 'stale', started: [] });
     expect(seen.join()).toMatch(/alpha: .*has not been seen alive/);
+  });
+
+  it('is judged by what was seen at the look before, while the process lives', async () => {
+    const watch = world.watch();
+    await watch({});
+    world.beat();
+    world.pauses = 0;
+    expect(await watch({})).toMatchObject({ standby: 'current' });
+    expect(await watch({})).toMatchObject({ standby: 'stale' });
+    expect(world.pauses).toBe(0);
   });
 
   it('that had the books before they were moved away stands by with what it ran', async () => {
     world.recorded = { imageDigest: live.imageDigest, taskDefinition: live.taskDefinition };
-    expect(await world.look()).toMatchObject({ stale: 0 });
+    expect(await world.look()).toMatchObject({ standby: 'current' });
   });
 
   it.each(['failover', 'switchover', 'failback'])('is not refreshed while a %s moves a book', async (machine) => {
     world.recorded = undefined;
     await world.control.takeWorkflow(alpha, executionOf(machine));
-    expect(await world.look()).toMatchObject({ stale: 2 });
+    expect(await world.look()).toMatchObject({ standby: 'stale' });
     expect(world.started).toEqual([expect.stringMatching(/^beta/)]);
   });
 });
@@ -139,7 +155,7 @@ describe('a Region that comes back when its books were moved away', () => {
   });
 
   it('corrects its facts and isolates its database before anyone writes to it', async () => {
-    expect(await zombie.look()).toMatchObject({ failed: 0 });
+    expect(await zombie.look()).toMatchObject({ work: 'done' });
     expect({ ...zombie.facts, database: zombie.database }).toEqual({ 'home-region': there, 'writing-database': there, database: 'isolated' });
   });
 
@@ -158,7 +174,7 @@ describe('a Region that comes back when its books were moved away', () => {
 
   it('says what it could not do, and does the rest', async () => {
     zombie.database = 'unreachable';
-    expect(await zombie.look()).toMatchObject({ failed: 1, faults: ['the database: no route to the database'], stale: 0 });
+    expect(await zombie.look()).toMatchObject({ work: 'failed', faults: ['the database: no route to the database'], standby: 'current' });
     expect(zombie.facts['home-region']).toBe(there);
   });
 });
@@ -167,7 +183,7 @@ describe('the home Region', () => {
   it('records its database once it is writable, and has no standby of its own to judge', async () => {
     const world = await WatchedWorld.new(here);
     world.recorded = undefined;
-    expect(await world.look()).toMatchObject({ home: here, stale: 0 });
+    expect(await world.look()).toMatchObject({ home: here, standby: 'current' });
     expect(world.facts).toEqual({ 'home-region': here, 'writing-database': there });
     world.database = 'writable';
     await world.look();
@@ -180,6 +196,6 @@ it('books of two homes are left to whoever moves them', async () => {
   const world = await WatchedWorld.new();
   world.set(alpha, { home: here });
   world.database = 'writable';
-  expect(await world.look()).toMatchObject({ home: '', stale: 0, seen: [expect.stringMatching(/us-west-2, us-east-1/)] });
+  expect(await world.look()).toMatchObject({ home: '', standby: 'stale', seen: [expect.stringMatching(/us-west-2, us-east-1/)] });
   expect({ database: world.database, facts: world.facts['home-region'] }).toEqual({ database: 'writable', facts: there });
 });
