@@ -54,8 +54,10 @@ export class CutoverStack extends Stack {
   /** A plain name, known at synth. */
   readonly reportsName: string;
   readonly topic: sns.Topic;
-  /** What this Region's machines are made of. */
+  /** What the machine is made of, for others that do a part of its work. */
   readonly parts: CutoverParts;
+  /** Gives back what a dead execution has. */
+  readonly lastNet: MonitoredFunction;
   readonly #prefix: string;
   readonly #noticeKey: kms.Key;
 
@@ -159,6 +161,7 @@ export class CutoverStack extends Stack {
     this.letPublish(this.machine.machine);
 
     const net = this.#lastNet(prefix, settings, state);
+    this.lastNet = net;
     const waysBack = new WaysBack(this, 'WaysBack', {
       settings, prefix, leaseTable: state.leaseTable, journalTable: state.journalTable, parts, reports: this.reports, lastNet: net,
     });
