@@ -85,7 +85,8 @@ test('what the rehearsals were permitted, the templates of today permit', () => 
 
 test('whatever a machine calls, it is known what that asks permission for', () => {
   const signingNames: Readonly<Record<string, string>> = { cloudwatch: 'monitoring', cloudwatchlogs: 'logs', eventbridge: 'events', sfn: 'states' };
-  const templates = readdirSync(assemblyOf('production').directory).filter((name) => name.endsWith('.template.json')).map((name) => readFileSync(path.join(assemblyOf('production').directory, name), 'utf8'));
+  const { directory } = assemblyOf('production');
+  const templates = readdirSync(directory).filter((name) => name.endsWith('.template.json')).map((name) => readFileSync(path.join(directory, name), 'utf8'));
   const called = new Set(
     [...templates.join().matchAll(/states:::(?:aws-sdk:)?([a-z]+):([a-zA-Z]+)/g)]
       .map(([, service = '', operation = '']) => `${signingNames[service] ?? service}:${operation[0]?.toUpperCase()}${operation.slice(1)}`),
