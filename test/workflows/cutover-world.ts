@@ -2,10 +2,6 @@
  * What a cutover acts on, small enough to be wrong in every way a test wants: the lease in memory behind the
  * real steps, and the few AWS calls that the machine makes itself. The machine is the synthesized one.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { buildApp } from '../../bin/app.ts';
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
 import { bookOperations } from '../../lib/contracts/operations.ts';
@@ -39,6 +35,8 @@ import {
   type ProgressEvent,
   type TaskContext,
 } from '../../rehearsal/states/engine.ts';
+import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
+import { assemblyOf } from '../assemblies.ts';
 import { deskWith, memoryStore, type Desk } from '../change/desk.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
 
@@ -57,27 +55,21 @@ export function synthesizedMachines(): {
   readonly taskTemplate: Record<string, unknown>;
   readonly migrationTemplate: Record<string, unknown>;
 } {
-  const outdir = mkdtempSync(path.join(tmpdir(), 'baton-synth-'));
-  try {
-    const assembly = buildApp({ settings, outdir, validation: false }).synth();
-    const resourcesOf = (template: Template, type: string): Record<string, unknown>[] =>
-      Object.values(template.Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties ?? {}] : []));
-    const atHome = assembly.stacks.filter(({ environment }) => environment.region === region);
-    const templates = atHome.map(({ templateFullPath }) => JSON.parse(readFileSync(templateFullPath, 'utf8')) as Template);
-    const machines = templates.flatMap((template) =>
-      resourcesOf(template, 'AWS::StepFunctions::StateMachine').map((machine) => {
-        const name = String(machine['StateMachineName']).replace('baton-dev-', '');
-        return [name, JSON.parse(joined(machine['DefinitionString'], template)) as StateMachineDefinition] as const;
-      }));
-    const taskTemplates = templates.flatMap((template) => resourcesOf(template, 'AWS::ECS::TaskDefinition'));
-    const templateOf = (family: string): Record<string, unknown> => taskTemplates.find((each) => each['Family'] === family) ?? {};
-    return {
-      machines: new Map(machines), taskTemplate: templateOf('baton-dev-alpha-template'),
-      migrationTemplate: templateOf('baton-dev-alpha-migration-template'),
-    };
-  } finally {
-    rmSync(outdir, { recursive: true, force: true });
-  }
+  const resourcesOf = (template: Template, type: string): Record<string, unknown>[] =>
+    Object.values(template.Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties ?? {}] : []));
+  const atHome = readAssembly(assemblyOf('dev').directory).stacks.filter((stack) => stack.region === region);
+  const templates = atHome.map(({ template }) => template as unknown as Template);
+  const machines = templates.flatMap((template) =>
+    resourcesOf(template, 'AWS::StepFunctions::StateMachine').map((machine) => {
+      const name = String(machine['StateMachineName']).replace('baton-dev-', '');
+      return [name, JSON.parse(joined(machine['DefinitionString'], template)) as StateMachineDefinition] as const;
+    }));
+  const taskTemplates = templates.flatMap((template) => resourcesOf(template, 'AWS::ECS::TaskDefinition'));
+  const templateOf = (family: string): Record<string, unknown> => taskTemplates.find((each) => each['Family'] === family) ?? {};
+  return {
+    machines: new Map(machines), taskTemplate: templateOf('baton-dev-alpha-template'),
+    migrationTemplate: templateOf('baton-dev-alpha-migration-template'),
+  };
 }
 
 export function synthesizedCutover(): {
