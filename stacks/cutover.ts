@@ -51,6 +51,8 @@ const objectiveBesideWaitsSeconds = 4200;
 export class CutoverStack extends Stack {
   readonly machine: JudgedStateMachine;
   readonly reports: s3.Bucket;
+  /** A plain name, known at synth. */
+  readonly reportsName: string;
   readonly topic: sns.Topic;
   readonly #prefix: string;
   readonly #noticeKey: kms.Key;
@@ -64,6 +66,7 @@ export class CutoverStack extends Stack {
     const logRetention = retentionOf(settings);
     this.#noticeKey = this.#key(settings);
     this.topic = this.#topic(settings);
+    this.reportsName = `${prefix}-reports-${this.account}-${this.region}`;
     this.reports = this.#reports(settings);
 
     const control = new ContractFunction(this, 'LeaseControl', {
@@ -180,7 +183,7 @@ export class CutoverStack extends Stack {
     const other = this.region === first.name ? second : first;
     const destination = s3.Bucket.fromBucketName(this, 'ReportCopies', reportCopiesBucketName(settings, other.name));
     const bucket = new s3.Bucket(this, 'Reports', {
-      bucketName: `${this.#prefix}-reports-${this.account}-${this.region}`,
+      bucketName: this.reportsName,
       encryption: s3.BucketEncryption.S3_MANAGED,
       blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,

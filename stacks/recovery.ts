@@ -3,12 +3,15 @@
  * where the other's books go to.
  */
 import { Stack, type StackProps } from 'aws-cdk-lib';
+import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { Failover } from '../lib/constructs/failover.ts';
+import { RecoveryFunctions } from '../lib/constructs/recovery-functions.ts';
 import { ReplicaAlarms } from '../lib/constructs/replica-alarms.ts';
 import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { CutoverStack } from './cutover.ts';
-import type { DataStack } from './data.ts';
+import { databaseName, type DataStack } from './data.ts';
 import type { NetworkStack } from './network.ts';
 import type { TradingStateStack } from './trading-state.ts';
 import type { TradingStack } from './trading.ts';
@@ -26,12 +29,30 @@ export interface RecoveryStackProps extends StackProps {
 
 export class RecoveryStack extends Stack {
   constructor(scope: Construct, id: string, { settings, data, cutover, ...rest }: RecoveryStackProps) {
-    const { state: _state, network: _network, trading: _trading, ...props } = rest;
+    const { state, network, trading, ...props } = rest;
     super(scope, id, props);
     confirmHomeRegion(this, settings);
     confirmWritingDatabase(this, settings);
     const { databaseInstanceIdentifier } = data;
     const { alarms } = new ReplicaAlarms(this, 'Replica', { settings, databaseInstanceIdentifier });
     for (const alarm of alarms) cutover.announce(alarm);
+
+    const reports = s3.Bucket.fromBucketName(this, 'Reports', cutover.reportsName);
+    const functions = new RecoveryFunctions(this, 'Functions', {
+      settings, leaseTable: state.leaseTable, journalTable: state.journalTable, network,
+      database: { host: data.database.dbInstanceEndpointAddress, port: data.database.dbInstanceEndpointPort, name: databaseName },
+      databaseSecret: data.databaseSecret, key: data.key,
+    });
+    const failover = new Failover(this, 'Failover', {
+      settings, functions, databaseInstanceIdentifier,
+      books: trading.books,
+      secrets: {
+        [data.databaseSecretName]: data.databaseSecret,
+        ...Object.fromEntries(trading.books.map(({ venueSecretName, venueSecret }) => [venueSecretName, venueSecret])),
+      },
+      reports, topicArn: cutover.topic.topicArn,
+    });
+    cutover.letPublish(failover.machine.machine);
+    for (const alarm of failover.alarms) cutover.announce(alarm);
   }
 }

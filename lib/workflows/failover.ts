@@ -38,7 +38,6 @@ export interface FailoverParts extends EndingParts {
   readonly leaseMs: number;
   readonly arns: {
     readonly reports: string;
-    readonly decisions: string;
     readonly services: readonly string[];
     readonly taskSets: readonly string[];
     readonly liveParameters: readonly string[];
@@ -234,7 +233,7 @@ function recordDecision(w: Workflow, parts: FailoverParts): sfn.IChainable {
       Body: js("{ 'execution': $states.context.Execution.Id, 'decidedAt': $states.context.Execution.StartTime, 'from': $from, 'request': $request }"),
       ContentType: 'application/json',
     },
-    resources: [parts.arns.decisions],
+    resources: [parts.arns.reports],
     catches: {
       'States.ALL': {
         into: 'unrecorded',
@@ -267,7 +266,7 @@ function awaitOrders(w: Workflow, parts: FailoverParts): sfn.IChainable {
     catches: {
       WorkflowPreemptedError: {
         into: 'lookFault',
-        next: answer('Note that another workflow took the book', 'It decides from here on.', "'preempted'", '$lookFault'),
+        next: answer('Note that a book was taken by another workflow', 'It decides from here on.', "'preempted'", '$lookFault'),
       },
       LeaseMissingError: { into: 'lookFault', next: answer('Note that the book has no lease', 'Somebody removed it.', "'unknown'", '$lookFault') },
       'States.ALL': { into: 'lookFault', next: answer('Note that the book could not be looked at', 'It may trade all the same.', "'unknown'", '$lookFault') },
@@ -402,7 +401,8 @@ function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
     w.pass(name, {
       comment,
       outputs: js(`{ 'promoted': $promoted, 'rpoSeconds': $lossSeconds, 'missingBefore': $missingBefore, 'missingAfter': $missingAfter, 'seen': $lacking,
-        'replicaLagSeconds': $replicaLag, 'promotionSeconds': $promotionSeconds, 'steps': $databaseSteps, 'fault': ${fault} }`),
+        'replicaLagSeconds': $replicaLag, 'promotionSeconds': $promotionSeconds, 'steps': $databaseSteps,
+        'fault': ${fault} & ($zoneFault = '' ? '' : ' The database has one zone: ' & $zoneFault) }`),
     });
   const failed = done('Note what the database lacks', 'Trading goes on from the journal.',
     `'The database here is not what it should be: ' & $databaseFault & ' Trading goes on from the journal; when that is mended, start another failover.'`);
@@ -461,8 +461,17 @@ function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
     assign: () => ({ promoted: true, promotionSeconds: js('($toMillis($now()) - $promotionSince) / 1000'), ...timed('The database here takes writes.', promotionLimitSeconds, own) }),
     catches: { DatabaseInRecoveryError: { into: 'databaseFault', next: failed }, ...asking },
   });
-  readmit.next(record);
-
+  const strengthen = w.call('Give the database a second zone', {
+    comment: 'A replica has one; the database works on while it is copied.',
+    service: 'rds', action: 'ModifyDBInstance',
+    parameters: { DbInstanceIdentifier: unlessRedriven(quoted(parts.databaseInstanceIdentifier)), MultiAZ: true, ApplyImmediately: true },
+    resources: [parts.arns.database],
+    errors: ['Rds.InvalidDbInstanceStateException'],
+    // An earlier attempt is at work.
+    catches: { 'Rds.InvalidDbInstanceStateException': { quietly: record }, 'States.ALL': { into: 'zoneFault', next: record } },
+  });
+  strengthen.next(record);
+  readmit.next(strengthen);
 
   const describe = w.call('Look at the status of the database', {
     comment: 'It reboots on the way.',
@@ -518,25 +527,17 @@ function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
   withoutMetric.next(judgeLag);
   const readLag = w.call('Read how far the replica was behind', {
     comment: 'It grows while nothing comes: what has passed since the last order is no loss.',
-    service: 'cloudwatch', action: 'GetMetricData',
+    service: 'cloudwatch', action: 'GetMetricStatistics',
     parameters: {
-      StartTime: js(`$fromMillis($toMillis($now()) - ${lagWindowMs})`), EndTime: js('$fromMillis($toMillis($now()) + 60000)'), ScanBy: 'TimestampDescending',
-      MetricDataQueries: [{
-        Id: 'lag',
-        MetricStat: {
-          Metric: { Namespace: 'AWS/RDS', MetricName: 'ReplicaLag', Dimensions: [{ Name: 'DBInstanceIdentifier', Value: parts.databaseInstanceIdentifier }] },
-          Period: 60, Stat: 'Maximum',
-        },
-      }],
+      Namespace: 'AWS/RDS', MetricName: 'ReplicaLag', Dimensions: [{ Name: 'DBInstanceIdentifier', Value: parts.databaseInstanceIdentifier }],
+      StartTime: js(`$fromMillis($toMillis($now()) - ${lagWindowMs})`), EndTime: js('$fromMillis($toMillis($now()) + 60000)'),
+      Period: 60, Statistics: ['Maximum'],
     },
     // The API knows no resource to allow this on.
     resources: ['*'],
     assign: {
-      replicaLag: js('$exists($states.result.MetricDataResults[0].Values[0]) ? $states.result.MetricDataResults[0].Values[0] : -1'),
-      lossSeconds: js(`(
-        $lag := $exists($states.result.MetricDataResults[0].Values[0]) ? $states.result.MetricDataResults[0].Values[0] : 0;
-        $quietSeconds = null ? $spanSeconds : $max([$spanSeconds, $lag - $quietSeconds])
-      )`),
+      replicaLag: js(`(${newestLag}; $exists($lag) ? $lag : -1)`),
+      lossSeconds: js(`(${newestLag}; $quietSeconds = null ? $spanSeconds : $max([$spanSeconds, $exists($lag) ? $lag - $quietSeconds : 0]))`),
     },
     catches: { 'States.ALL': { quietly: withoutMetric } },
   });
@@ -566,11 +567,14 @@ function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
     comment: 'Beside everything else: no order waits for it.',
     assign: {
       databaseSteps: [], databaseSince: js('$toMillis($now())'), promoted: false, promotionSince: js('$toMillis($now())'), promotionSeconds: 0,
-      missingBefore: -1, missingAfter: -1, lossSeconds: -1, replicaLag: -1, spanSeconds: 0, quietSeconds: null, lacking: nothing, databaseStatus: nothing,
+      missingBefore: -1, missingAfter: -1, lossSeconds: -1, replicaLag: -1, spanSeconds: 0, quietSeconds: null, lacking: nothing, databaseStatus: nothing, zoneFault: nothing,
       isSourced: true,
     },
   }).next(position);
 }
+
+/** CloudWatch gives its points in no order. */
+const newestLag = '$lag := $sort($states.result.Datapoints, function($one, $other) { $toMillis($one.Timestamp) < $toMillis($other.Timestamp) })[0].Maximum';
 
 /** As the SDK of Java spells it. */
 const sourceMember = 'ReadReplicaSourceDbInstanceIdentifier';
