@@ -54,6 +54,10 @@ export class CutoverStack extends Stack {
   /** A plain name, known at synth. */
   readonly reportsName: string;
   readonly topic: sns.Topic;
+  /** What the machine is made of, for others that do a part of its work. */
+  readonly parts: CutoverParts;
+  /** Gives back what a dead execution has. */
+  readonly lastNet: MonitoredFunction;
   readonly #prefix: string;
   readonly #noticeKey: kms.Key;
 
@@ -89,7 +93,7 @@ export class CutoverStack extends Stack {
     const machineName = `${prefix}-cutover`;
     const gates = new ChangeGates(this, 'Gates', { settings, prefix, logRetention });
 
-    const parts: CutoverParts = {
+    this.parts = {
       environment: settings.environment,
       books: trading.books.map((book) => ({
         name: book.name,
@@ -138,6 +142,7 @@ export class CutoverStack extends Stack {
       ),
       limits: { ...settings.cutover, approvalSeconds },
     };
+    const { parts } = this;
     const workflow = new Workflow(this);
     const start = cutover(workflow, parts);
     const { bakeSeconds, drainSeconds, healthySeconds, proveSeconds, rollbackWindowSeconds } = settings.cutover;
@@ -156,6 +161,7 @@ export class CutoverStack extends Stack {
     this.letPublish(this.machine.machine);
 
     const net = this.#lastNet(prefix, settings, state);
+    this.lastNet = net;
     const waysBack = new WaysBack(this, 'WaysBack', {
       settings, prefix, leaseTable: state.leaseTable, journalTable: state.journalTable, parts, reports: this.reports, lastNet: net,
     });
