@@ -1,6 +1,6 @@
 /** RDS and Secrets Manager of one Region, by the SDK. */
 import {
-  CreateDBInstanceReadReplicaCommand, DBInstanceNotFoundFault, DescribeDBInstancesCommand, ModifyDBInstanceCommand, type RDSClient,
+  CreateDBInstanceReadReplicaCommand, DBInstanceNotFoundFault, DescribeDBInstancesCommand, ModifyDBInstanceCommand, paginateDescribeDBInstances, type RDSClient,
 } from '@aws-sdk/client-rds';
 import {
   DescribeSecretCommand, ReplicateSecretToRegionsCommand, StopReplicationToReplicaCommand, type SecretsManagerClient,
@@ -24,6 +24,11 @@ export function databaseApi(databases: RDSClient): Pick<RegionApis, 'database'> 
 export function regionApis(region: string, { databases, secrets }: { readonly databases: RDSClient; readonly secrets: SecretsManagerClient }): RegionApis {
   return {
     ...databaseApi(databases),
+    async databases(prefix) {
+      const found = [];
+      for await (const { DBInstances = [] } of paginateDescribeDBInstances({ client: databases }, {})) found.push(...DBInstances);
+      return found.filter(({ DBInstanceIdentifier: identifier }) => identifier?.startsWith(prefix));
+    },
     async rename(identifier, to) {
       await databases.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: identifier, NewDBInstanceIdentifier: to, ApplyImmediately: true }));
     },
