@@ -39,7 +39,7 @@ export function regionApis(region: string, { databases, secrets }: { readonly da
         new CreateDBInstanceReadReplicaCommand({
           DBInstanceIdentifier: identifier, SourceDBInstanceIdentifier: sourceArn,
           // As the one before, whose place it takes: the settings of its Region, its key above all.
-          KmsKeyId: like.KmsKeyId, DBInstanceClass: like.DBInstanceClass, StorageType: like.StorageType, MultiAZ: like.MultiAZ,
+          KmsKeyId: like.KmsKeyId, DBInstanceClass: like.DBInstanceClass, StorageType: like.StorageType,
           DBSubnetGroupName: DBSubnetGroup?.DBSubnetGroupName, DBParameterGroupName: DBParameterGroups?.[0]?.DBParameterGroupName,
           ...(groups !== undefined && groups.length > 0 && { VpcSecurityGroupIds: groups }),
           CACertificateIdentifier: like.CACertificateIdentifier, EnableCloudwatchLogsExports: EnabledCloudwatchLogsExports,

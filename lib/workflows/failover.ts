@@ -395,7 +395,7 @@ export function capacity(w: Workflow, parts: FailoverParts): sfn.IChainable {
 }
 
 /** What the journal has and the replica has not is measured; then it becomes the database, and its ledger complete. */
-export function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function database(w: Workflow, parts: FailoverParts, everySeconds = promotionPollSeconds): sfn.IChainable {
   const own = { list: 'databaseSteps', since: 'databaseSince' };
   const done = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, {
@@ -507,7 +507,7 @@ export function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
       next: done('Note that the promotion does not end', 'Trading goes on from the journal.',
         `'The promotion of the database has not ended after ${promotionLimitSeconds} s; it is ' & $databaseStatus & '. Trading goes on from the journal. Look at the events of the database, then start another failover.'`),
     },
-    pause: 'Wait a moment for the promotion', everySeconds: promotionPollSeconds, limitSeconds: promotionLimitSeconds,
+    pause: 'Wait a moment for the promotion', everySeconds, limitSeconds: promotionLimitSeconds,
   });
 
   const judgeLag = w.choice('Is no more lost than may be?', {

@@ -31,6 +31,8 @@ const standbysLimitSeconds = 60;
 const behindBytesMax = 16 * 1024 * 1024;
 const behindLimitSeconds = 60;
 const stopLimitSeconds = 30;
+/** Nobody waits for the second: what is written meanwhile is in the journal. */
+const promotionPollSeconds = 10;
 const flushLimitSeconds = 60;
 const reachLimitSeconds = 120;
 
@@ -80,7 +82,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   // ── What belongs to the books comes after them ───────────────────────────────────────────────────────────
   const bringOver = w.parallel('Bring over what belongs to the books', {
     comment: 'Trading goes on from the journal meanwhile, whatever becomes of any of it.',
-    branches: [capacity(w, parts), database(w, parts), secrets(w, parts), homeFact(w, parts)],
+    branches: [capacity(w, parts), database(w, parts, promotionPollSeconds), secrets(w, parts), homeFact(w, parts)],
     assign: {
       capacity: js('$states.result[0].books'),
       database: js('$states.result[1]'),
@@ -108,7 +110,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   });
   readApplied.next(compare);
   const reach = w.poll({
-    begin: 'Begin to wait for the replica here', since: 'reachSince',
+    begin: 'Begin to wait for what the replica here lacks', since: 'reachSince',
     first: readApplied, ask: compare,
     judge: 'Has the replica everything?', judgeComment: 'Then nothing can be lost by its promotion.',
     answers: [{
@@ -124,7 +126,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
         `),
       },
     },
-    pause: 'Wait a moment for the replica here', everySeconds: pollSeconds, limitSeconds: reachLimitSeconds,
+    pause: 'Wait a moment for what the replica here lacks', everySeconds: pollSeconds, limitSeconds: reachLimitSeconds,
   });
   const isolate = w.invoke('Close the database of the old home', parts.other, 'isolate', {
     comment: 'From here on nobody writes it; where it ended is what the replica must have.',
@@ -191,7 +193,8 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
       why: js("$join([$states.result[state = 'kept'].(book & ' was not moved: ' & seen & '.')], ' ')"),
       ...timed('The books are at home here.', parts.drainSeconds),
     },
-    catches: failing,
+    // A book that was taken away is found by the next step.
+    catches: { 'States.ALL': ending.needsAPerson },
   });
   move.next(w.choice('Were the books moved?', {
     comment: 'All of them, mostly.',

@@ -6,8 +6,10 @@ import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { otherRegion } from '../../contracts/switchover.ts';
 import type { ContractFunction } from '../../constructs/function.ts';
 import { js, quoted, type Workflow } from '../workflow.ts';
-import { slowPollSeconds, unlessRedriven } from './variables.ts';
+import { unlessRedriven } from './variables.ts';
 
+/** Nobody waits for the minute, and an execution has room for 25,000 events. */
+const patientPollSeconds = 60;
 const renameLimitSeconds = 1800;
 /** It copies everything, and 100 GB between continents take their time. */
 const replicaLimitSeconds = 7200;
@@ -54,7 +56,7 @@ export function reprotection(
     judge: `Does the replica ${key} stream?`, judgeComment: 'It catches up first.',
     answers: [{ when: js(`$${seen}`), next: replicate, comment: 'It does.' }],
     tooLate: { next: failed, comment: 'It does not.', assign: { why: `The replica in ${region} is there and is not sent what is written, after ${streamLimitSeconds} s.` } },
-    pause: `Wait a while for the stream ${key}`, everySeconds: slowPollSeconds, limitSeconds: streamLimitSeconds,
+    pause: `Wait a while for the stream ${key}`, everySeconds: patientPollSeconds, limitSeconds: streamLimitSeconds,
   });
   const available = w.poll({
     begin: `Begin to wait for the replica ${key}`, since: `${key}ReplicaSince`,
@@ -73,7 +75,7 @@ export function reprotection(
       next: failed, comment: 'It is not.',
       assign: { why: js(`'The replica in ${region} is ' & $${seen} & ' after ${replicaLimitSeconds} s. When it is available, start again.'`) },
     },
-    pause: `Wait a while for the replica ${key}`, everySeconds: slowPollSeconds, limitSeconds: replicaLimitSeconds,
+    pause: `Wait a while for the replica ${key}`, everySeconds: patientPollSeconds, limitSeconds: replicaLimitSeconds,
   });
   const create = w.invoke(`Make a replica ${key}`, parts.other, 'createReplica', {
     comment: 'In the shape of the database that was set aside, of which it has the name.',
@@ -95,6 +97,6 @@ export function reprotection(
       next: failed, comment: 'It keeps its name.',
       assign: { why: js(`'The database in ${region} was not renamed within ${renameLimitSeconds} s: ' & $${key}Aside & '.'`) },
     },
-    pause: `Wait a while for the name of the database ${key}`, everySeconds: slowPollSeconds, limitSeconds: renameLimitSeconds,
+    pause: `Wait a while for the name of the database ${key}`, everySeconds: patientPollSeconds, limitSeconds: renameLimitSeconds,
   });
 }
