@@ -80,6 +80,19 @@ export function dynamodb(world: World): DynamoDb {
     return found;
   }
 
+  /** For what reads or writes items. */
+  function readyTable(call: Call): Table {
+    const found = table(call);
+    if (!found.stronglyConsistent || hasQuorum(found, call.region)) return found;
+    throw new AwsError('InternalServerError', 'Internal server error: the replica reaches neither of the other Regions', { fault: 'server' });
+  }
+
+  /** Of three, two must agree: a Region that reaches neither of the others can neither write nor read what is the latest. */
+  function hasQuorum({ regions, witness }: Table, region: string): boolean {
+    const others = [...regions, ...(witness === undefined ? [] : [witness])].filter((other) => other !== region);
+    return others.some((other) => world.outageOf(other) !== 'dark' && world.areLinked(region, other));
+  }
+
   function key(of: Table, values: Item): { readonly id: string; readonly key: Item } {
     const names = keyNames(of);
     if (Object.keys(values).length !== names.length || names.some((name) => values[name] === undefined)) throw mismatch();
@@ -131,7 +144,7 @@ export function dynamodb(world: World): DynamoDb {
     new ExpressionScope(input.ExpressionAttributeNames, input.ExpressionAttributeValues);
 
   const putItem: OperationHandler = (input: Expressions & { Item: Item }, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     const scope = scopeOf(input);
     const condition = conditionOf(input, scope);
     scope.refuseUnused();
@@ -144,7 +157,7 @@ export function dynamodb(world: World): DynamoDb {
   };
 
   const updateItem: OperationHandler = (input: Expressions & { Key: Item; UpdateExpression?: string }, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     const { id, key: keyValues } = key(of, input.Key);
     const scope = scopeOf(input);
     const update = input.UpdateExpression === undefined ? undefined : parseUpdate(input.UpdateExpression, scope);
@@ -163,7 +176,7 @@ export function dynamodb(world: World): DynamoDb {
   };
 
   const deleteItem: OperationHandler = (input: Expressions & { Key: Item }, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     const { id } = key(of, input.Key);
     const scope = scopeOf(input);
     const condition = conditionOf(input, scope);
@@ -175,7 +188,7 @@ export function dynamodb(world: World): DynamoDb {
   };
 
   const getItem: OperationHandler = (input: ReadInput & { Key: Item }, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     const { id } = key(of, input.Key);
     const scope = scopeOf(input);
     const project = projectionOf(input, scope);
@@ -218,7 +231,7 @@ export function dynamodb(world: World): DynamoDb {
   }
 
   const query: OperationHandler = (input: ReadInput, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     if (input.IndexName !== undefined) throw invalid(`The table does not have the specified index: ${input.IndexName}`);
     const scope = scopeOf(input);
     if (input.KeyConditionExpression === undefined) {
@@ -238,7 +251,7 @@ export function dynamodb(world: World): DynamoDb {
     return page(of, input, scope, (item) => clauses.every(({ holds }) => holds(item)));
   };
 
-  const scan: OperationHandler = (input: ReadInput, call) => page(table(call), input, scopeOf(input), () => true);
+  const scan: OperationHandler = (input: ReadInput, call) => page(readyTable(call), input, scopeOf(input), () => true);
 
   const describeTable: OperationHandler = (_input, call) => {
     const of = table(call);
