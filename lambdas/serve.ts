@@ -1,11 +1,12 @@
 /**
  * The one wiring of a contract's functions to Lambda: environment and events are parsed here, every failure is
- * logged once with its step, and errors keep the names that the state machine catches.
+ * logged once with its step, and errors keep the names that the state machine catches. A refusal is answered, not thrown: Lambda
+ * counts what is thrown as an error of the function, and an alarm rings.
  */
 import { Logger } from '@aws-lambda-powertools/logger';
 import * as z from 'zod/mini';
 import { faultsOf } from '../lib/contracts/faults.ts';
-import type { EnvironmentOut, FunctionContract, Implementation, StepName } from '../lib/contracts/step.ts';
+import { refusalIn, type EnvironmentOut, type FunctionContract, type Implementation, type StepName } from '../lib/contracts/step.ts';
 
 /** A contract was broken by its caller: a fault of the definition, so no state machine catches it by name. */
 export class ContractBrokenError extends Error {
@@ -48,6 +49,11 @@ export function serve<C extends FunctionContract>(
       logger.info(step, { input: shown, output });
       return output;
     } catch (error) {
+      const refusal = refusalIn(declared, error);
+      if (refusal !== undefined) {
+        logger.warn(step, { input: shown, ...refusal });
+        return refusal;
+      }
       logger.error(step, { input: shown, error: error as Error });
       throw error;
     }

@@ -20,7 +20,7 @@ import { Trader, type Clock, type Log } from '../../lib/trading/trader.ts';
 import { Bybit } from '../../lib/venues/bybit.ts';
 import { runMigrations } from './migrate.ts';
 import { checkSchema } from './migrations/run.ts';
-import { readJson, readText } from './secrets.ts';
+import { readJson, readText } from '../../lib/stored-secrets.ts';
 
 /** The guard drains on the same SIGTERM; the platform kills 120 s after it. */
 const goneAfterSigtermMs = 110_000;
@@ -108,7 +108,7 @@ async function trade(): Promise<number> {
         requestHandler: { connectionTimeout: 500, requestTimeout: 700, throwOnRequestTimeout: true },
       }),
       tableName: environment.BATON_JOURNAL_TABLE,
-      writerId: randomUUID(),
+      writer: { id: randomUUID(), nowMs: Date.now },
     }),
     limits: new RateLimit({ redis, book: environment.BATON_BOOK }),
     breaker: new Breaker({

@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import { contractionsWait, MigrationEnvironment } from '../../lib/contracts/task-environment.ts';
 import type { Log } from '../../lib/trading/trader.ts';
 import { contractionWaits, migrate, type MigrationKind } from './migrations/run.ts';
-import { readJson } from './secrets.ts';
+import { readJson } from '../../lib/stored-secrets.ts';
 
 const connectTimeoutMs = 10_000;
 

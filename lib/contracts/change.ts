@@ -88,7 +88,7 @@ export const changeApprovals = functionContract({
         /** For the notice: ready to paste. */
         commands: z.string(),
       }),
-      errors: { IdentityNotProvedError: 'final', NotApprovedError: 'final', ApprovalsUnreachableError: 'retry' },
+      errors: { IdentityNotProvedError: 'refusal', NotApprovedError: 'refusal', ApprovalsUnreachableError: 'retry' },
     },
     extend: {
       /** The approvals of this execution hold for another book from now on. */

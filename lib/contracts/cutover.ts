@@ -87,7 +87,7 @@ export const leaseControl = functionContract({
         incoming: colour,
         live: z.nullable(live),
       }),
-      errors: { BookBusyError: 'final', LeaseMissingError: 'final', NotReadyForCutoverError: 'final', ...unreachable },
+      errors: { BookBusyError: 'refusal', LeaseMissingError: 'final', NotReadyForCutoverError: 'refusal', ...unreachable },
     },
     openBook: {
       input: z.object({ book, token }),
@@ -148,13 +148,13 @@ export const cutoverInspection = functionContract({
     checkRequest: {
       input: z.object({ request: z.unknown() }),
       output: CutoverRequest,
-      errors: { RequestRefusedError: 'final' },
+      errors: { RequestRefusedError: 'refusal' },
     },
     checkGates: {
       input: z.object({ request: CutoverRequest, calendar: MarketCalendar, freeze: z.string() }),
       /** What was closed and is forced, in words. */
       output: z.object({ forced: z.array(z.string()) }),
-      errors: { GateClosedError: 'final' },
+      errors: { GateClosedError: 'refusal' },
     },
     standbys: {
       input: z.object({ book, token, colour, region: z.string(), imageDigest, tasks: z.int(), sightings: Sightings }),

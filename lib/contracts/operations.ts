@@ -70,12 +70,12 @@ export const bookOperations = functionContract({
     checkResume: {
       input: z.object({ request: z.unknown() }),
       output: ResumeRequest,
-      errors: { RequestRefusedError: 'final' },
+      errors: { RequestRefusedError: 'refusal' },
     },
     takeHalted: {
       input: z.object({ book, execution }),
       output: z.object({ token, epoch, halted: z.string() }),
-      errors: { BookBusyError: 'final', LeaseMissingError: 'final', NotHaltedError: 'final', ...unreachable },
+      errors: { BookBusyError: 'refusal', LeaseMissingError: 'final', NotHaltedError: 'refusal', ...unreachable },
     },
     resume: {
       input: z.object({ book, token }),
@@ -96,7 +96,7 @@ export const bookOperations = functionContract({
     checkRollback: {
       input: z.object({ request: z.unknown() }),
       output: RollbackRequest,
-      errors: { RequestRefusedError: 'final' },
+      errors: { RequestRefusedError: 'refusal' },
     },
     planRollback: {
       input: z.object({ request: RollbackRequest, taskSets: z.array(TaskSetSeen) }),
@@ -121,12 +121,12 @@ export const bookOperations = functionContract({
         /** The cutover that will be pre-empted; empty when there is none. */
         preempts: z.string(),
       }),
-      errors: { LeaseMissingError: 'final', NoWayBackError: 'final', BookBusyError: 'final', ...unreachable },
+      errors: { LeaseMissingError: 'final', NoWayBackError: 'refusal', BookBusyError: 'refusal', ...unreachable },
     },
     takeForRollback: {
       input: z.object({ book, execution, preempts: z.string() }),
       output: z.object({ token }),
-      errors: { BookBusyError: 'final', LeaseMissingError: 'final', ...unreachable },
+      errors: { BookBusyError: 'refusal', LeaseMissingError: 'final', ...unreachable },
     },
   },
 });

@@ -7,8 +7,11 @@ import type * as z from 'zod/mini';
 
 type Schema = z.core.$ZodType;
 
-/** What to do about an error: `retry` repeats the step after a pause, `final` would only fail again. */
-export type Retryability = 'retry' | 'final';
+/**
+ * What to do about an error: `retry` repeats the step after a pause, `final` would only fail again. A `refusal` is no failure of
+ * the function: what was asked for is wrong, or comes at the wrong time. It is an answer, which the machine reads.
+ */
+export type Retryability = 'retry' | 'final' | 'refusal';
 
 export interface StepContract {
   readonly input: Schema;
@@ -36,12 +39,27 @@ export type EnvironmentOut<C extends FunctionContract> = z.core.output<C['enviro
 export type StepName<C extends FunctionContract> = keyof C['steps'] & string;
 export type StepInput<S extends StepContract> = z.core.input<S['input']>;
 export type StepOutput<S extends StepContract> = z.core.output<S['output']>;
-export type StepError<S extends StepContract> = keyof S['errors'] & string;
+type ErrorOf<S extends StepContract, Kind extends Retryability> = {
+  readonly [E in keyof S['errors']]: S['errors'][E] extends Kind ? E : never;
+}[keyof S['errors']] & string;
+export type StepError<S extends StepContract> = ErrorOf<S, 'retry' | 'final'>;
+export type StepRefusal<S extends StepContract> = ErrorOf<S, 'refusal'>;
 
 /** What a handler implements: one function for each step of its contract. */
 export type Implementation<C extends FunctionContract> = {
   readonly [N in StepName<C>]: (input: z.core.output<C['steps'][N]['input']>) => Promise<z.core.input<C['steps'][N]['output']>>;
 };
+
+/** What a step answers instead of its output. */
+export interface Refusal {
+  readonly refusal: { readonly name: string; readonly message: string };
+}
+
+/** The answer that an error of this step is; none, when it is a failure. */
+export function refusalIn({ errors }: StepContract, error: unknown): Refusal | undefined {
+  const { name, message } = error as Error;
+  return errors[name] === 'refusal' ? { refusal: { name, message } } : undefined;
+}
 
 /** Keeps the literal names of steps and errors, which the types above are made of. */
 export function functionContract<const C extends FunctionContract>(contract: C): C {

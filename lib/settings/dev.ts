@@ -37,7 +37,7 @@ export const dev: SettingsInput = {
   ],
   lease: { leaseMs: 5000 },
   network: { cidr: '10.20.0.0/16', natGateways: 1, venuePorts: [443] },
-  database: { instanceClass: 't4g.medium', allocatedGb: 100, retentionDays: 7, deletionProtection: false },
+  database: { instanceClass: 't4g.micro', allocatedGb: 20, retentionDays: 7, deletionProtection: false },
   cache: { nodeType: 'cache.t4g.micro', nodes: 2, snapshotRetentionDays: 1 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 15 },

@@ -37,7 +37,7 @@ export const staging: SettingsInput = {
   ],
   lease: { leaseMs: 5000 },
   network: { cidr: '10.24.0.0/16', natGateways: 2, venuePorts: [443] },
-  database: { instanceClass: 'm7g.large', allocatedGb: 100, retentionDays: 14, deletionProtection: true },
+  database: { instanceClass: 't4g.medium', allocatedGb: 100, retentionDays: 14, deletionProtection: true },
   cache: { nodeType: 'cache.t4g.small', nodes: 2, snapshotRetentionDays: 3 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 60 },

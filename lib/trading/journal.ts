@@ -4,10 +4,10 @@
  * An order's intent is durable before the order leaves, its outcome after. So whoever trades the book next finds every
  * order that may have reached the venue, and asks the venue about those whose outcome nobody wrote.
  *
- * Keys: `book`, and `entry` = `<epoch, 10 digits>#<sequence, 14 digits>`. Two items more: `entry` = `mark` says below which
- * entry everything has an outcome, so that a takeover reads the newest few entries and not the history of the book; `entry` =
- * `ledger` says below which entry everything is in the ledger, so that what a dead holder did not write there is written after it.
- * Whoever prunes the journal prunes below `ledger`, never below `mark`: what lies between may be nowhere else.
+ * Keys: `book`, and `entry` = `<epoch, 10 digits>#<sequence, 14 digits>`. One item more: `entry` = `mark` says below which
+ * entry everything has an outcome, so that a takeover reads the newest few entries and not the history of the book. Whoever prunes
+ * the journal prunes below what the databases of *both* Regions say that they have (ledger.ts), never below `mark`: what lies between
+ * may be nowhere else.
  */
 import {
   ConditionalCheckFailedException,
@@ -49,6 +49,8 @@ export interface JournalEntry extends OrderAuthor {
   readonly clientOrderId: string;
   readonly intent: OrderIntent;
   readonly outcome?: Outcome;
+  /** When its intent was written, by the clock of whoever sent it: for people, and to say how much of a ledger is missing. */
+  readonly sentAtMs?: number;
 }
 
 /** Where the writer stood: every entry below (epoch, sequence) has an outcome. */
@@ -83,35 +85,38 @@ export class DuplicateIntentError extends Error {
 const pagesAtMost = 20;
 const pageSize = 200;
 const conflictRetriesAtMost = 5;
-/** Both sort after every entry, for those begin with a digit. */
+/** Sorts after every entry, for those begin with a digit. */
 const markEntry = 'mark';
-const ledgerEntry = 'ledger';
 
 export class Journal {
   readonly #client: DynamoDBClient;
   readonly #tableName: string;
-  readonly #writerId: string | undefined;
+  readonly #writer: { readonly id: string; readonly nowMs: () => number } | undefined;
   #writes = 0;
 
-  /** `writerId` is needed to write intents: unique to this life of this process, it tells a repeated write from a second writer. */
-  constructor({ client, tableName, writerId }: { client: DynamoDBClient; tableName: string; writerId?: string }) {
+  /** `writer` is needed to write intents: an id unique to this life of this process tells a repeated write from a second writer. */
+  constructor({ client, tableName, writer }: {
+    readonly client: DynamoDBClient; readonly tableName: string; readonly writer?: { readonly id: string; readonly nowMs: () => number };
+  }) {
     this.#client = client;
     this.#tableName = tableName;
-    this.#writerId = writerId;
+    this.#writer = writer;
   }
 
   /** Must have resolved before the order is sent. Throws DuplicateIntentError for a sequence used before. */
   async writeIntent(author: OrderAuthor, intent: OrderIntent): Promise<void> {
-    if (this.#writerId === undefined) throw new Error('this journal was opened for reading: give it a writerId to write intents');
+    const writer = this.#writer;
+    if (writer === undefined) throw new Error('this journal was opened for reading: give it a writer to write intents');
     const id = clientOrderId(author);
     this.#writes += 1;
-    const writtenBy = { S: `${this.#writerId}/${this.#writes}` };
+    const writtenBy = { S: `${writer.id}/${this.#writes}` };
+    const sentAtMs = { N: String(writer.nowMs()) };
     try {
       await this.#retryingConflicts(() =>
         this.#client.send(
           new PutItemCommand({
             TableName: this.#tableName,
-            Item: { ...key(author), clientOrderId: { S: id }, intent: map(intent), writtenBy },
+            Item: { ...key(author), clientOrderId: { S: id }, intent: map(intent), writtenBy, sentAtMs },
             // The SDK repeats a write whose answer was lost: to find that very write there is no second use. One that comes
             // later still, when the outcome is known, must not wipe it out.
             ConditionExpression: 'attribute_not_exists(book) OR (writtenBy = :writtenBy AND attribute_not_exists(outcome))',
@@ -147,15 +152,6 @@ export class Journal {
 
   /** Raises the mark; a mark that is already there or beyond stays, so a paused writer cannot lower it. */
   async writeMark(book: BookName, mark: JournalMark): Promise<void> {
-    await this.#raise(book, markEntry, mark);
-  }
-
-  /** Raises the ledger's mark, in the same way. */
-  async writeLedgerMark(book: BookName, { epoch, sequence }: LedgerMark): Promise<void> {
-    await this.#raise(book, ledgerEntry, { epoch, sequence });
-  }
-
-  async #raise(book: BookName, entry: typeof markEntry | typeof ledgerEntry, mark: JournalMark): Promise<void> {
     const below = entryKey(mark.epoch, mark.sequence);
     try {
       await this.#retryingConflicts(() =>
@@ -164,7 +160,7 @@ export class Journal {
             TableName: this.#tableName,
             Item: {
               book: { S: book },
-              entry: { S: entry },
+              entry: { S: markEntry },
               below: { S: below },
               ...(mark.position && { position: map(mark.position) }),
               ...(mark.result && { result: map(mark.result) }),
@@ -195,8 +191,6 @@ export class Journal {
         if (text(item, 'entry') === markEntry) {
           mark = readMark(item);
           below = text(item, 'below');
-        } else if (text(item, 'entry') === ledgerEntry) {
-          continue;
         } else if (text(item, 'entry') < below) {
           return { intents: intents.reverse(), ...(mark && { mark }) };
         } else {
@@ -222,18 +216,9 @@ export class Journal {
 
   /** Undefined before the first one of a book. */
   async mark(book: BookName): Promise<JournalMark | undefined> {
-    return this.#readMark(book, markEntry);
-  }
-
-  /** Undefined before the first one of a book. */
-  async ledgerMark(book: BookName): Promise<LedgerMark | undefined> {
-    return this.#readMark(book, ledgerEntry);
-  }
-
-  async #readMark(book: BookName, entry: typeof markEntry | typeof ledgerEntry): Promise<JournalMark | undefined> {
     const pages = this.#pages({
       KeyConditionExpression: 'book = :book AND entry = :entry',
-      ExpressionAttributeValues: { ':book': { S: book }, ':entry': { S: entry } },
+      ExpressionAttributeValues: { ':book': { S: book }, ':entry': { S: markEntry } },
     });
     for await (const [item] of pages) {
       if (item !== undefined) return readMark(item);
@@ -337,6 +322,7 @@ function readEntry(item: Item): JournalEntry {
     clientOrderId: text(item, 'clientOrderId'),
     intent,
     ...(outcome && { outcome }),
+    ...(item['sentAtMs']?.N !== undefined && { sentAtMs: Number(item['sentAtMs'].N) }),
   };
 }
 

@@ -6,6 +6,10 @@
  * ledger's mark on, and raises that mark over a page only when its rows have left the queue and none was dropped. What is in
  * the ledger already stays as it is. After a crash, a long outage or a drop, this is simply more pages.
  *
+ * The mark stands in the database, beside the rows. So a replica that is promoted after the loss of a Region says by itself from where on
+ * it has to be told, by whichever holder and of whichever epoch that was; and a connection that comes back may be to another database,
+ * so whatever was known of the one before counts no more.
+ *
  * It runs beside the trader and nothing waits for it. A page is read only while the database writes and the queue is short, so
  * it crowds out no news, and one after the other, so that the journal's table keeps its capacity for orders.
  */
@@ -16,8 +20,8 @@ import type { Order } from './order.ts';
 
 export interface LedgerCompletionOptions {
   readonly book: BookName;
-  readonly journal: Pick<Journal, 'ledgerMark' | 'writeLedgerMark' | 'entries'>;
-  readonly ledger: Pick<Ledger, 'recover' | 'isQueued' | 'writable' | 'queuedRows' | 'droppedRows'>;
+  readonly journal: Pick<Journal, 'entries'>;
+  readonly ledger: Pick<Ledger, 'recover' | 'isQueued' | 'writable' | 'queuedRows' | 'droppedRows' | 'connections' | 'completeBelow' | 'completed'>;
   readonly clock: {
     readonly monotonicNs: () => bigint;
     readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -60,28 +64,29 @@ export class LedgerCompletion {
   }
 
   async #completeBelow(mark: LedgerMark): Promise<void> {
-    const { book, journal, log, signal } = this.#options;
+    const { book, journal, ledger, log, signal } = this.#options;
     try {
       await this.#until(() => this.#hasRoom());
       if (signal.aborted) return;
-      for await (const page of journal.entries(book, await journal.ledgerMark(book), mark)) {
+      const { connections, completeBelow } = ledger;
+      for await (const page of journal.entries(book, completeBelow, mark)) {
         const last = page.at(-1);
         if (last === undefined) continue;
-        if (!(await this.#written(page))) return;
-        await journal.writeLedgerMark(book, { epoch: last.epoch, sequence: last.sequence + 1 });
+        if (!(await this.#written(page, connections))) return;
+        ledger.completed({ epoch: last.epoch, sequence: last.sequence + 1 });
       }
     } catch (error) {
       log('warn', 'the ledger was not completed from the journal; it will be tried again', { error: messageOf(error) });
     }
   }
 
-  /** Whether the ledger is known to have all of these now. */
-  async #written(page: readonly JournalEntry[]): Promise<boolean> {
+  /** Whether the database that was connected then is known to have all of these now. */
+  async #written(page: readonly JournalEntry[], connections: number): Promise<boolean> {
     const { ledger, signal } = this.#options;
     const { droppedRows } = ledger;
     for (const entry of page) ledger.recover(orderOf(entry));
     await this.#until(() => this.#hasRoom() && !page.some((entry) => ledger.isQueued(entry.clientOrderId)));
-    return !signal.aborted && ledger.droppedRows === droppedRows;
+    return !signal.aborted && ledger.droppedRows === droppedRows && ledger.connections === connections;
   }
 
   #hasRoom(): boolean {

@@ -3,10 +3,13 @@
  *
  * What happens is queued and written in batches behind the order path. Every write is an upsert, so a batch whose answer was
  * lost is written again. While the database is away the queue holds the newest news of each row up to a bound; beyond it the oldest rows
- * are dropped and counted. What was dropped, or died with its process, `LedgerCompletion` brings back from the journal.
+ * are dropped and counted. What was dropped, or died with its process, `LedgerCompletion` brings back from the journal; how far it has
+ * got stands in the database itself.
  */
 import type { Client, ClientBase } from 'pg';
+import type { Epoch } from '../lease/model.ts';
 import type { Execution } from '../venues/venue.ts';
+import type { LedgerMark } from './journal.ts';
 import { isEnded, type Order } from './order.ts';
 
 export interface LedgerPosition {
@@ -39,6 +42,9 @@ export class Ledger {
   readonly #orders = new Map<string, Order>();
   readonly #fills = new Map<string, Execution>();
   #position: LedgerPosition | undefined;
+  #mark: LedgerMark | undefined;
+  #completeBelow: LedgerMark | undefined;
+  #connections = 0;
   #droppedRows = 0;
   #writable = false;
   #closing = false;
@@ -58,6 +64,21 @@ export class Ledger {
   }
   get droppedRows(): number {
     return this.#droppedRows;
+  }
+
+  /** Counts the databases that were found writable, which may be the same one: what was true of one need not be of the next. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Below which order of the book this database has everything, as it says itself; undefined when it says nothing. */
+  get completeBelow(): LedgerMark | undefined {
+    return this.#completeBelow;
+  }
+
+  /** To be told when every row below has left the queue, none was dropped, and the connection is the same still. */
+  completed(mark: LedgerMark): void {
+    this.#mark = mark;
   }
 
   /** News of this order waits to be written or is being written; if not, it is in the database, or counted as dropped. */
@@ -128,6 +149,10 @@ export class Ledger {
 
   async #writeUntilClosed(client: Client, failure: () => Error | undefined): Promise<void> {
     let sinceProbeMs = probeEveryMs;
+    await probe(client);
+    this.#mark = undefined;
+    this.#completeBelow = await readMark(client, this.#options.book);
+    this.#connections += 1;
     for (;;) {
       const failed = failure();
       if (failed !== undefined) throw failed;
@@ -148,14 +173,18 @@ export class Ledger {
     const orders = [...this.#orders.values()].slice(0, batchRowsAtMost);
     const fills = [...this.#fills.values()].slice(0, batchRowsAtMost);
     const position = this.#position;
-    if (orders.length === 0 && fills.length === 0 && position === undefined) return false;
+    const mark = this.#mark;
+    if (orders.length === 0 && fills.length === 0 && position === undefined && mark === undefined) return false;
     if (orders.length > 0) await client.query(upsertOrders, [JSON.stringify(orders.map(orderRow))]);
     if (fills.length > 0) await client.query(upsertFills, [JSON.stringify(fills.map((fill) => fillRow(this.#options.book, fill)))]);
     if (position !== undefined) await client.query(upsertPosition, [position.book, position.symbol, position.quantity, position.epoch]);
+    if (mark !== undefined) await client.query(raiseMark, [this.#options.book, mark.epoch, mark.sequence]);
     // What changed meanwhile stays queued: only the very rows that were written leave.
     for (const order of orders) if (this.#orders.get(order.clientOrderId) === order) this.#orders.delete(order.clientOrderId);
     for (const fill of fills) this.#fills.delete(fill.executionId);
     if (this.#position === position) this.#position = undefined;
+    if (mark !== undefined) this.#completeBelow = mark;
+    if (this.#mark === mark) this.#mark = undefined;
     return true;
   }
 
@@ -185,10 +214,17 @@ export class Ledger {
   }
 }
 
-/** A connection to a standby or to a database in recovery answers, and refuses every write: that is not writable. */
+/** A connection to a database in recovery, or to one that was closed to writes, answers and refuses every write: that is not writable. */
 async function probe(client: Client): Promise<void> {
-  const { rows } = await client.query<{ read_only: boolean }>('SELECT pg_is_in_recovery() AS read_only');
-  if (rows[0]?.read_only !== false) throw new Error('the database is in recovery: it takes no writes until it is promoted');
+  const { rows } = await client.query<{ read_only: boolean }>(
+    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS read_only",
+  );
+  if (rows[0]?.read_only !== false) throw new Error('the database takes no writes: it is a replica that was not promoted, or it was closed to them');
+}
+
+async function readMark(client: Client, book: string): Promise<LedgerMark | undefined> {
+  const { rows } = await client.query<{ epoch: string; sequence: string }>('SELECT epoch, sequence FROM ledger_marks WHERE book = $1', [book]);
+  return rows[0] && { epoch: Number(rows[0].epoch) as Epoch, sequence: Number(rows[0].sequence) };
 }
 
 /** How far along its life a state is: a row is never moved back by news that comes late or twice. */
@@ -220,6 +256,12 @@ const upsertPosition = `
   INSERT INTO positions (book, symbol, quantity, epoch) VALUES ($1, $2, $3, $4)
   ON CONFLICT (book) DO UPDATE SET symbol = excluded.symbol, quantity = excluded.quantity, epoch = excluded.epoch, written_at = now()
   WHERE excluded.epoch >= positions.epoch`;
+
+/** Never lowered by a holder that has been replaced. */
+const raiseMark = `
+  INSERT INTO ledger_marks (book, epoch, sequence) VALUES ($1, $2, $3)
+  ON CONFLICT (book) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence, written_at = now()
+  WHERE (excluded.epoch, excluded.sequence) > (ledger_marks.epoch, ledger_marks.sequence)`;
 
 function orderRow(order: Order): Record<string, unknown> {
   return {

@@ -124,7 +124,8 @@ export function canary(w: Workflow, parts: CanaryParts): sfn.IChainable {
       books: js('[$canary.book]'), images: js('$request.images'), within: js(here), least: 1,
     },
     assign: (answer) => ({ decisionsWanted: answer.required, commands: answer.commands }),
-    catches: { IdentityNotProvedError: away, NotApprovedError: away, 'States.ALL': away },
+    refused: { judge: 'Do the approvals hold for the decision?', next: away },
+    catches: { 'States.ALL': away },
   });
   askPeople.next(tell);
   const blind = w.pass('Note that the canary was not looked at', {
@@ -195,12 +196,13 @@ export function canary(w: Workflow, parts: CanaryParts): sfn.IChainable {
   const check = w.invoke('Check the request that was typed', parts.inspection, 'checkRequest', {
     comment: 'The same as for a cutover: every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input') },
-    assign: (answer) => ({
-      request: js('$states.result.Payload'),
+    assign: (answer, whole) => ({
+      request: whole,
       book: js(`( $found := $lookup($books, ${bare(answer.book)}); $exists($found) ? $found : {} )`),
       canary: js(`( $found := $lookup($canaries, ${bare(answer.book)}); $exists($found) ? $found : { 'book': '' } )`),
     }),
-    catches: { RequestRefusedError: refused, 'States.ALL': refused },
+    refused: { judge: 'Is the request in order?', next: refused },
+    catches: { 'States.ALL': refused },
   });
   check.next(known);
   return w.pass('Set out with what is known', {

@@ -26,7 +26,7 @@ export interface State {
   readonly TimeoutSeconds?: number;
   readonly Retry?: readonly Retrier[];
   readonly Catch?: readonly Catcher[];
-  readonly Choices?: readonly { readonly Next: string; readonly Comment?: string }[];
+  readonly Choices?: readonly { readonly Condition?: string; readonly Next: string; readonly Comment?: string }[];
   readonly Branches?: readonly Graph[];
   readonly ItemProcessor?: Graph;
 }

@@ -220,11 +220,13 @@ function admission(
   const takeBook = w.invoke('Take the book for this execution', parts.leaseControl, 'takeBook', {
     comment: 'One workflow at a time: the token that this raises goes with every later write.',
     input: { book, execution: js('$states.context.Execution.Id') },
-    assign: () => ({
-      plan: js('$states.result.Payload'), redrives: js('$states.context.Execution.RedriveCount'), ...noted('The book was taken by this execution.'),
+    keep: { redrives: js('$states.context.Execution.RedriveCount') },
+    assign: (_, whole) => ({
+      plan: whole, ...noted('The book was taken by this execution.'),
     }),
+    refused: { judge: 'Was the book free to be taken?', next: refusedLate },
     catches: {
-      BookBusyError: refusedLate, LeaseMissingError: refusedLate, NotReadyForCutoverError: refusedLate,
+      LeaseMissingError: refusedLate,
       // It may have worked all the same: the ending gives back what is ours.
       'States.ALL': to.needsAPerson,
     },
@@ -243,11 +245,12 @@ function admission(
   const checkRequest = w.invoke('Check the request that was typed', parts.inspection, 'checkRequest', {
     comment: 'Every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input') },
-    assign: (answer) => ({
-      request: js('$states.result.Payload'),
+    assign: (answer, whole) => ({
+      request: whole,
       book: js(`$lookup($books, ${bare(answer.book)})`),
     }),
-    catches: { RequestRefusedError: refused, 'States.ALL': refused },
+    refused: { judge: 'Is the request in order?', next: refused },
+    catches: { 'States.ALL': refused },
   });
   const setOut = w.pass('Set out with what is known', {
     comment: 'Every variable has a value from the start, so that each ending can report.',

@@ -65,9 +65,10 @@ export function resume(w: Workflow, parts: ResumeParts): sfn.IChainable {
   const take = w.invoke('Take the halted book for this execution', parts.operations, 'takeHalted', {
     comment: 'Whoever keeps it halted for a purpose has it, and is not disturbed.',
     input: { book, execution: js('$states.context.Execution.Id') },
-    assign: () => ({ plan: js('$states.result.Payload'), ...noted('The book was taken by this execution.') }),
+    assign: (_, whole) => ({ plan: whole, ...noted('The book was taken by this execution.') }),
+    refused: { judge: 'Was the book halted, and free to be taken?', next: refused },
     catches: {
-      BookBusyError: refused, LeaseMissingError: refused, NotHaltedError: refused,
+      LeaseMissingError: refused,
       // It may have worked all the same: the ending gives back what is ours.
       'States.ALL': ending.needsAPerson,
     },
@@ -76,8 +77,9 @@ export function resume(w: Workflow, parts: ResumeParts): sfn.IChainable {
   const check = w.invoke('Check the request that was typed', parts.operations, 'checkResume', {
     comment: 'Every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input') },
-    assign: () => ({ request: js('$states.result.Payload') }),
-    catches: { RequestRefusedError: refused, 'States.ALL': refused },
+    assign: (_, whole) => ({ request: whole }),
+    refused: { judge: 'Is the request in order?', next: refused },
+    catches: { 'States.ALL': refused },
   });
   check.next(take);
   return w.pass('Set out with what is known', {

@@ -85,12 +85,14 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
   const take = w.invoke('Take the book for this execution', parts.operations, 'takeForRollback', {
     comment: 'From a cutover too: its next step finds the token raised, and leaves things alone.',
     input: { book, execution: js('$states.context.Execution.Id'), preempts: js('$plan.preempts') },
+    keep: { redrives: js('$states.context.Execution.RedriveCount') },
     assign: (answer) => ({
-      plan: js(`$merge([$plan, { 'token': ${bare(answer.token)} }])`), redrives: js('$states.context.Execution.RedriveCount'),
+      plan: js(`$merge([$plan, { 'token': ${bare(answer.token)} }])`),
       ...noted('The book was taken by this execution.'),
     }),
+    refused: { judge: 'Was the book free to be taken?', next: refused },
     catches: {
-      BookBusyError: refused, LeaseMissingError: refused,
+      LeaseMissingError: refused,
       // It may have worked all the same: the ending gives back what is ours.
       'States.ALL': ending.needsAPerson,
     },
@@ -201,8 +203,9 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
   const plan = w.invoke('Decide what to go back to', parts.operations, 'planRollback', {
     comment: 'Nothing was changed yet: what cannot be done is refused here.',
     input: { request: js('$request'), taskSets: js('$taskSets') },
-    assign: (answer) => ({ plan: js('$states.result.Payload'), target: answer.target }),
-    catches: { NoWayBackError: refused, BookBusyError: refused, LeaseMissingError: refused, 'States.ALL': refused },
+    assign: (answer, whole) => ({ plan: whole, target: answer.target }),
+    refused: { judge: 'Is there a way back?', next: refused },
+    catches: { LeaseMissingError: refused, 'States.ALL': refused },
   });
   plan.next(w.choice('Is the revision to go back to known?', {
     comment: 'An image alone has to be looked for.',
@@ -225,8 +228,9 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
   const check = w.invoke('Check the request that was typed', parts.operations, 'checkRollback', {
     comment: 'Every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input') },
-    assign: (answer) => ({ request: js('$states.result.Payload'), book: js(`$lookup($books, ${bare(answer.book)})`) }),
-    catches: { RequestRefusedError: refused, 'States.ALL': refused },
+    assign: (answer, whole) => ({ request: whole, book: js(`$lookup($books, ${bare(answer.book)})`) }),
+    refused: { judge: 'Is the request in order?', next: refused },
+    catches: { 'States.ALL': refused },
   });
   check.next(look);
   return w.pass('Set out with what is known', {

@@ -8,7 +8,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
-import type { FunctionContract, StepContract, StepError, StepInput, StepName, StepOutput } from '../contracts/step.ts';
+import type { FunctionContract, StepContract, StepError, StepInput, StepName, StepOutput, StepRefusal } from '../contracts/step.ts';
 import type { ContractFunction } from '../constructs/function.ts';
 
 declare const brand: unique symbol;
@@ -34,6 +34,13 @@ export type Assignment = Readonly<Record<string, unknown>>;
 /** Where a caught error goes. It leaves the reason in $why, unless `quietly`: then it was no failure. */
 export type CatchTarget = sfn.IChainable | { readonly quietly: sfn.IChainable };
 export type Catches<ErrorName extends string> = { readonly [Name in ErrorName | 'States.ALL']?: CatchTarget };
+
+/** Where a step that can be refused goes on when it is: by a Choice of this name, with the reason in `$why`. */
+export interface Refused {
+  readonly judge: string;
+  readonly next: sfn.IChainable;
+}
+type HasRefusals<S extends StepContract> = [StepRefusal<S>] extends [never] ? false : true;
 
 interface StateOptions {
   readonly comment: string;
@@ -114,7 +121,10 @@ export class Workflow {
     return { loops: this.#loops, errors: this.#errors, itemsMax: this.#itemsMax };
   }
 
-  /** A step of a contract. `assign` gets typed references to the fields of its answer. */
+  /**
+   * A step of a contract. `assign` gets typed references to the fields of its answer, and to the whole of it. Where the contract
+   * knows refusals, a Choice follows that reads whether the answer is one.
+   */
   invoke<C extends FunctionContract, N extends StepName<C>>(
     name: string,
     target: ContractFunction<C>,
@@ -122,27 +132,47 @@ export class Workflow {
     options: {
       readonly comment: string;
       readonly input: { readonly [K in keyof StepInput<C['steps'][N]>]: OrJsonata<StepInput<C['steps'][N]>[K]> };
-      readonly assign?: (answer: References<StepOutput<C['steps'][N]>>) => Assignment;
+      readonly assign?: (answer: References<StepOutput<C['steps'][N]>>, whole: Jsonata) => Assignment;
+      /** Kept by the task itself, whatever it answers: of the moment of the call, where a redrive may come before its answer is read. */
+      readonly keep?: Assignment;
       readonly catches?: Catches<StepError<C['steps'][N]>>;
-      readonly outputs?: Jsonata;
-    },
-  ): tasks.LambdaInvoke {
+    } & (HasRefusals<C['steps'][N]> extends true ? { readonly refused: Refused } : { readonly refused?: never }),
+  ): HasRefusals<C['steps'][N]> extends true ? sfn.Chain : tasks.LambdaInvoke {
     const { contract } = target;
-    const declared = (contract.steps[step] as StepContract).errors;
+    const { refused } = options;
+    const assigned = (path: string): Assignment => options.assign?.(references(path), js(path)) ?? {};
+    const declared = Object.entries((contract.steps[step] as StepContract).errors).filter(([, kind]) => kind !== 'refusal');
     const task = tasks.LambdaInvoke.jsonata(this.#scope, name, {
       comment: options.comment,
       lambdaFunction: target.function,
       payload: sfn.TaskInput.fromObject({ step, ...options.input }),
       taskTimeout: sfn.Timeout.duration(Duration.seconds(contract.timeoutSeconds + startAllowanceSeconds)),
       retryOnServiceExceptions: false,
-      outputs: options.outputs ?? js('$states.result.Payload'),
-      ...(options.assign && { assign: { ...options.assign(references('$states.result.Payload')) } }),
+      outputs: js('$states.result.Payload'),
+      ...assignOf({ assign: { ...options.keep, ...(refused === undefined && assigned('$states.result.Payload')) } }),
     });
-    const repeatable = Object.entries(declared).flatMap(([error, retryability]) => (retryability === 'retry' ? [error] : []));
+    const repeatable = declared.flatMap(([error, retryability]) => (retryability === 'retry' ? [error] : []));
     task.addRetry({ errors: [...repeatable, ...lambdaFaults, sfn.Errors.TIMEOUT], ...retryPause });
-    this.#errors.set(name, Object.keys(declared));
+    this.#errors.set(name, declared.map(([error]) => error));
     this.#addCatches(name, task, options.catches ?? {});
-    return task;
+    const entered = refused === undefined ? task : this.#unlessRefused(task, name, refused, assigned('$states.input'));
+    return entered as HasRefusals<C['steps'][N]> extends true ? sfn.Chain : tasks.LambdaInvoke;
+  }
+
+  /** The chain that goes on with the answer that was wanted. */
+  #unlessRefused(task: tasks.LambdaInvoke, name: string, { judge, next }: Refused, assign: Assignment): sfn.Chain {
+    const choice = sfn.Choice.jsonata(this.#scope, judge, { comment: 'A refusal is an answer: nothing has failed.', ...assignOf({ assign }) });
+    choice.when(sfn.Condition.jsonata(js('$exists($states.input.refusal)')), next, {
+      comment: 'It was refused.', assign: { why: js(`${quoted(`${name}: `)} & $states.input.refusal.message`) },
+    });
+    task.next(choice);
+    const goOn: sfn.INextable = {
+      next: (then) => {
+        choice.otherwise(then);
+        return sfn.Chain.custom(task, then.endStates, then);
+      },
+    };
+    return sfn.Chain.custom(task, [goOn], goOn as unknown as sfn.IChainable);
   }
 
   /** A plain call of an AWS API. `errors` are the API's own that this machine treats specially. */
@@ -340,7 +370,7 @@ export class Workflow {
 }
 
 function assignOf({ assign }: { readonly assign?: Assignment }): { assign?: Record<string, unknown> } {
-  return assign === undefined ? {} : { assign: { ...assign } };
+  return assign === undefined || Object.keys(assign).length === 0 ? {} : { assign: { ...assign } };
 }
 
 /** `answer.token` becomes `{% $states.result.Payload.token %}`: a field that the contract lacks does not compile. */

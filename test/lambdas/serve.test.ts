@@ -4,6 +4,7 @@ import { serve } from '../../lambdas/serve.ts';
 import { cutoverInspection } from '../../lib/contracts/cutover.ts';
 import type { Implementation } from '../../lib/contracts/step.ts';
 import { RequestRefusedError } from '../../lib/cutover/errors.ts';
+import { LeaseUnreachableError } from '../../lib/lease/errors.ts';
 
 const environment = { BATON_LEASE_TABLE: 'lease', BATON_JOURNAL_TABLE: 'journal', BATON_BOOKS: 'main' };
 const implementation = (more: Partial<Implementation<typeof cutoverInspection>> = {}): Implementation<typeof cutoverInspection> => {
@@ -15,6 +16,7 @@ const implementation = (more: Partial<Implementation<typeof cutoverInspection>> 
   };
 };
 vi.spyOn(console, 'info').mockImplementation(() => undefined);
+vi.spyOn(console, 'warn').mockImplementation(() => undefined);
 vi.spyOn(console, 'error').mockImplementation(() => undefined);
 
 it('gives the environment to the builder and the parsed input to the step', async () => {
@@ -52,9 +54,18 @@ it('names the field of an input that breaks the contract', async () => {
 
 it('lets errors keep the names that the state machine catches', async () => {
   const handler = serve(cutoverInspection, environment, () => implementation({
-    checkRequest: async () => {
-      throw new RequestRefusedError('no');
+    beforeCanary: async () => {
+      throw new LeaseUnreachableError('main', 'read', 'throttled');
     },
   }));
-  await expect(handler({ step: 'checkRequest', request: {} })).rejects.toMatchObject({ name: 'RequestRefusedError' });
+  await expect(handler({ step: 'beforeCanary', book: 'main' })).rejects.toMatchObject({ name: 'LeaseUnreachableError' });
+});
+
+it('answers a refusal instead of throwing it, where its step declares it as one', async () => {
+  const refusing = async (): Promise<never> => {
+    throw new RequestRefusedError('no such book');
+  };
+  const handler = serve(cutoverInspection, environment, () => implementation({ checkRequest: refusing, beforeCanary: refusing }));
+  expect(await handler({ step: 'checkRequest', request: {} })).toEqual({ refusal: { name: 'RequestRefusedError', message: 'no such book' } });
+  await expect(handler({ step: 'beforeCanary', book: 'main' })).rejects.toMatchObject({ name: 'RequestRefusedError' });
 });

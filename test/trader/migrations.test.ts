@@ -42,13 +42,13 @@ const made = (id: string, kind: MigrationKind, up: string, down: string): KnownM
 });
 /** What a later release might bring. */
 const strategy = made(
-  '0002-strategy', 'expansion',
+  '0003-strategy', 'expansion',
   `ALTER TABLE orders ADD COLUMN strategy text, ADD COLUMN attempts integer NOT NULL DEFAULT 0;
    COMMENT ON COLUMN orders.strategy IS 'a; b';`,
   'ALTER TABLE orders DROP COLUMN strategy, DROP COLUMN attempts',
 );
 const noReason = made(
-  '0003-no-reason', 'contraction', 'ALTER TABLE orders DROP COLUMN reason', 'ALTER TABLE orders ADD COLUMN reason text',
+  '0004-no-reason', 'contraction', 'ALTER TABLE orders DROP COLUMN reason', 'ALTER TABLE orders ADD COLUMN reason text',
 );
 const next = [...knownMigrations, strategy, noReason];
 
@@ -70,16 +70,16 @@ const order = (sequence: number) => {
 
 describe('migrations', () => {
   it('are wanted before a release writes, and say what is missing', async () => {
-    await expect(checkSchema(client)).rejects.toThrow(/lacks 0001-ledger: a cutover runs them/);
+    await expect(checkSchema(client)).rejects.toThrow(/lacks 0001-ledger, 0002-ledger-marks: a cutover runs them/);
     await expect(checkSchema(client)).rejects.toBeInstanceOf(SchemaTooOldError);
   });
 
   it('run once, whoever runs them again, and are recorded', async () => {
-    expect(await migrate(client, 'expansion', { log })).toEqual(['0001-ledger']);
+    expect(await migrate(client, 'expansion', { log })).toEqual(['0001-ledger', '0002-ledger-marks']);
     expect(await migrate(client, 'expansion', { log })).toEqual([]);
     await checkSchema(client);
-    const { rows } = await client.query<{ name: string; run_on: Date }>('SELECT name, run_on FROM migrations');
-    expect(rows).toEqual([{ name: '0001-ledger', run_on: expect.any(Date) as Date }]);
+    const { rows } = await client.query<{ name: string; run_on: Date }>('SELECT name, run_on FROM migrations ORDER BY name');
+    expect(rows).toEqual(['0001-ledger', '0002-ledger-marks'].map((name) => ({ name, run_on: expect.any(Date) as Date })));
   });
 
   it('expand under the release that runs, which writes on; then contract; and come down to what was', async () => {
@@ -88,7 +88,7 @@ describe('migrations', () => {
     ledger.start();
     ledger.order(order(1));
     await until('the first order', () => ledger.writable && ledger.queuedRows === 0);
-    expect(await migrate(client, 'expansion', { log, migrations: next })).toEqual(['0002-strategy']);
+    expect(await migrate(client, 'expansion', { log, migrations: next })).toEqual(['0003-strategy']);
     // The old release's own queries, on the new schema, over the connection it had all the while.
     ledger.order(order(2));
     await until('an order after the expansion', () => ledger.queuedRows === 0);
@@ -98,22 +98,22 @@ describe('migrations', () => {
     ]);
     expect(await columns()).toContain('orders.reason');
     expect(await contractionWaits(client, next)).toBe(true);
-    expect(await migrate(client, 'contraction', { log, migrations: next })).toEqual(['0003-no-reason']);
+    expect(await migrate(client, 'contraction', { log, migrations: next })).toEqual(['0004-no-reason']);
     expect(await columns()).not.toContain('orders.reason');
     expect(await contractionWaits(client, next)).toBe(false);
-    expect(await migrate(client, 'contraction', { log, migrations: next, direction: 'down' })).toEqual(['0003-no-reason']);
-    expect(await migrate(client, 'expansion', { log, migrations: next, direction: 'down' })).toEqual(['0002-strategy']);
+    expect(await migrate(client, 'contraction', { log, migrations: next, direction: 'down' })).toEqual(['0004-no-reason']);
+    expect(await migrate(client, 'expansion', { log, migrations: next, direction: 'down' })).toEqual(['0003-strategy']);
     expect(await columns()).toEqual(before);
   });
 
   it('leave nothing of one that fails, and keep those before it', async () => {
     const before = await columns();
-    const wrong = made('0003-wrong', 'expansion', 'CREATE TABLE other (id bigint); COMMENT ON TABLE nosuch IS NULL;', '');
+    const wrong = made('0004-wrong', 'expansion', 'CREATE TABLE other (id bigint); COMMENT ON TABLE nosuch IS NULL;', '');
     const migrations = [...knownMigrations, strategy, wrong];
     await expect(migrate(client, 'expansion', { log, migrations })).rejects.toThrow(/nosuch/);
     expect(await columns()).toEqual([...before, 'orders.attempts', 'orders.strategy'].toSorted());
     await checkSchema(client);
-    await migrate(client, 'expansion', { log, migrations: migrations.slice(0, 2), direction: 'down' });
+    await migrate(client, 'expansion', { log, migrations: migrations.slice(0, -1), direction: 'down' });
   });
 
   it('give up on a lock instead of holding up the release that runs', async () => {

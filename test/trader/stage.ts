@@ -158,7 +158,7 @@ export async function startStage(
   const login = { endpoint: front.endpoint, region: 'us-east-1', credentials: world.credentialsFor('arn:aws:iam::111122223333:role/test') };
   const client = new DynamoDBClient(login);
   const others: DynamoDBClient[] = [];
-  const journal = new Journal({ client, tableName, writerId: 'test' });
+  const journal = new Journal({ client, tableName, writer: { id: 'test', nowMs: Date.now } });
   const ledger = { orders: new Map<string, Order>(), fills: new Map<string, Execution>() };
   const traders: Trader[] = [];
   const bybit = (guard?: ToldGuard) =>
@@ -177,7 +177,7 @@ export async function startStage(
       const other = new DynamoDBClient(login);
       others.push(other);
       other.middlewareStack.add(middleware, { step: 'deserialize', priority: 'low', name: 'testFault' });
-      return new Journal({ client: other, tableName, writerId: 'other' });
+      return new Journal({ client: other, tableName, writer: { id: 'other', nowMs: Date.now } });
     },
     ledger,
     bybit,
@@ -204,6 +204,9 @@ export async function startStage(
           writable: true,
           droppedRows: 0,
           queuedRows: 0,
+          connections: 1,
+          completeBelow: undefined,
+          completed: () => undefined,
         },
         redisReachable: () => true,
         clock,

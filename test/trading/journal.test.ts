@@ -124,18 +124,6 @@ describe('the journal', () => {
     expect((await journal.openIntents(book)).intents.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 450 }, (_, n) => n + 1));
   });
 
-  it("raises the ledger's mark beside its own, and neither hides an open intent", async () => {
-    const { journal, at, book } = fresh();
-    expect(await journal.ledgerMark(book)).toBeUndefined();
-    await journal.writeLedgerMark(book, { epoch: 2 as Epoch, sequence: 7 });
-    await journal.writeLedgerMark(book, { epoch: 1 as Epoch, sequence: 900 });
-    expect(await journal.ledgerMark(book)).toEqual({ epoch: 2, sequence: 7 });
-    await journal.writeIntent(at(2, 3), intent);
-    await journal.writeMark(book, { epoch: 2 as Epoch, sequence: 2 });
-    const open = await journal.openIntents(book);
-    expect([open.intents.map(({ sequence }) => sequence), open.mark]).toEqual([[3], { epoch: 2, sequence: 2 }]);
-  });
-
   it('gives every entry between two marks, in pages, with its outcome', async () => {
     const { journal, at, book } = fresh();
     for (let first = 1; first <= 450; first += 50) {
@@ -144,7 +132,6 @@ describe('the journal', () => {
     await journal.writeIntent(at(2, 1), intent);
     await journal.writeOutcome(at(2, 1), { status: 'accepted', venueOrderId: 'v1' });
     await journal.writeMark(book, { epoch: 1 as Epoch, sequence: 1 });
-    await journal.writeLedgerMark(book, { epoch: 1 as Epoch, sequence: 1 });
     const pages = async (from: LedgerMark | undefined, below: LedgerMark) => {
       const found: (readonly JournalEntry[])[] = [];
       for await (const page of journal.entries(book, from, below)) found.push(page);

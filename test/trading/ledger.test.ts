@@ -11,7 +11,7 @@ import type { Order, OrderState } from '../../lib/trading/order.ts';
 import { startPostgres, type RunningServer } from '../../rehearsal/processes/postgres.ts';
 import { createOrderPath } from '../../rehearsal/venue/record.ts';
 import { useSite } from '../rehearsal/processes/site.ts';
-import { book, startStage, ToldGuard } from '../trader/stage.ts';
+import { startStage, ToldGuard } from '../trader/stage.ts';
 import { until } from '../until.ts';
 
 const site = useSite();
@@ -77,8 +77,8 @@ describe('the ledger', () => {
     await Promise.all(clients.map((client) => client.connect()));
     await Promise.all(clients.map(quietly));
     await Promise.all(clients.map(quietly));
-    const { rows } = await clients[0]!.query<{ name: string }>('SELECT name FROM migrations');
-    expect(rows).toEqual([{ name: '0001-ledger' }]);
+    const { rows } = await clients[0]!.query<{ name: string }>('SELECT name FROM migrations ORDER BY name');
+    expect(rows).toEqual([{ name: '0001-ledger' }, { name: '0002-ledger-marks' }]);
     await Promise.all(clients.map((client) => client.end()));
     reader = connect();
     await reader.connect();
@@ -188,7 +188,7 @@ describe('the ledger', () => {
       expect(await missing()).toBe(accepted().length);
       await blocker.query('COMMIT');
       living.say('held', 72);
-      await until('a mark of the new epoch', async () => (await stage.journal.ledgerMark(book))?.epoch === 72, 20_000);
+      await until('a mark of the new epoch', () => next.completeBelow?.epoch === 72, 20_000);
       living.say('draining', 72);
       await until('drained', () => living.drains.length === 2);
       await until('every order in the ledger', async () => (await missing()) === 0 && next.queuedRows === 0);

@@ -11,6 +11,8 @@ import type { CutoverWorld, Fault } from './cutover-world.ts';
 interface TaskState {
   readonly state: string;
   readonly definition: State;
+  /** Whether a Choice after it reads that it was refused. */
+  readonly refusable: boolean;
 }
 
 export class Coverage {
@@ -40,8 +42,8 @@ export class Coverage {
   }
 
   /**
-   * Tests every Retry and Catch of every task, in the first of the scenarios that passes it.
-   * @param endingOf how an execution ends after this error of this state, where `usually` is its undisturbed ending
+   * Tests every Retry and Catch of every task, and each refusal, in the first of the scenarios that passes it.
+   * @param endingOf how an execution ends after this error of this state, or after its `refusal`; `usually` is its undisturbed ending
    */
   async everyFault(options: {
     readonly scenarios: Readonly<Record<string, () => Promise<CutoverWorld>>>;
@@ -63,7 +65,7 @@ export class Coverage {
       world.faults.set(state, fault(world));
       return (await this.run(world, input(scenario), execution)).ending;
     };
-    for (const { state, definition } of this.tasks) {
+    for (const { state, definition, refusable } of this.tasks) {
       const { scenario, usually } = passing.get(state) ?? { scenario: '', usually: '' };
       describe(state, () => {
         it('is passed by a scenario', () => expect(scenario).not.toBe(''));
@@ -76,6 +78,12 @@ export class Coverage {
             throw new TaskFailure(definition.Retry![0]!.ErrorEquals[0]!, 'a passing fault');
           });
           expect({ ending, failures }).toEqual({ ending: usually, failures: 1 });
+        });
+
+        if (refusable) it('ends as declared when it is refused', async () => {
+          const refusal = { name: 'SomeRefusal', message: 'not now' };
+          const ending = await runWith(scenario, state, () => () => ({ StatusCode: 200, Payload: { refusal } }));
+          expect(ending).toBe(endingOf(state, 'refusal', usually));
         });
 
         const caught = (definition.Catch ?? []).flatMap(({ ErrorEquals }) => ErrorEquals);
@@ -100,7 +108,7 @@ export class Coverage {
 
 function tasksOf(graph: Graph): TaskState[] {
   return Object.entries(graph.States).flatMap(([state, each]): TaskState[] => [
-    ...(each.Type === 'Task' ? [{ state, definition: each }] : []),
+    ...(each.Type === 'Task' ? [{ state, definition: each, refusable: /\.refusal\)/.test(graph.States[each.Next ?? '']?.Choices?.[0]?.Condition ?? '') }] : []),
     ...(each.Branches ?? []).flatMap(tasksOf),
     ...(each.ItemProcessor ? tasksOf(each.ItemProcessor) : []),
   ]);

@@ -9,6 +9,7 @@ import { buildApp } from '../../bin/app.ts';
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
 import { bookOperations } from '../../lib/contracts/operations.ts';
+import { refusalIn, type FunctionContract } from '../../lib/contracts/step.ts';
 import type { CanaryFigures } from '../../lib/cutover/canary-figures.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
 import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
@@ -307,15 +308,17 @@ export class CutoverWorld {
 
   async #step(args: Record<string, Json>): Promise<unknown> {
     const { step, ...input } = args['Payload'] as { step: string };
-    const contract = [leaseControl, cutoverInspection, changeApprovals, bookOperations].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
-    const declared = (contract?.steps as Record<string, { input: { parse(value: unknown): unknown } }> | undefined)?.[step];
+    const contract: FunctionContract | undefined = [leaseControl, cutoverInspection, changeApprovals, bookOperations].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
+    const declared = contract?.steps[step];
     const functionName = args['FunctionName'] as string;
     const implementation = this.#steps[functionName]?.[step];
     if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${functionName}`);
     this.#worldMovesOn(step);
     try {
-      return await implementation(declared.input.parse(input));
+      return await implementation((declared.input as unknown as { parse(value: unknown): unknown }).parse(input));
     } catch (error) {
+      const refusal = refusalIn(declared, error);
+      if (refusal !== undefined) return refusal;
       const { name, message } = error as Error;
       throw new TaskFailure(name, JSON.stringify({ errorType: name, errorMessage: message, trace: [] }));
     }

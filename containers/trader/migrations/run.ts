@@ -10,6 +10,7 @@ import { basename } from 'node:path';
 import { MigrationBuilder, runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import * as ledger from './0001-ledger.ts';
+import * as ledgerMarks from './0002-ledger-marks.ts';
 import { contractionsIn } from './expand-only.ts';
 
 export type MigrationKind = 'expansion' | 'contraction';
@@ -22,7 +23,10 @@ export interface KnownMigration {
 }
 
 /** In the order of their making. Names are recorded in the database: never rename one. */
-export const knownMigrations: readonly KnownMigration[] = [{ id: '0001-ledger', kind: 'expansion', actions: ledger }];
+export const knownMigrations: readonly KnownMigration[] = [
+  { id: '0001-ledger', kind: 'expansion', actions: ledger },
+  { id: '0002-ledger-marks', kind: 'expansion', actions: ledgerMarks },
+];
 
 /** What calls itself an expansion does more than add. Nothing was changed. */
 export class NoExpansionError extends Error {

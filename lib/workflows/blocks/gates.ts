@@ -31,7 +31,8 @@ export function gates(
       comment,
       input: { request: js('$request'), calendar: js('$book.deploymentWindow'), freeze: js('$freeze') },
       assign: (answer) => ({ forced: js(`[${bare(answer.forced)}]`) }),
-      catches: { GateClosedError: closed, 'States.ALL': closed },
+      refused: { judge: `Are the window open and the freeze lifted ${moment}?`, next: closed },
+      catches: { 'States.ALL': closed },
     });
     judge.next(next);
     return w.call(`Read the freeze ${moment}`, {
@@ -108,7 +109,8 @@ export function gates(
     assign: (answer) => ({
       approvalsRequired: answer.required, requester: answer.requester, approvedBy: js(`[${bare(answer.approvedBy)}]`), commands: answer.commands,
     }),
-    catches: { IdentityNotProvedError: refused, NotApprovedError: refused, 'States.ALL': refused },
+    refused: { judge: 'Was it proved who asks?', next: refused },
+    catches: { 'States.ALL': refused },
   });
   open.next(w.choice('Does this change need approvals?', {
     comment: 'A setting of the environment: two in production. Those of a canary hold for its parts.',

@@ -1,7 +1,7 @@
-/** Secrets, read from Secrets Manager when the container starts: none is injected, so none is in an environment dump. */
+/** Secrets, read from Secrets Manager when a process starts: none is injected, so none is in an environment dump. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod/mini';
-import { Secret } from '../../lib/secret.ts';
+import { Secret } from './secret.ts';
 
 export async function readText(secrets: SecretsManagerClient, arn: string): Promise<Secret> {
   const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }));

@@ -1,0 +1,62 @@
+/** database-recovery: asks, closes and opens the database of its Region. Contract: lib/contracts/recovery.ts, `databaseRecovery`. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { Client, type ClientBase } from 'pg';
+import { databaseRecovery } from '../../lib/contracts/recovery.ts';
+import { databaseSteps } from '../../lib/recovery/database-steps.ts';
+import { DatabaseUnreachableError } from '../../lib/recovery/errors.ts';
+import { readJson } from '../../lib/stored-secrets.ts';
+import { Journal } from '../../lib/trading/journal.ts';
+import { serve } from '../serve.ts';
+
+const dynamo = new DynamoDBClient({});
+const secrets = new SecretsManagerClient({});
+/** Within the function's own time, so that it says itself what was slow. */
+const connectTimeoutMs = 5000;
+const queryTimeoutMs = 12_000;
+
+export const handler = serve(databaseRecovery, process.env, (environment) =>
+  databaseSteps({
+    journal: new Journal({ client: dynamo, tableName: environment.BATON_JOURNAL_TABLE }),
+    nowMs: () => Date.now(),
+    connected: async (use) => {
+      try {
+        const client = await connect(environment);
+        // A connection that is cut ends the query that waits for it; nobody else listens.
+        client.on('error', () => undefined);
+        try {
+          return await use(client);
+        } finally {
+          await client.end().catch(() => undefined);
+        }
+      } catch (error) {
+        if (error instanceof Error && error.name === 'DatabaseInRecoveryError') throw error;
+        throw new DatabaseUnreachableError(error);
+      }
+    },
+  }));
+
+/** The login is read at each connection: whoever rotates it tells nobody. */
+async function connect(environment: {
+  readonly BATON_DATABASE_HOST: string;
+  readonly BATON_DATABASE_PORT: string;
+  readonly BATON_DATABASE_NAME: string;
+  readonly BATON_DATABASE_SECRET_ARN: string;
+}): Promise<ClientBase & { end(): Promise<void> }> {
+  const login = await readJson(secrets, environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']);
+  const client = new Client({
+    host: environment.BATON_DATABASE_HOST,
+    port: Number(environment.BATON_DATABASE_PORT),
+    database: environment.BATON_DATABASE_NAME,
+    user: login.username.reveal(),
+    password: login.password.reveal(),
+    ssl: { rejectUnauthorized: true },
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: queryTimeoutMs,
+    application_name: 'baton-recovery',
+    // So that a database that was closed to writes can be opened again.
+    options: '-c default_transaction_read_only=off',
+  });
+  await client.connect();
+  return client;
+}
