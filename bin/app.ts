@@ -5,10 +5,12 @@ import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer, Tags } fr
 import { boundEveryRole } from '../lib/constructs/boundary.ts';
 import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
 import { addValidations } from '../lib/constructs/validation/index.ts';
-import type { Settings } from '../lib/settings/index.ts';
+import type { RegionSettings, Settings } from '../lib/settings/index.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
 import { DataStack } from '../stacks/data.ts';
+import { FoundationStack } from '../stacks/foundation.ts';
 import { NetworkStack } from '../stacks/network.ts';
+import { RecoveryStack } from '../stacks/recovery.ts';
 import { TradingStateStack } from '../stacks/trading-state.ts';
 import { TradingStack } from '../stacks/trading.ts';
 
@@ -43,21 +45,16 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
       '@aws-cdk/core:validateAgainstDefaultRules': true,
     },
   });
-  const { environment, account, regions } = settings;
-  const props = { settings, env: { account, region: regions.home.name }, terminationProtection: true };
-  const id = (name: string): string => `baton-${environment}-${name}`;
-
-  // The home Region. The standby Region's stacks will stand beside these, from the same classes where they can.
-  const state = new TradingStateStack(app, id('trading-state'), { ...props, description: 'Baton: the lease and the journal' });
-  const network = new NetworkStack(app, id('network'), { ...props, description: 'Baton: network and fixed addresses' });
-  const data = new DataStack(app, id('data'), { ...props, network, description: 'Baton: PostgreSQL and Redis' });
-  const trading = new TradingStack(app, id('trading'), { ...props, network, state, data, description: 'Baton: where traders run' });
-  const cutover = new CutoverStack(app, id('cutover'), { ...props, state, data, trading, description: 'Baton: blue/green replacement' });
-  // They look up what the trading state records: which Region is home.
-  for (const stack of [data, trading, cutover]) stack.addStackDependency(state);
-  // The boundary of their roles, too.
-  network.addStackDependency(state);
-  boundEveryRole(app, state, environment);
+  const { environment } = settings;
+  const first = buildRegion(app, settings, settings.regions.first);
+  const second = buildRegion(app, settings, settings.regions.second);
+  // What is replicated is declared in the first Region, and needs a key or a bucket at its other end before.
+  second.state.addStackDependency(first.state);
+  for (const stack of [first.data, first.trading, first.cutover]) stack.addStackDependency(second.foundation);
+  second.cutover.addStackDependency(first.foundation);
+  second.data.addStackDependency(first.data);
+  second.trading.addStackDependency(first.trading);
+  boundEveryRole(app, first.state, environment);
 
   for (const [key, value] of Object.entries({ ...settings.tags, Environment: environment })) {
     // Parameters that machines write: CloudFormation would write their first value again with a changed tag.
@@ -66,4 +63,32 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   writeStackPolicy(app.outdir);
   if (validation) addValidations(app);
   return app;
+}
+
+/** How the CDK knows a stack; CloudFormation knows it by its name in its Region, without the latter. */
+export function stackIdOf({ environment }: Pick<Settings, 'environment'>, name: StackName, region: string): string {
+  return `baton-${environment}-${name}-${region}`;
+}
+
+export const stackNames = ['foundation', 'trading-state', 'network', 'data', 'trading', 'cutover', 'recovery'] as const;
+export type StackName = (typeof stackNames)[number];
+
+/** The same stacks of the same names in both Regions: which is home, none of them knows. */
+function buildRegion(app: App, settings: Settings, of: RegionSettings) {
+  const { environment, account } = settings;
+  const common = { settings, env: { account, region: of.name }, terminationProtection: true };
+  const id = (name: StackName): string => stackIdOf(settings, name, of.name);
+  const described = (name: StackName, what: string) => ({ ...common, stackName: `baton-${environment}-${name}`, description: `Baton: ${what}` });
+  const foundation = new FoundationStack(app, id('foundation'), described('foundation', 'keys and copies, for the other Region to refer to'));
+  const state = new TradingStateStack(app, id('trading-state'), described('trading-state', 'the lease and the journal'));
+  const network = new NetworkStack(app, id('network'), { ...described('network', 'network and fixed addresses'), of });
+  const data = new DataStack(app, id('data'), { ...described('data', 'PostgreSQL and Redis'), foundation, network });
+  const trading = new TradingStack(app, id('trading'), { ...described('trading', 'where traders run'), foundation, network, state, data });
+  const cutover = new CutoverStack(app, id('cutover'), { ...described('cutover', 'blue/green replacement'), state, data, trading });
+  const recovery = new RecoveryStack(app, id('recovery'), {
+    ...described('recovery', 'the loss of a Region'), state, network, data, trading, cutover,
+  });
+  // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
+  for (const stack of [network, data, trading, cutover, recovery]) stack.addStackDependency(state);
+  return { foundation, state, network, data, trading, cutover, recovery };
 }

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadSettings, type Settings } from '../lib/settings/index.ts';
-import { readAssembly } from './cloud/assembly.ts';
+import { readAssembly, type AssemblyStack } from './cloud/assembly.ts';
 import { deploy } from './cloud/deploy.ts';
 import { startFront, type Front } from './cloud/front.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
@@ -207,7 +207,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       const end = progress.begin('Deploy into the local AWS: PostgreSQL, Redis, functions, machines');
       // The order of docs/deploy.md.
       await bootstrap(world, settings);
-      await deploy({ assemblyDirectory: assembly.directory, world, front });
+      await deploy({ assemblyDirectory: assembly.directory, world, front, only: isModelled(settings) });
       await protectStacks(world, settings, assembly.directory);
       end();
     };
@@ -297,11 +297,17 @@ async function bootstrap(world: CloudWorld, { regions }: Settings): Promise<void
   }
 }
 
+/** The first Region's, and what they refer to: a replica of a database is in no model yet. */
+export function isModelled({ regions }: Settings): (stack: AssemblyStack) => boolean {
+  return ({ region, stackName }) => region === regions.first.name || stackName.endsWith('-foundation');
+}
+
 /** The policy of the assembly, on each stack: a deployment sets none. */
 async function protectStacks(world: CloudWorld, settings: Settings, assemblyDirectory: string): Promise<void> {
   const StackPolicyBody = readFileSync(join(assemblyDirectory, 'stack-policy.json'), 'utf8');
-  for (const { stackName: StackName } of readAssembly(assemblyDirectory).stacks) {
-    await asOperator(world, settings, 'cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody });
+  for (const { stackName: StackName, region } of readAssembly(assemblyDirectory).stacks.filter(isModelled(settings))) {
+    const input = { StackName, StackPolicyBody };
+    await world.call({ service: 'cloudformation', operation: 'SetStackPolicy', region, caller: world.operator.caller, input });
   }
 }
 

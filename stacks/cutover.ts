@@ -30,6 +30,7 @@ import type { CutoverParts } from '../lib/workflows/blocks/parts.ts';
 import { cutover } from '../lib/workflows/cutover.ts';
 import { Workflow } from '../lib/workflows/workflow.ts';
 import type { DataStack } from './data.ts';
+import { reportCopiesBucketName } from './foundation.ts';
 import type { TradingStateStack } from './trading-state.ts';
 import type { TradingStack } from './trading.ts';
 
@@ -57,13 +58,13 @@ export class CutoverStack extends Stack {
   constructor(scope: Construct, id: string, { settings, state, data, trading, ...props }: CutoverStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
-    confirmWritingDatabase(this, settings, data.databaseInstanceIdentifier);
+    confirmWritingDatabase(this, settings);
     const prefix = `baton-${settings.environment}`;
     this.#prefix = prefix;
     const logRetention = retentionOf(settings);
     this.#noticeKey = this.#key(settings);
     this.topic = this.#topic(settings);
-    this.reports = this.#reports(prefix);
+    this.reports = this.#reports(settings);
 
     const control = new ContractFunction(this, 'LeaseControl', {
       contract: leaseControl, prefix, logRetention,
@@ -149,45 +150,51 @@ export class CutoverStack extends Stack {
       failureImpact: 'The new image does not trade, or a person must decide; whoever holds the lease goes on trading.',
       runbook: 'docs/runbooks/cutover.md',
     });
-    this.#letPublish(this.machine.machine);
+    this.letPublish(this.machine.machine);
 
     const net = this.#lastNet(prefix, settings, state);
     const waysBack = new WaysBack(this, 'WaysBack', {
       settings, prefix, leaseTable: state.leaseTable, journalTable: state.journalTable, parts, reports: this.reports, lastNet: net,
     });
-    for (const { machine } of waysBack.machines) this.#letPublish(machine);
-    for (const alarm of waysBack.alarms) this.#announce(alarm);
+    for (const { machine } of waysBack.machines) this.letPublish(machine);
+    for (const alarm of waysBack.alarms) this.announce(alarm);
     const canaries = canariesOf(settings);
     if (Object.keys(canaries).length > 0) {
       const machines = { cutover: this.machine, rollback: waysBack.rollback, halt: waysBack.halt };
       const canary = new Canary(this, 'Canary', { settings, prefix, canaries, parts, reports: this.reports, machines });
-      this.#letPublish(canary.machine.machine);
-      for (const alarm of canary.machine.alarms) this.#announce(alarm);
+      this.letPublish(canary.machine.machine);
+      for (const alarm of canary.machine.alarms) this.announce(alarm);
     }
     for (const { name, logGroupName } of trading.books) {
-      this.#announce(new PositionAlarm(this, `Position-${name}`, { prefix, book: name, logGroupName }).alarm);
+      this.announce(new PositionAlarm(this, `Position-${name}`, { prefix, book: name, logGroupName }).alarm);
     }
     const functions = [control, inspection, gates.approvals];
-    for (const each of [...functions, gates.decisions, net]) this.#announce(each.errorsAlarm);
-    for (const alarm of this.machine.alarms) this.#announce(alarm);
+    for (const each of [...functions, gates.decisions, net]) this.announce(each.errorsAlarm);
+    for (const alarm of this.machine.alarms) this.announce(alarm);
     this.#acknowledge(trading, functions);
   }
 
-  /** Where reports stay: they say who asked for what and why, long after the execution is forgotten. */
-  #reports(prefix: string): s3.Bucket {
+  /** Where reports stay: they say who asked for what and why, long after the execution is forgotten. A copy outlives the Region. */
+  #reports(settings: Settings): s3.Bucket {
+    const { first, second } = settings.regions;
+    const other = this.region === first.name ? second : first;
+    const destination = s3.Bucket.fromBucketName(this, 'ReportCopies', reportCopiesBucketName(settings, other.name));
     const bucket = new s3.Bucket(this, 'Reports', {
-      bucketName: `${prefix}-reports-${this.account}-${this.region}`,
+      bucketName: `${this.#prefix}-reports-${this.account}-${this.region}`,
       encryption: s3.BucketEncryption.S3_MANAGED,
       blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
       versioned: true,
+      replicationRules: [{ destination }],
       removalPolicy: RemovalPolicy.RETAIN,
     });
     Validations.of(bucket).acknowledge({
       id: 'AwsSolutions-S1',
-      reason:
-        'Reports of cutovers, written by one machine: CloudTrail records who reads them, and access logs would need a bucket of their own.',
+      reason: 'Reports, written by the machines: CloudTrail records who reads them, and access logs would need a bucket of their own.',
     });
+    for (const objects of [`<${this.getLogicalId(bucket.node.defaultChild as CfnElement)}.Arn>/*`, `${destination.bucketArn}/*`]) {
+      Validations.of(bucket).acknowledge({ id: `AwsSolutions-IAM5[Resource::${objects}]`, reason: 'S3 copies every report, by any name.' });
+    }
     return bucket;
   }
 
@@ -236,7 +243,7 @@ export class CutoverStack extends Stack {
       name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention: retentionOf(settings),
     });
     allow(net, state.leaseTable, ['GetItem', 'UpdateItem']);
-    this.#letPublish(net.function);
+    this.letPublish(net.function);
     const rule = new events.Rule(this, 'LastNetRule', {
       ruleName: `${prefix}-last-net`,
       description: 'Executions that ended without success may have left a lock or a drain',
@@ -250,12 +257,13 @@ export class CutoverStack extends Stack {
     return net;
   }
 
-  #announce(alarm: cloudwatch.Alarm): void {
+  /** People hear of it. */
+  announce(alarm: cloudwatch.Alarm): void {
     alarm.addAlarmAction(new SnsAction(this.topic));
   }
 
-  /** Without the wildcard of the CDK's own grant. */
-  #letPublish(grantee: iam.IGrantable): void {
+  /** Lets it tell people, without the wildcard of the CDK's own grant. */
+  letPublish(grantee: iam.IGrantable): void {
     grantee.grantPrincipal.addToPrincipalPolicy(new iam.PolicyStatement({ actions: ['sns:Publish'], resources: [this.topic.topicArn] }));
     grantee.grantPrincipal.addToPrincipalPolicy(
       new iam.PolicyStatement({ actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: [this.#noticeKey.keyArn] }),

@@ -1,22 +1,29 @@
 /**
  * PostgreSQL, the ledger for people and reports, and Redis, the cache and the rate-limit buckets. Neither is needed
  * to hold a lease; a book that does need the database says so in its settings.
+ *
+ * The database of the second Region is declared as a read replica of the first's, for ever: what is behind the name changes
+ * when one is promoted and the other is made anew as its replica, the declaration never does. Redis is each Region's own, and
+ * its token with it.
  */
-import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { ArnFormat, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elasticache from 'aws-cdk-lib/aws-elasticache';
-import * as kms from 'aws-cdk-lib/aws-kms';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as rds from 'aws-cdk-lib/aws-rds';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { replicatedSecret } from '../lib/constructs/replicated-secret.ts';
 import { confirmHomeRegion, recordWritingDatabase } from '../lib/constructs/topology.ts';
 import type { Settings } from '../lib/settings/index.ts';
+import { type FoundationStack, keyAliasOf } from './foundation.ts';
 import { cachePort, databasePort, type NetworkStack } from './network.ts';
 
 export interface DataStackProps extends StackProps {
   readonly settings: Settings;
+  readonly foundation: FoundationStack;
   readonly network: NetworkStack;
 }
 
@@ -29,8 +36,7 @@ export interface Endpoint {
 }
 
 export class DataStack extends Stack {
-  /** Encrypts database, cache and their secrets: one sense, what a trader's own data is worth. */
-  readonly key: kms.Key;
+  readonly key: kms.IKey;
   readonly database: rds.IDatabaseInstance;
   /** A plain name, known at synth. */
   readonly databaseInstanceIdentifier: string;
@@ -39,21 +45,19 @@ export class DataStack extends Stack {
   /** A plain string: the token alone. */
   readonly cacheSecret: secretsmanager.ISecret;
 
-  constructor(scope: Construct, id: string, { settings, network, ...props }: DataStackProps) {
+  constructor(scope: Construct, id: string, { settings, foundation, network, ...props }: DataStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
     this.databaseInstanceIdentifier = `baton-${settings.environment}`;
 
-    this.key = new kms.Key(this, 'Key', {
-      description: `Baton ${settings.environment}: database, cache and their secrets`,
-      enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
-    });
+    this.key = foundation.dataKey;
 
-    this.databaseSecret = new secretsmanager.Secret(this, 'DatabaseSecret', {
+    this.databaseSecret = replicatedSecret(this, 'DatabaseSecret', {
+      settings,
+      key: this.key,
+      keyAlias: keyAliasOf(settings, 'data'),
       secretName: `baton-${settings.environment}/database`,
       description: 'PostgreSQL: username and password',
-      encryptionKey: this.key,
       removalPolicy: RemovalPolicy.RETAIN,
       // Ours, not RDS's: a password that RDS manages cannot be used with a read replica of PostgreSQL.
       generateSecretString: {
@@ -62,7 +66,7 @@ export class DataStack extends Stack {
         passwordLength: 40,
         excludePunctuation: true,
       },
-    }) as secretsmanager.ISecret;
+    });
     this.cacheSecret = new secretsmanager.Secret(this, 'CacheSecret', {
       secretName: `baton-${settings.environment}/cache`,
       description: 'Redis: the AUTH token',
@@ -72,12 +76,13 @@ export class DataStack extends Stack {
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
     }) as secretsmanager.ISecret;
     this.database = this.#database(settings, network);
-    recordWritingDatabase(this, settings, this.databaseInstanceIdentifier, this.database);
+    recordWritingDatabase(this, settings, this.database);
     this.cache = this.#cache(settings, network);
     this.#acknowledge(settings);
   }
 
-  #database(settings: Settings, network: NetworkStack): rds.DatabaseInstance {
+  #database(settings: Settings, network: NetworkStack): rds.IDatabaseInstance {
+    const { instanceClass, allocatedGb, retentionDays, deletionProtection } = settings.database;
     const engine = rds.DatabaseInstanceEngine.postgres({ version: rds.PostgresEngineVersion.VER_17 });
     const exports = ['postgresql', 'upgrade'];
     const groups = exports.map(
@@ -88,19 +93,15 @@ export class DataStack extends Stack {
           removalPolicy: RemovalPolicy.RETAIN,
         }),
     );
-    const database = new rds.DatabaseInstance(this, 'Database', {
-      engine,
+    const shape = {
       instanceIdentifier: this.databaseInstanceIdentifier,
-      instanceType: new ec2.InstanceType(settings.database.instanceClass),
-      credentials: rds.Credentials.fromSecret(this.databaseSecret),
-      databaseName,
+      instanceType: new ec2.InstanceType(instanceClass),
       port: databasePort,
       vpc: network.vpc,
       vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
       securityGroups: [network.databaseSecurityGroup],
-      multiAz: true,
       storageType: rds.StorageType.GP3,
-      allocatedStorage: settings.database.allocatedGb,
+      allocatedStorage: allocatedGb,
       storageEncryptionKey: this.key,
       caCertificate: rds.CaCertificate.RDS_CA_RSA2048_G1,
       parameterGroup: new rds.ParameterGroup(this, 'DatabaseParameters', {
@@ -108,7 +109,7 @@ export class DataStack extends Stack {
         description: 'Baton: TLS only, slow statements logged',
         parameters: { 'rds.force_ssl': '1', log_min_duration_statement: '50' },
       }),
-      backupRetention: Duration.days(settings.database.retentionDays),
+      backupRetention: Duration.days(retentionDays),
       deleteAutomatedBackups: false,
       preferredBackupWindow: '08:00-08:30',
       preferredMaintenanceWindow: 'sun:09:00-sun:09:30',
@@ -116,12 +117,42 @@ export class DataStack extends Stack {
       autoMinorVersionUpgrade: false,
       allowMajorVersionUpgrade: false,
       cloudwatchLogsExports: exports,
-      deletionProtection: settings.database.deletionProtection,
+      deletionProtection,
       removalPolicy: RemovalPolicy.RETAIN,
-    });
+    };
+    const { first } = settings.regions;
+    const database =
+      this.region === first.name
+        ? new rds.DatabaseInstance(this, 'Database', {
+            ...shape, engine, databaseName, multiAz: true, credentials: rds.Credentials.fromSecret(this.databaseSecret),
+          })
+        : this.#replica(shape, first.name);
     // The groups first, or RDS makes them itself and they are kept for ever.
     database.node.addDependency(...groups);
     return database;
+  }
+
+  #replica(shape: Omit<rds.DatabaseInstanceReadReplicaProps, 'sourceDatabaseInstance'>, sourceRegion: string): rds.DatabaseInstanceReadReplica {
+    const sourceDatabaseInstance = rds.DatabaseInstance.fromDatabaseInstanceAttributes(this, 'Source', {
+      instanceIdentifier: this.databaseInstanceIdentifier, instanceEndpointAddress: 'elsewhere', port: databasePort, securityGroups: [],
+    });
+    const replica = new rds.DatabaseInstanceReadReplica(this, 'Database', { ...shape, sourceDatabaseInstance });
+    // The CDK would look for the source in the replica's own Region.
+    const resource = replica.node.defaultChild as rds.CfnDBInstance;
+    resource.sourceRegion = sourceRegion;
+    // As its source is; CloudFormation takes the key alone.
+    resource.storageEncrypted = undefined;
+    resource.sourceDbInstanceIdentifier = this.formatArn({
+      service: 'rds', region: sourceRegion, resource: 'db', resourceName: this.databaseInstanceIdentifier, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    Validations.of(replica).acknowledge(
+      { id: 'AwsSolutions-RDS2', reason: 'A replica with a key is encrypted; to say so as well is refused.' },
+      {
+        id: 'AwsSolutions-RDS3',
+        reason: 'A replica in one zone until it is written: whoever promotes it makes it Multi-AZ, and no template says otherwise, so none undoes it.',
+      },
+    );
+    return replica;
   }
 
   #cache(settings: Settings, network: NetworkStack): Endpoint {

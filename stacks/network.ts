@@ -7,25 +7,29 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
-import type { Settings } from '../lib/settings/index.ts';
+import type { RegionSettings, Settings } from '../lib/settings/index.ts';
 
 export const databasePort = 5432;
 export const cachePort = 6379;
 
 export interface NetworkStackProps extends StackProps {
   readonly settings: Settings;
+  /** Which of the two this is. */
+  readonly of: RegionSettings;
 }
 
 export class NetworkStack extends Stack {
   readonly vpc: ec2.IVpc;
   readonly traderSecurityGroup: ec2.SecurityGroup;
+  /** For functions that speak SQL. */
+  readonly databaseClientSecurityGroup: ec2.SecurityGroup;
   readonly databaseSecurityGroup: ec2.SecurityGroup;
   readonly cacheSecurityGroup: ec2.SecurityGroup;
   readonly #zones: string[];
 
-  constructor(scope: Construct, id: string, { settings, ...props }: NetworkStackProps) {
+  constructor(scope: Construct, id: string, { settings, of, ...props }: NetworkStackProps) {
     super(scope, id, props);
-    this.#zones = settings.regions.home.zones;
+    this.#zones = of.zones;
 
     // The venue's allow-list names these addresses: they outlive the stack, and are never given back by a deployment.
     const addresses = Array.from({ length: settings.network.natGateways }, (_, index) => {
@@ -38,7 +42,7 @@ export class NetworkStack extends Stack {
     // The CDK's classes miss their own interfaces by a hair under exactOptionalPropertyTypes: hence `as`, here and below.
     this.vpc = new ec2.Vpc(this, 'Vpc', {
       vpcName: `baton-${settings.environment}`,
-      ipAddresses: ec2.IpAddresses.cidr(settings.network.cidr),
+      ipAddresses: ec2.IpAddresses.cidr(of.cidr),
       availabilityZones: this.#zones,
       natGateways: settings.network.natGateways,
       natGatewayProvider: ec2.NatProvider.gateway({ eipAllocationIds: addresses.map((address) => address.attrAllocationId) }),
@@ -75,7 +79,8 @@ export class NetworkStack extends Stack {
     const group = (name: string, description: string): ec2.SecurityGroup =>
       new ec2.SecurityGroup(this, name, { vpc: this.vpc, description, allowAllOutbound: false });
     this.traderSecurityGroup = group('TraderSecurityGroup', 'Trading tasks: out to venue, AWS, database and cache; nothing comes in');
-    this.databaseSecurityGroup = group('DatabaseSecurityGroup', 'PostgreSQL: from trading tasks only');
+    this.databaseClientSecurityGroup = group('DatabaseClientSecurityGroup', 'Functions that speak SQL: out to AWS and the database; nothing comes in');
+    this.databaseSecurityGroup = group('DatabaseSecurityGroup', 'PostgreSQL: from trading tasks and functions that speak SQL only');
     this.cacheSecurityGroup = group('CacheSecurityGroup', 'Redis: from trading tasks only');
 
     // AWS's own interfaces are at 443, wherever the venue is. Security groups know no names.
@@ -84,6 +89,8 @@ export class NetworkStack extends Stack {
     }
     this.traderSecurityGroup.connections.allowTo(this.databaseSecurityGroup, ec2.Port.tcp(databasePort), 'Traders to PostgreSQL');
     this.traderSecurityGroup.connections.allowTo(this.cacheSecurityGroup, ec2.Port.tcp(cachePort), 'Traders to Redis');
+    this.databaseClientSecurityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'Out to AWS');
+    this.databaseClientSecurityGroup.connections.allowTo(this.databaseSecurityGroup, ec2.Port.tcp(databasePort), 'Functions to PostgreSQL');
   }
 
   /** From the settings: looked up, they would need credentials at synth. */

@@ -1,6 +1,7 @@
 /**
  * The lease and the journal: two tables that two Regions see alike, judged by a witness in a third. All that a
- * takeover needs is the data plane of these tables.
+ * takeover needs is the data plane of these tables. The first Region declares them and creates the books' leases, wherever
+ * home is; the second knows them by their names. Each records for itself where home is.
  */
 import { CustomResource, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
@@ -25,29 +26,36 @@ export class TradingStateStack extends Stack {
 
   constructor(scope: Construct, id: string, { settings, ...props }: TradingStateStackProps) {
     super(scope, id, props);
-    const { environment, regions } = settings;
+    const isFirst = this.region === settings.regions.first.name;
+    this.leaseTable = this.#table('Lease', settings);
+    this.journalTable = this.#table('Journal', settings);
+    // A home that the lease of an existing book contradicts was refused by then.
+    recordHomeRegion(this, settings, isFirst ? this.#books(settings) : undefined);
+  }
 
-    /** MRSC tables know no transactions and no TTL; nothing here wants them. */
-    const table = (name: string, sortKey: string, encryption: dynamodb.TableEncryptionV2): dynamodb.ITableV2 =>
-      new dynamodb.TableV2(this, name, {
-        tableName: `baton-${environment}-${name.toLowerCase()}`,
-        partitionKey: { name: 'book', type: dynamodb.AttributeType.STRING },
-        sortKey: { name: sortKey, type: dynamodb.AttributeType.STRING },
-        billing: dynamodb.Billing.onDemand(),
-        // An ordinary global table judges conditions on the local copy: two holders.
-        multiRegionConsistency: dynamodb.MultiRegionConsistency.STRONG,
-        replicas: [{ region: regions.standby.name }],
-        witnessRegion: regions.witness.name,
-        encryption,
-        pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-        deletionProtection: true,
-        removalPolicy: RemovalPolicy.RETAIN,
-      }) as dynamodb.ITableV2;
-    // Neither key can be disabled by anyone: a key that can is one more way to stop every trader. The lease holds
-    // names and counters; the journal holds orders, so the use of its key is recorded in CloudTrail.
-    this.leaseTable = table('Lease', 'item', dynamodb.TableEncryptionV2.dynamoOwnedKey());
-    this.journalTable = table('Journal', 'entry', dynamodb.TableEncryptionV2.awsManagedKey());
+  /** MRSC tables know no transactions and no TTL; nothing here wants them. */
+  #table(name: 'Lease' | 'Journal', { environment, regions }: Settings): dynamodb.ITableV2 {
+    const tableName = `baton-${environment}-${name.toLowerCase()}`;
+    if (this.region !== regions.first.name) return dynamodb.TableV2.fromTableName(this, name, tableName);
+    return new dynamodb.TableV2(this, name, {
+      tableName,
+      partitionKey: { name: 'book', type: dynamodb.AttributeType.STRING },
+      sortKey: { name: name === 'Lease' ? 'item' : 'entry', type: dynamodb.AttributeType.STRING },
+      billing: dynamodb.Billing.onDemand(),
+      // An ordinary global table judges conditions on the local copy: two holders.
+      multiRegionConsistency: dynamodb.MultiRegionConsistency.STRONG,
+      replicas: [{ region: regions.second.name }],
+      witnessRegion: regions.witness.name,
+      // Neither key can be disabled by anyone: a key that can is one more way to stop every trader. The lease holds
+      // names and counters; the journal holds orders, so the use of its key is recorded in CloudTrail.
+      encryption: name === 'Lease' ? dynamodb.TableEncryptionV2.dynamoOwnedKey() : dynamodb.TableEncryptionV2.awsManagedKey(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    }) as dynamodb.ITableV2;
+  }
 
+  #books(settings: Settings): DependencyGroup {
     const createBook = this.#createBook(settings);
     const books = new DependencyGroup();
     for (const { name } of settings.books) {
@@ -57,7 +65,7 @@ export class TradingStateStack extends Stack {
           serviceToken: createBook.functionArn,
           properties: {
             Book: name,
-            Home: regions.home.name,
+            Home: settings.home,
             LeaseMs: settings.lease.leaseMs,
           } satisfies BatonBookProperties,
           // Taking a book out of the settings must not make its lease forget the epochs it granted.
@@ -65,8 +73,7 @@ export class TradingStateStack extends Stack {
         }),
       );
     }
-    // A home that the lease of an existing book contradicts was refused by then.
-    recordHomeRegion(this, settings, books);
+    return books;
   }
 
   /** Creates lease items; what exists it never touches, by the condition of its write. */

@@ -1,5 +1,5 @@
 /**
- * Where the traders run. The service has the EXTERNAL deployment controller: what runs is a task set, which only the
+ * Where the traders run, in either Region. The service has the EXTERNAL deployment controller: what runs is a task set, which only the
  * cutover makes and removes, so nothing that is deployed here can start or stop a trader. The task definition
  * synthesized here is the template from which a cutover registers the revision it starts.
  */
@@ -7,19 +7,20 @@ import { RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import * as kms from 'aws-cdk-lib/aws-kms';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { MigrationTaskTemplate } from '../lib/constructs/migration-task.ts';
+import { replicatedSecret } from '../lib/constructs/replicated-secret.ts';
 import { TradingTaskTemplate } from '../lib/constructs/trading-task.ts';
 import { confirmHomeRegion, confirmWritingDatabase, keepAsRecorded } from '../lib/constructs/topology.ts';
 import type { MarketCalendar } from '../lib/contracts/change.ts';
 import type { BookName } from '../lib/lease/model.ts';
 import type { BookSettings, Settings } from '../lib/settings/index.ts';
 import { databaseName, type DataStack } from './data.ts';
+import { type FoundationStack, keyAliasOf } from './foundation.ts';
 import type { NetworkStack } from './network.ts';
 import type { TradingStateStack } from './trading-state.ts';
 
@@ -28,6 +29,7 @@ const tasksPerColour = 2;
 
 export interface TradingStackProps extends StackProps {
   readonly settings: Settings;
+  readonly foundation: FoundationStack;
   readonly network: NetworkStack;
   readonly state: TradingStateStack;
   readonly data: DataStack;
@@ -67,12 +69,13 @@ export class TradingStack extends Stack {
   readonly traderRepository: ecr.IRepository;
   readonly guardRepository: ecr.IRepository;
 
-  constructor(scope: Construct, id: string, { settings, network, state, data, ...props }: TradingStackProps) {
+  constructor(scope: Construct, id: string, { settings, foundation, network, state, data, ...props }: TradingStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
-    confirmWritingDatabase(this, settings, data.databaseInstanceIdentifier);
+    confirmWritingDatabase(this, settings);
     this.traderRepository = this.#repository(settings, 'trader');
     this.guardRepository = this.#repository(settings, 'guard');
+    this.#replicateImages(settings);
     this.cluster = new ecs.Cluster(this, 'Cluster', {
       clusterName: `baton-${settings.environment}`,
       vpc: network.vpc,
@@ -85,12 +88,7 @@ export class TradingStack extends Stack {
       vpc: network.vpc,
       containerInsightsV2: ecs.ContainerInsights.ENABLED,
     }) as ecs.ICluster;
-    const venueKey = new kms.Key(this, 'VenueKey', {
-      description: `Baton ${settings.environment}: the exchange keys`,
-      enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
-    });
-    this.books = settings.books.map((book) => this.#book(book, { settings, network, state, data }, venueKey));
+    this.books = settings.books.map((book) => this.#book(book, { settings, foundation, network, state, data }));
   }
 
   #repository(settings: Settings, name: string): ecr.Repository {
@@ -103,15 +101,33 @@ export class TradingStack extends Stack {
     });
   }
 
-  #book(book: BookSettings, { settings, network, state, data }: Surroundings, venueKey: kms.Key): BookResources {
+  /** What is pushed here is in the other Region, too. ECR passes a replicated image on no further, so that both may do it. */
+  #replicateImages({ environment, account, regions }: Settings): void {
+    const other = this.region === regions.first.name ? regions.second : regions.first;
+    new ecr.CfnReplicationConfiguration(this, 'ImageReplication', {
+      replicationConfiguration: {
+        rules: [
+          {
+            destinations: [{ region: other.name, registryId: account }],
+            repositoryFilters: [{ filter: `baton-${environment}/`, filterType: 'PREFIX_MATCH' }],
+          },
+        ],
+      },
+    });
+  }
+
+  #book(book: BookSettings, { settings, foundation, network, state, data }: Surroundings): BookResources {
     const name = `baton-${settings.environment}-${book.name}`;
-    const venueSecret = new secretsmanager.Secret(this, `VenueSecret-${book.name}`, {
+    const venueKey: kms.IKey = foundation.venueKey;
+    const venueSecret = replicatedSecret(this, `VenueSecret-${book.name}`, {
+      settings,
+      key: venueKey,
+      keyAlias: keyAliasOf(settings, 'venue'),
       secretName: `baton-${settings.environment}/${book.name}/venue`,
       description: `The exchange key of book ${book.name}: { apiKey, secret }, put in by a person or by the rotation`,
-      encryptionKey: venueKey,
       removalPolicy: RemovalPolicy.RETAIN,
       generateSecretString: { secretStringTemplate: JSON.stringify({ apiKey: 'not-yet-set' }), generateStringKey: 'secret' },
-    }) as secretsmanager.ISecret;
+    });
     Validations.of(venueSecret).acknowledge({
       id: 'AwsSolutions-SMG4',
       reason: 'An exchange makes this secret on its side: our own rotation proves a new key by a signed request before the old one goes.',

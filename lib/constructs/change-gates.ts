@@ -51,7 +51,7 @@ export class ChangeGates extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     const shared = {
-      BATON_ENVIRONMENT: environment, BATON_ACCOUNT: settings.account, BATON_REGION: settings.regions.home.name,
+      BATON_ENVIRONMENT: environment, BATON_ACCOUNT: settings.account, BATON_REGION: stack.region,
       BATON_APPROVALS_TABLE: table.tableName,
     };
     this.approvals = new ContractFunction(this, 'Ask', {
@@ -71,11 +71,20 @@ export class ChangeGates extends Construct {
     for (const { function: each } of [this.approvals, this.decisions]) {
       each.addToRolePolicy(new iam.PolicyStatement({ actions: ['dynamodb:GetItem', 'dynamodb:PutItem'], resources: [table.tableArn] }));
     }
-    // For the permission set, user or role of those who approve; what they sign counts, not who carries it here.
+    if (stack.region === settings.regions.first.name) this.#letPeopleDecide(settings, prefix);
+  }
+
+  /** Policies are everybody's Region's: one for both, for the permission set, user or role of those who approve. */
+  #letPeopleDecide({ regions }: Settings, prefix: string): void {
+    const decisions = [regions.first, regions.second].map(({ name: region }) =>
+      Stack.of(this).formatArn({
+        service: 'lambda', region, resource: 'function', resourceName: `${prefix}-${decideChange.name}`, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }));
+    // What they sign counts, not who carries it there.
     new iam.ManagedPolicy(this, 'Approver', {
       managedPolicyName: `${prefix}-approver`,
-      description: `May say yes or no to changes of Baton ${environment}`,
-      statements: [new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [this.decisions.function.functionArn] })],
+      description: `May say yes or no to changes of ${prefix}`,
+      statements: [new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: decisions })],
     });
   }
 }

@@ -12,6 +12,7 @@ import type * as logs from 'aws-cdk-lib/aws-logs';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { MigrationEnvironment } from '../contracts/task-environment.ts';
+import { arnInPolicies } from './replicated-secret.ts';
 
 export interface MigrationTaskTemplateProps {
   readonly family: string;
@@ -33,7 +34,7 @@ export class MigrationTaskTemplate extends Construct {
     super(scope, id);
     this.taskRole = this.#role('TaskRole', 'What a migration of the schema may do');
     const { secret, key } = props.databaseSecret;
-    this.taskRole.addToPolicy(new iam.PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [secret.secretArn] }));
+    this.taskRole.addToPolicy(new iam.PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [arnInPolicies(secret)] }));
     this.taskRole.addToPolicy(
       new iam.PolicyStatement({
         actions: ['kms:Decrypt'],

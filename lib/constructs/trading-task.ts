@@ -12,6 +12,7 @@ import type * as logs from 'aws-cdk-lib/aws-logs';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { GuardTemplateEnvironment, TraderTemplateEnvironment } from '../contracts/task-environment.ts';
+import { arnInPolicies } from './replicated-secret.ts';
 
 export interface TradingTaskTemplateProps {
   readonly family: string;
@@ -119,7 +120,7 @@ export class TradingTaskTemplate extends Construct {
       new iam.PolicyStatement({
         sid: 'Secrets',
         actions: ['secretsmanager:GetSecretValue'],
-        resources: props.secrets.map(({ secret }) => secret.secretArn),
+        resources: props.secrets.map(({ secret }) => arnInPolicies(secret)),
       }),
     );
     role.addToPolicy(

@@ -7,7 +7,7 @@ import { Secret } from '../secret.ts';
 import { functionContract } from './step.ts';
 
 /** When a market is closed, and a book of it may be cut over. */
-export const marketCalendars = ['always', 'cme-futures'] as const;
+export const marketCalendars = ['always', 'cme-futures', 'us-equities'] as const;
 export const MarketCalendar = z.enum(marketCalendars);
 export type MarketCalendar = z.infer<typeof MarketCalendar>;
 

@@ -14,7 +14,7 @@ export function topologyChecks({ environment, regions, books }: Settings, home: 
   const databaseIdentifier = `baton-${environment}`;
   return [
     recordCheck(home, 'the home Region', `/baton/${environment}/home-region`, homeRegion),
-    recordCheck(home, 'the writing database', `/baton/${environment}/writing-database`, databaseIdentifier),
+    recordCheck(home, 'the writing database', `/baton/${environment}/writing-database`, homeRegion),
     {
       area,
       name: 'The database of the home Region is the one that is written',

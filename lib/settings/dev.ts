@@ -5,10 +5,11 @@ export const dev: SettingsInput = {
   environment: 'dev',
   account: '111111111111',
   regions: {
-    home: { name: 'us-east-1', zones: ['us-east-1a', 'us-east-1b', 'us-east-1c'] },
-    standby: { name: 'us-west-2', zones: ['us-west-2a', 'us-west-2b', 'us-west-2c'] },
+    first: { name: 'us-east-1', zones: ['us-east-1a', 'us-east-1b', 'us-east-1c'], cidr: '10.20.0.0/16' },
+    second: { name: 'us-west-2', zones: ['us-west-2a', 'us-west-2b', 'us-west-2c'], cidr: '10.21.0.0/16' },
     witness: { name: 'us-east-2' },
   },
+  home: 'us-east-1',
   books: [
     {
       name: 'alpha',
@@ -36,11 +37,12 @@ export const dev: SettingsInput = {
     },
   ],
   lease: { leaseMs: 5000 },
-  network: { cidr: '10.20.0.0/16', natGateways: 1, venuePorts: [443] },
+  network: { natGateways: 1, venuePorts: [443] },
   database: { instanceClass: 't4g.micro', allocatedGb: 20, retentionDays: 7, deletionProtection: false },
   cache: { nodeType: 'cache.t4g.micro', nodes: 2, snapshotRetentionDays: 1 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 15 },
+  recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
   approvals: { required: 0, approvers: ['permission-set/BatonApprover'], withinMinutes: 10 },
   notifications: { emails: [] },
   logs: { retentionDays: 30 },

@@ -5,7 +5,7 @@ import { production } from './production.ts';
 import { Settings, type SettingsInput } from './schema.ts';
 import { staging } from './staging.ts';
 
-export type { BookSettings, Settings } from './schema.ts';
+export type { BookSettings, RegionSettings, Settings, SettingsInput } from './schema.ts';
 
 const environments: Readonly<Record<string, SettingsInput>> = { dev, staging, production };
 export const environmentNames = Object.keys(environments);
@@ -16,6 +16,11 @@ export class SettingsError extends Error {
 }
 
 export function loadSettings(environment: string): Settings {
+  return parseSettings(settingsInputOf(environment), `lib/settings/${environment}.ts`);
+}
+
+/** As the environment's file writes them. */
+export function settingsInputOf(environment: string): SettingsInput {
   const input = Object.hasOwn(environments, environment) ? environments[environment] : undefined;
   if (input === undefined) {
     throw new SettingsError(
@@ -23,7 +28,7 @@ export function loadSettings(environment: string): Settings {
         'or add a file for it in lib/settings/.',
     );
   }
-  return parseSettings(input, `lib/settings/${environment}.ts`);
+  return input;
 }
 
 /** @param source where a person finds what is wrong */

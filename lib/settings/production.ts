@@ -5,10 +5,11 @@ export const production: SettingsInput = {
   environment: 'production',
   account: '333333333333',
   regions: {
-    home: { name: 'us-east-1', zones: ['us-east-1a', 'us-east-1b', 'us-east-1c'] },
-    standby: { name: 'us-west-2', zones: ['us-west-2a', 'us-west-2b', 'us-west-2c'] },
+    first: { name: 'us-east-1', zones: ['us-east-1a', 'us-east-1b', 'us-east-1c'], cidr: '10.28.0.0/16' },
+    second: { name: 'us-west-2', zones: ['us-west-2a', 'us-west-2b', 'us-west-2c'], cidr: '10.29.0.0/16' },
     witness: { name: 'us-east-2' },
   },
+  home: 'us-east-1',
   books: [
     {
       name: 'alpha',
@@ -23,11 +24,12 @@ export const production: SettingsInput = {
     },
   ],
   lease: { leaseMs: 5000 },
-  network: { cidr: '10.28.0.0/16', natGateways: 2, venuePorts: [443] },
+  network: { natGateways: 2, venuePorts: [443] },
   database: { instanceClass: 't4g.medium', allocatedGb: 100, retentionDays: 30, deletionProtection: true },
   cache: { nodeType: 'cache.t4g.small', nodes: 2, snapshotRetentionDays: 7 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 60 },
+  recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
   approvals: { required: 2, approvers: ['permission-set/BatonApprover'], withinMinutes: 30 },
   notifications: { emails: [] },
   logs: { retentionDays: 90 },

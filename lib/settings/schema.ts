@@ -29,6 +29,7 @@ const Region = z.strictObject({
   name: regionName,
   /** Named, not looked up: synth needs no credentials, and a subnet never moves because a list was reordered. */
   zones: z.array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'a zone such as us-east-1a')).length(3),
+  cidr: z.string().regex(privateRange, 'a private IPv4 range between /16 and /20, such as 10.20.0.0/16'),
 });
 
 const bookName = z.string().regex(/^[a-z][a-z0-9]{0,9}$/, '1–10 lower-case letters and digits, starting with a letter');
@@ -58,19 +59,22 @@ export const Settings = z
   .strictObject({
     environment: environmentName,
     account: accountId,
+    /** For ever: resources are declared in them. */
     regions: z.strictObject({
-      home: Region,
-      standby: Region,
+      /** Where the tables, the secrets and the first database are declared, and where an installation begins. */
+      first: Region,
+      second: Region,
       /** Holds no data that anyone reads; its vote makes the lease table strongly consistent. */
       witness: z.strictObject({ name: regionName }),
     }),
+    /** Which of the two trades: the one thing that moves. Machines move it; this follows them (docs/runbooks/failover.md). */
+    home: regionName,
     books: z.array(Book).min(1),
     lease: z.strictObject({
       /** What a book's lease item is created with; changes later only together with a new epoch. */
       leaseMs: z.int().min(1000).max(60_000),
     }),
     network: z.strictObject({
-      cidr: z.string().regex(privateRange, 'a private IPv4 range between /16 and /20, such as 10.20.0.0/16'),
       natGateways: z.int().min(1).max(3),
       /** Where orders go: security groups know ports, not names. */
       venuePorts: z.array(z.int().min(1).max(65_535)).min(1),
@@ -102,6 +106,16 @@ export const Settings = z
       /** How long a release is watched on a canary before the book gets it. */
       watchMinutes: z.int().min(10).max(240),
     }),
+    recovery: z.strictObject({
+      /** How far behind the standby's database may be and still be promoted without a person who accepts the loss. */
+      rpoSeconds: seconds(5, 900),
+      /** Whether the standby Region takes over by itself. */
+      automatic: z.boolean(),
+      /** By itself, only after this many lease times without a renewal. */
+      silentLeases: z.int().min(3).max(120),
+      /** And never again within this time of a move. */
+      holdDownMinutes: z.int().min(10).max(1440),
+    }),
     approvals: z.strictObject({
       /** Of different people, none of whom asked for the change. */
       required: z.int().min(0).max(5),
@@ -120,20 +134,26 @@ export const Settings = z
     }),
   })
   .superRefine((settings, context) => {
-    const { home, standby, witness } = settings.regions;
-    const names = [home.name, standby.name, witness.name];
+    const { first, second, witness } = settings.regions;
+    const names = [first.name, second.name, witness.name];
     if (!strongRegionSets.some((set) => names.every((name) => set.includes(name)))) {
       const sets = strongRegionSets.map((set) => set.join(', ')).join('; or ');
-      context.addIssue({ code: 'custom', path: ['regions'], message: `home, standby and witness are of one Region set: ${sets}` });
+      context.addIssue({ code: 'custom', path: ['regions'], message: `first, second and witness are of one Region set: ${sets}` });
     }
     if (new Set(names).size < names.length) {
-      context.addIssue({ code: 'custom', path: ['regions'], message: 'home, standby and witness must be three different Regions' });
+      context.addIssue({ code: 'custom', path: ['regions'], message: 'first, second and witness must be three different Regions' });
     }
-    for (const role of ['home', 'standby'] as const) {
-      const region = settings.regions[role];
+    if (settings.home !== first.name && settings.home !== second.name) {
+      context.addIssue({ code: 'custom', path: ['home'], message: `${first.name} or ${second.name}` });
+    }
+    for (const each of ['first', 'second'] as const) {
+      const region = settings.regions[each];
       if (!region.zones.every((zone) => zone.startsWith(region.name)) || new Set(region.zones).size < region.zones.length) {
-        context.addIssue({ code: 'custom', path: ['regions', role, 'zones'], message: `three different zones of ${region.name}` });
+        context.addIssue({ code: 'custom', path: ['regions', each, 'zones'], message: `three different zones of ${region.name}` });
       }
+    }
+    if (first.cidr === second.cidr) {
+      context.addIssue({ code: 'custom', path: ['regions', 'second', 'cidr'], message: 'other addresses than those of the first Region' });
     }
     const { required, approvers } = settings.approvals;
     const people = approvers.filter((approver) => !approver.startsWith('permission-set/'));
@@ -151,6 +171,11 @@ export const Settings = z
     if (settings.books.some(({ canary }) => canary !== undefined) && approvers.length === 0) {
       context.addIssue({ code: 'custom', path: ['approvals', 'approvers'], message: 'somebody who decides where a canary does not' });
     }
+  })
+  .transform(({ regions, ...settings }) => {
+    const isFirst = settings.home === regions.first.name;
+    const [home, standby] = isFirst ? [regions.first, regions.second] : [regions.second, regions.first];
+    return { ...settings, regions: { ...regions, home, standby } };
   });
 
 /** What a canary must be to its book; undefined when it is. */
@@ -166,6 +191,7 @@ function faultOfCanary(book: z.infer<typeof Book>, books: readonly z.infer<typeo
 }
 
 export type Settings = z.infer<typeof Settings>;
+export type RegionSettings = z.infer<typeof Region>;
 export type BookSettings = Settings['books'][number];
 /** What an environment's file writes: the schema's input, so that tsc finds a missing setting before synth does. */
 export type SettingsInput = z.input<typeof Settings>;

@@ -34,17 +34,19 @@ export interface DeployOptions {
   readonly world: CloudWorld;
   /** Takes the answers of custom resources. */
   readonly front: Front;
+  /** Which stacks; all of them when not said. */
+  readonly only?: (stack: AssemblyStack) => boolean;
 }
 
 /** A custom resource that answers later than this never will, here. */
 const customResourceTimeoutMs = 60_000;
 
-/** By stack name. Stacks that do not depend on each other are deployed at the same time. */
-export async function deploy({ assemblyDirectory, world, front }: DeployOptions): Promise<ReadonlyMap<string, DeployedStack>> {
+/** By artifact, as synth names stacks: CloudFormation's names are the same in both Regions. Stacks that do not depend on each other are deployed at the same time. */
+export async function deploy({ assemblyDirectory, world, front, only = () => true }: DeployOptions): Promise<ReadonlyMap<string, DeployedStack>> {
   const assembly = readAssembly(assemblyDirectory);
   const cloud = new Cloud(world, front);
   const underWay = new Map<string, Promise<DeployedStack>>();
-  for (const stack of assembly.stacks) {
+  for (const stack of assembly.stacks.filter(only)) {
     const needed = stack.dependencies.flatMap((id) => underWay.get(id) ?? []);
     underWay.set(stack.artifactId, Promise.all(needed).then(() => cloud.deployStack(stack)));
   }
@@ -135,7 +137,7 @@ class Cloud {
     }
     shown?.stackCreated(stackId, shownOutputs);
     const deployed: DeployedStack = { stackName, region, resources: Object.fromEntries(created), outputs };
-    this.stacks.set(stackName, deployed);
+    this.stacks.set(stack.artifactId, deployed);
     world.log(`deployed ${stackName}`, { region, resources: created.size });
     return deployed;
   }
@@ -157,8 +159,8 @@ class Cloud {
         return found;
       },
       stackOutput: ({ stackName, region: from, outputName }) => {
-        const stack = this.stacks.get(stackName);
-        const found = stack?.region === from ? stack.outputs[outputName] : undefined;
+        const named = [...this.stacks.values()].find((stack) => stack.stackName === stackName && stack.region === from);
+        const found = named?.outputs[outputName];
         if (found === undefined) {
           throw new Error(`stack '${stackName}' in ${from} has no output '${outputName}'; does this stack depend on it?`);
         }
@@ -220,8 +222,8 @@ class Cloud {
     try {
       const resolved = resolve(resource.Properties ?? {}, scope);
       const properties = (await resolveDynamic(resolved, (reference) => this.#dynamic(region, reference))) as Record<string, unknown>;
-      // The same in every deployment, so that what was seen of one can be held against another.
-      const suffix = createHash('sha256').update(`${stackName}/${logicalId}`).digest('hex').slice(0, 12).toUpperCase();
+      // The same in every deployment, so that what was seen of one can be held against another. Roles are of no Region, so it is in here.
+      const suffix = createHash('sha256').update(`${region}/${stackName}/${logicalId}`).digest('hex').slice(0, 12).toUpperCase();
       const request: ResourceRequest = {
         type: resource.Type, logicalId, stackName, region, properties,
         generatedName: `${stackName}-${logicalId}-${suffix}`,

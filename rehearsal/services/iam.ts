@@ -85,7 +85,7 @@ export function iam(world: World): Iam {
     },
     resources: {
       'AWS::IAM::Role': ({ properties, generatedName }) => {
-        const name = String(properties['RoleName'] ?? generatedName.slice(0, 64));
+        const name = String(properties['RoleName'] ?? shortened(generatedName, 64));
         const arn = arnOf(name, properties['Path'] as string | undefined);
         if (roles.has(arn)) throw new AwsError('EntityAlreadyExists', `Role with name ${name} already exists.`);
         const inline = (properties['Policies'] ?? []) as ReadonlyArray<{ PolicyName: string; PolicyDocument: unknown }>;
@@ -107,7 +107,7 @@ export function iam(world: World): Iam {
         return { ref: generatedName, attributes: {} };
       },
       'AWS::IAM::ManagedPolicy': ({ properties, generatedName }) => {
-        const name = String(properties['ManagedPolicyName'] ?? generatedName.slice(0, 128));
+        const name = String(properties['ManagedPolicyName'] ?? shortened(generatedName, 128));
         const arn = `arn:aws:iam::${world.accountId}:policy${(properties['Path'] as string | undefined) ?? '/'}${name}`;
         managedPolicies.set(arn, { name, document: properties['PolicyDocument'] });
         for (const role of (properties['Roles'] ?? []) as readonly string[]) roleOf(role).managedPolicyArns.push(arn);
@@ -131,4 +131,10 @@ function encoded(document: unknown): string {
 
 function roleIdOf(arn: string): string {
   return `AROA${createHash('sha256').update(arn).digest('hex').slice(0, 17).toUpperCase()}`;
+}
+
+/** What makes a generated name unique is its end, which stays. */
+function shortened(generatedName: string, charactersMax: number): string {
+  const end = generatedName.slice(-13);
+  return generatedName.length <= charactersMax ? generatedName : `${generatedName.slice(0, charactersMax - end.length)}${end}`;
 }

@@ -30,7 +30,10 @@ test('synthesizes the environment that BATON_ENV names, silently', () => {
   expect(synthesis).toEqual({ status: 0, output: '' });
   const manifest = JSON.parse(readFileSync(path.join(staging, 'manifest.json'), 'utf8')) as { artifacts: Record<string, { type: string }> };
   const stacks = Object.entries(manifest.artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack').map(([name]) => name);
-  expect(stacks.toSorted()).toEqual(['cutover', 'data', 'network', 'trading', 'trading-state'].map((name) => `baton-staging-${name}`));
+  expect(stacks.toSorted()).toEqual(
+    ['cutover', 'data', 'foundation', 'network', 'recovery', 'trading-state', 'trading']
+      .flatMap((name) => ['us-east-1', 'us-west-2'].map((region) => `baton-staging-${name}-${region}`)),
+  );
 });
 
 test("the CLI's context comes before BATON_ENV", () => {

@@ -4,9 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient, UpdateItemCommand, type UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import type * as z from 'zod/mini';
+import * as z from 'zod/mini';
+import { personName, reason } from '../../lib/contracts/change.ts';
 import { CutoverRequest } from '../../lib/contracts/cutover.ts';
 import { HaltRequest, ResumeRequest, RollbackRequest } from '../../lib/contracts/operations.ts';
+import { FailoverRequest } from '../../lib/contracts/recovery.ts';
 import { haltOf, LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import type { BookName } from '../../lib/lease/model.ts';
@@ -15,7 +17,12 @@ import { startLocalTable } from '../lease/local-table.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'docs', 'runbooks');
 const pages = readdirSync(folder).map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
-const contracts: Readonly<Record<string, z.ZodMiniType>> = { canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest };
+/** A planned move wants a reason and a name. */
+const MoveRequest = z.strictObject({ reason, requestedBy: personName });
+const contracts: Readonly<Record<string, z.ZodMiniType>> = {
+  canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest,
+  failover: FailoverRequest, switchover: MoveRequest, failback: MoveRequest,
+};
 
 /** Commands that begin a line, with what stands on the lines that continue them. */
 function commandsIn(text: string): string[] {

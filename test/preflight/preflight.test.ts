@@ -3,7 +3,7 @@
  * that it is there to find. The same system shows that nobody but a machine may change what runs.
  */
 import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { ECSClient, UpdateServicePrimaryTaskSetCommand } from '@aws-sdk/client-ecs';
@@ -17,6 +17,7 @@ import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
 import { deploy } from '../../rehearsal/cloud/deploy.ts';
 import { type Front, startFront } from '../../rehearsal/cloud/front.ts';
 import { type CloudWorld, createWorld } from '../../rehearsal/cloud/world.ts';
+import { isModelled } from '../../rehearsal/installation.ts';
 import { createAuthority } from '../../rehearsal/processes/certificate.ts';
 import { Supervisor } from '../../rehearsal/processes/supervisor.ts';
 import { TaskLauncher } from '../../rehearsal/processes/tasks.ts';
@@ -63,7 +64,7 @@ beforeAll(async () => {
   before = await preflight(settings, {});
   // The order of docs/deploy.md, with its commands' calls.
   for (const region of [settings.regions.home.name, settings.regions.standby.name]) await bootstrap(region);
-  await deploy({ assemblyDirectory, world, front });
+  await deploy({ assemblyDirectory, world, front, only: isModelled(settings) });
   const policy = readFileSync(path.join(assemblyDirectory, 'stack-policy.json'), 'utf8');
   for (const StackName of stacks) await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: policy });
   await putVenueKey(JSON.stringify({ apiKey: 'key', secret: venueSecret }));
@@ -90,19 +91,6 @@ function bootstrap(region: string): Promise<unknown> {
 
 function putVenueKey(SecretString: string): Promise<unknown> {
   return operator('secretsmanager', 'PutSecretValue', { SecretId: 'baton-production/alpha/venue', SecretString });
-}
-
-/** The assembly, less every other stack. */
-function onlyStack(name: string): string {
-  const directory = `${assemblyDirectory}-${name}`;
-  cpSync(assemblyDirectory, directory, { recursive: true });
-  const file = path.join(directory, 'manifest.json');
-  const manifest = JSON.parse(readFileSync(file, 'utf8')) as { artifacts: Record<string, { type: string; dependencies?: string[] }> };
-  const artifacts = Object.entries(manifest.artifacts)
-    .filter(([id, { type }]) => type !== 'aws:cloudformation:stack' || id === name)
-    .map(([id, artifact]) => [id, { ...artifact, dependencies: (artifact.dependencies ?? []).filter((needed) => needed === `${name}.assets`) }]);
-  writeFileSync(file, JSON.stringify({ ...manifest, artifacts: Object.fromEntries(artifacts) }));
-  return directory;
 }
 
 const failures = (results: readonly Result[]): string[] =>
@@ -192,8 +180,9 @@ describe('finds', () => {
   });
 
   test('a home that the settings have and reality has not', async () => {
-    const { home, standby, witness } = settings.regions;
-    const results = await preflight({ ...settings, regions: { home: standby, standby: home, witness } }, images);
+    const { home, standby } = settings.regions;
+    const moved = { ...settings, home: standby.name, regions: { ...settings.regions, home: standby, standby: home } };
+    const results = await preflight(moved, images);
     // In that Region nothing is deployed; the lease is seen from both.
     expect(found(results, 'The lease of alpha')).toMatchObject({ verdict: 'failed', seen: 'home us-east-1, halted, epoch 0' });
   });
@@ -208,8 +197,8 @@ describe('finds', () => {
   });
 
   test('a record of another writing database', async () => {
-    const Name = '/baton/production/writing-database/baton-production-restored';
-    await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'baton-production-restored' });
+    const Name = '/baton/production/writing-database/us-west-2';
+    await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-west-2' });
     expect((await only({}, 'The record of the writing database')).seen).toContain(Name);
     await operator('ssm', 'DeleteParameter', { Name });
   });
@@ -270,12 +259,12 @@ test('no role but a machine’s changes what runs: its boundary refuses it', asy
 });
 
 test('a deployment after the database moved is refused before it changes anything', async () => {
-  const Name = '/baton/production/writing-database/baton-production';
+  const Name = '/baton/production/writing-database/us-east-1';
   await operator('ssm', 'DeleteParameter', { Name });
-  await expect(deploy({ assemblyDirectory: onlyStack('baton-production-trading'), world, front })).rejects.toThrow(
+  await expect(deploy({ assemblyDirectory, world, front, only: ({ artifactId }) => artifactId === 'baton-production-trading-us-east-1' })).rejects.toThrow(
     `stack 'baton-production-trading': Unable to fetch parameters [${Name}] from parameter store`,
   );
-  await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'baton-production' });
+  await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-east-1' });
 });
 
 describe('the command', () => {

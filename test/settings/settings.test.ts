@@ -1,12 +1,12 @@
 /** Settings are complete, and a wrong one is refused with what was wrong, what was seen, and what to do. */
 import { describe, expect, test } from 'vitest';
 import { quotingFor, usualQuoting } from '../../lib/trading/quoting.ts';
-import { environmentNames, loadSettings, parseSettings, SettingsError } from '../../lib/settings/index.ts';
+import { environmentNames, loadSettings, parseSettings, SettingsError, settingsInputOf } from '../../lib/settings/index.ts';
 
 /** Settings of which anything may be spoilt, as a person can in a file. */
 type Editable = Record<string, any>;
 function editable(): Editable {
-  return structuredClone(loadSettings('dev'));
+  return structuredClone(settingsInputOf('dev'));
 }
 
 test('three environments of one shape', () => {
@@ -17,13 +17,20 @@ test('three environments of one shape', () => {
 test('no two environments share an account or addresses', () => {
   const all = environmentNames.map(loadSettings);
   expect(new Set(all.map(({ account }) => account)).size).toBe(3);
-  expect(new Set(all.map(({ network }) => network.cidr)).size).toBe(3);
+  expect(new Set(all.flatMap(({ regions }) => [regions.first.cidr, regions.second.cidr])).size).toBe(6);
 });
 
 test('production has what real money needs', () => {
   const production = loadSettings('production');
   expect(production.database).toMatchObject({ deletionProtection: true, retentionDays: 30, allocatedGb: 100 });
   expect(production.network.natGateways).toBe(2);
+});
+
+test('home is one of the two Regions, and the other one is the standby', () => {
+  const written = settingsInputOf('production');
+  const { first, second } = written.regions;
+  expect(parseSettings(written, 'x').regions).toMatchObject({ first, second, home: first, standby: second });
+  expect(parseSettings({ ...written, home: second.name }, 'x').regions).toMatchObject({ first, second, home: second, standby: first });
 });
 
 test('an environment that is not there is refused with those that are', () => {
@@ -44,9 +51,11 @@ describe('a wrong setting', () => {
     ['two books of one name', (s) => s['books'].push(s['books'][0]), /books: each book needs a name of its own/],
     [
       'a zone of another Region',
-      (s) => (s['regions'].home.zones[0] = 'us-west-2a'),
-      /regions\.home\.zones: .*different zones of us-east-1/,
+      (s) => (s['regions'].first.zones[0] = 'us-west-2a'),
+      /regions\.first\.zones: .*different zones of us-east-1/,
     ],
+    ['the same addresses twice', (s) => (s['regions'].second.cidr = s['regions'].first.cidr), /regions\.second\.cidr: .*other addresses than/],
+    ['a home that is neither', (s) => (s['home'] = 'us-east-2'), /home: .*Seen: "us-east-2"\. .*us-east-1 or us-west-2/],
     ['one Region twice', (s) => (s['regions'].witness.name = 'us-east-1'), /regions: .*three different Regions/],
     ['a canary that is no book', (s) => (s['books'][0].canary = 'nosuch'), /books\[0\]\.canary: .*Seen: "nosuch"\. Set it so that this holds: the name of another book/],
     ['a book as its own canary', (s) => (s['books'][0].canary = 'alpha'), /books\[0\]\.canary: the name of another book/],

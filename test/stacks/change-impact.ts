@@ -48,6 +48,9 @@ const inPlace: Readonly<Record<string, (before: unknown, after: unknown) => Effe
   // More may be reached: no connection ends. Less: one can.
   'AWS::EC2::SecurityGroup.SecurityGroupEgress': (before, after) => (contains(after, before) ? 'none' : 'interrupts'),
   'AWS::IAM::Policy.PolicyDocument': (before, after) => (allowsAll(after, before) ? 'none' : 'interrupts'),
+  // What people and tasks may do at most: nobody judged whether a running one lives on what changed.
+  'AWS::IAM::ManagedPolicy.PolicyDocument': () => 'interrupts',
+  'AWS::SecretsManager::Secret.ReplicaRegions': (before, after) => (contains(after, before) ? 'none' : 'interrupts'),
   'AWS::IAM::Role.Description': () => 'none',
 };
 
@@ -57,16 +60,16 @@ const specification = readSpecification();
 export function impactsOf(before: CloudAssembly, after: CloudAssembly): Impact[] {
   const impacts: Impact[] = [];
   for (const stack of before.stacks) {
-    const successor = after.stacks.find((candidate) => candidate.stackName === stack.stackName);
+    const successor = after.stacks.find((candidate) => candidate.id === stack.id);
     if (successor === undefined || !isDeepStrictEqual(successor.environment, stack.environment)) {
       const type = 'AWS::CloudFormation::Stack';
-      impacts.push({ stack: stack.stackName, logicalId: '*', type, effect: 'elsewhere', held: true });
+      impacts.push({ stack: stack.id, logicalId: '*', type, effect: 'elsewhere', held: true });
       continue;
     }
     const resources = resourcesIn(successor.template);
     for (const [logicalId, resource] of Object.entries(resourcesIn(stack.template))) {
       const held = isHeld(resource, resourcesIn(stack.template));
-      impacts.push(...changes(stack.stackName, logicalId, held, resource, resources[logicalId]));
+      impacts.push(...changes(stack.id, logicalId, held, resource, resources[logicalId]));
     }
   }
   return impacts;

@@ -2,7 +2,7 @@
  * A changed, valid value for every setting, by the setting's path. The test fails when a setting has none, so
  * whoever adds a setting also says how it changes.
  */
-import type { Settings, SettingsInput } from '../../lib/settings/schema.ts';
+import type { SettingsInput } from '../../lib/settings/schema.ts';
 
 type Change = (settings: SettingsInput) => void;
 
@@ -10,11 +10,17 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   environment: (s) => void (s.environment = 'other'),
   account: (s) => void (s.account = '999999999999'),
   // Three Regions of one set, and the American set has no fourth: so the others move too.
-  'regions.home.name': (s) => void (s.regions = european),
-  'regions.home.zones': (s) => void (s.regions.home.zones[2] = 'us-east-1d'),
-  'regions.standby.name': exchangeStandbyAndWitness,
-  'regions.standby.zones': (s) => void (s.regions.standby.zones[2] = 'us-west-2d'),
-  'regions.witness.name': exchangeStandbyAndWitness,
+  'regions.first.name': (s) => {
+    s.regions = european;
+    s.home = 'eu-west-1';
+  },
+  'regions.first.zones': (s) => void (s.regions.first.zones[2] = 'us-east-1d'),
+  'regions.first.cidr': (s) => void (s.regions.first.cidr = '10.98.0.0/16'),
+  'regions.second.name': exchangeSecondAndWitness,
+  'regions.second.zones': (s) => void (s.regions.second.zones[2] = 'us-west-2d'),
+  'regions.second.cidr': (s) => void (s.regions.second.cidr = '10.99.0.0/16'),
+  'regions.witness.name': exchangeSecondAndWitness,
+  home: (s) => void (s.home = 'us-west-2'),
   books: (s) => void s.books.push({ ...s.books[0]!, name: 'beta' }),
   'books.name': (s) => void (s.books[0]!.name = 'omega'),
   'books.capital': (s) => void (s.books[0]!.capital = 50_000),
@@ -26,7 +32,6 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'books.migrations': (s) => void (s.books[0]!.migrations = false),
   'books.deploymentWindow': (s) => void (s.books[0]!.deploymentWindow = 'cme-futures'),
   'lease.leaseMs': (s) => void (s.lease.leaseMs = 8000),
-  'network.cidr': (s) => void (s.network.cidr = '10.99.0.0/16'),
   'network.natGateways': (s) => void (s.network.natGateways = s.network.natGateways === 1 ? 2 : 1),
   'network.venuePorts': (s) => void s.network.venuePorts.push(8443),
   'database.instanceClass': (s) => void (s.database.instanceClass = 'm7g.xlarge'),
@@ -42,6 +47,10 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'cutover.bakeSeconds': (s) => void (s.cutover.bakeSeconds = 180),
   'cutover.rollbackWindowSeconds': (s) => void (s.cutover.rollbackWindowSeconds = 240),
   'canary.watchMinutes': (s) => void (s.canary.watchMinutes = 30),
+  'recovery.rpoSeconds': (s) => void (s.recovery.rpoSeconds = 120),
+  'recovery.automatic': (s) => void (s.recovery.automatic = true),
+  'recovery.silentLeases': (s) => void (s.recovery.silentLeases = 20),
+  'recovery.holdDownMinutes': (s) => void (s.recovery.holdDownMinutes = 120),
   'approvals.required': (s) => void (s.approvals.required = 1),
   'approvals.approvers': (s) => void s.approvals.approvers.push('user/ada', 'user/grace'),
   'approvals.withinMinutes': (s) => void (s.approvals.withinMinutes = 20),
@@ -53,21 +62,21 @@ export const changedSettings: Readonly<Record<string, Change>> = {
 };
 
 const european: SettingsInput['regions'] = {
-  home: { name: 'eu-west-1', zones: ['eu-west-1a', 'eu-west-1b', 'eu-west-1c'] },
-  standby: { name: 'eu-central-1', zones: ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'] },
+  first: { name: 'eu-west-1', zones: ['eu-west-1a', 'eu-west-1b', 'eu-west-1c'], cidr: '10.28.0.0/16' },
+  second: { name: 'eu-central-1', zones: ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'], cidr: '10.29.0.0/16' },
   witness: { name: 'eu-west-3' },
 };
 
-function exchangeStandbyAndWitness(settings: SettingsInput): void {
-  settings.regions.standby = { name: 'us-east-2', zones: ['us-east-2a', 'us-east-2b', 'us-east-2c'] };
-  settings.regions.witness = { name: 'us-west-2' };
+function exchangeSecondAndWitness({ regions }: SettingsInput): void {
+  regions.second = { ...regions.second, name: 'us-east-2', zones: ['us-east-2a', 'us-east-2b', 'us-east-2c'] };
+  regions.witness = { name: 'us-west-2' };
 }
 
 /** Settings with one value that is valid, so that there is no change to try. */
 export const unchangeable: readonly string[] = ['books.venue'];
 
 /** Every setting by its path: leaves, lists of plain values, and lists of records both as such and by member. */
-export function settingPaths(settings: Settings): string[] {
+export function settingPaths(settings: SettingsInput): string[] {
   const paths = new Set<string>();
   const visit = (value: unknown, path: string): void => {
     if (Array.isArray(value)) {

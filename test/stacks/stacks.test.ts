@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { type App, Stack } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildApp } from '../../bin/app.ts';
+import { buildApp, stackIdOf, type StackName, stackNames } from '../../bin/app.ts';
 import { GuardEnvironment, MigrationEnvironment, TraderEnvironment } from '../../lib/contracts/task-environment.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
 
@@ -21,8 +21,11 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function template(name: string): Template {
-  return Template.fromStack(app.node.findChild(`baton-production-${name}`) as Stack);
+type Region = 'us-east-1' | 'us-west-2';
+const regions: readonly Region[] = ['us-east-1', 'us-west-2'];
+
+function template(name: StackName, region: Region = 'us-east-1'): Template {
+  return Template.fromStack(app.node.findChild(stackIdOf({ environment: 'production' }, name, region)) as Stack);
 }
 
 interface Statement {
@@ -33,7 +36,7 @@ interface Statement {
 }
 
 function statements(properties: readonly string[], ofType?: string): Statement[] {
-  return ['trading-state', 'network', 'data', 'trading', 'cutover']
+  return stackNames
     .flatMap((name) => Object.values(template(name).toJSON().Resources as Record<string, { Type: string; Properties?: any }>))
     .filter(({ Type }) => ofType === undefined || Type === ofType)
     .flatMap(({ Properties }) => properties.flatMap((property) => Properties?.[property]?.Statement ?? []));
@@ -63,39 +66,106 @@ test('the lease and the journal are strongly consistent in two Regions, judged b
   }
 });
 
-test('each book is created by the deployment, and the home is recorded only after that was not refused', () => {
+test('each book is created by the deployment of the first Region, and the home is recorded only after that was not refused', () => {
   const state = template('trading-state');
   state.hasResource('Custom::BatonBook', { DeletionPolicy: 'Retain', Properties: { Book: 'alpha', Home: 'us-east-1', LeaseMs: 5000 } });
   const [book] = Object.keys(state.findResources('Custom::BatonBook'));
   state.hasResource('AWS::SSM::Parameter', { DependsOn: [book], Properties: { Name: '/baton/production/home-region/us-east-1' } });
+  template('trading-state', 'us-west-2').resourceCountIs('Custom::BatonBook', 0);
+  template('trading-state', 'us-west-2').resourceCountIs('AWS::DynamoDB::GlobalTable', 0);
 });
 
-test('the database that is written is recorded once it is there', () => {
-  const data = template('data');
-  const [database] = Object.keys(data.findResources('AWS::RDS::DBInstance'));
-  data.hasResource('AWS::SSM::Parameter', {
-    DependsOn: Match.arrayWith([database]), DeletionPolicy: 'Retain',
-    Properties: { Name: '/baton/production/writing-database/baton-production', Value: 'baton-production' },
+describe.each(regions)('in %s', (region) => {
+  test('where home began is recorded, and the database that is written once the own one is there', () => {
+    template('trading-state', region).hasResource('AWS::SSM::Parameter', {
+      DeletionPolicy: 'Retain', Properties: { Name: '/baton/production/home-region/us-east-1', Value: 'us-east-1' },
+    });
+    const data = template('data', region);
+    const [database] = Object.keys(data.findResources('AWS::RDS::DBInstance'));
+    data.hasResource('AWS::SSM::Parameter', {
+      DependsOn: Match.arrayWith([database]), DeletionPolicy: 'Retain',
+      Properties: { Name: '/baton/production/writing-database/us-east-1', Value: 'us-east-1' },
+    });
+  });
+
+  test('a deployment that believes in another home, or in another writing database, is refused before it starts', () => {
+    const confirmed = (fact: string) => {
+      const name = `/baton/production/${fact}/us-east-1`;
+      return { Type: 'AWS::SSM::Parameter::Value<String>', Default: name, AllowedValues: [name] };
+    };
+    for (const name of ['data', 'trading', 'cutover', 'recovery'] as const) {
+      template(name, region).hasParameter('ConfirmedHomeRegion', confirmed('home-region'));
+    }
+    for (const name of ['trading', 'cutover', 'recovery'] as const) {
+      template(name, region).hasParameter('ConfirmedWritingDatabase', confirmed('writing-database'));
+    }
+  });
+
+  test('traders, functions and machines are the same', () => {
+    const types = ['AWS::ECS::Service', 'AWS::StepFunctions::StateMachine', 'AWS::Lambda::Function', 'AWS::ECR::Repository', 'AWS::KMS::Alias'];
+    const named = (of: Region): string[] =>
+      stackNames.flatMap((name) => types.flatMap((type) => Object.values(template(name, of).findResources(type)).map(({ Properties }) =>
+        String(Properties.ServiceName ?? Properties.StateMachineName ?? Properties.FunctionName ?? Properties.RepositoryName ?? Properties.AliasName))));
+    const ofFirst = 'baton-production-create-book';
+    expect(named('us-east-1').filter((name) => name !== ofFirst)).toEqual(named('us-west-2'));
+    expect(named(region)).toEqual(expect.arrayContaining(['baton-production-alpha', 'baton-production-cutover', 'alias/baton-production-data']));
+  });
+
+  test('people hear of a replica that lags, or for which the log piles up', () => {
+    const recovery = template('recovery', region);
+    for (const [MetricName, Threshold] of [['ReplicaLag', 300], ['OldestReplicationSlotLag', 10 * 1024 ** 3]] as const) {
+      recovery.hasResourceProperties('AWS::CloudWatch::Alarm', {
+        Namespace: 'AWS/RDS', MetricName, Threshold, EvaluationPeriods: 3, TreatMissingData: 'notBreaching',
+        Dimensions: [{ Name: 'DBInstanceIdentifier', Value: 'baton-production' }],
+        AlarmDescription: Match.stringLikeRegexp('Runbook: docs/runbooks/replication.md'), AlarmActions: Match.anyValue(),
+      });
+    }
+  });
+
+  test('reports are copied to the other Region', () => {
+    const other = region === 'us-east-1' ? 'us-west-2' : 'us-east-1';
+    const copies = `baton-production-report-copies-333333333333-${other}`;
+    template('cutover', region).hasResourceProperties('AWS::S3::Bucket', {
+      VersioningConfiguration: { Status: 'Enabled' },
+      ReplicationConfiguration: { Rules: [Match.objectLike({ Status: 'Enabled', Destination: { Bucket: `arn:aws:s3:::${copies}` } })] },
+    });
+    template('foundation', other).hasResourceProperties('AWS::S3::Bucket', { BucketName: copies, VersioningConfiguration: { Status: 'Enabled' } });
+  });
+
+  test('images are replicated to the other Region', () => {
+    template('trading', region).hasResourceProperties('AWS::ECR::ReplicationConfiguration', {
+      ReplicationConfiguration: {
+        Rules: [{
+          Destinations: [{ Region: region === 'us-east-1' ? 'us-west-2' : 'us-east-1', RegistryId: '333333333333' }],
+          RepositoryFilters: [{ Filter: 'baton-production/', FilterType: 'PREFIX_MATCH' }],
+        }],
+      },
+    });
   });
 });
 
-test('a deployment that believes in another writing database is refused before it starts', () => {
-  for (const name of ['trading', 'cutover']) {
-    template(name).hasParameter('ConfirmedWritingDatabase', {
-      Type: 'AWS::SSM::Parameter::Value<String>',
-      Default: '/baton/production/writing-database/baton-production',
-      AllowedValues: ['/baton/production/writing-database/baton-production'],
-    });
-  }
+test('the database of the second Region is a replica of the first’s, with a key of its own; nothing undoes what its promotion changes', () => {
+  const [of] = Object.values(template('data').findResources('AWS::RDS::DBInstance'));
+  const [replica] = Object.values(template('data', 'us-west-2').findResources('AWS::RDS::DBInstance'));
+  expect(replica?.Properties).toMatchObject({
+    DBInstanceIdentifier: 'baton-production',
+    SourceDBInstanceIdentifier: 'arn:aws:rds:us-east-1:333333333333:db:baton-production',
+    SourceRegion: 'us-east-1',
+    KmsKeyId: { 'Fn::GetStackOutput': { StackName: 'baton-production-foundation', Region: 'us-west-2' } },
+  });
+  expect(replica?.DeletionPolicy).toBe('Retain');
+  expect(replica?.Properties).not.toHaveProperty('MultiAZ');
+  const shared = ['AllocatedStorage', 'DBInstanceClass', 'StorageType', 'BackupRetentionPeriod', 'DeletionProtection', 'EnableCloudwatchLogsExports'];
+  for (const name of shared) expect(replica?.Properties[name], name).toEqual(of?.Properties[name]);
 });
 
-test('a deployment that believes in another home is refused before it starts', () => {
-  for (const name of ['data', 'trading', 'cutover']) {
-    template(name).hasParameter('ConfirmedHomeRegion', {
-      Type: 'AWS::SSM::Parameter::Value<String>',
-      Default: '/baton/production/home-region/us-east-1',
-      AllowedValues: ['/baton/production/home-region/us-east-1'],
+test('the secrets of database and venue are replicated, under keys of the second Region; it declares none of its own of them', () => {
+  for (const [name, secret, alias] of [['data', 'database', 'data'], ['trading', 'alpha/venue', 'venue']] as const) {
+    template(name).hasResourceProperties('AWS::SecretsManager::Secret', {
+      Name: `baton-production/${secret}`, ReplicaRegions: [{ Region: 'us-west-2', KmsKeyId: `alias/baton-production-${alias}` }],
     });
+    const there = Object.values(template(name, 'us-west-2').findResources('AWS::SecretsManager::Secret')).map(({ Properties }) => Properties.Name);
+    expect(there).toEqual(name === 'data' ? ['baton-production/cache'] : []);
   }
 });
 
@@ -168,7 +238,7 @@ test('a key, topic or bucket that a service of AWS may use serves this account o
   const admitting = statements(['KeyPolicy', 'PolicyDocument']).filter(
     ({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal ?? '').includes('"Service"'),
   );
-  expect(admitting.length).toBe(2);
+  expect(admitting.length).toBeGreaterThanOrEqual(2);
   for (const { Condition } of admitting) expect(Condition).toEqual({ StringEquals: { 'aws:SourceAccount': '333333333333' } });
 });
 
@@ -212,11 +282,13 @@ test('three zones, three kinds of subnet, fixed addresses that outlive the stack
   network.resourceCountIs('AWS::EC2::FlowLog', 1);
 });
 
-test('nothing comes in to a trader; database and cache are reached from traders only', () => {
+test('nothing comes in to a trader; the cache is reached from traders only, the database from functions, too', () => {
   const network = template('network');
   const ingress = Object.values(network.findResources('AWS::EC2::SecurityGroupIngress')).map(({ Properties }) => Properties);
   expect(new Set(ingress.map(({ FromPort, ToPort }) => `${FromPort}-${ToPort}`))).toEqual(new Set(['5432-5432', '6379-6379']));
-  for (const { SourceSecurityGroupId } of ingress) expect(JSON.stringify(SourceSecurityGroupId)).toContain('TraderSecurityGroup');
+  for (const { FromPort, SourceSecurityGroupId } of ingress) {
+    expect(JSON.stringify(SourceSecurityGroupId)).toMatch(FromPort === 6379 ? /TraderSecurityGroup/ : /TraderSecurityGroup|DatabaseClientSecurityGroup/);
+  }
   for (const { Properties } of Object.values(network.findResources('AWS::EC2::SecurityGroup'))) {
     expect(Properties).not.toHaveProperty('SecurityGroupIngress');
   }
@@ -242,8 +314,8 @@ test('Redis as required', () => {
 });
 
 test('no template needs a resource type that the CDK backs by a Lambda of its own', () => {
-  const types = ['trading-state', 'network', 'data', 'trading', 'cutover'].flatMap((name) =>
-    Object.values(template(name).toJSON().Resources as Record<string, { Type: string }>).map(({ Type }) => Type),
-  );
+  const types = regions.flatMap((region) => stackNames.flatMap((name) =>
+    Object.values(template(name, region).toJSON().Resources as Record<string, { Type: string }>).map(({ Type }) => Type),
+  ));
   expect([...new Set(types)].filter((type) => /^Custom::|^AWS::CloudFormation::CustomResource$/.test(type))).toEqual(['Custom::BatonBook']);
 });

@@ -60,7 +60,8 @@ export function synthesizedMachines(): {
     const assembly = buildApp({ settings, outdir, validation: false }).synth();
     const resourcesOf = (template: Template, type: string): Record<string, unknown>[] =>
       Object.values(template.Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties ?? {}] : []));
-    const templates = assembly.stacks.map(({ templateFullPath }) => JSON.parse(readFileSync(templateFullPath, 'utf8')) as Template);
+    const atHome = assembly.stacks.filter(({ environment }) => environment.region === region);
+    const templates = atHome.map(({ templateFullPath }) => JSON.parse(readFileSync(templateFullPath, 'utf8')) as Template);
     const machines = templates.flatMap((template) =>
       resourcesOf(template, 'AWS::StepFunctions::StateMachine').map((machine) => {
         const name = String(machine['StateMachineName']).replace('baton-dev-', '');

@@ -1,0 +1,37 @@
+/**
+ * The loss of the other Region: what is needed to go on in this one, and to go back. Both Regions have it, for each is
+ * where the other's books go to.
+ */
+import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { ReplicaAlarms } from '../lib/constructs/replica-alarms.ts';
+import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
+import type { Settings } from '../lib/settings/index.ts';
+import type { CutoverStack } from './cutover.ts';
+import type { DataStack } from './data.ts';
+import type { NetworkStack } from './network.ts';
+import type { TradingStateStack } from './trading-state.ts';
+import type { TradingStack } from './trading.ts';
+
+/** This Region's. */
+export interface RecoveryStackProps extends StackProps {
+  readonly settings: Settings;
+  readonly state: TradingStateStack;
+  readonly network: NetworkStack;
+  readonly data: DataStack;
+  readonly trading: TradingStack;
+  /** Reports go to its bucket, notices to its topic, what is left behind to its last net. */
+  readonly cutover: CutoverStack;
+}
+
+export class RecoveryStack extends Stack {
+  constructor(scope: Construct, id: string, { settings, data, cutover, ...rest }: RecoveryStackProps) {
+    const { state: _state, network: _network, trading: _trading, ...props } = rest;
+    super(scope, id, props);
+    confirmHomeRegion(this, settings);
+    confirmWritingDatabase(this, settings);
+    const { databaseInstanceIdentifier } = data;
+    const { alarms } = new ReplicaAlarms(this, 'Replica', { settings, databaseInstanceIdentifier });
+    for (const alarm of alarms) cutover.announce(alarm);
+  }
+}
