@@ -53,6 +53,8 @@ export interface CloudWorld extends World {
   readonly calls: readonly RecordedCall[];
   /** The person at the keyboard and CloudFormation: an access key without a role. */
   readonly operator: { readonly caller: Caller; readonly credentials: Credentials };
+  /** What a service says of something when nobody in particular asks, whatever became of its Region; undefined where it refuses. */
+  look<Answer = Record<string, unknown>>(of: Pick<Call, 'service' | 'operation' | 'region' | 'input'>): Promise<Answer | undefined>;
   model(service: string): ServiceModel | undefined;
   models(): readonly ServiceModel[];
   /** Whose key this is; `undefined` for a key the world never gave out. */
@@ -225,6 +227,7 @@ export function createWorld(options: WorldOptions): CloudWorld {
     resourceCreated: (request, created) => policies?.resourceCreated(request, created),
     mayAssume: (roleArn, service, sourceArn) => judge?.mayAssume(roleArn, service, sourceArn) ?? true,
     authorize: (of, accesses) => judge?.authorize(of, accesses),
+    look,
     model: (service) => models.get(service),
     models: () => [...models.values()],
     onBusEvent(listener) {
@@ -285,16 +288,15 @@ export function createWorld(options: WorldOptions): CloudWorld {
     const iam = models.get('iam') as Iam | undefined;
     if (iam === undefined) throw new Error('a world that judges calls wants the model of IAM: register it');
     policies = new DeployedPolicies(iam);
-    judge = new Judge(policies, { accountId: options.accountId, ask }, () => world.now());
+    judge = new Judge(policies, { accountId: options.accountId, ask: look }, () => world.now());
   }
   return world;
 
-  /** What a service says of something when it is asked by nobody in particular. */
-  async function ask({ service, operation, region, input }: Pick<Call, 'service' | 'operation' | 'region' | 'input'>) {
+  async function look<Answer>({ service, operation, region, input }: Pick<Call, 'service' | 'operation' | 'region' | 'input'>): Promise<Answer | undefined> {
     const handler = models.get(service)?.operations[operation];
     if (!handler) throw notModelled({ service, operation, region, input, caller: world.operator.caller });
     try {
-      return (await handler(input, { service, operation, region, input, caller: world.operator.caller })) as Record<string, unknown>;
+      return (await handler(input, { service, operation, region, input, caller: world.operator.caller })) as Answer;
     } catch (error) {
       if (error instanceof AwsError) return undefined;
       throw error;
