@@ -51,7 +51,13 @@ const objectiveBesideWaitsSeconds = 4200;
 export class CutoverStack extends Stack {
   readonly machine: JudgedStateMachine;
   readonly reports: s3.Bucket;
+  /** A plain name, known at synth. */
+  readonly reportsName: string;
   readonly topic: sns.Topic;
+  /** What the machine is made of, for others that do a part of its work. */
+  readonly parts: CutoverParts;
+  /** Gives back what a dead execution has. */
+  readonly lastNet: MonitoredFunction;
   readonly #prefix: string;
   readonly #noticeKey: kms.Key;
 
@@ -64,6 +70,7 @@ export class CutoverStack extends Stack {
     const logRetention = retentionOf(settings);
     this.#noticeKey = this.#key(settings);
     this.topic = this.#topic(settings);
+    this.reportsName = `${prefix}-reports-${this.account}-${this.region}`;
     this.reports = this.#reports(settings);
 
     const control = new ContractFunction(this, 'LeaseControl', {
@@ -86,7 +93,7 @@ export class CutoverStack extends Stack {
     const machineName = `${prefix}-cutover`;
     const gates = new ChangeGates(this, 'Gates', { settings, prefix, logRetention });
 
-    const parts: CutoverParts = {
+    this.parts = {
       environment: settings.environment,
       books: trading.books.map((book) => ({
         name: book.name,
@@ -135,6 +142,7 @@ export class CutoverStack extends Stack {
       ),
       limits: { ...settings.cutover, approvalSeconds },
     };
+    const { parts } = this;
     const workflow = new Workflow(this);
     const start = cutover(workflow, parts);
     const { bakeSeconds, drainSeconds, healthySeconds, proveSeconds, rollbackWindowSeconds } = settings.cutover;
@@ -153,6 +161,7 @@ export class CutoverStack extends Stack {
     this.letPublish(this.machine.machine);
 
     const net = this.#lastNet(prefix, settings, state);
+    this.lastNet = net;
     const waysBack = new WaysBack(this, 'WaysBack', {
       settings, prefix, leaseTable: state.leaseTable, journalTable: state.journalTable, parts, reports: this.reports, lastNet: net,
     });
@@ -180,7 +189,7 @@ export class CutoverStack extends Stack {
     const other = this.region === first.name ? second : first;
     const destination = s3.Bucket.fromBucketName(this, 'ReportCopies', reportCopiesBucketName(settings, other.name));
     const bucket = new s3.Bucket(this, 'Reports', {
-      bucketName: `${this.#prefix}-reports-${this.account}-${this.region}`,
+      bucketName: this.reportsName,
       encryption: s3.BucketEncryption.S3_MANAGED,
       blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,

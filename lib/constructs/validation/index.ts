@@ -1,6 +1,6 @@
 /**
  * What every synthesis checks, and fails on: CloudFormation's own rules (fatal by a flag in bin/app.ts), the AWS Solutions
- * pack, every state machine, every permission, and who may change what runs.
+ * pack, every state machine, every permission, who may change what runs, and what a failover needs.
  */
 import {
   type App, CloudFormationValidatePlugin, type IPolicyValidationPlugin, type PolicyValidationPluginReport, Validations,
@@ -9,6 +9,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { beginJudging, judged } from './beside.ts';
 import { PermissionRules } from './permissions.ts';
 import { StateMachineRules } from './state-machines.ts';
+import { StaticStabilityRules } from './static-stability.ts';
 import { WhatRunsRules } from './what-runs.ts';
 
 /** Only starts what the last two collect, so that it is judged beside the rest. */
@@ -28,7 +29,7 @@ class CloudFormationRules extends CloudFormationValidatePlugin {
 }
 
 export function addValidations(app: App): void {
-  const here = [new AwsSolutionsChecks(app), new PermissionRules(), new WhatRunsRules()];
+  const here = [new AwsSolutionsChecks(app), new PermissionRules(), new WhatRunsRules(), new StaticStabilityRules()];
   const stateMachines = new StateMachineRules();
   // The CDK's own switch for its rules: then nothing is worth a thread.
   if (process.env['CDK_VALIDATION'] === 'false') return Validations.of(app).addPlugins(...here, stateMachines);

@@ -33,6 +33,19 @@ export function resourcesOf(context: IPolicyValidationContext): TemplateResource
   });
 }
 
+export interface TemplateOutput {
+  readonly name: string;
+  readonly value: unknown;
+  readonly exportName?: unknown;
+}
+
+export function outputsOf(templatePath: string): TemplateOutput[] {
+  const { Outputs = {} } = JSON.parse(readFileSync(templatePath, 'utf8')) as {
+    Outputs?: Record<string, { Value: unknown; Export?: { Name: unknown } }>;
+  };
+  return Object.entries(Outputs).map(([name, { Value: value, Export }]) => ({ name, value, exportName: Export?.Name }));
+}
+
 export function reportOf(findings: readonly Finding[]): PolicyValidationPluginReport {
   const violations: PolicyViolation[] = findings.map((finding) => ({
     ruleName: finding.rule,
