@@ -8,6 +8,7 @@ import type { Construct } from 'constructs';
 import { Failover } from '../lib/constructs/failover.ts';
 import { RecoveryFunctions } from '../lib/constructs/recovery-functions.ts';
 import { ReplicaAlarms } from '../lib/constructs/replica-alarms.ts';
+import { Standby } from '../lib/constructs/standby.ts';
 import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { CutoverStack } from './cutover.ts';
@@ -28,16 +29,14 @@ export interface RecoveryStackProps extends StackProps {
 }
 
 export class RecoveryStack extends Stack {
-  constructor(scope: Construct, id: string, { settings, data, cutover, ...rest }: RecoveryStackProps) {
-    const { state, network, trading, ...props } = rest;
+  constructor(scope: Construct, id: string, { settings, state, network, data, trading, cutover, ...props }: RecoveryStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
     confirmWritingDatabase(this, settings);
     const { databaseInstanceIdentifier } = data;
     const { alarms } = new ReplicaAlarms(this, 'Replica', { settings, databaseInstanceIdentifier });
-    for (const alarm of alarms) cutover.announce(alarm);
-
     const reports = s3.Bucket.fromBucketName(this, 'Reports', cutover.reportsName);
+    const standby = new Standby(this, 'Standby', { settings, leaseTable: state.leaseTable, parts: cutover.parts, reports });
     const functions = new RecoveryFunctions(this, 'Functions', {
       settings, leaseTable: state.leaseTable, journalTable: state.journalTable, network,
       database: { host: data.database.dbInstanceEndpointAddress, port: data.database.dbInstanceEndpointPort, name: databaseName },
@@ -52,7 +51,7 @@ export class RecoveryStack extends Stack {
       },
       reports, topicArn: cutover.topic.topicArn,
     });
-    cutover.letPublish(failover.machine.machine);
-    for (const alarm of failover.alarms) cutover.announce(alarm);
+    for (const { machine } of [standby.refresh, failover.machine]) cutover.letPublish(machine);
+    for (const alarm of [...alarms, ...standby.alarms, ...failover.alarms]) cutover.announce(alarm);
   }
 }
