@@ -31,8 +31,7 @@ export interface RecoveryStackProps extends StackProps {
 }
 
 export class RecoveryStack extends Stack {
-  constructor(scope: Construct, id: string, { settings, data, cutover, ...rest }: RecoveryStackProps) {
-    const { state, network, trading, ...props } = rest;
+  constructor(scope: Construct, id: string, { settings, state, network, data, trading, cutover, ...props }: RecoveryStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
     confirmWritingDatabase(this, settings);
@@ -40,9 +39,6 @@ export class RecoveryStack extends Stack {
     const { alarms } = new ReplicaAlarms(this, 'Replica', { settings, databaseInstanceIdentifier });
     const reports = s3.Bucket.fromBucketName(this, 'Reports', cutover.reportsName);
     const standby = new Standby(this, 'Standby', { settings, leaseTable: state.leaseTable, parts: cutover.parts, reports });
-    cutover.letPublish(standby.refresh.machine);
-    for (const alarm of [...alarms, ...standby.alarms]) cutover.announce(alarm);
-
     const functions = new RecoveryFunctions(this, 'Functions', {
       settings, leaseTable: state.leaseTable, journalTable: state.journalTable, network,
       database: { host: data.database.dbInstanceEndpointAddress, port: data.database.dbInstanceEndpointPort, name: databaseName },
@@ -57,7 +53,6 @@ export class RecoveryStack extends Stack {
       },
       reports, topicArn: cutover.topic.topicArn,
     });
-    cutover.letPublish(failover.machine.machine);
     const switchover = new Switchover(this, 'Switchover', {
       settings, leaseTable: state.leaseTable, parts: failover.parts, reports,
       secrets: [
@@ -65,7 +60,7 @@ export class RecoveryStack extends Stack {
         ...trading.books.map(({ venueSecretName: name }) => ({ name, keyAlias: keyAliasOf(settings, 'venue') })),
       ],
     });
-    for (const { machine } of switchover.machines) cutover.letPublish(machine);
-    for (const alarm of [...failover.alarms, ...switchover.alarms]) cutover.announce(alarm);
+    for (const { machine } of [standby.refresh, failover.machine, ...switchover.machines]) cutover.letPublish(machine);
+    for (const alarm of [...alarms, ...standby.alarms, ...failover.alarms, ...switchover.alarms]) cutover.announce(alarm);
   }
 }

@@ -10,6 +10,7 @@
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { endings } from '../contracts/cutover.ts';
 import type { databaseRecovery, recoveryControl } from '../contracts/recovery.ts';
+import { tradingMoved } from '../contracts/trading-moved.ts';
 import type { ContractFunction } from '../constructs/function.ts';
 import { endingsOf, type EndingParts } from './blocks/endings.ts';
 import { noted, nothing, pollSeconds, slowPollSeconds, timed, unlessRedriven } from './blocks/variables.ts';
@@ -48,8 +49,6 @@ export interface FailoverParts extends EndingParts {
 }
 
 export const metricNamespace = 'Baton/Recovery';
-/** The state that ends with the first accepted order of each book: nothing before it may need a control plane. */
-export const firstOrderState = 'Wait until each book trades here';
 
 /** Beside the lease: what it takes to notice that the home moved, to reconcile and to send. */
 const tradeAllowanceSeconds = 3;
@@ -109,13 +108,13 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
       steps: js('$append($steps, [$states.result.steps])'),
       why: js("$why & $join([$states.result[fault != ''].fault], ' ')"),
     },
-    // Whatever can be foreseen ends in a branch with words of its own.
+    // Whatever can be foreseen ends in its branch, with words of its own.
     catches: { 'States.ALL': ending.needsAPerson },
   });
   bringOver.next(tellFigures);
 
   // ── Up to the first order ────────────────────────────────────────────────────────────────────────────────
-  const waitForOrders = w.forEach(firstOrderState, {
+  const waitForOrders = w.forEach('Wait until each book trades here', {
     comment: 'A warm standby takes the book when the last lease has run out, reconciles, and sends.',
     items: js('[$taken]'), itemsMax: parts.books.length,
     body: awaitOrders(w, parts),
@@ -125,13 +124,12 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
       why: js("$join([$states.result[state != 'trading'].(book & ' does not trade here: ' & seen & '.')], ' ')"),
       ...timed('The first orders were accepted here.', leaseSeconds + tradeAllowanceSeconds),
     },
-    catches: { 'States.ALL': ending.needsAPerson },
   });
-  waitForOrders.next(w.choice('Are the books still of this execution?', {
+  waitForOrders.next(w.pass(tradingMoved, { comment: 'Or will not: from here on control planes may be needed.' }).next(w.choice('Are the books still of this execution?', {
     comment: 'Another failover, from elsewhere, decides then.',
     answers: [{ when: js("'preempted' in $trading.state"), next: ending.preempted, comment: 'They were taken away.' }],
     otherwise: bringOver,
-  }));
+  })));
 
   const moveHomes = w.invoke('Move the homes of the books to this Region', parts.recovery, 'moveHomes', {
     comment: 'The fence: from here on the old holders are refused, and their leases run out.',
@@ -185,18 +183,26 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
   });
   gather.next(judgeLoss);
 
-  const lookAtDatabase = w.invoke('Look whether the database here is still a replica', parts.database, 'position', {
+  const movedBefore = w.pass('Note that the books were moved before', {
+    comment: 'An earlier failover moved them and stopped at the database.', assign: noted('The books were at home here already.'),
+  }).next(take);
+  const lookAtDatabase = w.call('Look whether the database is written here', {
     comment: 'The books are at home here already: what may be left is the database.',
-    input: {},
-    assign: (answer) => ({ isReplica: answer.inRecovery }),
-    catches: { 'States.ALL': refused },
+    service: 'ssm', action: 'GetParameter',
+    parameters: { Name: `/baton/${parts.environment}/writing-database/${parts.region}` },
+    resources: parts.arns.topologyParameters,
+    errors: ['Ssm.ParameterNotFoundException'],
+    catches: { 'Ssm.ParameterNotFoundException': { quietly: movedBefore }, 'States.ALL': refused },
   });
-  lookAtDatabase.next(w.choice('Is there anything left to fail over?', {
-    comment: 'A book that is at home here, with a database that is written, has nothing to be moved.',
-    answers: [{ when: js('$isReplica'), next: take, comment: 'The database: an earlier failover stopped there.', assign: noted('The books were at home here already.') }],
+  lookAtDatabase.next(w.choice('Is it to be done again all the same?', {
+    comment: 'Each step finds what was done; what an earlier one left is done then.',
+    answers: [{ when: js('$exists($request.force)'), next: movedBefore, comment: 'Two people want it.' }],
     otherwise: w.pass('Note that nothing is left to fail over', {
       comment: 'It was started in the Region that is home, or twice.',
-      assign: { why: `Every book is at home in ${parts.region} already, and its database is written. Nothing was changed. To leave ${parts.region}, start the machine in the other Region.` },
+      assign: {
+        why: `Every book is at home in ${parts.region} already, and its database is written. Nothing was changed. To leave ${parts.region}, start the machine in the
+          other Region. If an earlier failover left something undone here, start again with force, approved by a second person.`.replaceAll(/\s*\n\s*/g, ' '),
+      },
     }).next(refused),
   }));
   const check = w.invoke('Check the request that was typed', parts.recovery, 'checkFailover', {
@@ -376,12 +382,6 @@ export function capacity(w: Workflow, parts: FailoverParts): sfn.IChainable {
     items: js('[$trading]'), itemsMax: parts.books.length,
     body: setOut.next(find),
     assign: { strengthened: js('[$states.result]') },
-    catches: {
-      'States.ALL': {
-        into: 'capacityFault',
-        next: report('Note that the books could not be strengthened', 'They trade all the same.', "{ 'books': [], 'steps': [], 'fault': $capacityFault }"),
-      },
-    },
   });
   all.next(w.pass('Sum up the strength of the books', {
     comment: 'For the report.',
@@ -617,12 +617,6 @@ export function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {
     items: js(JSON.stringify(parts.secretNames)), itemsMax: parts.secretNames.length,
     body: setOut.next(look),
     assign: { promotedSecrets: js('[$states.result]') },
-    catches: {
-      'States.ALL': {
-        into: 'secretsFault',
-        next: w.pass('Note that no secret was promoted', { comment: 'They can be read, and not be rotated.', outputs: js("{ 'secrets': [], 'steps': [], 'fault': $secretsFault }") }),
-      },
-    },
   });
   all.next(w.pass('Sum up the secrets', {
     comment: 'For the report.',
