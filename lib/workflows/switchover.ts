@@ -167,7 +167,6 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
       why: js("$join([$states.result[$not(state in ['trading', 'halted'])].(book & ' does not trade here: ' & seen & '.')], ' ')"),
       ...timed('The venue accepts orders from here.', 20),
     },
-    catches: { 'States.ALL': ending.needsAPerson },
   });
   waitForOrders.next(w.choice('Does every book trade here?', {
     comment: 'A halted one stays halted, and has moved all the same.',
@@ -193,8 +192,6 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
       why: js("$join([$states.result[state = 'kept'].(book & ' was not moved: ' & seen & '.')], ' ')"),
       ...timed('The books are at home here.', parts.drainSeconds),
     },
-    // A book that was taken away is found by the next step.
-    catches: { 'States.ALL': ending.needsAPerson },
   });
   move.next(w.choice('Were the books moved?', {
     comment: 'All of them, mostly.',
