@@ -5,6 +5,7 @@ import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer, Tags } fr
 import { boundEveryRole } from '../lib/constructs/boundary.ts';
 import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
 import { addValidations } from '../lib/constructs/validation/index.ts';
+import { stackIdOf, type StackName } from '../lib/contracts/stack-names.ts';
 import type { RegionSettings, Settings } from '../lib/settings/index.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
 import { DataStack } from '../stacks/data.ts';
@@ -64,14 +65,6 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   if (validation) addValidations(app);
   return app;
 }
-
-/** How the CDK knows a stack; CloudFormation knows it by its name in its Region, without the latter. */
-export function stackIdOf({ environment }: Pick<Settings, 'environment'>, name: StackName, region: string): string {
-  return `baton-${environment}-${name}-${region}`;
-}
-
-export const stackNames = ['foundation', 'trading-state', 'network', 'data', 'trading', 'cutover', 'recovery'] as const;
-export type StackName = (typeof stackNames)[number];
 
 /** The same stacks of the same names in both Regions: which is home, none of them knows. */
 function buildRegion(app: App, settings: Settings, of: RegionSettings) {

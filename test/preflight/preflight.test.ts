@@ -11,12 +11,12 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { stackPolicy } from '../../lib/constructs/stack-policy.ts';
 import { type Images, preflight, type Result } from '../../lib/preflight/index.ts';
 import { quotas } from '../../lib/preflight/quotas.ts';
+import { stackNames } from '../../lib/contracts/stack-names.ts';
 import { loadSettings, type Settings } from '../../lib/settings/index.ts';
 import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
 import { deploy } from '../../rehearsal/cloud/deploy.ts';
 import { type Front, startFront } from '../../rehearsal/cloud/front.ts';
 import { type CloudWorld, createWorld } from '../../rehearsal/cloud/world.ts';
-import { isModelled } from '../../rehearsal/installation.ts';
 import { createAuthority } from '../../rehearsal/processes/certificate.ts';
 import { Supervisor } from '../../rehearsal/processes/supervisor.ts';
 import { TaskLauncher } from '../../rehearsal/processes/tasks.ts';
@@ -31,7 +31,8 @@ const settings = loadSettings('production');
 const venueSecret = 'secret-that-nobody-may-see';
 const digest = `sha256:${'a'.repeat(64)}`;
 const images: Images = { trader: digest, guard: digest };
-const stacks = ['trading-state', 'network', 'data', 'trading', 'cutover'].map((name) => `baton-production-${name}`);
+const { home, standby, witness } = settings.regions;
+const both = [home.name, standby.name];
 
 const supervisor = new Supervisor();
 let assemblyDirectory: string;
@@ -46,7 +47,7 @@ beforeAll(async () => {
   const assets = readAssembly(assemblyDirectory);
   world = createWorld({
     seed: 11, accountId: settings.account, judged: true,
-    regions: [settings.regions.home.name, settings.regions.standby.name, settings.regions.witness.name],
+    regions: [...both, witness.name],
     services: (made) => {
       const launcher = new TaskLauncher({ supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: [] });
       const rest = otherServices(made, {
@@ -61,10 +62,12 @@ beforeAll(async () => {
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', world.operator.credentials.secretAccessKey);
   before = await preflight(settings, {});
   // The order of docs/deploy.md, with its commands' calls.
-  for (const region of [settings.regions.home.name, settings.regions.standby.name]) await bootstrap(region);
-  await deploy({ assemblyDirectory, world, front, only: isModelled(settings) });
+  for (const region of both) await bootstrap(region);
+  await deploy({ assemblyDirectory, world, front });
   const policy = readFileSync(path.join(assemblyDirectory, 'stack-policy.json'), 'utf8');
-  for (const StackName of stacks) await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: policy });
+  for (const name of stackNames) {
+    for (const region of both) await operator('cloudformation', 'SetStackPolicy', { StackName: `baton-production-${name}`, StackPolicyBody: policy }, region);
+  }
   await putVenueKey(JSON.stringify({ apiKey: 'key', secret: venueSecret }));
   for (const name of ['trader', 'guard']) {
     const image = { repositoryName: `baton-production/${name}`, imageDigest: digest, imageTag: 'first', imageManifest: '{}' };
@@ -78,7 +81,7 @@ afterAll(async () => {
   await supervisor.close();
 });
 
-function operator(service: string, operation: string, input: Record<string, unknown>, region = settings.regions.home.name): Promise<unknown> {
+function operator(service: string, operation: string, input: Record<string, unknown>, region = home.name): Promise<unknown> {
   return world.call({ service, operation, region, caller: world.operator.caller, input });
 }
 
@@ -114,12 +117,13 @@ test('after the deployment in its order: nothing fails, and what nobody here can
   const results = await preflight(settings, images);
   expect(failures(results)).toEqual([]);
   expect(results.filter(({ verdict }) => verdict === 'could not').map(({ name }) => name)).toEqual([
-    'Somebody is told: every address has confirmed its subscription',
+    'Somebody is told by us-east-1: every address has confirmed its subscription',
+    'Somebody is told by us-west-2: every address has confirmed its subscription',
     "The venue's allow-list names the addresses of this installation",
     'The exchange key of alpha may trade, may not withdraw, and is of the right sub-account',
     'People may not change what runs',
   ]);
-  expect(found(results, 'allow-list').seen).toMatch(/^us-east-1: 203\.0\.113\.\d+, 203\.0\.113\.\d+$/);
+  expect(found(results, 'allow-list').seen).toMatch(/^us-east-1: 203\.0\.113\.\d+, 203\.0\.113\.\d+; us-west-2: 203\.0\.113\.\d+, 203\.0\.113\.\d+$/);
   for (const { verdict, todo } of results) expect(todo === undefined).toBe(verdict === 'ok');
 });
 
@@ -146,7 +150,7 @@ describe('finds', () => {
   });
 
   test('a CDK bootstrap that is too old', async () => {
-    const [Name, region] = ['/cdk-bootstrap/hnb659fds/version', settings.regions.standby.name];
+    const [Name, region] = ['/cdk-bootstrap/hnb659fds/version', standby.name];
     await operator('ssm', 'PutParameter', { Name, Value: '5', Overwrite: true }, region);
     expect((await only({}, 'bootstrapped in us-west-2')).seen).toBe('version 5, and 6 is needed');
     await bootstrap(region);
@@ -173,22 +177,36 @@ describe('finds', () => {
     const loose = JSON.stringify({ Statement: stackPolicy.Statement.slice(0, 1) });
     const StackName = 'baton-production-trading';
     await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: loose });
-    expect((await only({}, `${StackName} denies`)).seen).toBe('another policy');
+    expect((await only({}, `${StackName} in us-east-1 denies`)).seen).toBe('another policy');
     await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: JSON.stringify(stackPolicy) });
   });
 
-  test('a home that the settings have and reality has not', async () => {
-    const { home, standby } = settings.regions;
+  test('a home that the settings have and reality has not, in both Regions', async () => {
     const moved = { ...settings, home: standby.name, regions: { ...settings.regions, home: standby, standby: home } };
     const results = await preflight(moved, images);
-    // In that Region nothing is deployed; the lease is seen from both.
     expect(found(results, 'The lease of alpha')).toMatchObject({ verdict: 'failed', seen: 'home us-east-1, halted, epoch 0' });
+    for (const region of both) {
+      expect(found(results, `The record of the home Region in ${region}`)).toMatchObject({ verdict: 'failed', seen: '/baton/production/home-region/us-east-1' });
+    }
+    const database = found(results, 'The database of the home Region');
+    expect(database).toMatchObject({ verdict: 'failed', seen: 'a replica of arn:aws:rds:us-east-1:333333333333:db:baton-production' });
+  });
+
+  test('a secret that the standby Region has not', async () => {
+    await operator('secretsmanager', 'StopReplicationToReplica', { SecretId: 'baton-production/alpha/venue' }, standby.name);
+    await putVenueKey(JSON.stringify({ apiKey: 'new', secret: venueSecret }));
+    expect((await only({}, 'baton-production/alpha/venue is the same')).seen).toMatch(/^version \S+ in us-east-1, \S+ in us-west-2$/);
+  });
+
+  test('a database that no longer follows', async () => {
+    await operator('rds', 'PromoteReadReplica', { DBInstanceIdentifier: 'baton-production' }, standby.name);
+    await expect.poll(async () => (await only({}, 'of the standby Region follows')).seen, { timeout: 20_000 }).toBe('a database of its own, available');
   });
 
   test('a record of the home beside the true one', async () => {
     const Name = '/baton/production/home-region/us-west-2';
     await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-west-2' });
-    expect((await only({}, 'The record of the home Region')).seen).toBe(
+    expect((await only({}, 'The record of the home Region in us-east-1')).seen).toBe(
       '/baton/production/home-region/us-east-1, /baton/production/home-region/us-west-2',
     );
     await operator('ssm', 'DeleteParameter', { Name });
@@ -197,7 +215,7 @@ describe('finds', () => {
   test('a record of another writing database', async () => {
     const Name = '/baton/production/writing-database/us-west-2';
     await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-west-2' });
-    expect((await only({}, 'The record of the writing database')).seen).toContain(Name);
+    expect((await only({}, 'The record of the writing database in us-east-1')).seen).toContain(Name);
     await operator('ssm', 'DeleteParameter', { Name });
   });
 
