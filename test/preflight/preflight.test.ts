@@ -24,6 +24,7 @@ import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
 import { ecs } from '../../rehearsal/services/ecs.ts';
 import type { Iam } from '../../rehearsal/services/iam.ts';
 import { otherServices } from '../../rehearsal/services/index.ts';
+import { until } from '../until.ts';
 import { assemblyOf } from '../assemblies.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
@@ -72,6 +73,8 @@ beforeAll(async () => {
   for (const name of ['trader', 'guard']) {
     const image = { repositoryName: `baton-production/${name}`, imageDigest: digest, imageTag: 'first', imageManifest: '{}' };
     await operator('ecr', 'PutImage', image);
+    const replicated = { repositoryName: image.repositoryName, imageIds: [{ imageDigest: digest }] };
+    await until(`${name} to be replicated`, async () => operator('ecr', 'DescribeImages', replicated, standby.name).then(() => true, () => false));
   }
 }, 120_000);
 afterAll(async () => {
@@ -103,6 +106,15 @@ function found(results: readonly Result[], name: string): Result {
   return result;
 }
 
+/** The one check that fails, when one thing is not as it should be. */
+async function only(wrong: Partial<Settings>, name: string, asked: Images = images): Promise<Result> {
+  const results = await preflight({ ...settings, ...wrong }, asked);
+  const result = found(results, name);
+  expect(failures(results)).toEqual([`${result.name}: ${result.seen}`]);
+  expect(result.todo).toMatch(/.{10,}/);
+  return result;
+}
+
 test('before a deployment: what is missing fails, what comes later could not be checked', () => {
   expect(failures(before)).toEqual([
     'The CDK is bootstrapped in us-east-1: no bootstrap version in the parameter store',
@@ -128,15 +140,6 @@ test('after the deployment in its order: nothing fails, and what nobody here can
 });
 
 describe('finds', () => {
-  /** The one check that fails, when one thing is not as it should be. */
-  async function only(wrong: Partial<Settings>, name: string, asked: Images = images): Promise<Result> {
-    const results = await preflight({ ...settings, ...wrong }, asked);
-    const result = found(results, name);
-    expect(failures(results)).toEqual([`${result.name}: ${result.seen}`]);
-    expect(result.todo).toMatch(/.{10,}/);
-    return result;
-  }
-
   test('credentials of another account', async () => {
     const result = found(await preflight({ ...settings, account: '999999999999' }, images), 'The credentials are those');
     expect(result).toMatchObject({ verdict: 'failed', seen: 'account 333333333333, as arn:aws:iam::333333333333:user/operator' });
@@ -192,17 +195,6 @@ describe('finds', () => {
     expect(database).toMatchObject({ verdict: 'failed', seen: 'a replica of arn:aws:rds:us-east-1:333333333333:db:baton-production' });
   });
 
-  test('a secret that the standby Region has not', async () => {
-    await operator('secretsmanager', 'StopReplicationToReplica', { SecretId: 'baton-production/alpha/venue' }, standby.name);
-    await putVenueKey(JSON.stringify({ apiKey: 'new', secret: venueSecret }));
-    expect((await only({}, 'baton-production/alpha/venue is the same')).seen).toMatch(/^version \S+ in us-east-1, \S+ in us-west-2$/);
-  });
-
-  test('a database that no longer follows', async () => {
-    await operator('rds', 'PromoteReadReplica', { DBInstanceIdentifier: 'baton-production' }, standby.name);
-    await expect.poll(async () => (await only({}, 'of the standby Region follows')).seen, { timeout: 20_000 }).toBe('a database of its own, available');
-  });
-
   test('a record of the home beside the true one', async () => {
     const Name = '/baton/production/home-region/us-west-2';
     await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-west-2' });
@@ -226,9 +218,10 @@ describe('finds', () => {
     await operator('ssm', 'PutParameter', { Name, Value: 'none', Overwrite: true });
   });
 
-  test('somebody who has not confirmed', async () => {
-    const result = await only({ notifications: { ...settings.notifications, emails: ['desk@example.com'] } }, 'Somebody is told');
-    expect(result.seen).toBe('not confirmed: desk@example.com');
+  test('somebody who has not confirmed, in either Region', async () => {
+    const results = await preflight({ ...settings, notifications: { ...settings.notifications, emails: ['desk@example.com'] } }, images);
+    expect(failures(results)).toEqual(both.map((region) =>
+      `Somebody is told by ${region}: every address has confirmed its subscription: not confirmed: desk@example.com`));
   });
 });
 
@@ -296,8 +289,8 @@ describe('the command', () => {
 
   test('says it in words and ends with 0 when nothing failed', async () => {
     const { code, stdout } = await command('--env', 'production', '--trader', digest, '--guard', digest);
-    expect(stdout).toMatch(/✓ baton-production-trading is protected from termination: on\n/);
-    expect(stdout).toMatch(/\n\d+ ok, 0 failed, 4 could not be checked\n$/);
+    expect(stdout).toMatch(/✓ baton-production-trading in us-west-2 is protected from termination: on\n/);
+    expect(stdout).toMatch(/\n\d+ ok, 0 failed, 5 could not be checked\n$/);
     expect(stdout).not.toContain(venueSecret);
     expect(code).toBe(0);
   });
@@ -307,7 +300,7 @@ describe('the command', () => {
     const { environment, results } = JSON.parse(stdout) as { environment: string; results: Result[] };
     expect(environment).toBe('production');
     expect(results.filter(({ verdict }) => verdict === 'failed').map(({ name }) => name)).toEqual([
-      "The trader's image for the cutover is in baton-production/trader",
+      "The trader's image for the cutover is in baton-production/trader of both Regions",
     ]);
     expect(code).toBe(1);
   });
@@ -320,5 +313,20 @@ describe('the command', () => {
     expect(unknown.stderr).toMatch(/^AWS does not answer to these credentials .* Log in to account 333333333333/);
     expect(await command('--env', 'nowhere')).toMatchObject({ code: 2, stderr: expect.stringContaining("no environment 'nowhere'") });
     expect(await command()).toMatchObject({ code: 2 });
+  });
+});
+
+describe('finds at last, for nothing here makes it good again', () => {
+  test('a secret that the standby Region has not', async () => {
+    await operator('secretsmanager', 'StopReplicationToReplica', { SecretId: 'baton-production/alpha/venue' }, standby.name);
+    await putVenueKey(JSON.stringify({ apiKey: 'new', secret: venueSecret }));
+    expect((await only({}, 'baton-production/alpha/venue is the same')).seen).toMatch(/^version \S+ in us-east-1, \S+ in us-west-2$/);
+  });
+
+  test('a database that no longer follows', async () => {
+    await operator('rds', 'PromoteReadReplica', { DBInstanceIdentifier: 'baton-production' }, standby.name);
+    const asked = async () => found(await preflight(settings, images), 'of the standby Region follows');
+    await until('the preflight to see it', async () => (await asked()).seen === 'a database of its own, available');
+    expect((await asked()).verdict).toBe('failed');
   });
 });
