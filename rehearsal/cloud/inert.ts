@@ -14,7 +14,6 @@ export const inertResources: Readonly<Record<string, ResourceHandler>> = {
     return { ref: arn, attributes: { MonitorArn: arn } };
   },
   'AWS::CE::AnomalySubscription': named,
-  'AWS::ECR::ReplicationConfiguration': named,
   'AWS::S3::BucketPolicy': ({ properties }) => ({ ref: String(properties['Bucket']), attributes: {} }),
   'AWS::SNS::TopicPolicy': named,
 };
