@@ -1,7 +1,7 @@
 /** What was deployed in a Region: each stack whole and protected. */
 import { DescribeStacksCommand, GetStackPolicyCommand, type Stack } from '@aws-sdk/client-cloudformation';
 import { isDeepStrictEqual } from 'node:util';
-import { stackNames } from '../contracts/stack-names.ts';
+import { stackNames, stackNamesOfFirst } from '../contracts/stack-names.ts';
 import { stackPolicy } from '../constructs/stack-policy.ts';
 import type { Settings } from '../settings/index.ts';
 import { type Check, couldNot, failed, type Finding, ok, unlessMissing } from './check.ts';
@@ -11,8 +11,8 @@ export const notYet = (what: string): Finding => couldNot(`${what} is not deploy
 const policyCommand = (name: string, region: string): string =>
   `aws cloudformation set-stack-policy --region ${region} --stack-name ${name} --stack-policy-body file://cdk.out/stack-policy.json`;
 
-export function stackChecks({ environment }: Settings, { stacks, region }: Clients): readonly Check[] {
-  return stackNames.flatMap((short) => {
+export function stackChecks({ environment, regions }: Settings, { stacks, region }: Clients): readonly Check[] {
+  return (region === regions.first.name ? stackNamesOfFirst : stackNames).flatMap((short) => {
     const name = `baton-${environment}-${short}`;
     const about = (what: string, judge: (stack: Stack) => Finding | Promise<Finding>): Check => ({
       area: 'stacks',

@@ -11,7 +11,6 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { stackPolicy } from '../../lib/constructs/stack-policy.ts';
 import { type Images, preflight, type Result } from '../../lib/preflight/index.ts';
 import { quotas } from '../../lib/preflight/quotas.ts';
-import { stackNames } from '../../lib/contracts/stack-names.ts';
 import { loadSettings, type Settings } from '../../lib/settings/index.ts';
 import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
 import { deploy } from '../../rehearsal/cloud/deploy.ts';
@@ -66,8 +65,8 @@ beforeAll(async () => {
   for (const region of both) await bootstrap(region);
   await deploy({ assemblyDirectory, world, front });
   const policy = readFileSync(path.join(assemblyDirectory, 'stack-policy.json'), 'utf8');
-  for (const name of stackNames) {
-    for (const region of both) await operator('cloudformation', 'SetStackPolicy', { StackName: `baton-production-${name}`, StackPolicyBody: policy }, region);
+  for (const { stackName: StackName, region } of assets.stacks) {
+    await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: policy }, region);
   }
   await putVenueKey(JSON.stringify({ apiKey: 'key', secret: venueSecret }));
   for (const name of ['trader', 'guard']) {
