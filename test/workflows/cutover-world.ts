@@ -5,6 +5,7 @@
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
 import { bookOperations } from '../../lib/contracts/operations.ts';
+import { standbyControl } from '../../lib/contracts/standby.ts';
 import { refusalIn, type FunctionContract } from '../../lib/contracts/step.ts';
 import type { CanaryFigures } from '../../lib/cutover/canary-figures.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
@@ -22,6 +23,7 @@ import {
   type WorkflowToken,
 } from '../../lib/lease/model.ts';
 import { operationSteps } from '../../lib/operations/steps.ts';
+import { standbySteps } from '../../lib/standby/steps.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
 import {
@@ -187,6 +189,7 @@ export class CutoverWorld {
       [`baton-dev-${bookOperations.name}`]: operationSteps({
         control: this.control, acceptedOrders, books: [book, 'other'], cutoverExecutions: executionArn.slice(0, executionArn.lastIndexOf(':') + 1),
       }),
+      [`baton-dev-${standbyControl.name}`]: standbySteps({ control: this.control, books: [book, 'other'], region }),
       [`baton-dev-${changeApprovals.name}`]: {
         open: (input: never) => this.desk().machine.open(input),
         extend: (input: never) => this.desk().machine.extend(input),
@@ -228,7 +231,7 @@ export class CutoverWorld {
   }
 
   set(
-    set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'contractedBy' | 'successor' | 'grantId'>>,
+    set: Partial<Pick<Lease, 'home' | 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'contractedBy' | 'successor' | 'grantId'>>,
     remove: ('successor' | 'holder' | 'previous')[] = [],
   ): void {
     this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
@@ -301,8 +304,8 @@ export class CutoverWorld {
 
   async #step(args: Record<string, Json>): Promise<unknown> {
     const { step, ...input } = args['Payload'] as { step: string };
-    const contract: FunctionContract | undefined = [leaseControl, cutoverInspection, changeApprovals, bookOperations].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
-    const declared = contract?.steps[step];
+    const contracts: readonly FunctionContract[] = [leaseControl, cutoverInspection, changeApprovals, bookOperations, standbyControl];
+    const declared = contracts.find(({ name }) => `baton-dev-${name}` === args['FunctionName'])?.steps[step];
     const functionName = args['FunctionName'] as string;
     const implementation = this.#steps[functionName]?.[step];
     if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${functionName}`);
