@@ -39,34 +39,33 @@ export class StateMachineRules implements IPolicyValidationPlugin {
   }
 }
 
-/** CommonJS, and loaded only where there is a machine. */
-function validator(): (definition: unknown) => AslAnswer {
-  const require = createRequire(import.meta.url);
-  keepCompiledSchemas(createRequire(require.resolve('asl-validator')));
-  return require('asl-validator') as (definition: unknown) => AslAnswer;
-}
-
 interface Ajv {
   errors?: unknown;
   validate(schema: unknown, data: unknown): boolean;
 }
-let compiled: Ajv | undefined;
+let validate: ((definition: unknown) => AslAnswer) | undefined;
 
 /**
- * The validator makes an Ajv for each machine and has it compile the same schemas again, for a fifth of a second each. The first
- * one answers for all of them here.
+ * CommonJS, and loaded only where there is a machine. It makes an Ajv for each definition and has it compile the same schemas
+ * again, for a fifth of a second each: here the first one answers for all.
  */
-function keepCompiledSchemas(requireOfValidator: NodeJS.Require): void {
-  const { prototype } = (requireOfValidator('ajv') as { readonly default: { readonly prototype: Ajv } }).default;
-  if (prototype.validate.name === 'validateByTheFirst') return;
-  const { validate } = prototype;
-  prototype.validate = function validateByTheFirst(schema, data) {
-    if (schema !== 'http://asl-validator.cloud/state-machine.json#') return validate.call(this, schema, data);
-    compiled ??= this;
-    const valid = validate.call(compiled, schema, data);
-    this.errors = compiled.errors;
-    return valid;
-  };
+function validator(): (definition: unknown) => AslAnswer {
+  if (validate === undefined) {
+    const require = createRequire(import.meta.url);
+    const ajv = createRequire(require.resolve('asl-validator'))('ajv') as { default: new (options: unknown) => Ajv };
+    const made: Ajv[] = [];
+    ajv.default = class extends ajv.default {
+      override validate(schema: unknown, data: unknown): boolean {
+        if (made.length === 0) made.push(this);
+        const [first = this] = made;
+        const valid = super.validate.call(first, schema, data);
+        this.errors = first.errors;
+        return valid;
+      }
+    };
+    validate = require('asl-validator') as (definition: unknown) => AslAnswer;
+  }
+  return validate;
 }
 
 /** It compiles its schemas at their first use. */
