@@ -44,7 +44,7 @@ test('what is dearer by more than a tenth than a revision exits with 3', () => {
   expect(status).toBe(3);
   expect(stdout).toMatch(/^Against HEAD: .* USD a month, \+\d+\.\d\d \(\+\d+\.\d %\); a change record says costImpactUsdMonthly \d+\.$/m);
   expect(stdout).toContain("more than +10 %: it needs somebody's approval.");
-  expect(stdout).toMatch(/^ {2}baton-production-data Database\w+ +\+\d{4}/m);
+  expect(stdout).toMatch(/^ {2}baton-production-data Database\w+ \(us-east-1\) +\+\d{4}/m);
 });
 
 test.each([
