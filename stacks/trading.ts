@@ -13,6 +13,7 @@ import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { tagBook } from '../lib/constructs/required-tags.ts';
 import { MigrationTaskTemplate } from '../lib/constructs/migration-task.ts';
 import { replicatedSecret } from '../lib/constructs/replicated-secret.ts';
 import { TradingTaskTemplate } from '../lib/constructs/trading-task.ts';
@@ -209,6 +210,8 @@ export class TradingStack extends Stack {
     service.applyRemovalPolicy(RemovalPolicy.RETAIN);
 
     const liveParameterName = `/baton/${settings.environment}/${book.name}/live`;
+    tagBook(book.name, venueSecret, logGroup, migration, task, service);
+
     const live = new ssm.CfnParameter(this, `Live-${book.name}`, {
       name: liveParameterName,
       type: 'String',
