@@ -13,8 +13,8 @@ import { endings } from '../contracts/cutover.ts';
 import type { otherRegion, switchoverControl } from '../contracts/switchover.ts';
 import type { ContractFunction } from '../constructs/function.ts';
 import { endingsOf } from './blocks/endings.ts';
-import { reprotection } from './blocks/reprotection.ts';
-import { noted, nothing, pollSeconds, timed } from './blocks/variables.ts';
+import { reprotection, reprotectionLimitSeconds } from './blocks/reprotection.ts';
+import { nothing, pollSeconds, timed } from './blocks/variables.ts';
 import { awaitOrders, capacity, database, homeFact, secrets, type FailoverParts } from './failover.ts';
 import { js, quoted, type Workflow } from './workflow.ts';
 
@@ -55,7 +55,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   const protect = reprotection(w, parts, {
     replicaIn: there, key: 'there',
     done: w.pass('Note that the other Region stands by', {
-      comment: 'With a replica of its own, and replicas of the secrets.', assign: { protected: true, ...noted('The other Region has a replica again.') },
+      comment: 'With a replica of its own, and replicas of the secrets.', assign: { protected: true, ...timed('The other Region has a replica again.', reprotectionLimitSeconds) },
     }).next(ending.succeeded),
     failed: w.pass('Note that the other Region is no standby yet', {
       comment: 'Trading is fine; another loss now would find no replica.',
@@ -357,7 +357,7 @@ function makeReplicaHere(
 ): sfn.IChainable {
   const make = reprotection(w, parts, {
     replicaIn: parts.region, key: 'here',
-    done: w.pass('Note that there is a replica here', { comment: 'The move itself can begin.', assign: timed('There is a replica here.', 7200) }).next(to.done),
+    done: w.pass('Note that there is a replica here', { comment: 'The move itself can begin.', assign: timed('There is a replica here.', reprotectionLimitSeconds) }).next(to.done),
     failed: to.failed,
   });
   const look = w.invoke('Look whether the database of before may be written', parts.database, 'position', {
