@@ -6,6 +6,7 @@ import { boundEveryRole } from '../lib/constructs/boundary.ts';
 import { tagEverything } from '../lib/constructs/required-tags.ts';
 import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
 import { addValidations } from '../lib/constructs/validation/index.ts';
+import { stackIdOf, type StackName } from '../lib/contracts/stack-names.ts';
 import type { RegionSettings, Settings } from '../lib/settings/index.ts';
 import { CostStack } from '../stacks/cost.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
@@ -67,15 +68,6 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   if (validation) addValidations(app);
   return app;
 }
-
-/** How the CDK knows a stack; CloudFormation knows it by its name in its Region, without the latter. */
-export function stackIdOf({ environment }: Pick<Settings, 'environment'>, name: StackName | 'cost', region: string): string {
-  return `baton-${environment}-${name}-${region}`;
-}
-
-/** In both Regions; the bill is one, and watched from the first. */
-export const stackNames = ['foundation', 'trading-state', 'network', 'data', 'trading', 'cutover', 'recovery'] as const;
-export type StackName = (typeof stackNames)[number];
 
 /** The same stacks of the same names in both Regions: which is home, none of them knows. */
 function buildRegion(app: App, settings: Settings, of: RegionSettings) {

@@ -1,32 +1,22 @@
 /** The bill is watched, and told apart: budget, anomalies, who may tell of them, and the tags that every resource carries. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { CfnResource, type Stack, TagManager, Tags } from 'aws-cdk-lib';
+import { App, aws_sns as sns, aws_ssm as ssm, Stack, Tags } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildApp, stackIdOf } from '../../bin/app.ts';
-import { requiredTags } from '../../lib/constructs/required-tags.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { requiredTags, tagBook, tagEverything } from '../../lib/constructs/required-tags.ts';
+import { readStacks, type Resource } from '../../lib/cost/stacks.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
-import type { CloudFormationStackArtifact } from 'aws-cdk-lib/cx-api';
+import { assemblyOf } from '../assemblies.ts';
 
-const directory = mkdtempSync(path.join(tmpdir(), 'baton-cost-stack-'));
 const settings = loadSettings('production');
-let apps = 0;
-const build = () => buildApp({ settings, outdir: path.join(directory, String((apps += 1))), validation: false });
-
-beforeAll(() => {
-  vi.stubEnv('CDK_VALIDATION', 'false');
-});
-afterAll(() => {
-  vi.unstubAllEnvs();
-  rmSync(directory, { recursive: true, force: true });
-});
+const stacks = readStacks(assemblyOf('production').directory);
 
 describe('the cost stack', () => {
   let template: Template;
   beforeAll(() => {
-    template = Template.fromStack(build().node.findChild(stackIdOf(settings, 'cost', 'us-east-1')) as Stack);
+    const found = stacks.filter(({ name }) => name === 'baton-production-cost');
+    expect(found.map(({ region }) => region), 'one, in the first Region').toEqual([settings.regions.first.name]);
+    const Resources = Object.fromEntries(found.flatMap(({ resources }) => resources).map(({ logicalId, type, properties }) => [logicalId, { Type: type, Properties: properties }]));
+    template = Template.fromJSON({ Resources });
   });
 
   test('tells of a budget at 80 % and 100 % spent and at 100 % forecast, of all that the account costs', () => {
@@ -63,45 +53,54 @@ describe('the cost stack', () => {
 });
 
 describe('tags', () => {
-  test('everything that can carry them does, and what belongs to a book says so', () => {
-    const { stacks } = build().synth();
-    const tagged = stacks.flatMap((stack) => resourcesOf(stack)).filter(({ tags }) => tags !== undefined);
+  const resources = stacks.flatMap((stack) => stack.resources);
+
+  test('what has tags has all of them, and what belongs to a book says so', () => {
+    const tagged = resources.map((resource) => ({ ...resource, tags: tagsOf(resource) })).filter(({ tags }) => tags !== undefined);
     expect(tagged.length).toBeGreaterThan(200);
     const lacking = tagged.filter(({ tags }) => requiredTags.some((name) => tags?.[name] === undefined));
     expect(lacking.map(({ logicalId }) => logicalId)).toEqual([]);
     const ofBook = tagged.filter(({ tags }) => tags?.['Book'] === 'alpha').map(({ type }) => type);
     expect(ofBook).toEqual(expect.arrayContaining(['AWS::ECS::Service', 'AWS::ECS::TaskDefinition', 'AWS::IAM::Role', 'AWS::Logs::LogGroup', 'AWS::SecretsManager::Secret']));
     expect(new Set(tagged.map(({ tags }) => tags?.['Book']))).toEqual(new Set(['alpha', 'shared']));
-    const tables = stacks.flatMap((stack) => resourcesOf(stack)).filter(({ type }) => type === 'AWS::DynamoDB::GlobalTable');
+    const tables = resources.filter(({ type }) => type === 'AWS::DynamoDB::GlobalTable');
+    expect(tables.length).toBeGreaterThan(0);
     for (const { properties } of tables) {
       for (const { Tags: own } of properties['Replicas'] as { Tags: { Key: string }[] }[]) expect(own.map(({ Key }) => Key)).toEqual(expect.arrayContaining([...requiredTags]));
     }
   });
 
-  test('a parameter that machines write carries none: a changed tag would write its first value again', () => {
-    const parameters = build().node.findAll().filter((node) => CfnResource.isCfnResource(node) && node.cfnResourceType === 'AWS::SSM::Parameter');
+  test('a parameter that machines write has none: a changed tag would write its first value again', () => {
+    const parameters = resources.filter(({ type }) => type === 'AWS::SSM::Parameter');
     expect(parameters.length).toBeGreaterThan(3);
-    for (const parameter of parameters) expect(TagManager.of(parameter)?.tagValues()).toEqual({});
+    expect(parameters.filter(({ properties }) => 'Tags' in properties)).toEqual([]);
   });
 
-  test('a resource from which one is taken fails the synthesis, by its name', () => {
-    const app = build();
-    Tags.of(app.node.findChild(stackIdOf(settings, 'network', 'us-east-1')).node.findChild('Vpc')).remove('Owner');
-    expect(() => app.synth()).toThrow(/AWS::EC2::VPC at baton-production-network-us-east-1\/Vpc\/Resource lacks the tags Owner/);
+  function small(): { readonly app: App; readonly topic: sns.Topic } {
+    const app = new App();
+    const stack = new Stack(app, 'Small');
+    const topic = new sns.Topic(stack, 'Topic');
+    new ssm.CfnParameter(stack, 'Parameter', { type: 'String', value: 'first' });
+    tagEverything(app, settings);
+    return { app, topic };
+  }
+
+  test('a resource that lacks one fails the synthesis, by its name', () => {
+    const { app, topic } = small();
+    Tags.of(topic).remove('Owner');
+    expect(() => app.synth()).toThrow(/AWS::SNS::Topic at Small\/Topic\/Resource lacks the tags Owner: nobody could say who pays for it/);
+  });
+
+  test('a book has its own, whatever all else has', () => {
+    const { app, topic } = small();
+    tagBook('alpha', topic);
+    const [stack] = app.synth().stacks;
+    const [resource] = Object.values(stack?.template.Resources as Record<string, { Type: string; Properties: Record<string, unknown> }>).filter(({ Type }) => Type === 'AWS::SNS::Topic');
+    expect(resource?.Properties['Tags']).toContainEqual({ Key: 'Book', Value: 'alpha' });
   });
 });
 
-interface Tagged {
-  readonly logicalId: string;
-  readonly type: string;
-  readonly properties: Record<string, unknown>;
-  readonly tags: Record<string, string> | undefined;
-}
-function resourcesOf({ template }: CloudFormationStackArtifact): Tagged[] {
-  const { Resources } = template as { Resources: Record<string, { Type: string; Properties?: Record<string, unknown> }> };
-  return Object.entries(Resources).map(([logicalId, { Type, Properties = {} }]) => {
-    const list = Properties['Tags'] ?? Properties['ResourceTags'];
-    const tags = Array.isArray(list) ? Object.fromEntries((list as { Key: string; Value: string }[]).map(({ Key, Value }) => [Key, Value])) : undefined;
-    return { logicalId, type: Type, properties: Properties, tags };
-  });
+function tagsOf({ properties }: Resource): Record<string, string> | undefined {
+  const list = properties['Tags'] ?? properties['ResourceTags'];
+  return Array.isArray(list) ? Object.fromEntries((list as { Key: string; Value: string }[]).map(({ Key, Value }) => [Key, Value])) : undefined;
 }
