@@ -14,6 +14,7 @@ import {
   runExecution, TaskFailure, type ExecutionOptions, type ExecutionResult, type Json, type ProgressEvent, type TaskContext,
 } from '../../rehearsal/states/engine.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
+import { answered, type Steps } from './answered.ts';
 import type { Fault } from './cutover-world.ts';
 
 const settings = loadSettings('dev');
@@ -119,7 +120,7 @@ export class RecoveryWorld {
           return { missing, spanSeconds: this.spanSeconds, quietSeconds: this.quietSeconds, seen: `${missing} accepted orders missing` };
         },
       },
-    } as Readonly<Record<string, Readonly<Record<string, (input: never) => Promise<unknown>>>>>;
+    } as Readonly<Record<string, Steps>>;
   }
 
   /** Both books traded in the other Region, which has just died. */
@@ -194,19 +195,11 @@ export class RecoveryWorld {
     return answer;
   }
 
-  async #step(args: Record<string, Json>): Promise<unknown> {
-    const { step, ...input } = args['Payload'] as { step: string };
-    const contract = [recoveryControl, databaseRecovery].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
-    const declared = (contract?.steps as Record<string, { input: { parse(value: unknown): unknown } }> | undefined)?.[step];
-    const implementation = this.#steps[args['FunctionName'] as string]?.[step];
-    if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${JSON.stringify(args['FunctionName'])}`);
-    if (step === 'tradingHere') this.#takeOver((input as unknown as { book: BookName }).book);
-    try {
-      return await implementation(declared.input.parse(input) as never);
-    } catch (error) {
-      const { name, message } = error as Error;
-      throw new TaskFailure(name, JSON.stringify({ errorType: name, errorMessage: message, trace: [] }));
-    }
+  #step(args: Record<string, Json>): Promise<unknown> {
+    const name = args['FunctionName'] as string;
+    const { step, book } = args['Payload'] as { readonly step: string; readonly book: BookName };
+    if (step === 'tradingHere') this.#takeOver(book);
+    return answered([recoveryControl, databaseRecovery].find((each) => `baton-dev-${each.name}` === name), this.#steps[name], args['Payload']);
   }
 
   #takeOver(book: BookName): void {
