@@ -2,7 +2,8 @@
 import { refusalIn, type FunctionContract } from '../../lib/contracts/step.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
 
-export type Steps = Readonly<Record<string, (input: unknown) => Promise<unknown>>>;
+/** Each takes what its contract parses. */
+export type Steps = Readonly<Record<string, (input: never) => Promise<unknown>>>;
 
 export async function answered(contract: FunctionContract | undefined, steps: Steps | undefined, payload: unknown): Promise<unknown> {
   const { step, ...input } = payload as { readonly step: string };
@@ -10,7 +11,7 @@ export async function answered(contract: FunctionContract | undefined, steps: St
   const implementation = steps?.[step];
   if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${contract?.name ?? 'a function that nobody knows'}`);
   try {
-    return await implementation((declared.input as unknown as { parse(value: unknown): unknown }).parse(input));
+    return await implementation((declared.input as unknown as { parse(value: unknown): never }).parse(input));
   } catch (error) {
     const refusal = refusalIn(declared, error);
     if (refusal !== undefined) return refusal;

@@ -4,6 +4,7 @@
  */
 import { controlSteps } from '../../lib/recovery/control-steps.ts';
 import { databaseRecovery, recoveryControl } from '../../lib/contracts/recovery.ts';
+import type { FunctionContract } from '../../lib/contracts/step.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
 import { instanceId, type BookName, type Epoch, type InstanceId, type Lease } from '../../lib/lease/model.ts';
@@ -72,10 +73,13 @@ export class RecoveryWorld {
   ledgerCompletes = true;
   tasksCome = true;
   topicAnswers = true;
+  /** What has passed unseen: waits that the rehearsal compresses would take thousands of rounds to reach a limit of hours. */
+  skippedMs = 0;
 
   #accepted = 0;
   readonly #losing = new Set<string>();
-  readonly #steps;
+  /** By contract: what its function does. */
+  protected readonly functions = new Map<FunctionContract, Steps>();
 
   constructor() {
     const accepted = (book: BookName, epoch: Epoch) =>
@@ -86,41 +90,39 @@ export class RecoveryWorld {
           outcome: { status: 'accepted' } as const, sentAtMs: back * -100,
         };
       });
-    this.#steps = {
-      [`baton-dev-${recoveryControl.name}`]: controlSteps({
-        control: this.control, books,
-        journal: {
-          newestAccepted: async (book, epoch) => {
-            const { holder } = this.lease(book);
-            const isHere = holder?.startsWith(here) === true;
-            if (isHere ? this.trades(book) : this.homeLives) this.#accepted += 1;
-            return isHere && !this.trades(book) ? [] : accepted(book, epoch);
-          },
-        },
-        answers: async () => this.regionAnswers,
-        nowMs: () => 0,
-        sleep: async (ms) => {
-          if (ms > 2000 && this.homeLives) for (const book of books) this.beat(book);
-        },
-        patience: { looks: 1, pause: async () => undefined },
-      }),
-      [`baton-dev-${databaseRecovery.name}`]: {
-        position: async () => ({
-          inRecovery: this.database.replica, readOnly: this.database.readOnly, streaming: false, lsn: '0/1', appliedLsn: '0/1', newestCommitAt: '',
-        }),
-        readmit: async () => {
-          if (this.database.replica) throw errorNamed('DatabaseInRecoveryError', 'Cannot readmit the database of this Region: it is a replica');
-          this.database.readOnly = false;
-          return {};
-        },
-        isolate: async () => ({ sessionsEnded: 0 }),
-        completeness: async ({ books: asked }: { books: readonly unknown[] }) => {
-          if (!this.database.replica && this.ledgerCompletes) this.database.missing = Math.max(0, this.database.missing - 2);
-          const missing = asked.length === 0 ? 0 : this.database.missing;
-          return { missing, spanSeconds: this.spanSeconds, quietSeconds: this.quietSeconds, seen: `${missing} accepted orders missing` };
+    this.functions.set(recoveryControl, controlSteps({
+      control: this.control, books,
+      journal: {
+        newestAccepted: async (book, epoch) => {
+          const { holder } = this.lease(book);
+          const isHere = holder?.startsWith(here) === true;
+          if (isHere ? this.trades(book) : this.homeLives) this.#accepted += 1;
+          return isHere && !this.trades(book) ? [] : accepted(book, epoch);
         },
       },
-    } as Readonly<Record<string, Steps>>;
+      answers: async () => this.regionAnswers,
+      nowMs: () => 0,
+      sleep: async (ms) => {
+        if (ms > 2000 && this.homeLives) for (const book of books) this.beat(book);
+      },
+      patience: { looks: 1, pause: async () => undefined },
+    }));
+    this.functions.set(databaseRecovery, {
+      position: async () => ({
+        inRecovery: this.database.replica, readOnly: this.database.readOnly, streaming: false, lsn: '0/1', appliedLsn: '0/1', newestCommitAt: '',
+      }),
+      readmit: async () => {
+        if (this.database.replica) throw errorNamed('DatabaseInRecoveryError', 'Cannot readmit the database of this Region: it is a replica');
+        this.database.readOnly = false;
+        return {};
+      },
+      isolate: async () => ({ sessionsEnded: 0 }),
+      completeness: async ({ books: asked }: { books: readonly unknown[] }) => {
+        if (!this.database.replica && this.ledgerCompletes) this.database.missing = Math.max(0, this.database.missing - 2);
+        const missing = asked.length === 0 ? 0 : this.database.missing;
+        return { missing, spanSeconds: this.spanSeconds, quietSeconds: this.quietSeconds, seen: `${missing} accepted orders missing` };
+      },
+    });
   }
 
   /** Both books traded in the other Region, which has just died. */
@@ -164,7 +166,8 @@ export class RecoveryWorld {
   ): Promise<ExecutionResult> {
     const clock = virtualClock(Date.UTC(2026, 10, 25, 20));
     return runExecution({
-      definition, input, clock,
+      definition, input,
+      clock: { now: () => clock.now() + this.skippedMs, sleep: clock.sleep },
       random: { number: () => 0.5, uuid: () => 'uuid' },
       context: { executionArn: execution, executionName: 'run-1' },
       invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
@@ -196,10 +199,15 @@ export class RecoveryWorld {
   }
 
   #step(args: Record<string, Json>): Promise<unknown> {
-    const name = args['FunctionName'] as string;
-    const { step, book } = args['Payload'] as { readonly step: string; readonly book: BookName };
+    const [contract, steps] = [...this.functions].find(([{ name }]) => `baton-dev-${name}` === args['FunctionName']) ?? [];
+    const { step, ...input } = args['Payload'] as { readonly step: string };
+    this.worldMovesOn(step, input as never);
+    return answered(contract, steps, args['Payload']);
+  }
+
+  /** What happens beside a step: to the book that it names. */
+  protected worldMovesOn(step: string, { book }: { readonly book: BookName }): void {
     if (step === 'tradingHere') this.#takeOver(book);
-    return answered([recoveryControl, databaseRecovery].find((each) => `baton-dev-${each.name}` === name), this.#steps[name], args['Payload']);
   }
 
   #takeOver(book: BookName): void {
