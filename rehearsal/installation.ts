@@ -14,7 +14,7 @@ import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { createWorld, type CloudWorld, type LogLine } from './cloud/world.ts';
 import { Disturbances } from './faults/disturbances.ts';
 import { buildVariant, type Variant } from './faults/releases/build.ts';
-import { LeaseHistory } from './lease-history.ts';
+import { leaseIn, LeaseHistory } from './lease-history.ts';
 import { People } from './people.ts';
 import { createAuthority } from './processes/certificate.ts';
 import { buildImage, type BuiltImage } from './processes/container-image.ts';
@@ -54,6 +54,8 @@ export interface InstallationOptions {
   readonly provisioning: ProvisioningColumn;
   /** The containers' network goes through relays, so that faults can cut it. */
   readonly cuttable?: boolean;
+  /** The second Region is deployed too; else only what the first refers to there. */
+  readonly bothRegions?: boolean;
   /** Of the local AWS; the system chooses one when not said. */
   readonly port?: number | undefined;
 }
@@ -88,6 +90,7 @@ interface Parts {
   readonly venue: RunningVenue;
   readonly world: CloudWorld;
   readonly front: Front;
+  readonly tables: DynamoDb;
   readonly tasks: EcsModel;
   readonly databases: RdsModel;
   readonly caches: ElastiCacheModel;
@@ -111,15 +114,18 @@ export interface Installation extends Parts {
   /** The book of these settings that is rehearsed; another one is its canary. */
   readonly book: Settings['books'][number];
   readonly leaseTable: string;
-  /** How ECS's calls name a book's service. */
+  /** How ECS's calls name a book's service, in either Region. */
   readonly serviceOf: (book: string) => { readonly cluster: string; readonly service: string };
-  readonly cutoverMachineArn: string;
-  /** A call of a person with the keys of the account, in the home Region. */
-  operator<Answer = unknown>(service: string, operation: string, input: Record<string, unknown>): Promise<Answer>;
+  /** `cutover`, `failover` …; in the Region that the settings call home when not said. */
+  machineArn(machine: string, region?: string): string;
+  /** Where a book's lease says that its home is. */
+  homeOf(book: string): string;
+  /** A call of a person with the keys of the account; in the Region that the settings call home when not said. */
+  operator<Answer = unknown>(service: string, operation: string, input: Record<string, unknown>, region?: string): Promise<Answer>;
   close(): Promise<void>;
 }
 
-export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, port }: InstallationOptions): Promise<Installation> {
+export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, port }: InstallationOptions): Promise<Installation> {
   const settings = loadSettings(assembly.environment);
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
@@ -207,8 +213,9 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       const end = progress.begin('Deploy into the local AWS: PostgreSQL, Redis, functions, machines');
       // The order of docs/deploy.md.
       await bootstrap(world, settings);
-      await deploy({ assemblyDirectory: assembly.directory, world, front, only: isModelled(settings) });
-      await protectStacks(world, settings, assembly.directory);
+      const only = bothRegions ? () => true : isOfFirst(settings);
+      await deploy({ assemblyDirectory: assembly.directory, world, front, only });
+      await protectStacks(world, assembly.directory, only);
       end();
     };
     const built = async (): Promise<Releases> => {
@@ -224,7 +231,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     if (building.status === 'rejected') throw building.reason;
     const releases = building.value;
     people = await People.arrive(world, settings);
-    const secrets = await putSecrets(world, settings, venueKeys);
+    const secrets = await putSecrets(world, settings, venueKeys, bothRegions);
     await pushImages(world, settings, releases);
     const variant = async (name: Variant): Promise<Release> => {
       const trader = await buildVariant(name, releases.first.trader, directory);
@@ -234,7 +241,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       return { ...releases.first, trader };
     };
     return installed({
-      settings, seed, provisioning, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tasks, databases, caches, logs, watchers, releases, log, secrets,
+      settings, seed, provisioning, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, watchers, releases, log, secrets,
       disturbances, routes, variant, people, caFile: authority.caFile,
     });
   } catch (error) {
@@ -253,8 +260,13 @@ function installed(parts: Parts): Installation {
     book,
     leaseTable: leaseTableOf(settings),
     serviceOf: (name) => ({ cluster: `baton-${environment}`, service: `baton-${environment}-${name}` }),
-    cutoverMachineArn: `arn:aws:states:${regions.home.name}:${account}:stateMachine:baton-${environment}-cutover`,
-    operator: (service, operation, input) => asOperator(world, settings, service, operation, input),
+    machineArn: (machine, region = regions.home.name) => `arn:aws:states:${region}:${account}:stateMachine:baton-${environment}-${machine}`,
+    homeOf: (name) => {
+      const lease = parts.tables.items(leaseTableOf(settings)).map(leaseIn).find((each) => each?.book === name);
+      if (lease === undefined) throw new Error(`the lease table has no book '${name}'`);
+      return lease.home;
+    },
+    operator: (service, operation, input, region) => asOperator(world, settings, service, operation, input, region),
     async close() {
       await world.close();
       await front.close();
@@ -276,9 +288,9 @@ function bookOf({ books }: Settings): Settings['books'][number] {
 }
 
 async function asOperator<Answer>(
-  world: CloudWorld, { regions }: Settings, service: string, operation: string, input: Record<string, unknown>,
+  world: CloudWorld, { regions }: Settings, service: string, operation: string, input: Record<string, unknown>, region = regions.home.name,
 ): Promise<Answer> {
-  return (await world.call({ service, operation, region: regions.home.name, caller: world.operator.caller, input })) as Answer;
+  return (await world.call({ service, operation, region, caller: world.operator.caller, input })) as Answer;
 }
 
 /** Two releases that differ in their label only. */
@@ -297,29 +309,29 @@ async function bootstrap(world: CloudWorld, { regions }: Settings): Promise<void
   }
 }
 
-/** The first Region's, and what they refer to: a replica of a database is in no model yet. */
-export function isModelled({ regions }: Settings): (stack: AssemblyStack) => boolean {
+/** The first Region's stacks, and what they refer to. */
+export function isOfFirst({ regions }: Settings): (stack: AssemblyStack) => boolean {
   return ({ region, stackName }) => region === regions.first.name || stackName.endsWith('-foundation');
 }
 
 /** The policy of the assembly, on each stack: a deployment sets none. */
-async function protectStacks(world: CloudWorld, settings: Settings, assemblyDirectory: string): Promise<void> {
+async function protectStacks(world: CloudWorld, assemblyDirectory: string, only: (stack: AssemblyStack) => boolean): Promise<void> {
   const StackPolicyBody = readFileSync(join(assemblyDirectory, 'stack-policy.json'), 'utf8');
-  for (const { stackName: StackName, region } of readAssembly(assemblyDirectory).stacks.filter(isModelled(settings))) {
+  for (const { stackName: StackName, region } of readAssembly(assemblyDirectory).stacks.filter(only)) {
     const input = { StackName, StackPolicyBody };
     await world.call({ service: 'cloudformation', operation: 'SetStackPolicy', region, caller: world.operator.caller, input });
   }
 }
 
-/** Puts the venue's keys where a person puts them, and answers every secret by a name for people. */
+/** Puts the venue's keys where a person puts them, once for both Regions, and answers every secret by a name for people. */
 async function putSecrets(
-  world: CloudWorld, settings: Settings, venueKeys: ReadonlyMap<string, { readonly apiKey: string; readonly secret: string }>,
+  world: CloudWorld, settings: Settings, venueKeys: ReadonlyMap<string, { readonly apiKey: string; readonly secret: string }>, bothRegions: boolean,
 ): Promise<ReadonlyMap<string, string>> {
-  const { environment } = settings;
-  const call = <Answer>(operation: string, input: Record<string, unknown>): Promise<Answer> =>
-    asOperator<Answer>(world, settings, 'secretsmanager', operation, input);
-  const read = async (name: string): Promise<string> => {
-    const { SecretString } = await call<{ SecretString: string }>('GetSecretValue', { SecretId: `baton-${environment}/${name}` });
+  const { environment, regions } = settings;
+  const call = <Answer>(operation: string, input: Record<string, unknown>, region = regions.first.name): Promise<Answer> =>
+    asOperator<Answer>(world, settings, 'secretsmanager', operation, input, region);
+  const read = async (name: string, region = regions.first.name): Promise<string> => {
+    const { SecretString } = await call<{ SecretString: string }>('GetSecretValue', { SecretId: `baton-${environment}/${name}` }, region);
     return SecretString;
   };
   for (const [book, key] of venueKeys) {
@@ -330,6 +342,7 @@ async function putSecrets(
     ...[...venueKeys].map(([book, { secret }]) => [`venue secret of ${book}`, secret] as const),
     ['database password', database.password],
     ['cache token', await read('cache')],
+    ...(bothRegions ? [['cache token of the second Region', await read('cache', regions.second.name)] as const] : []),
   ]);
 }
 
@@ -339,11 +352,12 @@ async function pushImages(world: CloudWorld, settings: Settings, releases: Relea
   for (const [digest, name] of pushed) await pushImage(world, settings, name, digest);
 }
 
+/** To the first Region, which replicates it. */
 async function pushImage(world: CloudWorld, settings: Settings, name: 'guard' | 'trader', imageDigest: string): Promise<void> {
   await asOperator(world, settings, 'ecr', 'PutImage', {
     repositoryName: `baton-${settings.environment}/${name}`,
     imageDigest,
     imageTag: `rehearsal-${imageDigest.slice(-12)}`,
     imageManifest: JSON.stringify({ digest: imageDigest }),
-  });
+  }, settings.regions.first.name);
 }

@@ -49,36 +49,36 @@ export class People {
   }
 
   /** What somebody adds to an input, to prove who asks; nothing where no approval is wanted. Other machines' are named `canary/<name>`. */
-  proofFor(execution: string): { readonly proof?: string } {
-    return this.#settings.approvals.required === 0 ? {} : { proof: this.#signed(requester, 'request', execution) };
+  proofFor(execution: string, region = this.#settings.regions.home.name): { readonly proof?: string } {
+    return this.#settings.approvals.required === 0 ? {} : { proof: this.#signed(requester, 'request', execution, region) };
   }
 
   /** Reads the notices: whoever is asked for an approval gives it, or what `approving` says. */
   see({ arn }: { readonly arn: string }, event: ProgressEvent): void {
     const { approving } = this;
     if (event.kind !== 'entered' || event.state !== 'Tell people whose approval is wanted' || approving === 'silent') return;
-    const [machine = '', name = ''] = arn.split(':').slice(-2);
+    const [region = '', , , machine = '', name = ''] = arn.split(':').slice(3);
     const execution = machine.endsWith('-canary') ? `canary/${name}` : name;
-    this.decideAbout(execution, approving).catch((error: unknown) => this.#world.log('nobody decided', { execution, error: String(error) }));
+    this.decideAbout(execution, approving, region).catch((error: unknown) => this.#world.log('nobody decided', { execution, error: String(error) }));
   }
 
   /** As many as it takes say yes, or one of them no. */
-  async decideAbout(execution: string, decision: Decision): Promise<void> {
+  async decideAbout(execution: string, decision: Decision, region = this.#settings.regions.home.name): Promise<void> {
     const count = decision === 'reject' ? 1 : Math.max(1, this.#settings.approvals.required);
     for (const who of approvers.slice(0, count)) {
       await until(`${who} to be heard`, noticeBoundMs, async () => {
-        const { accepted, message } = await this.#decide(who, decision, execution);
+        const { accepted, message } = await this.#decide(who, decision, execution, region);
         if (!accepted && !message.startsWith('No change')) throw new Error(`${who} was refused: ${message}`);
         return accepted;
       });
     }
   }
 
-  async #decide(who: string, decision: Decision, execution: string): Promise<{ readonly accepted: boolean; readonly message: string }> {
+  async #decide(who: string, decision: Decision, execution: string, region: string): Promise<{ readonly accepted: boolean; readonly message: string }> {
     const { caller } = this.#world.person(this.#roleArn, who);
-    const event = { step: 'decide', decision, execution, proof: this.#signed(who, decision, execution) };
+    const event = { step: 'decide', decision, execution, proof: this.#signed(who, decision, execution, region) };
     const answer = (await this.#world.call({
-      service: 'lambda', operation: 'Invoke', region: this.#settings.regions.home.name, caller,
+      service: 'lambda', operation: 'Invoke', region, caller,
       input: { FunctionName: `baton-${this.#settings.environment}-decide-change`, Payload: Buffer.from(JSON.stringify(event)) },
     })) as { Payload?: Uint8Array; FunctionError?: string };
     const text = Buffer.from(answer.Payload ?? []).toString();
@@ -87,10 +87,10 @@ export class People {
     return payload;
   }
 
-  #signed(who: string, act: 'request' | 'approve' | 'reject', execution: string): string {
+  #signed(who: string, act: 'request' | 'approve' | 'reject', execution: string, region: string): string {
     const { credentials } = this.#world.person(this.#roleArn, who);
     return eksToken({
-      endpoint: this.#world.endpoint, region: this.#settings.regions.home.name, credentials, now: new Date(),
+      endpoint: this.#world.endpoint, region, credentials, now: new Date(),
       purpose: purposeOf(this.#settings.environment, act, execution),
     });
   }

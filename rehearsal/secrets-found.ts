@@ -16,15 +16,12 @@ export function findings(places: ReadonlyMap<string, string>, secrets: ReadonlyM
 }
 
 async function placesOf(installation: Installation): Promise<ReadonlyMap<string, string>> {
-  const { world, log, logs, tasks, supervisor, assemblyDirectory } = installation;
-  const { stateMachines } = await installation.operator<{ stateMachines: { stateMachineArn: string }[] }>('states', 'ListStateMachines', {});
-  const listed = await Promise.all(
-    stateMachines.map(({ stateMachineArn }) => installation.operator<{ executions: { executionArn: string }[] }>('states', 'ListExecutions', { stateMachineArn })),
-  );
-  const executions = listed.flatMap((each) => each.executions);
+  const { world, log, logs, tasks, supervisor, assemblyDirectory, watchers } = installation;
   // They hold what was reported and told, too: as the arguments of those tasks.
   const histories = await Promise.all(
-    executions.map(({ executionArn }) => installation.operator('states', 'GetExecutionHistory', { executionArn, maxResults: 1000, includeExecutionData: true })),
+    watchers.executionLog.executions.map(({ arn, region }) =>
+      world.look({ service: 'states', operation: 'GetExecutionHistory', region, input: { executionArn: arn, maxResults: 1000, includeExecutionData: true } }),
+    ),
   );
   return new Map([
     ['the templates', await templatesIn(assemblyDirectory)],

@@ -8,7 +8,7 @@ import { Client } from 'pg';
 import { endings } from '../lib/contracts/cutover.ts';
 import { LeaseControl } from '../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
-import { colourOf, otherColour, type BookName, type Colour, type InstanceId, type Lease } from '../lib/lease/model.ts';
+import { colourOf, otherColour, regionOf, type BookName, type Colour, type InstanceId, type Lease } from '../lib/lease/model.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
 import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
@@ -91,21 +91,37 @@ export class Stage {
   readonly releases: Releases;
   readonly progress: Progress;
   readonly book: BookName;
-  /** The lease, written as the machines write it. */
-  readonly control: LeaseControl;
   readonly #installation: Installation;
-  readonly #store: LeaseStore;
+  /** By the Region in which the table is read and written. */
+  readonly #stores = new Map<string, LeaseStore>();
+  /** What notes the end of a Region's darkness. */
+  readonly #ends = new Map<string, () => void>();
   readonly #followers = new Set<(event: ProgressEvent, started: Started) => void>();
 
   private constructor(installation: Installation, progress: Progress, book: string) {
-    const { world, settings, leaseTable, releases } = installation;
     this.#installation = installation;
-    this.releases = releases;
+    this.releases = installation.releases;
     this.progress = progress;
     this.book = book as BookName;
-    const client = new DynamoDBClient({ region: settings.regions.home.name, endpoint: world.endpoint, credentials: world.operator.credentials });
-    this.#store = new DynamoLeaseStore({ client, tableName: leaseTable });
-    this.control = new LeaseControl(this.#store);
+  }
+
+  /** The lease, written as the machines write it. */
+  get control(): LeaseControl {
+    return new LeaseControl(this.#store);
+  }
+
+  /** In a Region that answers: the home, unless it is dark. */
+  get #store(): LeaseStore {
+    const { world, leaseTable, settings } = this.#installation;
+    const { home, standby } = settings.regions;
+    const region = world.outageOf(home.name) === 'dark' ? standby.name : home.name;
+    const store =
+      this.#stores.get(region) ??
+      new DynamoLeaseStore({
+        client: new DynamoDBClient({ region, endpoint: world.endpoint, credentials: world.operator.credentials }), tableName: leaseTable,
+      });
+    this.#stores.set(region, store);
+    return store;
   }
 
   static async open(options: InstallationOptions): Promise<Stage> {
@@ -142,7 +158,8 @@ export class Stage {
 
   /** Runs the machine as a person would from its console, and waits for its end. */
   async cutover(release: Release, reason: string, { typed, redrives = 0 }: CutoverOptions = {}): Promise<WorkflowEnd> {
-    const { settings, cutoverMachineArn: stateMachineArn } = this.#installation;
+    const { settings, machineArn } = this.#installation;
+    const stateMachineArn = machineArn('cutover', this.home);
     const name = this.#executionName();
     const usual = this.#cutoverInput(release, reason, name);
     return this.#execute({ stateMachineArn, name, input: JSON.stringify(typed?.(usual) ?? usual) }, cutoverPhases(settings), redrives);
@@ -150,17 +167,17 @@ export class Stage {
 
   /** The same, on its canary first. */
   async throughCanary(release: Release, reason: string): Promise<WorkflowEnd> {
-    const { settings, cutoverMachineArn } = this.#installation;
+    const { settings, machineArn } = this.#installation;
     const name = this.#executionName();
     const input = JSON.stringify(this.#cutoverInput(release, reason, `canary/${name}`));
-    return this.#execute({ stateMachineArn: cutoverMachineArn.replace(/cutover$/, 'canary'), name, input }, canaryPhases(settings), 0);
+    return this.#execute({ stateMachineArn: machineArn('canary', this.home), name, input }, canaryPhases(settings), 0);
   }
 
   #cutoverInput(release: Release, reason: string, change: string): CutoverInput {
     return {
       book: this.book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal',
       change: { risk: 2, costImpactUsdMonthly: 0, summary: 'A release of the rehearsal' },
-      ...this.#installation.people.proofFor(change),
+      ...this.#installation.people.proofFor(change, this.home),
     };
   }
 
@@ -171,9 +188,61 @@ export class Stage {
 
   /** The same for another machine of the book: `halt`, `resume`, `rollback`. */
   async wayBack(machine: WayBack, more: Record<string, unknown> = {}): Promise<WorkflowEnd> {
-    const stateMachineArn = this.#installation.cutoverMachineArn.replace(/cutover$/, machine);
+    const stateMachineArn = this.#installation.machineArn(machine, this.home);
     const input = { book: this.book, reason: `A ${machine} of the rehearsal`, requestedBy: 'rehearsal', ...more };
     return this.#execute({ stateMachineArn, name: this.#executionName(), input: JSON.stringify(input) }, waysBackPhases(this.#installation.settings)[machine], 0);
+  }
+
+  /**
+   * Runs a machine of the loss of a Region in the Region that is to become home, for all books, and waits for its end; with
+   * the phases that are to be shown.
+   */
+  async recovery(machine: Recovery, region: string, { phases = [], ...more }: { readonly phases?: readonly Phase[]; readonly [field: string]: unknown } = {}): Promise<WorkflowEnd> {
+    const stateMachineArn = this.#installation.machineArn(machine, region);
+    const input = { reason: `A ${machine} of the rehearsal`, requestedBy: 'rehearsal', ...more };
+    return this.#execute({ stateMachineArn, name: this.#executionName(), input: JSON.stringify(input) }, phases, 0);
+  }
+
+  /** Where the book's lease says that its home is, and the other Region. */
+  get home(): string {
+    return this.#installation.homeOf(this.book);
+  }
+
+  get standby(): string {
+    const { first, second } = this.regions;
+    return this.home === first.name ? second.name : first.name;
+  }
+
+  /** All of a Region is gone in one blow. */
+  async darken(region: string): Promise<void> {
+    this.#ends.set(region, this.injected(`${region} goes dark`));
+    await this.#installation.world.darken(region);
+  }
+
+  async relight(region: string): Promise<void> {
+    await this.#installation.world.relight(region);
+    this.#ends.get(region)?.();
+    this.progress.note(`${region} is back`);
+  }
+
+  /** Its services answer 503, DynamoDB apart; what runs there runs on, until the answer is called. */
+  loseControlPlane(region: string): () => void {
+    return both(this.#installation.world.loseControlPlane(region), this.injected(`the control plane of ${region} is gone`));
+  }
+
+  /** Two Regions do not reach each other, the witness may be one of them, until the answer is called. */
+  cutLink(one: string, other: string): () => void {
+    return both(this.#installation.world.cutLink(one, other), this.injected(`${one} and ${other} do not reach each other`));
+  }
+
+  /** The replica of the database in this Region gets nothing more and is said to be so far behind, until the answer is called. */
+  letReplicaLag(region: string, seconds: number): () => void {
+    const { databases } = this.#installation;
+    return both(databases.letReplicaLag(region, this.#databaseName, seconds), this.injected(`the database of ${region} falls ${seconds} s behind`));
+  }
+
+  get #databaseName(): string {
+    return `baton-${this.environment}`;
   }
 
   get #history(): LeaseHistory {
@@ -208,7 +277,7 @@ export class Stage {
       tracker.see(event);
       for (const follower of this.#followers) follower(event, started);
     });
-    await this.operator('states', 'StartExecution', { stateMachineArn, name, input });
+    await this.operator('states', 'StartExecution', { stateMachineArn, name, input }, regionOfArn(stateMachineArn));
     const ended = await this.executionEnded(executionArn, redrives);
     const outcome = outcomeOf(ended);
     tracker.finish(outcome === 'succeeded' || outcome === 'rolled-back' ? 'succeeded' : 'failed');
@@ -247,14 +316,20 @@ export class Stage {
   /** An execution's end, once it was redriven so often. */
   async executionEnded(executionArn: string, redrives = 0): Promise<{ readonly status: string; readonly error?: string; readonly cause?: string }> {
     return until(`the end of ${executionArn}`, cutoverBoundMs, async () => {
-      const execution = await this.operator<{ status: string; redriveCount: number; error?: string; cause?: string }>('states', 'DescribeExecution', { executionArn });
-      return execution.status !== 'RUNNING' && execution.redriveCount >= redrives && execution;
+      const execution = await this.#looked<{ status: string; redriveCount: number; error?: string; cause?: string }>('DescribeExecution', { executionArn });
+      return execution !== undefined && execution.status !== 'RUNNING' && execution.redriveCount >= redrives && execution;
     });
   }
 
-  /** A call of a person with the keys of the account. */
-  operator<Answer = unknown>(service: string, operation: string, input: Record<string, unknown>): Promise<Answer> {
-    return this.#installation.operator<Answer>(service, operation, input);
+  /** A call of a person with the keys of the account; in the Region that the settings call home when not said. */
+  operator<Answer = unknown>(service: string, operation: string, input: Record<string, unknown>, region?: string): Promise<Answer> {
+    return this.#installation.operator<Answer>(service, operation, input, region);
+  }
+
+  /** What Step Functions says of an execution or a machine, in the dark too: the rehearsal sees everything. */
+  #looked<Answer>(operation: string, input: Readonly<Record<string, string>>): Promise<Answer | undefined> {
+    const [arn = ''] = Object.values(input);
+    return this.#installation.world.look<Answer>({ service: 'states', operation, region: regionOfArn(arn), input });
   }
 
   /** Told of what the cutover does, at once; answers how to stop. */
@@ -343,9 +418,24 @@ export class Stage {
     return this.#installation.leaseTable;
   }
 
-  /** Every task of a colour that has processes. */
-  tasksOf(colour: Colour): readonly RunningTask[] {
-    return this.#tasks().flatMap(({ externalId, lastStatus, running }) => (externalId === colour && lastStatus !== 'STOPPED' && running !== undefined ? [running] : []));
+  /** Every task of a colour that has processes, in the home Region when not said. */
+  tasksOf(colour: Colour, region = this.home): readonly RunningTask[] {
+    return this.#livingIn(region).flatMap(({ externalId, running }) => (externalId === colour && running !== undefined ? [running] : []));
+  }
+
+  /** How many tasks of the book a Region has, whatever colour. */
+  taskCount(region: string): number {
+    return this.#livingIn(region).length;
+  }
+
+  /** The image that a Region's tasks of the book run, by container; undefined when they differ, or there is none. */
+  runs(region: string, container: 'guard' | 'trader'): string | undefined {
+    const images = this.#livingIn(region).map(({ definition }) => definition.containerDefinitions.find(({ name }) => name === container)?.image.split('@').at(-1));
+    return new Set(images).size === 1 ? images[0] : undefined;
+  }
+
+  #livingIn(region: string): readonly EcsTask[] {
+    return this.#tasks().filter((task) => task.region === region && task.lastStatus !== 'STOPPED');
   }
 
   /** The task that holds the book. */
@@ -445,12 +535,12 @@ export class Stage {
     await this.instancesReady(colour, 2);
   }
 
-  /** Until so many instances of a colour say that they are ready and reconciled, and are seen to be alive. */
-  async instancesReady(colour: Colour, count: number): Promise<void> {
+  /** Until so many instances of a colour say that they are ready and reconciled, and are seen to be alive; in the home Region when not said. */
+  async instancesReady(colour: Colour, count: number, region = this.home): Promise<void> {
     const first = new Map<InstanceId, number>();
     await until(`${count} ready instances of ${colour}`, instancesBoundMs, async () => {
       const { registrations } = await this.#store.readAll(this.book);
-      const ready = registrations.filter((each) => each.colour === colour && each.ready && each.reconciled);
+      const ready = registrations.filter((each) => each.colour === colour && each.ready && each.reconciled && regionOf(each.instance) === region);
       for (const { instance, beat } of ready) if (!first.has(instance)) first.set(instance, beat);
       return ready.filter(({ instance, beat }) => first.get(instance) !== beat).length >= count;
     });
@@ -465,7 +555,7 @@ export class Stage {
     return holder === undefined || holder === null ? undefined : { colour: colourOf(holder as Parameters<typeof colourOf>[0]) };
   }
 
-  /** Orders that the venue accepted and the ledger does not have, once the ledger's writer had time to catch up. */
+  /** Orders that the venue accepted and the ledger of the home Region does not have, once the ledger's writer had time to catch up. */
   async missingFromLedger(): Promise<number> {
     const accepted = this.#acceptedIds();
     let missing = accepted.size;
@@ -477,21 +567,24 @@ export class Stage {
     return missing;
   }
 
-  /** What a cutover should have put away and did not, in words; empty when the book is as it should be. */
-  async leftOver(live: Colour): Promise<readonly string[]> {
+  /** What a cutover should have put away and did not, in words; empty when the book is as it should be. In the home Region when not said. */
+  async leftOver(live: Colour, region = this.home): Promise<readonly string[]> {
     const settled = await until('a settled book', settleBoundMs, async () => {
-      const found = await this.#leftOver(live);
+      const found = await this.#leftOver(live, region);
       return found.length === 0 && found;
     }).catch(() => undefined);
-    return settled ?? (await this.#leftOver(live));
+    return settled ?? (await this.#leftOver(live, region));
   }
 
   /** What was seen, moment by moment, for the report. */
   async observed(): Promise<Observed> {
     const { venue, watchers } = this.#installation;
     const { beganMs, executionLog, injected, compressed, nowMs } = watchers;
-    const describe = <Answer>(operation: string, input: Record<string, unknown>): Promise<Answer> =>
-      this.#installation.operator<Answer>('states', operation, input);
+    const describe = async <Answer>(operation: string, input: Readonly<Record<string, string>>): Promise<Answer> => {
+      const answer = await this.#looked<Answer>(operation, input);
+      if (answer === undefined) throw new Error(`${operation} of ${Object.values(input).join()} was refused`);
+      return answer;
+    };
     const seen = executionLog.executions;
     const machines = new Map(seen.map(({ machine, machineArn }) => [machine, machineArn]));
     return {
@@ -516,14 +609,14 @@ export class Stage {
     return secretsFound(this.#installation);
   }
 
-  async #leftOver(live: Colour): Promise<readonly string[]> {
+  async #leftOver(live: Colour, region: string): Promise<readonly string[]> {
     const service = this.#installation.serviceOf(this.book);
     const { lease, registrations } = await this.#store.readAll(this.book);
-    const { taskSets } = await this.#installation.operator<{ taskSets?: { externalId?: string }[] }>('ecs', 'DescribeTaskSets', service);
+    const { taskSets } = await this.#installation.operator<{ taskSets?: { externalId?: string }[] }>('ecs', 'DescribeTaskSets', service, region);
     const counted = {
       'task sets': (taskSets ?? []).filter((set) => set.externalId !== live).length,
-      tasks: this.#tasks().filter((task) => task.externalId !== live && task.lastStatus !== 'STOPPED').length,
-      registrations: registrations.filter((registration) => registration.colour !== live).length,
+      tasks: this.#livingIn(region).filter((task) => task.externalId !== live).length,
+      registrations: registrations.filter(({ colour, instance }) => colour !== live && regionOf(instance) === region).length,
     };
     return [
       ...(lease?.workflow.execution === undefined ? [] : ['the lock of the book']),
@@ -559,9 +652,9 @@ export class Stage {
   }
 
   async #ledger(query: string): Promise<ReadonlySet<string>> {
-    const { databases, settings, secrets, caFile } = this.#installation;
-    const [database] = databases.running(settings.regions.home.name).values();
-    if (database === undefined) throw new Error('there is no database');
+    const { databases, secrets, caFile } = this.#installation;
+    const database = databases.running(this.home).get(this.#databaseName);
+    if (database === undefined) throw new Error(`there is no database in ${this.home}`);
     const client = new Client({
       ...database.endpoint, database: 'baton', user: 'baton', password: secrets.get('database password') ?? '',
       ssl: { ca: await readFile(caFile, 'utf8') },
@@ -591,6 +684,20 @@ function revisionIn(colour: Colour, { containerDefinitions, ...definition }: Tas
     environment: container.environment?.map((each) => (each.name === 'BATON_COLOUR' ? { name: each.name, value: colour } : each)),
   }));
   return { ...Object.fromEntries(registeredFields.flatMap((name) => (definition[name] === undefined ? [] : [[name, definition[name]]]))), containerDefinitions: coloured };
+}
+
+/** The machines that move books from Region to Region. */
+export type Recovery = 'failover' | 'switchover' | 'failback';
+
+function regionOfArn(arn: string): string {
+  return arn.split(':')[3] ?? '';
+}
+
+function both(one: () => void, other: () => void): () => void {
+  return () => {
+    one();
+    other();
+  };
 }
 
 function outcomeOf({ status, error }: { status: string; error?: string }): Outcome {

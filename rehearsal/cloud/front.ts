@@ -9,7 +9,7 @@ import { gunzipSync } from 'node:zlib';
 import { unknownKey } from '../permissions/refusal.ts';
 import { listenLocally } from '../processes/listen.ts';
 import { UnavailableError } from '../unavailable.ts';
-import { AwsError } from './model.ts';
+import { AwsError, RegionDarkError } from './model.ts';
 import { callerIdentity, presigner } from './presigned.ts';
 import { ServiceProtocol, type WireRequest, type WireResponse } from './protocol.ts';
 import { loadSdk, sdkClients } from './sdk-clients.ts';
@@ -79,8 +79,11 @@ export async function startFront(world: CloudWorld, { port }: FrontOptions = {})
       if (!caller || !world.isTokenOf(accessKeyId, token === undefined ? undefined : String(token))) throw unknownKey(service);
       const input = await protocol.decode(match, request);
       const output = await world.call({ service, operation: operation.name, region, caller, input });
+      if (world.outageOf(region) === 'dark') throw new RegionDarkError(region);
       return respond(await protocol.encode(match, (output ?? {}) as Record<string, unknown>, requestId));
     } catch (error) {
+      // As the front is all Regions' in one, it takes the connection; then nothing comes, as from a host that is gone.
+      if (error instanceof RegionDarkError) return new Promise<never>(() => undefined);
       if (!(error instanceof AwsError))
         world.log(`${service}:${match?.operation.name ?? request.path} failed inside the model`, { error: describe(error) });
       const asked = error instanceof AwsError ? error : new AwsError('InternalFailure', describe(error), { fault: 'server' });

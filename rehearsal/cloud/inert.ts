@@ -8,7 +8,6 @@ const named: ResourceHandler = ({ generatedName }) => ({ ref: generatedName, att
 
 export const inertResources: Readonly<Record<string, ResourceHandler>> = {
   'AWS::CDK::Metadata': named,
-  'AWS::ECR::ReplicationConfiguration': named,
   'AWS::S3::BucketPolicy': ({ properties }) => ({ ref: String(properties['Bucket']), attributes: {} }),
   'AWS::SNS::TopicPolicy': named,
 };

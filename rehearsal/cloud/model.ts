@@ -98,6 +98,17 @@ export interface BusEvent {
   readonly detail: Record<string, unknown>;
 }
 
+/** What is wrong with a Region: all of it is gone in one blow, or only what its services are asked for, DynamoDB apart, while what runs there runs on. */
+export type Outage = 'dark' | 'control-plane';
+
+/** Nobody answers: the caller learns nothing, not even that. */
+export class RegionDarkError extends Error {
+  constructor(region: string) {
+    super(`the Region ${region} is dark`);
+    this.name = 'RegionDarkError';
+  }
+}
+
 /** The world a model lives in. */
 export interface World {
   readonly accountId: string;
@@ -118,8 +129,13 @@ export interface World {
   now(): Date;
   /** A name that no other has: hex digits, from the run's seed. */
   uniqueId(length?: number): string;
-  /** Waits a modelled provisioning delay on the compressed clock; rejects when the world closes. */
-  provision(kind: string): Promise<void>;
+  /** Waits a modelled provisioning delay on the compressed clock, and until the Region is back; rejects when the world closes. */
+  provision(kind: string, region: string): Promise<void>;
+  outageOf(region: string): Outage | undefined;
+  /** Settles when nothing is wrong with the Region; rejects when the world closes. */
+  whenBack(region: string): Promise<void>;
+  /** Whether two Regions reach each other. */
+  areLinked(one: string, other: string): boolean;
   /** Waits real milliseconds; rejects when the world closes. */
   sleep(ms: number): Promise<void>;
   /** A line for the run's log: what the model did, for people. Never a secret. */

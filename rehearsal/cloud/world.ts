@@ -10,7 +10,11 @@ import { compressedMs } from '../clock.ts';
 import { DeployedPolicies } from '../permissions/deployed-policies.ts';
 import { Judge } from '../permissions/judge.ts';
 import type { Iam } from '../services/iam.ts';
-import { AwsError, type BusEvent, type Call, type Caller, type CreatedResource, type Credentials, type ResourceRequest, type ServiceModel, type World } from './model.ts';
+import {
+  AwsError, RegionDarkError,
+  type BusEvent, type Call, type Caller, type CreatedResource, type Credentials, type ResourceRequest, type ServiceModel, type World,
+} from './model.ts';
+import { RegionStates } from './region-states.ts';
 import { provisioningSeconds, type ProvisioningColumn } from './provisioning.ts';
 
 /** What a call costs on its way to the service and back; it takes effect in the middle. */
@@ -49,6 +53,8 @@ export interface CloudWorld extends World {
   readonly calls: readonly RecordedCall[];
   /** The person at the keyboard and CloudFormation: an access key without a role. */
   readonly operator: { readonly caller: Caller; readonly credentials: Credentials };
+  /** What a service says of something when nobody in particular asks, whatever became of its Region; undefined where it refuses. */
+  look<Answer = Record<string, unknown>>(of: Pick<Call, 'service' | 'operation' | 'region' | 'input'>): Promise<Answer | undefined>;
   model(service: string): ServiceModel | undefined;
   models(): readonly ServiceModel[];
   /** Whose key this is; `undefined` for a key the world never gave out. */
@@ -64,6 +70,14 @@ export interface CloudWorld extends World {
   /** Told by CloudFormation of everything it made. */
   resourceCreated(request: ResourceRequest, created: CreatedResource): void;
   onBusEvent(listener: (event: BusEvent & { readonly time: Date; readonly id: string }) => void): void;
+  /** All of a Region is gone in one blow: its tasks, functions and servers, and everybody's way there. Its executions stand still. */
+  darken(region: string): Promise<void>;
+  /** What AWS starts again by itself is started; executions go on. */
+  relight(region: string): Promise<void>;
+  /** Its services answer 503, DynamoDB apart; what runs there runs on. Ends when the answer is called. */
+  loseControlPlane(region: string): () => void;
+  /** Neither Region reaches the other until the answer is called: DynamoDB's replicas and witness do not. */
+  cutLink(one: string, other: string): () => void;
   /** Told by the front once it listens. */
   setEndpoint(endpoint: string): void;
   close(): Promise<void>;
@@ -103,6 +117,8 @@ export function createWorld(options: WorldOptions): CloudWorld {
   const roles = new Map<string, { caller: Caller; credentials: Credentials }>();
   const callers = new Map<string, Caller>();
   const keys = new Map<string, Credentials>();
+  const relightings = new Map<string, () => void>();
+  const states = new RegionStates(closing.signal);
   const busListeners: Array<(event: BusEvent & { time: Date; id: string }) => void> = [];
   let endpoint = '';
   let drawn = 0;
@@ -158,13 +174,21 @@ export function createWorld(options: WorldOptions): CloudWorld {
       const left = targetMs - elapsedMs();
       if (left > 0) await sleep(left);
     };
+    refuseInOutage(call);
     if (ms > 0) await until(sentMs + ms / 2);
+    refuseInOutage(call);
     try {
       await judge?.judge(call);
       return await handler(call.input, call);
     } finally {
       if (ms > 0) await until(sentMs + ms);
     }
+  }
+
+  function refuseInOutage({ service, region }: Call): void {
+    const outage = states.outageOf(region);
+    if (outage === 'dark') throw new RegionDarkError(region);
+    if (outage === 'control-plane' && service !== 'dynamodb') throw new AwsError('ServiceUnavailable', 'Service is unavailable. Please try again later.', { fault: 'server' });
   }
 
   const world: CloudWorld = {
@@ -203,12 +227,14 @@ export function createWorld(options: WorldOptions): CloudWorld {
     resourceCreated: (request, created) => policies?.resourceCreated(request, created),
     mayAssume: (roleArn, service, sourceArn) => judge?.mayAssume(roleArn, service, sourceArn) ?? true,
     authorize: (of, accesses) => judge?.authorize(of, accesses),
+    look,
     model: (service) => models.get(service),
     models: () => [...models.values()],
     onBusEvent(listener) {
       busListeners.push(listener);
     },
     emit(event) {
+      if (states.outageOf(event.sentTo ?? event.region) !== undefined) return;
       const sent = { ...event, time: world.now(), id: eventId(world.uniqueId(32)) };
       for (const listener of busListeners) listener(sent);
     },
@@ -218,11 +244,29 @@ export function createWorld(options: WorldOptions): CloudWorld {
       while (id.length < length) id += digest(`id:${drawn++}`);
       return id.slice(0, length);
     },
-    async provision(kind) {
+    async provision(kind, region) {
       const modelledSeconds = provisioningSeconds(kind, column);
       const waitedMs = (options.provisioningMs ?? compressedMs)(modelledSeconds);
       world.log(`waiting for ${kind}`, { modelledSeconds, waitedMs });
       await sleep(waitedMs);
+      await states.whenBack(region);
+    },
+    outageOf: (region) => states.outageOf(region),
+    whenBack: (region) => states.whenBack(region),
+    areLinked: (one, other) => states.areLinked(one, other),
+    loseControlPlane: (region) => states.lose(region, 'control-plane'),
+    cutLink: (one, other) => states.cutLink(one, other),
+    async darken(region) {
+      world.log('a Region goes dark', { region });
+      relightings.set(region, states.lose(region, 'dark'));
+      await Promise.all([...models.values()].map(async (model) => model.regionLost?.(region)));
+    },
+    async relight(region) {
+      // Its servers first: what goes on then finds them.
+      await Promise.all([...models.values()].map(async (model) => model.regionBack?.(region)));
+      world.log('a Region is back', { region });
+      relightings.get(region)?.();
+      relightings.delete(region);
     },
     sleep,
     log(message, fields) {
@@ -244,16 +288,15 @@ export function createWorld(options: WorldOptions): CloudWorld {
     const iam = models.get('iam') as Iam | undefined;
     if (iam === undefined) throw new Error('a world that judges calls wants the model of IAM: register it');
     policies = new DeployedPolicies(iam);
-    judge = new Judge(policies, { accountId: options.accountId, ask }, () => world.now());
+    judge = new Judge(policies, { accountId: options.accountId, ask: look }, () => world.now());
   }
   return world;
 
-  /** What a service says of something when it is asked by nobody in particular. */
-  async function ask({ service, operation, region, input }: Pick<Call, 'service' | 'operation' | 'region' | 'input'>) {
+  async function look<Answer>({ service, operation, region, input }: Pick<Call, 'service' | 'operation' | 'region' | 'input'>): Promise<Answer | undefined> {
     const handler = models.get(service)?.operations[operation];
     if (!handler) throw notModelled({ service, operation, region, input, caller: world.operator.caller });
     try {
-      return (await handler(input, { service, operation, region, input, caller: world.operator.caller })) as Record<string, unknown>;
+      return (await handler(input, { service, operation, region, input, caller: world.operator.caller })) as Answer;
     } catch (error) {
       if (error instanceof AwsError) return undefined;
       throw error;

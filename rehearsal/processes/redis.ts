@@ -23,6 +23,8 @@ export interface RedisOptions {
   /** Empty or absent; holds the server's key and nothing else: nothing is saved. */
   readonly directory: string;
   readonly authToken: string;
+  /** Where one listened before; a free one when not said. */
+  readonly port?: number;
   /** Where to look for a server; of this process when absent. */
   readonly environment?: RedisSearch;
   readonly onLine?: (line: string) => void;
@@ -81,7 +83,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
   await writeFile(files.certificate, certificate.certificatePem);
   await writeFile(files.key, certificate.privateKeyPem, { mode: 0o600 });
 
-  return onFreePort(async (port) => {
+  const listening = async (port: number): Promise<RunningServer> => {
     const child = await start(options, program, port, files);
     return {
       host: '127.0.0.1',
@@ -91,7 +93,8 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
       stop: async () => void (await child.stop(stopBoundMs)),
       kill: async () => void (await child.kill()),
     };
-  });
+  };
+  return options.port === undefined ? onFreePort(listening) : listening(options.port);
 }
 
 async function start(

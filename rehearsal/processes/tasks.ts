@@ -118,6 +118,11 @@ export class TaskLauncher {
     return [...this.#running];
   }
 
+  /** All that runs in a Region ends at once. */
+  kill(region: string): void {
+    for (const task of this.#running) if (task.region === region) task.kill();
+  }
+
   /** Settles when every container was started; rejects, leaving nothing behind, when one cannot be. */
   async launch(request: TaskRequest): Promise<RunningTask> {
     checkRequest(request);
@@ -181,6 +186,7 @@ interface ContainerState {
 
 class Task implements RunningTask {
   readonly name: string;
+  readonly region: string;
   readonly ports: Readonly<Record<string, number>>;
   readonly stopped: Promise<TaskEnd>;
   readonly #request: TaskRequest;
@@ -193,6 +199,7 @@ class Task implements RunningTask {
 
   constructor(request: TaskRequest, ports: Readonly<Record<string, number>>, spawnerFor: (container: TaskContainer) => Promise<Spawner>) {
     this.name = request.name;
+    this.region = request.region;
     this.ports = ports;
     this.stopped = this.#ended.promise;
     this.#request = request;

@@ -23,6 +23,8 @@ export interface Scenario {
   readonly byDefault?: readonly string[];
   /** Why it cannot be told with all of these at once; undefined when it can. */
   contradiction?(faults: readonly string[]): string | undefined;
+  /** It needs the second Region too; without, nothing of that is started. */
+  readonly bothRegions?: boolean;
   /** Whether these settings have what it is about; every environment has, when not said. */
   fits?(settings: Settings): boolean;
   /** Runs on a fresh stage. Throws only when the rehearsal itself could not go on. */

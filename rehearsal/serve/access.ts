@@ -16,7 +16,7 @@ export interface Access {
 export const profile = 'baton-rehearsal';
 
 export function accessTo(installation: Installation): Access {
-  const { world, settings, databases, secrets, caFile, cutoverMachineArn } = installation;
+  const { world, settings, databases, secrets, caFile, machineArn } = installation;
   const region = settings.regions.home.name;
   const [database] = databases.running(region).values();
   const [cache] = installation.caches.servers(region).values();
@@ -33,7 +33,7 @@ export function accessTo(installation: Installation): Access {
     caFile,
     database: { host: database.endpoint.host, port: database.endpoint.port, name: 'baton', user: 'baton', password: secret('database password') },
     cache: { host: cache.host, port: cache.port, token: secret('cache token') },
-    cutoverMachineArn,
+    cutoverMachineArn: machineArn('cutover'),
   };
 }
 

@@ -26,7 +26,7 @@ export interface TableWrite {
 export interface DynamoDb extends ServiceModel {
   /** Told of every write in the order in which they took effect. */
   onWrite(listener: (write: TableWrite) => void): void;
-  /** All items of a table as they are now, outside of any call. */
+  /** All items of a table as they are now, outside of any call; of every Region's that has the name. */
   items(table: string): readonly Item[];
 }
 
@@ -69,15 +69,29 @@ const itemBytesMax = 400 * 1024;
 const tablePageMax = 100;
 
 export function dynamodb(world: World): DynamoDb {
-  const tables = new Map<string, Table>();
+  /** Two Regions may have tables of one name that know nothing of each other. */
+  const tables: Table[] = [];
   const listeners: Array<(write: TableWrite) => void> = [];
 
   function table(call: Call): Table {
     const named = (call.input as { TableName?: string }).TableName ?? '';
     const name = named.startsWith('arn:') ? (named.split('/').pop() ?? '') : named;
-    const found = tables.get(name);
-    if (!found || !found.regions.includes(call.region)) throw new AwsError('ResourceNotFoundException', 'Requested resource not found');
+    const found = tables.find((each) => each.name === name && each.regions.includes(call.region));
+    if (!found) throw new AwsError('ResourceNotFoundException', 'Requested resource not found');
     return found;
+  }
+
+  /** For what reads or writes items. */
+  function readyTable(call: Call): Table {
+    const found = table(call);
+    if (!found.stronglyConsistent || hasQuorum(found, call.region)) return found;
+    throw new AwsError('InternalServerError', 'Internal server error: the replica reaches neither of the other Regions', { fault: 'server' });
+  }
+
+  /** Of three, two must agree: a Region that reaches neither of the others can neither write nor read what is the latest. */
+  function hasQuorum({ regions, witness }: Table, region: string): boolean {
+    const others = [...regions, ...(witness === undefined ? [] : [witness])].filter((other) => other !== region);
+    return others.some((other) => world.outageOf(other) !== 'dark' && world.areLinked(region, other));
   }
 
   function key(of: Table, values: Item): { readonly id: string; readonly key: Item } {
@@ -131,7 +145,7 @@ export function dynamodb(world: World): DynamoDb {
     new ExpressionScope(input.ExpressionAttributeNames, input.ExpressionAttributeValues);
 
   const putItem: OperationHandler = (input: Expressions & { Item: Item }, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     const scope = scopeOf(input);
     const condition = conditionOf(input, scope);
     scope.refuseUnused();
@@ -144,7 +158,7 @@ export function dynamodb(world: World): DynamoDb {
   };
 
   const updateItem: OperationHandler = (input: Expressions & { Key: Item; UpdateExpression?: string }, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     const { id, key: keyValues } = key(of, input.Key);
     const scope = scopeOf(input);
     const update = input.UpdateExpression === undefined ? undefined : parseUpdate(input.UpdateExpression, scope);
@@ -163,7 +177,7 @@ export function dynamodb(world: World): DynamoDb {
   };
 
   const deleteItem: OperationHandler = (input: Expressions & { Key: Item }, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     const { id } = key(of, input.Key);
     const scope = scopeOf(input);
     const condition = conditionOf(input, scope);
@@ -175,7 +189,7 @@ export function dynamodb(world: World): DynamoDb {
   };
 
   const getItem: OperationHandler = (input: ReadInput & { Key: Item }, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     const { id } = key(of, input.Key);
     const scope = scopeOf(input);
     const project = projectionOf(input, scope);
@@ -218,7 +232,7 @@ export function dynamodb(world: World): DynamoDb {
   }
 
   const query: OperationHandler = (input: ReadInput, call) => {
-    const of = table(call);
+    const of = readyTable(call);
     if (input.IndexName !== undefined) throw invalid(`The table does not have the specified index: ${input.IndexName}`);
     const scope = scopeOf(input);
     if (input.KeyConditionExpression === undefined) {
@@ -238,7 +252,7 @@ export function dynamodb(world: World): DynamoDb {
     return page(of, input, scope, (item) => clauses.every(({ holds }) => holds(item)));
   };
 
-  const scan: OperationHandler = (input: ReadInput, call) => page(table(call), input, scopeOf(input), () => true);
+  const scan: OperationHandler = (input: ReadInput, call) => page(readyTable(call), input, scopeOf(input), () => true);
 
   const describeTable: OperationHandler = (_input, call) => {
     const of = table(call);
@@ -285,7 +299,7 @@ export function dynamodb(world: World): DynamoDb {
     const strong = properties['MultiRegionConsistency'] === 'STRONG';
     const regions = replicas.map(({ Region }) => Region);
     const name = String(properties['TableName'] ?? generatedName);
-    if (tables.has(name)) throw new AwsError('ResourceInUseException', `Table already exists: ${name}`);
+    if (tables.some((each) => each.name === name && each.regions.some((taken) => regions.includes(taken)))) throw new AwsError('ResourceInUseException', `Table already exists: ${name}`);
     if (strong && (regions.length + (witness ? 1 : 0) !== 3 || !regions.includes(region))) {
       throw invalid(
         'a table with multi-Region strong consistency has three replicas, or two and a witness; ' +
@@ -311,7 +325,7 @@ export function dynamodb(world: World): DynamoDb {
       deletionProtected: replicas.some(({ DeletionProtectionEnabled }) => String(DeletionProtectionEnabled) === 'true'),
       items: new Map(),
     };
-    tables.set(name, made);
+    tables.push(made);
     return {
       ref: name,
       attributes: { Arn: arn(region), TableId: made.id, StreamArn: `${arn(region)}/stream/${world.now().toISOString()}` },
@@ -329,7 +343,7 @@ export function dynamodb(world: World): DynamoDb {
       Scan: scan,
       DescribeTable: describeTable,
       ListTables: ({ ExclusiveStartTableName: after, Limit }: { ExclusiveStartTableName?: string; Limit?: number }, call) => {
-        const names = [...tables.values()].filter(({ regions }) => regions.includes(call.region)).map(({ name }) => name);
+        const names = tables.filter(({ regions }) => regions.includes(call.region)).map(({ name }) => name);
         const rest = names.sort().filter((name) => after === undefined || name > after);
         const { elements, next } = pageOf(rest, { token: undefined, size: Limit, sizeMax: tablePageMax, keyOf: (name) => name });
         return { TableNames: elements, ...(next === undefined ? {} : { LastEvaluatedTableName: elements.at(-1) }) };
@@ -346,9 +360,9 @@ export function dynamodb(world: World): DynamoDb {
       listeners.push(listener);
     },
     items(name) {
-      const found = tables.get(name);
-      if (!found) throw new Error(`no table is called '${name}' (there are: ${[...tables.keys()].join(', ') || 'none'})`);
-      return [...found.items.values()];
+      const found = tables.filter((each) => each.name === name);
+      if (found.length === 0) throw new Error(`no table is called '${name}' (there are: ${tables.map((each) => each.name).join(', ') || 'none'})`);
+      return found.flatMap(({ items }) => [...items.values()]);
     },
   };
 }

@@ -80,8 +80,12 @@ export function ecr(world: World): Ecr {
     );
     const destinations = new Set(matching.flatMap(({ Destinations }) => Destinations.map(({ Region }) => Region)));
     if (destinations.size === 0) return;
-    await world.provision('ecr-replication');
-    for (const region of destinations) store(repositories.get(`${region}:${name}`) ?? createRepository(region, name, immutable), digest, tag);
+    await Promise.all(
+      [...destinations].map(async (region) => {
+        await world.provision('ecr-replication', region);
+        store(repositories.get(`${region}:${name}`) ?? createRepository(region, name, immutable), digest, tag);
+      }),
+    );
   }
 
   return {

@@ -116,6 +116,11 @@ export class TaskLives {
     return ending;
   }
 
+  /** What runs there ends; the scheduler finds out when the Region is back. */
+  regionLost(region: string): void {
+    this.#options.launcher.kill(region);
+  }
+
   async close(tasks: Iterable<EcsTask>): Promise<void> {
     this.#closed = true;
     await Promise.all(
@@ -130,7 +135,7 @@ export class TaskLives {
   async #start(task: EcsTask): Promise<void> {
     const { world, launcher } = this.#options;
     this.#changed(task);
-    await world.provision('ecs-task-start');
+    await world.provision('ecs-task-start', task.region);
     if (isStopping(task) || this.#closed) return;
     task.lastStatus = 'PENDING';
     this.#changed(task);
@@ -160,6 +165,8 @@ export class TaskLives {
       onStopped: logs.flush,
     });
     task.running = running;
+    // What was being started when its Region went dark never got there.
+    if (world.outageOf(task.region) === 'dark') running.kill();
     // Stopped while it started: whoever stops it waits for this start, and ends the processes then.
     if (isStopping(task) || this.#closed) return;
     task.lastStatus = 'RUNNING';

@@ -241,7 +241,7 @@ export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): E
 
   async function replaceLater(taskSet: TaskSet): Promise<void> {
     try {
-      await world.provision('ecs-task-replace');
+      await world.provision('ecs-task-replace', taskSet.service.region);
     } catch {
       // The world closed meanwhile: nothing is to be replaced.
       return;
@@ -584,6 +584,9 @@ export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): E
     operations,
     resources,
     tasks: () => allTasks,
+    async regionLost(region) {
+      lives.regionLost(region);
+    },
     async close() {
       closed = true;
       await lives.close(allTasks);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { AwsError, type OperationHandler, type ResourceHandler, type ServiceModel, type World } from '../cloud/model.ts';
 import type { RunningServer } from '../processes/postgres.ts';
-import { startRedis } from '../processes/redis.ts';
+import { startRedis, type RedisOptions } from '../processes/redis.ts';
 import { pageOf } from './pages.ts';
 import type { ServerHostOptions } from './rds-instances.ts';
 
@@ -20,7 +20,7 @@ interface Group {
   readonly arn: string;
   readonly region: string;
   readonly properties: Readonly<Record<string, any>>;
-  readonly server: RunningServer;
+  server: RunningServer;
 }
 
 const pageMax = 100;
@@ -29,6 +29,10 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
   const groups = new Map<string, Group>();
   const key = (region: string, id: string): string => `${region}/${id.toLowerCase()}`;
   const inRegion = (region: string): Group[] => [...groups.values()].filter((group) => group.region === region);
+
+  const serverOf = (region: string, id: string, properties: Group['properties']): RedisOptions => ({
+    supervisor, authority, directory: join(directory, `elasticache-${region}-${id}`), authToken: properties['AuthToken'] as string,
+  });
 
   const operations: Record<string, OperationHandler> = {
     DescribeReplicationGroups(input, { region }) {
@@ -50,12 +54,7 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
       const id = String(properties['ReplicationGroupId'] ?? generatedName).toLowerCase();
       checkGroup(id, properties);
       if (groups.has(key(region, id))) throw new AwsError('ReplicationGroupAlreadyExistsFault', `Replication group ${id} already exists.`);
-      const server = await startRedis({
-        supervisor,
-        authority,
-        directory: join(directory, `elasticache-${region}-${id}`),
-        authToken: properties['AuthToken'],
-      });
+      const server = await startRedis(serverOf(region, id, properties));
       world.log('Redis started', { region, replicationGroup: id, port: server.port });
       const arn = `arn:aws:elasticache:${region}:${world.accountId}:replicationgroup:${id}`;
       groups.set(key(region, id), { id, arn, region, properties, server });
@@ -85,6 +84,18 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
     operations,
     resources,
     servers: (region) => new Map(inRegion(region).map(({ id, server }) => [id, server])),
+    async regionLost(region) {
+      await Promise.all(inRegion(region).map(({ server }) => server.kill()));
+    },
+    /** Empty, and where it was. */
+    async regionBack(region) {
+      const ended = inRegion(region).filter(({ server }) => server.child.exit !== undefined);
+      await Promise.all(
+        ended.map(async (group) => {
+          group.server = await startRedis({ ...serverOf(region, group.id, group.properties), port: group.server.port });
+        }),
+      );
+    },
     async close() {
       await Promise.all([...groups.values()].map(({ server }) => server.stop()));
     },

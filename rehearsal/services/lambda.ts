@@ -73,7 +73,8 @@ const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
 
 export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): ServiceModel {
   const functions = new Map<string, LambdaFunction>();
-  const environments = new Set<ExecutionEnvironment>();
+  /** With the Region that each is in. */
+  const environments = new Map<ExecutionEnvironment, string>();
   const asynchronous = new Set<Promise<void>>();
   let closed = false;
 
@@ -181,6 +182,7 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
   }
 
   async function run(target: LambdaFunction, event: string): Promise<{ outcome: InvocationOutcome; requestId: string }> {
+    await world.whenBack(target.region);
     if (target.inFlight >= target.concurrencyMax) {
       throw new AwsError('TooManyRequestsException', 'Rate Exceeded.', {
         data: { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded', Type: 'User' },
@@ -236,8 +238,8 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
       },
       onLine: (line) => log(target, line),
     });
-    environments.add(environment);
-    if (closed) {
+    environments.set(environment, target.region);
+    if (closed || world.outageOf(target.region) === 'dark') {
       await end(environment);
       throw closing();
     }
@@ -357,17 +359,21 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
       'AWS::Lambda::EventInvokeConfig': createEventInvokeConfig,
       'AWS::Lambda::Permission': ({ generatedName }) => ({ ref: generatedName, attributes: { Id: generatedName } }),
     },
+    async regionLost(region) {
+      for (const target of functions.values()) if (target.region === region) target.idle.splice(0);
+      await Promise.all([...environments].filter(([, of]) => of === region).map(([environment]) => end(environment)));
+    },
     async close() {
       closed = true;
       const known = [...functions.values()];
-      await Promise.all([...environments].map(end));
+      await Promise.all([...environments.keys()].map(end));
       await Promise.all([...asynchronous, ...known.map(({ logWritten }) => logWritten)]);
     },
   };
 }
 
 function closing(): AwsError {
-  return new AwsError('ServiceException', 'The rehearsal is closing.', { fault: 'server' });
+  return new AwsError('ServiceException', 'The rehearsal is closing, or the Region has gone dark.', { fault: 'server' });
 }
 
 function paged<Element>(all: readonly Element[], { Marker, MaxItems }: ListInput, keyOf: (element: Element) => string): Page<Element> {

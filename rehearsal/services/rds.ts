@@ -143,7 +143,7 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
   }
 
   async function promote(instance: Instance, more: Readonly<Record<string, unknown>>): Promise<void> {
-    await world.provision('rds-promotion');
+    await world.provision('rds-promotion', instance.region);
     await lives.promote(instance);
     instance.properties = { ...instance.properties, ...more };
     instance.status = 'available';
@@ -152,16 +152,16 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
   async function modify(instance: Instance, { NewDBInstanceIdentifier, ...changes }: Readonly<Record<string, any>>): Promise<void> {
     if (Object.keys(changes).length > 0) {
       const hadBackups = retentionDaysOf(instance) > 0;
-      await world.provision('rds-modification');
+      await world.provision('rds-modification', instance.region);
       instance.properties = { ...instance.properties, ...changes };
       if (!hadBackups && retentionDaysOf(instance) > 0) {
         instance.status = 'backing-up';
-        await world.provision('rds-snapshot');
+        await world.provision('rds-snapshot', instance.region);
       }
     }
     if (NewDBInstanceIdentifier !== undefined) {
       instance.status = 'renaming';
-      await world.provision('rds-rename');
+      await world.provision('rds-rename', instance.region);
       const { instances } = inRegion(instance.region);
       instances.delete(instance.identifier);
       instances.set(NewDBInstanceIdentifier, instance);
@@ -187,7 +187,7 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
 
   async function complete(snapshot: Snapshot): Promise<void> {
     try {
-      await world.provision('rds-snapshot');
+      await world.provision('rds-snapshot', snapshot.instance.region);
       snapshot.status = 'available';
     } catch {
       // The world closed meanwhile: it stays as it is.
@@ -204,7 +204,7 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
     async CreateDBInstanceReadReplica(input: ReplicaInput, { region }) {
       const { instance, source } = await createdReplica(region, input);
       later('make the replica', instance, async () => {
-        await Promise.all([lives.startReplica(instance, source), world.provision('rds-replica')]);
+        await Promise.all([lives.startReplica(instance, source), world.provision('rds-replica', instance.region)]);
         instance.status = 'available';
       });
       return { DBInstance: await describeInstance(instance) };

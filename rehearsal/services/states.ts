@@ -3,7 +3,7 @@
  * with the access key of the machine's role. API reference: https://docs.aws.amazon.com/step-functions/latest/apireference/
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { AwsError, type Call, type OperationHandler, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
+import { AwsError, RegionDarkError, type Call, type OperationHandler, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
 import { InvalidDefinitionError, parseDefinition, type StateGraph, type StateMachineDefinition } from '../states/definition.ts';
 import { runExecution, type ExecutionResult, type GraphProgress, type Json, type ProgressEvent } from '../states/engine.ts';
 import type { HistoryEvent } from '../states/history.ts';
@@ -142,8 +142,27 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
   async function run(execution: Execution, input: Json): Promise<void> {
     const { machine, arn, name } = execution;
     const caller = world.callerFor(machine.roleArn);
-    const call = (service: string, operation: string, callInput: Record<string, unknown>) =>
-      world.call({ service, operation, region: machine.region, caller, input: callInput });
+    const { region } = machine;
+    // An execution of a Region in an outage stands still: it learns nothing and does nothing until the Region is back.
+    const call = async (service: string, operation: string, callInput: Record<string, unknown>): Promise<unknown> => {
+      for (;;) {
+        await world.whenBack(region);
+        try {
+          return await world.call({ service, operation, region, caller, input: callInput });
+        } catch (error) {
+          if (!(error instanceof RegionDarkError)) throw error;
+        } finally {
+          await world.whenBack(region);
+        }
+      }
+    };
+    const frozenWithRegion = {
+      ...clock,
+      sleep: async (ms: number, signal: AbortSignal) => {
+        await clock.sleep(ms, signal);
+        await world.whenBack(region);
+      },
+    };
     const shown = { arn, name, machine: machine.name, region: machine.region };
     let ending: Execution['ending'];
     try {
@@ -155,7 +174,7 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
           if (integration === undefined) throw new Error(`'${resource}' was accepted at creation and is not modelled`);
           return integration(args, call, context);
         },
-        clock,
+        clock: frozenWithRegion,
         random,
         signal: execution.stop.signal,
         progress: execution.progress,

@@ -17,7 +17,7 @@ import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
 import { deploy } from '../../rehearsal/cloud/deploy.ts';
 import { type Front, startFront } from '../../rehearsal/cloud/front.ts';
 import { type CloudWorld, createWorld } from '../../rehearsal/cloud/world.ts';
-import { isModelled } from '../../rehearsal/installation.ts';
+import { isOfFirst } from '../../rehearsal/installation.ts';
 import { createAuthority } from '../../rehearsal/processes/certificate.ts';
 import { Supervisor } from '../../rehearsal/processes/supervisor.ts';
 import { TaskLauncher } from '../../rehearsal/processes/tasks.ts';
@@ -64,7 +64,7 @@ beforeAll(async () => {
   before = await preflight(settings, {});
   // The order of docs/deploy.md, with its commands' calls.
   for (const region of [settings.regions.home.name, settings.regions.standby.name]) await bootstrap(region);
-  await deploy({ assemblyDirectory, world, front, only: isModelled(settings) });
+  await deploy({ assemblyDirectory, world, front, only: isOfFirst(settings) });
   const policy = readFileSync(path.join(assemblyDirectory, 'stack-policy.json'), 'utf8');
   for (const StackName of stacks) await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: policy });
   await putVenueKey(JSON.stringify({ apiKey: 'key', secret: venueSecret }));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { AwsError, type Call, type ServiceModel } from '../../../rehearsal/cloud/model.ts';
+import { AwsError, RegionDarkError, type Call, type ServiceModel } from '../../../rehearsal/cloud/model.ts';
 import { createWorld, WorldClosedError, type CloudWorld, type WorldOptions } from '../../../rehearsal/cloud/world.ts';
 
 function worldOf(services: readonly ServiceModel[], options: Partial<WorldOptions> = {}): CloudWorld {
@@ -60,14 +60,53 @@ test('a role has one key, other roles have others, and the same seed gives the s
 test('closing ends every wait and closes the models, twice without harm', async () => {
   let closed = 0;
   const world = worldOf([{ service: 'x', operations: {}, close: async () => void (closed += 1) }]);
-  const waits = [world.sleep(60_000), world.provision('rds-snapshot')].map((wait) => wait.catch((error: unknown) => error));
+  const waits = [world.sleep(60_000), world.provision('rds-snapshot', 'us-east-1')].map((wait) => wait.catch((error: unknown) => error));
   await world.close();
   for (const ended of await Promise.all(waits)) expect(ended).toBeInstanceOf(WorldClosedError);
   await world.close();
   expect(closed).toBe(2);
-  await expect(world.provision('unheard-of')).rejects.toThrow("no provisioning delay is called 'unheard-of'");
+  await expect(world.provision('unheard-of', 'us-east-1')).rejects.toThrow("no provisioning delay is called 'unheard-of'");
 });
 
 test('two models of one service are refused', () => {
   expect(() => worldOf([{ service: 'x', operations: {} }, { service: 'x', operations: {} }])).toThrow("two models say that they are 'x'");
+});
+
+test('a dark Region answers nobody and hears no event; its models are told, and what waits for it goes on when it is back', async () => {
+  const told: string[] = [];
+  const model: ServiceModel = {
+    service: 'x', operations: { Ask: () => ({}) },
+    regionLost: async (region) => void told.push(`lost ${region}`), regionBack: async (region) => void told.push(`back ${region}`),
+  };
+  const world = worldOf([model]);
+  const ask = (): Promise<unknown> => world.call({ service: 'x', operation: 'Ask', region: 'us-east-1', caller: world.operator.caller, input: {} });
+  const events: string[] = [];
+  world.onBusEvent(({ detailType }) => events.push(detailType));
+  const emit = (detailType: string): void => world.emit({ source: 's', detailType, region: 'us-east-1', resources: [], detail: {} });
+  await world.darken('us-east-1');
+  await expect(ask()).rejects.toBeInstanceOf(RegionDarkError);
+  emit('in the dark');
+  let isBack = false;
+  const back = world.whenBack('us-east-1').then(() => (isBack = true));
+  await Promise.resolve();
+  expect(isBack).toBe(false);
+  await world.relight('us-east-1');
+  await back;
+  emit('afterwards');
+  await expect(ask()).resolves.toEqual({});
+  expect([told, events]).toEqual([['lost us-east-1', 'back us-east-1'], ['afterwards']]);
+  await world.close();
+});
+
+test('without its control plane a Region refuses, but for DynamoDB', async () => {
+  const services = ['x', 'dynamodb'].map((service): ServiceModel => ({ service, operations: { Ask: () => ({}) } }));
+  const world = worldOf(services);
+  const ask = (service: string): Promise<unknown> =>
+    world.call({ service, operation: 'Ask', region: 'us-east-1', caller: world.operator.caller, input: {} });
+  const restore = world.loseControlPlane('us-east-1');
+  await expect(ask('x')).rejects.toMatchObject({ name: 'ServiceUnavailable', fault: 'server' });
+  await expect(ask('dynamodb')).resolves.toEqual({});
+  restore();
+  await expect(ask('x')).resolves.toEqual({});
+  await world.close();
 });

@@ -189,3 +189,25 @@ test('what a strongly consistent table refuses', async () => {
     GlobalTableWitnesses: [{ RegionName: 'us-east-2' }],
   });
 });
+
+test('of three Regions two must agree: who reaches neither of the others can neither write nor read, until it does', async () => {
+  const write = (from: DynamoDBClient) => from.send(new PutItemCommand({ TableName, Item: Key('quorum') }));
+  const read = (from: DynamoDBClient) => from.send(new GetItemCommand({ TableName, Key: Key('quorum'), ConsistentRead: true }));
+  await write(east());
+  const links = [world.cutLink('us-east-1', 'us-west-2'), world.cutLink('us-east-2', 'us-east-1')];
+  for (const refused of [write, read]) await expect(refused(east())).rejects.toMatchObject({ name: 'InternalServerError' });
+  expect((await read(west())).Item).toEqual(Key('quorum'));
+  await write(west());
+  links.pop()?.();
+  expect((await read(east())).Item).toEqual(Key('quorum'));
+  links.pop()?.();
+
+  // The standby loses the witness: alone that is nothing, with the home gone it is all.
+  const witness = world.cutLink('us-west-2', 'us-east-2');
+  await write(west());
+  await world.darken('us-east-1');
+  await expect(write(west())).rejects.toMatchObject({ name: 'InternalServerError' });
+  witness();
+  await write(west());
+  await world.relight('us-east-1');
+});
