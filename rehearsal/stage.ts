@@ -47,6 +47,8 @@ export interface WorkflowEnd {
   readonly modelledUntilLiveMs: number | undefined;
   /** Of an ending that is no success. */
   readonly cause: string | undefined;
+  /** What the machine says of a success, as its report has it. */
+  readonly report: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** What a person types to start a cutover. */
@@ -68,6 +70,14 @@ export interface Started {
   readonly executionArn: string;
   readonly name: string;
   readonly input: string;
+}
+
+/** As Step Functions describes an execution that is over. */
+interface Ended {
+  readonly status: string;
+  readonly error?: string;
+  readonly cause?: string;
+  readonly output?: string;
 }
 
 interface LineAlarm {
@@ -241,6 +251,22 @@ export class Stage {
     return both(databases.letReplicaLag(region, this.#databaseName, seconds), this.injected(`the database of ${region} falls ${seconds} s behind`));
   }
 
+  /** What can be done with the database of a Region, as somebody finds it who looks at the server itself. */
+  async databaseOf(region: string): Promise<'written' | 'read only' | 'replica' | 'away'> {
+    const { databases, world } = this.#installation;
+    const described = await world.look<{ DBInstances: { DBInstanceStatus: string }[] }>({
+      service: 'rds', operation: 'DescribeDBInstances', region, input: { DBInstanceIdentifier: this.#databaseName },
+    });
+    const server = databases.running(region).get(this.#databaseName)?.server;
+    if (described?.DBInstances[0]?.DBInstanceStatus !== 'available' || server === undefined) return 'away';
+    const [row] = await server.ask<{ replica: boolean; closed: boolean }>(
+      `SELECT pg_is_in_recovery() AS replica, EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+        WHERE d.datname = 'baton' AND 'default_transaction_read_only=on' = ANY (s.setconfig)) AS closed`,
+    );
+    if (row === undefined) return 'away';
+    return row.replica ? 'replica' : row.closed ? 'read only' : 'written';
+  }
+
   get #databaseName(): string {
     return `baton-${this.environment}`;
   }
@@ -290,6 +316,7 @@ export class Stage {
       modelledMs: watchers.compressed.modelledMs(startMs, watchers.nowMs()),
       modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs),
       cause: ended.cause,
+      report: ended.output === undefined ? undefined : (JSON.parse(ended.output) as Record<string, unknown>),
     };
   }
 
@@ -314,9 +341,9 @@ export class Stage {
   }
 
   /** An execution's end, once it was redriven so often. */
-  async executionEnded(executionArn: string, redrives = 0): Promise<{ readonly status: string; readonly error?: string; readonly cause?: string }> {
+  async executionEnded(executionArn: string, redrives = 0): Promise<Ended> {
     return until(`the end of ${executionArn}`, cutoverBoundMs, async () => {
-      const execution = await this.#looked<{ status: string; redriveCount: number; error?: string; cause?: string }>('DescribeExecution', { executionArn });
+      const execution = await this.#looked<Ended & { redriveCount: number }>('DescribeExecution', { executionArn });
       return execution !== undefined && execution.status !== 'RUNNING' && execution.redriveCount >= redrives && execution;
     });
   }
