@@ -16,6 +16,7 @@ class LongFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/assemblies.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     sequence: { sequencer: LongFirst },

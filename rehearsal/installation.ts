@@ -117,9 +117,9 @@ export interface Installation extends Parts {
   /** How ECS's calls name a book's service, in either Region. */
   readonly serviceOf: (book: string) => { readonly cluster: string; readonly service: string };
   /** `cutover`, `failover` …; in the Region that the settings call home when not said. */
-  machineArn(machine: string, region?: string): string;
+  readonly machineArn: (machine: string, region?: string) => string;
   /** Where a book's lease says that its home is. */
-  homeOf(book: string): string;
+  readonly homeOf: (book: string) => string;
   /** A call of a person with the keys of the account; in the Region that the settings call home when not said. */
   operator<Answer = unknown>(service: string, operation: string, input: Record<string, unknown>, region?: string): Promise<Answer>;
   close(): Promise<void>;

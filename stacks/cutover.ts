@@ -51,6 +51,8 @@ const objectiveBesideWaitsSeconds = 4200;
 export class CutoverStack extends Stack {
   readonly machine: JudgedStateMachine;
   readonly reports: s3.Bucket;
+  /** A plain name, known at synth. */
+  readonly reportsName: string;
   readonly topic: sns.Topic;
   /** What the machine is made of, for others that do a part of its work. */
   readonly parts: CutoverParts;
@@ -68,6 +70,7 @@ export class CutoverStack extends Stack {
     const logRetention = retentionOf(settings);
     this.#noticeKey = this.#key(settings);
     this.topic = this.#topic(settings);
+    this.reportsName = `${prefix}-reports-${this.account}-${this.region}`;
     this.reports = this.#reports(settings);
 
     const control = new ContractFunction(this, 'LeaseControl', {
@@ -186,7 +189,7 @@ export class CutoverStack extends Stack {
     const other = this.region === first.name ? second : first;
     const destination = s3.Bucket.fromBucketName(this, 'ReportCopies', reportCopiesBucketName(settings, other.name));
     const bucket = new s3.Bucket(this, 'Reports', {
-      bucketName: `${this.#prefix}-reports-${this.account}-${this.region}`,
+      bucketName: this.reportsName,
       encryption: s3.BucketEncryption.S3_MANAGED,
       blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,

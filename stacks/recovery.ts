@@ -3,8 +3,10 @@
  * where the other's books go to.
  */
 import { Stack, type StackProps } from 'aws-cdk-lib';
+import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { ReplicaAlarms } from '../lib/constructs/replica-alarms.ts';
+import { Standby } from '../lib/constructs/standby.ts';
 import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { CutoverStack } from './cutover.ts';
@@ -25,13 +27,16 @@ export interface RecoveryStackProps extends StackProps {
 }
 
 export class RecoveryStack extends Stack {
-  constructor(scope: Construct, id: string, { settings, data, cutover, ...rest }: RecoveryStackProps) {
-    const { state: _state, network: _network, trading: _trading, ...props } = rest;
+  constructor(scope: Construct, id: string, { settings, state, data, cutover, ...rest }: RecoveryStackProps) {
+    const { network: _network, trading: _trading, ...props } = rest;
     super(scope, id, props);
     confirmHomeRegion(this, settings);
     confirmWritingDatabase(this, settings);
     const { databaseInstanceIdentifier } = data;
     const { alarms } = new ReplicaAlarms(this, 'Replica', { settings, databaseInstanceIdentifier });
-    for (const alarm of alarms) cutover.announce(alarm);
+    const reports = s3.Bucket.fromBucketName(this, 'Reports', cutover.reportsName);
+    const standby = new Standby(this, 'Standby', { settings, leaseTable: state.leaseTable, parts: cutover.parts, reports });
+    cutover.letPublish(standby.refresh.machine);
+    for (const alarm of [...alarms, ...standby.alarms]) cutover.announce(alarm);
   }
 }

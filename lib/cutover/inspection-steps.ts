@@ -36,7 +36,8 @@ export function inspectionSteps({
     },
     async standbys({ book, token, sightings, ...wanted }) {
       const [registrations] = await Promise.all([control.registrations(book), control.checkToken(book, token)]);
-      return judgeStandbys(registrations, sightings, wanted);
+      const { good: _good, ...seen } = judgeStandbys(registrations, sightings, wanted);
+      return seen;
     },
     async handover({ book, token, ...wanted }) {
       return lookFor(async () => judgeHandover(await control.checkToken(book, token), wanted), patience);

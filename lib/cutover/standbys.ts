@@ -3,7 +3,7 @@
  * an item in a table says nothing about the process that wrote it, and no clock may be compared.
  */
 import type { Sighting } from '../contracts/cutover.ts';
-import type { Colour, Registration } from '../lease/model.ts';
+import type { Colour, InstanceId, Registration } from '../lease/model.ts';
 
 /** Polls are a second apart and so are beats, but the two do not march in step. */
 const pollsUnchangedAtMost = 3;
@@ -17,6 +17,8 @@ export interface StandbysWanted {
 export interface StandbysSeen {
   readonly ready: boolean;
   readonly missing: string;
+  /** Those that could take the book at once. */
+  readonly good: readonly InstanceId[];
   readonly sightings: Record<string, Sighting>;
 }
 
@@ -28,17 +30,17 @@ export function judgeStandbys(
   const ours = registrations.filter(({ colour, region }) => colour === wanted.colour && region === wanted.region);
   const sightings: Record<string, Sighting> = {};
   const faults: string[] = [];
-  let good = 0;
+  const good: InstanceId[] = [];
   for (const registration of ours) {
     const sighting = look(registration, earlier[registration.instance]);
     sightings[registration.instance] = sighting;
     const fault = faultOf(registration, sighting, wanted.imageDigest);
-    if (fault === undefined) good += 1;
+    if (fault === undefined) good.push(registration.instance);
     else faults.push(`${registration.instance} ${fault}`);
   }
-  const ready = good >= wanted.tasks;
-  const missing = ready ? '' : [`${good} of ${wanted.tasks} ${wanted.colour} instances are ready`, ...faults].join('; ');
-  return { ready, missing, sightings };
+  const ready = good.length >= wanted.tasks;
+  const missing = ready ? '' : [`${good.length} of ${wanted.tasks} ${wanted.colour} instances are ready`, ...faults].join('; ');
+  return { ready, missing, good, sightings };
 }
 
 function look({ beat }: Registration, before: Sighting | undefined): Sighting {

@@ -96,6 +96,14 @@ export class LeaseControl {
     throw new LeaseConflictError(book, 'resume', describe(lease));
   }
 
+  /** A halt by the workflow that has the book, for its own purpose; one that stands already is left as it is. */
+  async haltFor(book: BookName, token: WorkflowToken, halt: { readonly reason: string; readonly by: string }): Promise<Lease> {
+    const lease = await this.checkToken(book, token);
+    if (lease.mode === 'halted') return lease;
+    const answer = await this.#write({ ...haltOf(book, halt), expects: [...hasToken(token), { path: 'mode', differs: 'halted' }] });
+    return answer.applied ? answer.lease : seen(book, answer.lease, token);
+  }
+
   /** Asks the holder to hand over to an instance, or to one of a colour. */
   async startDrain(book: BookName, token: WorkflowToken, successor: InstanceId | Colour): Promise<Lease> {
     let lease = await this.checkToken(book, token);

@@ -2,6 +2,8 @@
 import type * as z from 'zod/mini';
 import { faultsOf } from '../contracts/faults.ts';
 import { ResumeRequest, RollbackRequest } from '../contracts/operations.ts';
+import { RefreshRequest, type RefreshAsked } from '../contracts/standby.ts';
+import { SwitchoverRequest } from '../contracts/switchover.ts';
 import { RequestRefusedError } from '../cutover/errors.ts';
 
 export function parseResume(request: unknown, books: readonly string[]): ResumeRequest {
@@ -19,14 +21,27 @@ export function parseRollback(request: unknown, books: readonly string[]): Rollb
   return parsed;
 }
 
+export function parseRefresh(request: unknown, books: readonly string[]): RefreshAsked {
+  const parsed = parse(RefreshRequest, request, books, '{ "book": "main" }');
+  const { book, reason = 'The standby Region is to run what is live.', requestedBy = 'nobody named' } = parsed;
+  return { book, reason, requestedBy };
+}
+
+/** Of all books of the installation. */
+export function parseSwitchover(request: unknown): SwitchoverRequest {
+  return parseAs(SwitchoverRequest, request, '{ "reason": "…", "requestedBy": "…" }');
+}
+
 function parse<S extends z.ZodMiniType<{ readonly book: string }>>(schema: S, request: unknown, books: readonly string[], example: string): z.infer<S> {
+  const parsed = parseAs(schema, request, example);
+  if (!books.includes(parsed.book)) {
+    throw new RequestRefusedError(`There is no book '${parsed.book}' here; there are: ${books.join(', ')}. Correct the name and start again.`);
+  }
+  return parsed;
+}
+
+function parseAs<S extends z.ZodMiniType>(schema: S, request: unknown, example: string): z.infer<S> {
   const parsed = schema.safeParse(request);
-  if (!parsed.success) {
-    throw new RequestRefusedError(`The input is wrong. ${faultsOf(parsed.error, request)}. Correct it and start again; it looks like ${example}.`);
-  }
-  const { book } = parsed.data;
-  if (!books.includes(book)) {
-    throw new RequestRefusedError(`There is no book '${book}' here; there are: ${books.join(', ')}. Correct the name and start again.`);
-  }
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  throw new RequestRefusedError(`The input is wrong. ${faultsOf(parsed.error, request)}. Correct it and start again; it looks like ${example}.`);
 }

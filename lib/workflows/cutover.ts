@@ -14,6 +14,7 @@ import { endingsOf } from './blocks/endings.ts';
 import { gates, gatesUnknown } from './blocks/gates.ts';
 import { handBack } from './blocks/hand-back.ts';
 import { handOver } from './blocks/hand-over.ts';
+import { withTheToken } from './blocks/instances.ts';
 import { preparation, type CutoverParts } from './blocks/parts.ts';
 import { migration, registerMigration } from './blocks/migration.ts';
 import { prove } from './blocks/prove.ts';
@@ -28,6 +29,7 @@ const bakeLooksEverySeconds = 60;
 /** Returns the state that the machine starts at. */
 export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   const { limits } = parts;
+  const instances = withTheToken(parts);
   const refused = w.fail('The cutover was refused', { comment: 'Nothing was changed.', error: endings.refused, cause: js('$why') });
   const ending = endingsOf(w, parts, {
     what: 'cutover', folder: 'cutovers', hasTheBook: true, refused,
@@ -41,7 +43,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
   });
 
   // ── Undo: before the hand-over, or once the book was handed back ─────────────────────────────────────────
-  const removeIncoming = removal(w, parts, {
+  const removeIncoming = removal(w, parts, instances, {
     what: 'the new colour', key: 'incoming', colour: incoming,
     next: ending.rolledBack,
     tooLate: {
@@ -76,7 +78,7 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
     }],
     otherwise: ending.succeeded,
   });
-  const retire = removal(w, parts, {
+  const retire = removal(w, parts, instances, {
     what: 'the old colour', key: 'outgoing', colour: outgoing,
     next: contract,
     tooLate: {
@@ -179,9 +181,9 @@ export function cutover(w: Workflow, parts: CutoverParts): sfn.IChainable {
  * needs. Not after the snapshot but beside it: an expansion adds, and takes nothing that a snapshot could bring back.
  */
 function migrateAndBringUp(w: Workflow, parts: CutoverParts): sfn.IChainable {
-  const start = bringUp(w, parts, 'the newest template', `
-    'migration': $migrationRevision, 'contractionsWait': $expansion.code = ${contractionsWait}
-  `);
+  const start = bringUp(w, parts, withTheToken(parts), {
+    from: 'the newest template', more: `'migration': $migrationRevision, 'contractionsWait': $expansion.code = ${contractionsWait}`,
+  });
   const migrates = w.choice('Does this book migrate a schema?', {
     comment: 'A setting: an image that does not know the command would take it for something else.',
     answers: [{

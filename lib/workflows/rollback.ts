@@ -13,6 +13,7 @@ import type { ContractFunction } from '../constructs/function.ts';
 import { bringUp } from './blocks/bring-up.ts';
 import { endingsOf } from './blocks/endings.ts';
 import { handOver } from './blocks/hand-over.ts';
+import { withTheToken } from './blocks/instances.ts';
 import type { CutoverParts } from './blocks/parts.ts';
 import { prove } from './blocks/prove.ts';
 import { recordLive } from './blocks/record-live.ts';
@@ -28,6 +29,7 @@ export interface RollbackParts extends CutoverParts {
 const revisionsRead = 20;
 
 export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
+  const instances = withTheToken(parts);
   const ending = endingsOf(w, parts, {
     what: 'rollback', folder: 'rollbacks', hasTheBook: true,
     succeeded: 'The earlier release trades and is recorded, unless the book is halted; the one that went is gone.',
@@ -40,7 +42,7 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
   const refused = w.fail('The rollback was refused', { comment: 'Nothing was changed.', error: endings.refused, cause: js('$why') });
   const failing = { WorkflowPreemptedError: ending.preempted, 'States.ALL': ending.needsAPerson };
 
-  const removeIncoming = removal(w, parts, {
+  const removeIncoming = removal(w, parts, instances, {
     what: 'the new colour', key: 'incoming', colour: incoming, next: ending.rolledBack,
     tooLate: {
       next: ending.needsAPerson, comment: 'It does not stop.',
@@ -48,7 +50,7 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     },
     catches: failing,
   });
-  const removeOutgoing = removal(w, parts, {
+  const removeOutgoing = removal(w, parts, instances, {
     what: 'the old colour', key: 'outgoing', colour: outgoing, next: ending.succeeded,
     tooLate: {
       next: ending.needsAPerson, comment: 'It does not stop.',
@@ -72,7 +74,7 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
   });
   const prepare = w.parallel('Prepare the colour to go back to', {
     comment: 'What trades, trades on.',
-    branches: [bringUp(w, parts, 'what was read')],
+    branches: [bringUp(w, parts, instances, { from: 'what was read' })],
     assign: {
       taskSet: js('$states.result[0].taskSet'),
       revision: js('$states.result[0].revision'),

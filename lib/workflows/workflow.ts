@@ -188,6 +188,8 @@ export class Workflow {
       readonly iamAction?: string;
       readonly statements?: readonly iam.PolicyStatement[];
       readonly errors?: readonly E[];
+      /** One of them only means that it is too early: asked again so often. */
+      readonly tooEarly?: { readonly error: E; readonly everySeconds: number; readonly times: number };
       readonly catches?: Catches<E>;
       readonly assign?: Assignment;
       readonly outputs?: Jsonata;
@@ -210,6 +212,10 @@ export class Workflow {
     const family = errorFamilies[service] ?? service.charAt(0).toUpperCase() + service.slice(1);
     const throttling = throttlings[service] === undefined ? [] : [throttlings[service]];
     task.addRetry({ errors: [`${family}.SdkClientException`, `${family}.${family}Exception`, ...throttling, sfn.Errors.TIMEOUT], ...retryPause });
+    if (options.tooEarly !== undefined) {
+      const { error, everySeconds, times } = options.tooEarly;
+      task.addRetry({ errors: [error], interval: Duration.seconds(everySeconds), backoffRate: 1, maxAttempts: times });
+    }
     this.#errors.set(name, options.errors ?? []);
     this.#addCatches(name, task, options.catches ?? {});
     return task;

@@ -131,6 +131,8 @@ export interface World {
   uniqueId(length?: number): string;
   /** Waits a modelled provisioning delay on the compressed clock, and until the Region is back; rejects when the world closes. */
   provision(kind: string, region: string): Promise<void>;
+  /** The same for what goes on beside everything: while it does, time that others measure is not taken for compressed. */
+  provisionBeside(kind: string, region: string): Promise<void>;
   outageOf(region: string): Outage | undefined;
   /** Settles when nothing is wrong with the Region; rejects when the world closes. */
   whenBack(region: string): Promise<void>;

@@ -109,6 +109,7 @@ export class WorldClosedError extends Error {
 export function createWorld(options: WorldOptions): CloudWorld {
   const latencies = { ...defaultLatencies, ...options.latencies };
   const column = options.provisioning ?? 'typical';
+  const { provisioningMs = compressedMs } = options;
   const beganMs = performance.now();
   const elapsedMs = (): number => performance.now() - beganMs;
   const closing = new AbortController();
@@ -246,9 +247,11 @@ export function createWorld(options: WorldOptions): CloudWorld {
     },
     async provision(kind, region) {
       const modelledSeconds = provisioningSeconds(kind, column);
-      const waitedMs = (options.provisioningMs ?? compressedMs)(modelledSeconds);
-      world.log(`waiting for ${kind}`, { modelledSeconds, waitedMs });
-      await sleep(waitedMs);
+      world.log(`waiting for ${kind}`, { modelledSeconds, waitedMs: provisioningMs(modelledSeconds) });
+      await world.provisionBeside(kind, region);
+    },
+    async provisionBeside(kind, region) {
+      await sleep(provisioningMs(provisioningSeconds(kind, column)));
       await states.whenBack(region);
     },
     outageOf: (region) => states.outageOf(region),

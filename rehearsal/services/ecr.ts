@@ -82,7 +82,7 @@ export function ecr(world: World): Ecr {
     if (destinations.size === 0) return;
     await Promise.all(
       [...destinations].map(async (region) => {
-        await world.provision('ecr-replication', region);
+        await world.provisionBeside('ecr-replication', region);
         store(repositories.get(`${region}:${name}`) ?? createRepository(region, name, immutable), digest, tag);
       }),
     );

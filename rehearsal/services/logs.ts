@@ -185,8 +185,8 @@ const ingested = ({ timestamp, message }: LogEvent): LogEvent & { readonly inges
  * the one that asks for a text in a property. Others, and those for columns, are not modelled.
  */
 function matcher(pattern = ''): (message: string) => boolean {
-  const [, property, text] = /^\s*\{\s*\$\.(\w+)\s*=\s*"([^"*]*)"\s*\}\s*$/.exec(pattern) ?? [];
-  if (property !== undefined) return (message) => propertyOf(message, property) === text;
+  const [, property, text] = /^\s*\{\s*\$\.([\w.]+)\s*=\s*"([^"*]*)"\s*\}\s*$/.exec(pattern) ?? [];
+  if (property !== undefined) return (message) => propertyOf(message, property.split('.')) === text;
   if (/^\s*[{[%]/.test(pattern) || /(^|\s)[-?]/.test(pattern)) {
     throw notModelled(`the filter pattern '${pattern}' is not modelled; terms, "quoted phrases" and { $.property = "text" } are`);
   }
@@ -199,9 +199,9 @@ function notModelled(message: string): AwsError {
 }
 
 /** A line that is no JSON matches no pattern for it. */
-function propertyOf(message: string, name: string): unknown {
+function propertyOf(message: string, path: readonly string[]): unknown {
   try {
-    return (JSON.parse(message) as Readonly<Record<string, unknown>> | null)?.[name];
+    return path.reduce<unknown>((at, name) => (at as Readonly<Record<string, unknown>> | null | undefined)?.[name], JSON.parse(message));
   } catch {
     return undefined;
   }

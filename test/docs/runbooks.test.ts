@@ -4,11 +4,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient, UpdateItemCommand, type UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import * as z from 'zod/mini';
-import { personName, reason } from '../../lib/contracts/change.ts';
+import type * as z from 'zod/mini';
 import { CutoverRequest } from '../../lib/contracts/cutover.ts';
 import { HaltRequest, ResumeRequest, RollbackRequest } from '../../lib/contracts/operations.ts';
 import { FailoverRequest } from '../../lib/contracts/recovery.ts';
+import { RefreshRequest } from '../../lib/contracts/standby.ts';
+import { SwitchoverRequest } from '../../lib/contracts/switchover.ts';
 import { haltOf, LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import type { BookName } from '../../lib/lease/model.ts';
@@ -17,11 +18,9 @@ import { startLocalTable } from '../lease/local-table.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'docs', 'runbooks');
 const pages = readdirSync(folder).map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
-/** A planned move wants a reason and a name. */
-const MoveRequest = z.strictObject({ reason, requestedBy: personName });
 const contracts: Readonly<Record<string, z.ZodMiniType>> = {
   canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest,
-  failover: FailoverRequest, switchover: MoveRequest, failback: MoveRequest,
+  failover: FailoverRequest, switchover: SwitchoverRequest, failback: SwitchoverRequest, 'refresh-standby': RefreshRequest,
 };
 
 /** Commands that begin a line, with what stands on the lines that continue them. */
@@ -44,7 +43,7 @@ function option(args: readonly string[], name: string): string {
 const inputs = pages.flatMap(({ name, text }) => [
   ...commandsIn(filled(text)).filter((command) => command.includes('start-execution')).map((command) => {
     const args = argumentsOf(command);
-    return { page: name, machine: option(args, 'state-machine-arn').split('-').at(-1) ?? '', input: option(args, 'input') };
+    return { page: name, machine: option(args, 'state-machine-arn').replace(/^.*:baton-[a-z0-9]+-/, ''), input: option(args, 'input') };
   }),
   // An input on its own is one of the page's machine.
   ...[...filled(text).matchAll(/^ {4}(\{\n(?: {4}[^\n]*\n)*? {4}\})/gm)].map(([, input = '']) => ({ page: name, machine: name.replace('.md', ''), input })),
@@ -55,7 +54,7 @@ function filled(text: string): string {
   return text
     .replaceAll('sha256:<64 hex digits>', `sha256:${'a'.repeat(64)}`)
     .replaceAll('<environment>', 'dev').replaceAll('<account>', '111111111111').replaceAll('<book>', 'alpha')
-    .replaceAll('<why>', 'a test').replaceAll('<you>', 'ada');
+    .replaceAll('<standby Region>', 'us-west-2').replaceAll('<why>', 'a test').replaceAll('<you>', 'ada');
 }
 
 describe('the inputs in the runbooks', () => {

@@ -8,7 +8,6 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { ECSClient, UpdateServicePrimaryTaskSetCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildApp } from '../../bin/app.ts';
 import { stackPolicy } from '../../lib/constructs/stack-policy.ts';
 import { type Images, preflight, type Result } from '../../lib/preflight/index.ts';
 import { quotas } from '../../lib/preflight/quotas.ts';
@@ -25,6 +24,7 @@ import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
 import { ecs } from '../../rehearsal/services/ecs.ts';
 import type { Iam } from '../../rehearsal/services/iam.ts';
 import { otherServices } from '../../rehearsal/services/index.ts';
+import { assemblyOf } from '../assemblies.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
 const settings = loadSettings('production');
@@ -41,9 +41,7 @@ let before: readonly Result[];
 
 beforeAll(async () => {
   const directory = await supervisor.temporaryDirectory('preflight');
-  assemblyDirectory = path.join(directory, 'assembly');
-  vi.stubEnv('CDK_VALIDATION', 'false');
-  buildApp({ settings, outdir: assemblyDirectory, validation: false }).synth();
+  assemblyDirectory = assemblyOf('production').directory;
   const authority = createAuthority({ commonName: 'Baton preflight', now: new Date(), directory });
   const assets = readAssembly(assemblyDirectory);
   world = createWorld({

@@ -3,12 +3,12 @@
  * telling finds. The other tellings differ in what is judged (test/cutover/canary.test.ts) and in branches of the machine
  * (test/workflows/canary.test.ts); `npm run rehearse -- canary --env dev --fault NAME` tells them.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts';
 import type { Progress } from '../../rehearsal/report/progress.ts';
 import { open, trials, tried } from '../../rehearsal/scenarios/canary.ts';
 import { Stage } from '../../rehearsal/stage.ts';
-import { synthesize, type Assembly } from '../../rehearsal/synthesize.ts';
+import { assemblyOf } from '../assemblies.ts';
 
 const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 /** Limits of milliseconds are for a quiet machine; here other tests run beside. */
@@ -16,12 +16,7 @@ const patience = 4;
 const boundMs = 400_000;
 /** What every machine has and no rehearsal needs, and what the other tellings use. */
 const usedElsewhere = /^(xray|logs):|^lambda:InvokeFunction on .*:\*$|baton-dev-halt/;
-let assembly: Assembly;
-
-beforeAll(async () => {
-  assembly = await synthesize('dev', silent);
-}, 60_000);
-afterAll(() => assembly[Symbol.asyncDispose]());
+const assembly = assemblyOf('dev');
 
 test('canary-loses, then healthy', async () => {
   const stage = await Stage.open({ assembly, seed: 1, progress: silent, provisioning: 'typical' });

@@ -11,7 +11,7 @@ import { neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts'
 import { newReleaseOf, oldReleaseOf, replace } from '../../rehearsal/scenarios/cutover.ts';
 import type { StateGraph } from '../../rehearsal/states/definition.ts';
 import { Stage } from '../../rehearsal/stage.ts';
-import { synthesize, type Assembly } from '../../rehearsal/synthesize.ts';
+import { assemblyOf } from '../assemblies.ts';
 import { synthesizedCutover } from '../workflows/cutover-world.ts';
 
 /** What is told one after the other on an installation; a release that goes must be the one that came before. */
@@ -25,6 +25,8 @@ const tours: readonly (readonly (readonly string[])[])[] = [
   [['trader-clock-off', 'two-cutovers'], ['approval-rejected'], ['snapshot-fails'], ['approval-never-comes'], ['slow-answers']],
   [['blue-pauses-in-drain', 'started-twice'], ['trader-pauses-in-drain'], ['blue-does-not-drain', 'no-redis'], ['migration-never-ends']],
 ];
+const dev = assemblyOf('dev');
+const production = assemblyOf('production');
 /** Where approvals are wanted; the others are told on the smallest settings. */
 const inProduction = new Set(['approval-rejected', 'approval-never-comes']);
 /** Limits of time are for a quiet machine; here other tests run beside. */
@@ -47,7 +49,6 @@ const legs: readonly (readonly Leg[])[] = tours.map((tour) =>
   tour.map((names) => ({ names, faults: names.map(faultNamed), told: Promise.withResolvers<readonly PromiseKept[]>() })),
 );
 const stages: Stage[] = [];
-const assemblies: Assembly[] = [];
 const touring: Promise<void>[] = [];
 
 async function tell(tour: readonly Leg[], stage: Stage): Promise<void> {
@@ -68,11 +69,10 @@ async function tell(tour: readonly Leg[], stage: Stage): Promise<void> {
   }
 }
 
-beforeAll(async () => {
+beforeAll(() => {
   for (const leg of legs.flat()) leg.told.promise.catch(() => undefined);
-  assemblies.push(await synthesize('dev', silent), await synthesize('production', silent));
   touring.push(setOut());
-}, 120_000);
+});
 
 /** One after the other: to open an installation is work, to tell a tour is mostly waiting. */
 async function setOut(): Promise<void> {
@@ -81,9 +81,7 @@ async function setOut(): Promise<void> {
       for (const { told } of tour) told.reject(error);
     };
     try {
-      const [dev, production] = assemblies;
       const assembly = tour.some(({ names }) => names.some((name) => inProduction.has(name))) ? production : dev;
-      if (assembly === undefined) throw new Error('nothing was synthesized');
       const stage = await Stage.open({ assembly, seed: index + 1, progress: silent, provisioning: 'typical', cuttable: true });
       stages.push(stage);
       touring.push(tell(tour, stage).catch(failed));
@@ -98,7 +96,6 @@ afterAll(async () => {
   await touring[0];
   await Promise.all(touring);
   await Promise.all(stages.map((stage) => stage.close()));
-  for (const assembly of assemblies) await assembly[Symbol.asyncDispose]();
 }, legBoundMs);
 
 describe.each(legs.flat())('$names', ({ told }) => {

@@ -1,5 +1,5 @@
 /** The ways back on the real system: their scenarios keep their promises. Each on an installation of its own, side by side. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts';
 import type { Progress } from '../../rehearsal/report/progress.ts';
 import { halt } from '../../rehearsal/scenarios/halt.ts';
@@ -7,18 +7,13 @@ import { positionMismatch } from '../../rehearsal/scenarios/position-mismatch.ts
 import { rollback } from '../../rehearsal/scenarios/rollback.ts';
 import type { Scenario } from '../../rehearsal/scenarios/scenario.ts';
 import { Stage } from '../../rehearsal/stage.ts';
-import { synthesize, type Assembly } from '../../rehearsal/synthesize.ts';
+import { assemblyOf } from '../assemblies.ts';
 
 const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 /** Limits of milliseconds are for a quiet machine; here other tests run beside. */
 const patience = 2;
 const boundMs = 240_000;
-let assembly: Assembly;
-
-beforeAll(async () => {
-  assembly = await synthesize('dev', silent);
-}, 60_000);
-afterAll(() => assembly[Symbol.asyncDispose]());
+const assembly = assemblyOf('dev');
 
 /** More installations at once would only slow each other down. */
 const halted = Promise.withResolvers<void>();

@@ -2,12 +2,12 @@
  * Every link of the documentation leads somewhere, and every alarm's runbook is a page that has a place for it. Links out of
  * the repository are not followed: no test needs a network.
  */
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildApp } from '../../bin/app.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { loadSettings } from '../../lib/settings/index.ts';
+import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
+import { assemblyOf } from '../assemblies.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const pages = globSync('**/*.md', { cwd: root, exclude: (name) => ['node_modules', 'cdk.out', 'rehearsal-out', 'coverage'].includes(name) });
@@ -74,19 +74,12 @@ test.each([
 });
 
 describe('in the templates', () => {
-  const directory = mkdtempSync(path.join(tmpdir(), 'baton-links-'));
   let resources: Array<{ stack: string; Type: string; Properties?: Record<string, any>; DeletionPolicy?: string }>;
   beforeAll(() => {
-    vi.stubEnv('CDK_VALIDATION', 'false');
     // Staging has everything that there is, a canary too.
-    const { stacks } = buildApp({ settings: loadSettings('staging'), outdir: directory, validation: false }).synth();
-    resources = stacks.flatMap(({ stackName, template }) =>
-      Object.values((template as { Resources: Record<string, (typeof resources)[number]> }).Resources).map((resource) => ({ ...resource, stack: stackName })),
+    resources = readAssembly(assemblyOf('staging').directory).stacks.flatMap(({ stackName, template }) =>
+      Object.values((template as unknown as { Resources: Record<string, (typeof resources)[number]> }).Resources).map((resource) => ({ ...resource, stack: stackName })),
     );
-  });
-  afterAll(() => {
-    vi.unstubAllEnvs();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   test('each alarm says its impact in a sentence, and its runbook names it', () => {

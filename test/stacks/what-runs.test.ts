@@ -1,13 +1,12 @@
 /** Only the machines change what runs: every other role is refused it, whatever its policies say. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildApp } from '../../bin/app.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { actionsOnWhatRuns } from '../../lib/constructs/boundary.ts';
-import { loadSettings } from '../../lib/settings/index.ts';
+import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
 import { decide } from '../../rehearsal/permissions/evaluate.ts';
 import { parsePolicy, type Policy } from '../../rehearsal/permissions/policy.ts';
+import { assemblyOf } from '../assemblies.ts';
 
 interface Resource {
   readonly Type: string;
@@ -20,23 +19,16 @@ interface Found extends Resource {
   readonly logicalId: string;
 }
 
-const directory = mkdtempSync(path.join(tmpdir(), 'baton-what-runs-'));
 let resources: Found[];
 let boundary: Policy;
 
 beforeAll(() => {
-  vi.stubEnv('CDK_VALIDATION', 'false');
-  const assembly = buildApp({ settings: loadSettings('production'), outdir: directory, validation: false }).synth();
-  resources = assembly.stacks.flatMap(({ stackName, environment: { region }, template }) =>
-    Object.entries((template as { Resources: Record<string, Resource> }).Resources).map(([logicalId, resource]) => ({
+  resources = readAssembly(assemblyOf('production').directory).stacks.flatMap(({ stackName, region, template }) =>
+    Object.entries((template as unknown as { Resources: Record<string, Resource> }).Resources).map(([logicalId, resource]) => ({
       ...resource, stack: stackName.replace('baton-production-', ''), region, logicalId,
     })),
   );
   boundary = parsePolicy('boundary', boundaries()[0]?.Properties['PolicyDocument']);
-});
-afterAll(() => {
-  vi.unstubAllEnvs();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 const ofType = (type: string): Found[] => resources.filter(({ Type }) => Type === type);

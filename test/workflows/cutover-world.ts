@@ -2,13 +2,10 @@
  * What a cutover acts on, small enough to be wrong in every way a test wants: the lease in memory behind the
  * real steps, and the few AWS calls that the machine makes itself. The machine is the synthesized one.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { buildApp } from '../../bin/app.ts';
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
 import { bookOperations } from '../../lib/contracts/operations.ts';
+import { standbyControl } from '../../lib/contracts/standby.ts';
 import { refusalIn, type FunctionContract } from '../../lib/contracts/step.ts';
 import type { CanaryFigures } from '../../lib/cutover/canary-figures.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
@@ -26,6 +23,7 @@ import {
   type WorkflowToken,
 } from '../../lib/lease/model.ts';
 import { operationSteps } from '../../lib/operations/steps.ts';
+import { standbySteps } from '../../lib/standby/steps.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
 import {
@@ -37,6 +35,8 @@ import {
   type ProgressEvent,
   type TaskContext,
 } from '../../rehearsal/states/engine.ts';
+import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
+import { assemblyOf } from '../assemblies.ts';
 import { deskWith, memoryStore, type Desk } from '../change/desk.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
 
@@ -55,27 +55,21 @@ export function synthesizedMachines(): {
   readonly taskTemplate: Record<string, unknown>;
   readonly migrationTemplate: Record<string, unknown>;
 } {
-  const outdir = mkdtempSync(path.join(tmpdir(), 'baton-synth-'));
-  try {
-    const assembly = buildApp({ settings, outdir, validation: false }).synth();
-    const resourcesOf = (template: Template, type: string): Record<string, unknown>[] =>
-      Object.values(template.Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties ?? {}] : []));
-    const atHome = assembly.stacks.filter(({ environment }) => environment.region === region);
-    const templates = atHome.map(({ templateFullPath }) => JSON.parse(readFileSync(templateFullPath, 'utf8')) as Template);
-    const machines = templates.flatMap((template) =>
-      resourcesOf(template, 'AWS::StepFunctions::StateMachine').map((machine) => {
-        const name = String(machine['StateMachineName']).replace('baton-dev-', '');
-        return [name, JSON.parse(joined(machine['DefinitionString'], template)) as StateMachineDefinition] as const;
-      }));
-    const taskTemplates = templates.flatMap((template) => resourcesOf(template, 'AWS::ECS::TaskDefinition'));
-    const templateOf = (family: string): Record<string, unknown> => taskTemplates.find((each) => each['Family'] === family) ?? {};
-    return {
-      machines: new Map(machines), taskTemplate: templateOf('baton-dev-alpha-template'),
-      migrationTemplate: templateOf('baton-dev-alpha-migration-template'),
-    };
-  } finally {
-    rmSync(outdir, { recursive: true, force: true });
-  }
+  const resourcesOf = (template: Template, type: string): Record<string, unknown>[] =>
+    Object.values(template.Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties ?? {}] : []));
+  const atHome = readAssembly(assemblyOf('dev').directory).stacks.filter((stack) => stack.region === region);
+  const templates = atHome.map(({ template }) => template as unknown as Template);
+  const machines = templates.flatMap((template) =>
+    resourcesOf(template, 'AWS::StepFunctions::StateMachine').map((machine) => {
+      const name = String(machine['StateMachineName']).replace('baton-dev-', '');
+      return [name, JSON.parse(joined(machine['DefinitionString'], template)) as StateMachineDefinition] as const;
+    }));
+  const taskTemplates = templates.flatMap((template) => resourcesOf(template, 'AWS::ECS::TaskDefinition'));
+  const templateOf = (family: string): Record<string, unknown> => taskTemplates.find((each) => each['Family'] === family) ?? {};
+  return {
+    machines: new Map(machines), taskTemplate: templateOf('baton-dev-alpha-template'),
+    migrationTemplate: templateOf('baton-dev-alpha-migration-template'),
+  };
 }
 
 export function synthesizedCutover(): {
@@ -195,6 +189,7 @@ export class CutoverWorld {
       [`baton-dev-${bookOperations.name}`]: operationSteps({
         control: this.control, acceptedOrders, books: [book, 'other'], cutoverExecutions: executionArn.slice(0, executionArn.lastIndexOf(':') + 1),
       }),
+      [`baton-dev-${standbyControl.name}`]: standbySteps({ control: this.control, books: [book, 'other'], region }),
       [`baton-dev-${changeApprovals.name}`]: {
         open: (input: never) => this.desk().machine.open(input),
         extend: (input: never) => this.desk().machine.extend(input),
@@ -236,7 +231,7 @@ export class CutoverWorld {
   }
 
   set(
-    set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'contractedBy' | 'successor' | 'grantId'>>,
+    set: Partial<Pick<Lease, 'home' | 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'previous' | 'contractedBy' | 'successor' | 'grantId'>>,
     remove: ('successor' | 'holder' | 'previous')[] = [],
   ): void {
     this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
@@ -309,8 +304,8 @@ export class CutoverWorld {
 
   async #step(args: Record<string, Json>): Promise<unknown> {
     const { step, ...input } = args['Payload'] as { step: string };
-    const contract: FunctionContract | undefined = [leaseControl, cutoverInspection, changeApprovals, bookOperations].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
-    const declared = contract?.steps[step];
+    const contracts: readonly FunctionContract[] = [leaseControl, cutoverInspection, changeApprovals, bookOperations, standbyControl];
+    const declared = contracts.find(({ name }) => `baton-dev-${name}` === args['FunctionName'])?.steps[step];
     const functionName = args['FunctionName'] as string;
     const implementation = this.#steps[functionName]?.[step];
     if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${functionName}`);

@@ -1,9 +1,10 @@
 /** Brings a colour up, to the point from which it could trade at once. */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { js, quoted, type Workflow } from '../workflow.ts';
+import type { Instances } from './instances.ts';
 import { preparation, type CutoverParts } from './parts.ts';
 import { removal, removalLimitSeconds } from './removal.ts';
-import { executionHash, fresh, incoming, pollSeconds, unlessRedriven } from './variables.ts';
+import { executionHash, incoming, pollSeconds, unlessRedriven } from './variables.ts';
 
 /** Fargate pulls the image and starts the task; an empty zone may take its time. */
 const provisioningLimitSeconds = 300;
@@ -12,27 +13,26 @@ const provisioningLimitSeconds = 300;
  * Registers the revision, starts the idle colour from it and waits until it could trade. The revision is made of the
  * newest template, or of what `$template` holds already.
  */
-export function bringUp(
+export function bringUp<Fence extends string>(
   w: Workflow,
-  parts: CutoverParts,
-  from: 'the newest template' | 'what was read' = 'the newest template',
-  /** Fields of a JSONata object, for the outer machine besides its own. */
-  more?: string,
+  parts: Pick<CutoverParts, 'clusterName' | 'repositories' | 'arns' | 'passRoles'> & { readonly limits: { readonly healthySeconds: number } },
+  instances: Instances<Fence>,
+  { from, scalePercent = 100, more }: {
+    readonly from: 'the newest template' | 'what was read';
+    /** Of the tasks that the service is set to. */
+    readonly scalePercent?: number;
+    /** Fields of a JSONata object, for the outer machine besides its own. */
+    readonly more?: string;
+  },
 ): sfn.IChainable {
   const { limits } = parts;
-  const lookAtStandbys = w.invoke('Look at the standbys of the new colour', parts.inspection, 'standbys', {
-    comment: 'They say of themselves whether they are ready and reconciled; that their beat moves shows that they live.',
-    input: {
-      ...fresh, colour: incoming, region: js('$plan.home'), imageDigest: js('$request.images.trader'),
-      tasks: js('$started.tasks'), sightings: js('$sightings'),
-    },
-    assign: (answer) => ({ standbysReady: answer.ready, missing: answer.missing, sightings: answer.sightings }),
-  });
+  const lookAtStandbys = instances.look(w, 'Look at the standbys of the new colour',
+    'They say of themselves whether they are ready and reconciled; that their beat moves shows that they live.');
   const healthy = w.poll({
     begin: 'Begin to wait for healthy standbys', since: 'healthSince',
     ask: lookAtStandbys,
     judge: 'Are the standbys healthy and reconciled?',
-    judgeComment: 'Both of them: a colour with one task is no better than the one it replaces.',
+    judgeComment: 'All of them: a colour with fewer is no better than the one it replaces.',
     answers: [{
       when: js('$standbysReady'), comment: 'All of them.',
       next: w.pass('Note what was started', {
@@ -91,7 +91,7 @@ export function bringUp(
       NetworkConfiguration: {
         AwsvpcConfiguration: { Subnets: js('$book.subnetIds'), SecurityGroups: js('$book.securityGroupIds'), AssignPublicIp: 'DISABLED' },
       },
-      Scale: { Value: 100, Unit: 'PERCENT' },
+      Scale: { Value: scalePercent, Unit: 'PERCENT' },
       ClientToken: js(executionHash),
     },
     resources: parts.arns.taskSets,
@@ -116,7 +116,7 @@ export function bringUp(
   register.next(createTaskSet);
   createTaskSet.next(running);
 
-  return removal(w, parts, {
+  return removal(w, parts, instances, {
     what: 'an earlier attempt', key: 'leftover', colour: incoming,
     next: from === 'what was read' ? register : readTemplate(),
     tooLate: {
@@ -136,7 +136,7 @@ export const revisionFields = [
   'Cpu', 'Memory', 'RuntimePlatform',
 ] as const;
 
-function revisionOf({ repositories }: CutoverParts): Record<(typeof revisionFields)[number], unknown> {
+function revisionOf({ repositories }: Pick<CutoverParts, 'repositories'>): Record<(typeof revisionFields)[number], unknown> {
   const image = (container: 'trader' | 'guard'): string =>
     `${quoted(container)}: ${quoted(`${repositories[container].uri}@`)} & $request.images.${container}`;
   return {

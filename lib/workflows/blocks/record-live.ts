@@ -1,4 +1,4 @@
-/** Makes the new colour the truth: in the lease, in the parameter that deployments read, and in ECS. */
+/** Makes the new colour the truth: in the lease, in the parameter that deployments and the region watch read, and in ECS. */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { js, type Jsonata, type Workflow } from '../workflow.ts';
 import type { CutoverParts } from './parts.ts';
@@ -20,29 +20,45 @@ export function recordLive(
     assign: () => noted('The new colour was recorded as live.'),
     catches: { WorkflowPreemptedError: to.preempted, 'States.ALL': to.needsAPerson },
   });
-  const publishLive = w.call('Record in the parameter what is live', {
+  return record.next(publishLive(w, parts, { ...to, ...(back !== undefined && { isPrimary: back.isPrimary }) }));
+}
+
+/** The part of it that belongs to a Region: its parameter and its ECS. */
+export function publishLive(
+  w: Workflow,
+  parts: Pick<CutoverParts, 'clusterName' | 'arns'>,
+  { recorded, needsAPerson, isPrimary, more }: {
+    readonly recorded: sfn.IChainable;
+    readonly needsAPerson: sfn.IChainable;
+    readonly isPrimary?: Jsonata;
+    /** Fields of a JSONata object, besides what runs. */
+    readonly more?: string;
+  },
+): sfn.IChainable {
+  const publish = w.call('Record in the parameter what is live', {
     comment: 'A deployment reads it and refuses to run against another truth.',
     service: 'ssm', action: 'PutParameter',
     parameters: {
       Name: unlessRedriven('$book.liveParameterName'), Type: 'String', Overwrite: true,
-      Value: js("$string({ 'imageDigest': $request.images.trader, 'guardDigest': $request.images.guard, 'taskDefinition': $revision })"),
+      Value: js(`$string({
+        'imageDigest': $request.images.trader, 'guardDigest': $request.images.guard, 'taskDefinition': $revision${more === undefined ? '' : `, ${more}`}
+      })`),
     },
     resources: parts.arns.liveParameters,
-    catches: { 'States.ALL': to.needsAPerson },
+    catches: { 'States.ALL': needsAPerson },
   });
   const makePrimary = w.call('Make the new task set the primary one', {
-    comment: 'Until now the old one was, so that an abandoned cutover leaves the service as it found it.',
+    comment: 'Until now the old one was, so that an abandoned change leaves the service as it found it.',
     service: 'ecs', action: 'UpdateServicePrimaryTaskSet',
     parameters: { Cluster: parts.clusterName, Service: js('$book.serviceName'), PrimaryTaskSet: unlessRedriven('$taskSet') },
     resources: parts.arns.services,
-    catches: { 'States.ALL': to.needsAPerson },
+    catches: { 'States.ALL': needsAPerson },
   });
-  record.next(publishLive);
-  publishLive.next(back === undefined ? makePrimary : w.choice('Is the task set the primary one already?', {
+  publish.next(isPrimary === undefined ? makePrimary : w.choice('Is the task set the primary one already?', {
     comment: 'It still is when what goes was never recorded as live.',
-    answers: [{ when: back.isPrimary, next: to.recorded, comment: 'Then there is nothing to change.' }],
+    answers: [{ when: isPrimary, next: recorded, comment: 'Then there is nothing to change.' }],
     otherwise: makePrimary,
   }));
-  makePrimary.next(to.recorded);
-  return record;
+  makePrimary.next(recorded);
+  return publish;
 }

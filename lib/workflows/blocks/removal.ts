@@ -1,8 +1,9 @@
 /** The end of a colour: its task sets, and what its instances said of themselves. */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { js, type Answer, type Catches, type Jsonata, type Workflow } from '../workflow.ts';
+import type { Instances } from './instances.ts';
 import type { CutoverParts } from './parts.ts';
-import { bare, fresh, slowPollSeconds, unlessRedriven } from './variables.ts';
+import { bare, slowPollSeconds, unlessRedriven } from './variables.ts';
 
 /** Tasks get 120 s to stop, and the scheduler some for itself. */
 export const removalLimitSeconds = 300;
@@ -10,9 +11,10 @@ export const removalLimitSeconds = 300;
 const taskSetsPerServiceMax = 5;
 
 /** Deletes a colour's task sets, waits until they are gone and forgets what their instances said of themselves. */
-export function removal(
+export function removal<Fence extends string>(
   w: Workflow,
-  parts: CutoverParts,
+  parts: Pick<CutoverParts, 'clusterName' | 'arns'>,
+  instances: Instances<Fence>,
   options: {
     /** As it stands in the states' names. */
     readonly what: string;
@@ -20,17 +22,15 @@ export function removal(
     readonly colour: Jsonata;
     readonly next: sfn.IChainable;
     readonly tooLate: Omit<Answer, 'when'>;
-    readonly catches: Catches<'WorkflowPreemptedError'>;
+    readonly catches: Catches<Fence>;
   },
 ): sfn.IChainable {
   const { what, key, colour, catches } = options;
-  const all = catches['States.ALL'];
+  const { 'States.ALL': all }: Catches<string> = catches;
   const onFailure: Catches<never> = all === undefined ? {} : { 'States.ALL': all };
   const found = `${key}Found`;
-  const forget = w.invoke(`Forget the registrations of ${what}`, parts.leaseControl, 'forgetColour', {
-    comment: 'A stopped instance cannot do it itself when it was killed.',
-    input: { ...fresh, colour },
-    catches,
+  const forget = instances.forget(w, `Forget the registrations of ${what}`, {
+    comment: 'A stopped instance cannot do it itself when it was killed.', colour, catches,
   });
   forget.next(options.next);
   const remove = w.forEach(`Delete each task set of ${what}`, {

@@ -116,6 +116,18 @@ test('resources in the order of their references, stacks in that of their depend
   expect(requests[0]?.generatedName).toMatch(/^first-Z-[0-9A-F]{12}$/);
 });
 
+test('stacks of one name in two Regions are two, and each is asked for its own outputs', async () => {
+  const named = (environment: string): Stack => ({ environment, template: { Resources: { A: thing() }, Outputs: { Where: { Value: { Ref: 'AWS::Region' } } } } });
+  const reader = (Region: string): Stack => ({
+    dependencies: ['east', 'west'],
+    template: { Resources: { R: thing({ from: { 'Fn::GetStackOutput': { StackName: 'east', Region, OutputName: 'Where' } } }) } },
+  });
+  const stacks = await run({ east: named('aws://111122223333/us-east-1'), west: named('aws://111122223333/us-west-2'), reader: reader('us-east-1') });
+  expect([stacks.get('east')?.outputs, stacks.get('west')?.outputs]).toEqual([{ Where: 'us-east-1' }, { Where: 'us-west-2' }]);
+  const [east, west] = requests.filter(({ logicalId }) => logicalId === 'A').map(({ generatedName }) => generatedName);
+  expect(east).not.toBe(west);
+});
+
 test('a parameter out of the parameter store, and its absence in the words of CloudFormation', async () => {
   const Parameters = { Home: { Type: 'AWS::SSM::Parameter::Value<String>', Default: '/home', AllowedValues: ['/home'] } };
   const reads: Stack = { template: { Parameters, Resources: { A: thing({ home: { Ref: 'Home' } }) } }, dependencies: ['writes'] };

@@ -5,11 +5,9 @@
  * The recording is made by the rehearsals themselves; see the page for the command. A grant that the templates lose, gain
  * or rename fails here by its name, until the recording or the page says otherwise.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildApp } from '../../../bin/app.ts';
 import { loadSettings } from '../../../lib/settings/index.ts';
 import { awsService } from '../../../rehearsal/cloud/model.ts';
 import { openInstallation, type Installation } from '../../../rehearsal/installation.ts';
@@ -19,6 +17,7 @@ import { isSame, type Grant } from '../../../rehearsal/permissions/evaluate.ts';
 import { judgeRecorded, type Judge, type RecordedAccess } from '../../../rehearsal/permissions/judge.ts';
 import { recordedFile } from '../../../rehearsal/permissions/record.ts';
 import type { Iam, Role } from '../../../rehearsal/services/iam.ts';
+import { assemblyOf } from '../../assemblies.ts';
 
 const settings = loadSettings('production');
 const silent = { heading: () => {}, note: () => {}, begin: () => () => {}, close: () => {} };
@@ -29,12 +28,9 @@ let judge: Judge;
 let accesses: readonly RecordedAccess[];
 /** What allows each of them, by today's templates. */
 let granted: readonly (readonly Grant[])[];
-const directory = mkdtempSync(path.join(tmpdir(), 'baton-grants-'));
 
 beforeAll(async () => {
-  buildApp({ settings, outdir: directory, validation: false }).synth();
-  const assembly = { environment: 'production', directory, [Symbol.asyncDispose]: async () => {} };
-  installation = await openInstallation({ assembly, seed: 1, progress: silent, provisioning: 'typical' });
+  installation = await openInstallation({ assembly: assemblyOf('production'), seed: 1, progress: silent, provisioning: 'typical' });
   judge = installation.world.judge as Judge;
   await soundTheAlarms();
   const recorded = JSON.parse(readFileSync(recordedFile, 'utf8')) as readonly RecordedAccess[];
@@ -44,7 +40,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await installation?.close();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 /** Nothing here evaluates an alarm: so each is told by hand, as CloudWatch would tell it. */
@@ -90,6 +85,7 @@ test('what the rehearsals were permitted, the templates of today permit', () => 
 
 test('whatever a machine calls, it is known what that asks permission for', () => {
   const signingNames: Readonly<Record<string, string>> = { cloudwatch: 'monitoring', cloudwatchlogs: 'logs', eventbridge: 'events', sfn: 'states' };
+  const { directory } = assemblyOf('production');
   const templates = readdirSync(directory).filter((name) => name.endsWith('.template.json')).map((name) => readFileSync(path.join(directory, name), 'utf8'));
   const called = new Set(
     [...templates.join().matchAll(/states:::(?:aws-sdk:)?([a-z]+):([a-zA-Z]+)/g)]

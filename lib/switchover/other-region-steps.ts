@@ -1,0 +1,111 @@
+/**
+ * What a planned move asks of both Regions: positions, names and replicas of their databases, and which of them has the original
+ * of each secret. Each step may run twice: it looks at what is there before it changes anything.
+ */
+import type { DBInstance } from '@aws-sdk/client-rds';
+import type { Call } from '../contracts/call.ts';
+import type { databaseRecovery } from '../contracts/recovery.ts';
+import type { Implementation } from '../contracts/step.ts';
+import type { otherRegion } from '../contracts/switchover.ts';
+import { OtherRegionUnreachableError } from './errors.ts';
+import { bytesBehind } from './lsn.ts';
+
+/** RDS and Secrets Manager of one Region. */
+export interface RegionApis {
+  /** Undefined when there is none of this name. */
+  readonly database: (identifier: string) => Promise<DBInstance | undefined>;
+  readonly rename: (identifier: string, to: string) => Promise<void>;
+  /** In the shape of another instance of this Region. */
+  readonly createReplica: (replica: { readonly identifier: string; readonly sourceArn: string; readonly like: DBInstance }) => Promise<void>;
+  /** A replica becomes an original; one that is an original already is left alone. */
+  readonly makeOriginal: (secretName: string) => Promise<void>;
+  /** Whatever was under its name there. Answers why it failed; empty when it did not. */
+  readonly replicate: (secretName: string, to: { readonly region: string; readonly keyAlias: string }) => Promise<string>;
+}
+
+export function otherRegionSteps({ here, there, account, database, secrets, in: inRegion, databaseFunction }: {
+  readonly here: string;
+  readonly there: string;
+  readonly account: string;
+  /** Its identifier, the same in either Region. */
+  readonly database: string;
+  readonly secrets: readonly { readonly name: string; readonly keyAlias: string }[];
+  readonly in: (region: string) => RegionApis;
+  readonly databaseFunction: (region: string) => Call<typeof databaseRecovery>;
+}): Implementation<typeof otherRegion> {
+  const arnOf = (region: string): string => `arn:aws:rds:${region}:${account}:db:${database}`;
+  const otherThan = (region: string): string => (region === here ? there : here);
+
+  return {
+    async behind({ appliedLsn }) {
+      const { lsn } = await ask('read how far the database of the other Region is', () => databaseFunction(there)('position', {}));
+      return { bytes: bytesBehind(appliedLsn, lsn) };
+    },
+    async streams({ region }) {
+      const { inRecovery, streaming } = await ask(`look at the replica in ${region}`, () => databaseFunction(region)('position', {}));
+      return { streaming: inRecovery && streaming };
+    },
+    async isolate() {
+      const asked = databaseFunction(there);
+      await ask('isolate the database of the other Region', () => asked('isolate', {}));
+      const { lsn, readOnly } = await ask('read how far the database of the other Region is', () => asked('position', {}));
+      if (!readOnly) throw new OtherRegionUnreachableError('isolate the database of the other Region', 'it says that it can be written');
+      return { lsn };
+    },
+    async reaches({ appliedLsn, lsn }) {
+      const bytes = bytesBehind(appliedLsn, lsn);
+      return { reached: bytes === 0, bytes };
+    },
+    async completeness({ books }) {
+      const { missing, seen } = await ask('compare the ledger of the other Region with the journal', () => databaseFunction(there)('completeness', { books }));
+      return { missing, seen };
+    },
+    async database({ region }) {
+      const found = await ask(`look at the database in ${region}`, () => inRegion(region).database(database));
+      if (found === undefined) return { status: 'missing', source: '', multiAz: false };
+      const { DBInstanceStatus: status = '', ReadReplicaSourceDBInstanceIdentifier: source = '', MultiAZ: multiAz = false } = found;
+      return { status, source, multiAz };
+    },
+    async setAside({ region, as }) {
+      const apis = inRegion(region);
+      return ask(`set the database in ${region} aside`, async () => {
+        const [named, aside] = await Promise.all([apis.database(database), apis.database(as)]);
+        if (aside !== undefined) return { state: aside.DBInstanceStatus === 'available' ? 'done' as const : 'waiting' as const, seen: `${as} is ${aside.DBInstanceStatus}` };
+        if (named?.DBInstanceStatus !== 'available') return { state: 'waiting', seen: `${database} is ${named?.DBInstanceStatus ?? 'missing'}` };
+        await apis.rename(database, as);
+        return { state: 'waiting', seen: `${database} is being renamed to ${as}` };
+      });
+    },
+    async createReplica({ region, like }) {
+      const apis = inRegion(region);
+      return ask(`make a replica in ${region}`, async () => {
+        const [named, aside] = await Promise.all([apis.database(database), apis.database(like)]);
+        if (named !== undefined) return { status: named.DBInstanceStatus ?? '' };
+        if (aside === undefined) throw new Error(`there is no ${like} in ${region} to take its shape from`);
+        await apis.createReplica({ identifier: database, sourceArn: arnOf(otherThan(region)), like: aside });
+        return { status: 'creating' };
+      });
+    },
+    async replicateSecrets({ from }) {
+      const apis = inRegion(from);
+      const failed: string[] = [];
+      for (const { name, keyAlias } of secrets) {
+        await ask(`make ${name} in ${from} the original`, async () => {
+          await apis.makeOriginal(name);
+          const why = await apis.replicate(name, { region: otherThan(from), keyAlias });
+          if (why !== '') failed.push(`${name}: ${why}`);
+        });
+      }
+      return { failed };
+    },
+  };
+}
+
+async function ask<Answer>(what: string, call: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof OtherRegionUnreachableError) throw error;
+    throw new OtherRegionUnreachableError(what, error);
+  }
+}

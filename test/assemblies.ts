@@ -1,0 +1,61 @@
+/**
+ * What an environment synthesizes to, for tests that only read it: made once for a whole run, by whichever test file asks first.
+ * To load the CDK and to synthesize takes a core for seconds, in each file anew.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { inject } from 'vitest';
+import type { TestProject } from 'vitest/node';
+import type { Assembly } from '../rehearsal/synthesize.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    readonly assemblies: string;
+  }
+}
+
+const root = path.dirname(import.meta.dirname);
+const pauseMs = 50;
+const boundMs = 120_000;
+
+/** The set-up of a run: where they are, until it ends. */
+export default function setUp(project: TestProject): () => void {
+  const directory = mkdtempSync(path.join(tmpdir(), 'baton-test-assemblies-'));
+  project.provide('assemblies', directory);
+  return () => rmSync(directory, { recursive: true, force: true });
+}
+
+/** Not to be changed: others read it too. */
+export function assemblyOf(environment: 'dev' | 'staging' | 'production'): Assembly {
+  const directory = path.join(inject('assemblies'), environment);
+  if (claimed(directory)) synthesize(environment, directory);
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; !existsSync(directory); waitedMs += pauseMs) {
+    if (waitedMs > boundMs) throw new Error(`no other test file synthesized ${environment} within ${boundMs / 1000} s`);
+    Atomics.wait(sleeper, 0, 0, pauseMs);
+  }
+  return { environment, directory, [Symbol.asyncDispose]: async () => undefined };
+}
+
+function claimed(directory: string): boolean {
+  try {
+    mkdirSync(`${directory}.claimed`);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Without the slow checks, which have tests of their own. It is there whole, or not at all. */
+function synthesize(environment: string, directory: string): void {
+  const making = `${directory}.making`;
+  const variables = { BATON_ENV: environment, CDK_OUTDIR: making, CDK_VALIDATION: 'false', CDK_CONTEXT_JSON: undefined };
+  const { status, stderr } = spawnSync(process.execPath, ['bin/baton.ts'], {
+    cwd: root, env: { ...process.env, ...variables }, encoding: 'utf8', timeout: boundMs,
+  });
+  if (status !== 0) throw new Error(`${environment} does not synthesize:\n${stderr}`);
+  renameSync(making, directory);
+}
