@@ -267,6 +267,27 @@ export class Stage {
     return row.replica ? 'replica' : row.closed ? 'read only' : 'written';
   }
 
+  /**
+   * What the instances that were set aside in a Region have in their ledgers and the database that is written has not: by table, how
+   * many. Empty when nothing was lost.
+   */
+  async lostRows(region: string): Promise<string> {
+    const { databases } = this.#installation;
+    const aside = [...databases.running(region)].filter(([name]) => name.startsWith(`${this.#databaseName}-before-`));
+    if (aside.length === 0) return 'nothing was set aside';
+    const written = databases.running(this.home).get(this.#databaseName)?.server;
+    if (written === undefined) return 'nothing is written';
+    const lost: string[] = [];
+    for (const [table, key] of [['orders', 'client_order_id'], ['fills', 'execution_id']] as const) {
+      const keys = async (server: typeof written): Promise<readonly string[]> =>
+        (await server.ask<{ key: string }>(`SELECT ${key} AS key FROM ${table}`, [], 'baton')).map((row) => row.key);
+      const kept = new Set(await keys(written));
+      const missing = (await Promise.all(aside.map(([, { server }]) => keys(server)))).flat().filter((each) => !kept.has(each)).length;
+      if (missing > 0) lost.push(`${missing} ${table}`);
+    }
+    return lost.join(', ');
+  }
+
   get #databaseName(): string {
     return `baton-${this.environment}`;
   }

@@ -59,9 +59,9 @@ export async function lost(stage: Stage, live: string, fault?: FailoverFault): P
   if (fault?.inject !== undefined) await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
   const watched = watchDatabase(stage, regions.to);
   const lostMs = monotonicMs();
-  const healLoss = fault?.lose === undefined ? await stage.darken(home) : await fault.lose(stage);
+  const healLoss = await (fault?.lose ?? goesDark)(stage);
   const end = await stage.recovery('failover', regions.to, { phases: failoverPhases });
-  await healLoss?.();
+  healLoss();
   await injected?.heal?.();
 
   const expected = fault?.outcome ?? 'succeeded';
@@ -90,6 +90,12 @@ export async function lost(stage: Stage, live: string, fault?: FailoverFault): P
   return { outcome: end.outcome, steps, modelledDurationMs: end.modelledMs, promises, figures: figuresOf(stage, regions.to, decided, last) };
 }
 
+/** In one blow, and for good. */
+async function goesDark(stage: Stage): Promise<() => void> {
+  await stage.darken(stage.home);
+  return () => undefined;
+}
+
 /** RTO and RPO as they were measured: the one by the venue's record, the other by the machine. */
 export function figuresOf(stage: Stage, region: string, decided: WorkflowEnd, last: WorkflowEnd): readonly Figure[] {
   const seconds = (ms: number): string => (Number.isFinite(ms) ? `${(ms / 1000).toFixed(1)} s` : 'none');
@@ -110,7 +116,7 @@ interface Measured {
   readonly ordersMissingAfter?: number;
 }
 function measured({ report }: WorkflowEnd): Measured {
-  return (report?.['measured'] ?? {}) as Measured;
+  return report?.['measured'] ?? {};
 }
 
 /** What only a failover with which nothing interfered promises. */

@@ -26,3 +26,8 @@ export const failoverPhases: readonly Phase[] = [
   { name: 'Record where home is', begins: 'Set out to record the facts for deployments', budgetSeconds: 5, lane: { name: 'facts', within } },
   { name: 'Report, tell, release', begins: 'Sum up what happened', budgetSeconds: 60 },
 ];
+
+/** A failback is a switchover that may have to make the replica first. */
+export function switchoverPhases(_machine: 'switchover' | 'failback'): readonly Phase[] {
+  return [];
+}
