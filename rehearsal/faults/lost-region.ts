@@ -136,7 +136,9 @@ const homeReturns: FailoverFault = {
   inject(stage) {
     const { home } = stage;
     let back: Promise<void> | undefined;
-    onEntering(stage, [asksForPromotion], () => (back = stage.relight(home)));
+    onEntering(stage, [asksForPromotion], () => {
+      back = stage.relight(home);
+    });
     return { heal: async () => back, promises: () => [struck('the Region came back', back === undefined ? 0 : 1)] };
   },
 };
