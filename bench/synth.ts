@@ -23,7 +23,7 @@ export const synth: Bench = {
     }
     return [
       rowOf({
-        name: 'synth', what: 'Five stacks of production, with every rule of validation', samples: validated, unit: 's', limit: { median: 3.5 },
+        name: 'synth', what: 'The stacks of production in both Regions, with every rule of validation', samples: validated, unit: 's', limit: { median: 3.5 },
         beside: [{ what: 'without validation', samples: bare }],
       }),
     ];

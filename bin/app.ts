@@ -1,11 +1,14 @@
 /** The app: settings in, stacks out. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer, Tags } from 'aws-cdk-lib';
+import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer } from 'aws-cdk-lib';
 import { boundEveryRole } from '../lib/constructs/boundary.ts';
+import { tagEverything } from '../lib/constructs/required-tags.ts';
 import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
 import { addValidations } from '../lib/constructs/validation/index.ts';
+import { stackIdOf, type StackName } from '../lib/contracts/stack-names.ts';
 import type { RegionSettings, Settings } from '../lib/settings/index.ts';
+import { CostStack } from '../stacks/cost.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
 import { DataStack } from '../stacks/data.ts';
 import { FoundationStack } from '../stacks/foundation.ts';
@@ -56,22 +59,15 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   second.trading.addStackDependency(first.trading);
   boundEveryRole(app, first.state, environment);
 
-  for (const [key, value] of Object.entries({ ...settings.tags, Environment: environment })) {
-    // Parameters that machines write: CloudFormation would write their first value again with a changed tag.
-    Tags.of(app).add(key, value, { excludeResourceTypes: ['AWS::SSM::Parameter'] });
-  }
+  new CostStack(app, stackIdOf(settings, 'cost', settings.regions.first.name), {
+    settings, env: { account: settings.account, region: settings.regions.first.name }, terminationProtection: true,
+    stackName: `baton-${environment}-cost`, description: 'Baton: the bill, watched',
+  });
+  tagEverything(app, settings);
   writeStackPolicy(app.outdir);
   if (validation) addValidations(app);
   return app;
 }
-
-/** How the CDK knows a stack; CloudFormation knows it by its name in its Region, without the latter. */
-export function stackIdOf({ environment }: Pick<Settings, 'environment'>, name: StackName, region: string): string {
-  return `baton-${environment}-${name}-${region}`;
-}
-
-export const stackNames = ['foundation', 'trading-state', 'network', 'data', 'trading', 'cutover', 'recovery'] as const;
-export type StackName = (typeof stackNames)[number];
 
 /** The same stacks of the same names in both Regions: which is home, none of them knows. */
 function buildRegion(app: App, settings: Settings, of: RegionSettings) {

@@ -103,7 +103,7 @@ export interface Difference {
   readonly beforeUsd: number;
   readonly afterUsd: number;
   /** What became dearer or cheaper, the largest first. */
-  readonly changes: readonly { readonly stack: string; readonly resource: string; readonly beforeUsd: number; readonly afterUsd: number }[];
+  readonly changes: readonly { readonly stack: string; readonly resource: string; readonly region: string; readonly beforeUsd: number; readonly afterUsd: number }[];
   /** What has no price now and was not there, or had one, before. */
   readonly newlyUnpriced: readonly Unpriced[];
 }
@@ -114,8 +114,8 @@ export function difference(before: Estimate, after: Estimate): Difference {
   const [was, is] = [sums(before), sums(after)];
   const changes = [...new Set([...was.keys(), ...is.keys()])]
     .map((key) => {
-      const [stack = '', resource = ''] = key.split('\n');
-      return { stack, resource, beforeUsd: was.get(key) ?? 0, afterUsd: is.get(key) ?? 0 };
+      const [stack = '', resource = '', region = ''] = key.split('\n');
+      return { stack, resource, region, beforeUsd: was.get(key) ?? 0, afterUsd: is.get(key) ?? 0 };
     })
     .filter(({ beforeUsd, afterUsd }) => Math.abs(afterUsd - beforeUsd) >= 0.005)
     .toSorted((a, b) => Math.abs(b.afterUsd - b.beforeUsd) - Math.abs(a.afterUsd - a.beforeUsd));

@@ -38,10 +38,13 @@ export function reportOf({ lines, unpriced }: Estimate, { environment, home, ass
 
 export function differenceInWords(revision: string, { beforeUsd, afterUsd, changes, newlyUnpriced }: Difference): string {
   const rise = afterUsd - beforeUsd;
+  const isLarge = (change: Difference['changes'][number]): boolean => Math.abs(change.afterUsd - change.beforeUsd) >= worthUsd;
+  const [large, small] = [changes.filter(isLarge), changes.filter((change) => !isLarge(change))];
   const share = beforeUsd === 0 ? '' : ` (${signed((rise / beforeUsd) * 100, 1)} %)`;
   const out = [
     `Against ${revision}: ${beforeUsd.toFixed(2)} → ${afterUsd.toFixed(2)} USD a month, ${signed(rise)}${share}; a change record says costImpactUsdMonthly ${Math.round(rise)}.`,
-    ...changes.map((change) => amount(`  ${change.stack} ${change.resource}`, change.afterUsd - change.beforeUsd, (usd) => signed(usd))),
+    ...large.map((change) => amount(`  ${change.stack} ${change.resource} (${change.region})`, change.afterUsd - change.beforeUsd, (usd) => signed(usd))),
+    ...(small.length === 0 ? [] : [amount(`  ${small.length} more, below ${worthUsd} each`, small.reduce((sum, each) => sum + each.afterUsd - each.beforeUsd, 0), (usd) => signed(usd))]),
     ...newlyUnpriced.map(({ stack, resource, type, why }) => `  ${stack} ${resource} (${type}), not in it: ${why}`),
   ];
   if (risesTooMuch({ beforeUsd, afterUsd })) out.push(`That is more than +${riseAtMost * 100} %: it needs somebody's approval.`);

@@ -13,6 +13,7 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
 
 export interface Clients {
+  readonly region: string;
   readonly cache: ElastiCacheClient;
   readonly containers: ECSClient;
   readonly database: RDSClient;
@@ -45,6 +46,7 @@ export function clientsOf(region: string): Clients {
   };
   return {
     ...clients,
+    region,
     destroy() {
       for (const client of Object.values(clients)) client.destroy();
     },

@@ -3,7 +3,7 @@ import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { DescribeImagesCommand } from '@aws-sdk/client-ecr';
 import { DescribeServicesCommand } from '@aws-sdk/client-ecs';
 import { DescribeReplicationGroupsCommand } from '@aws-sdk/client-elasticache';
-import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { DescribeSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { ListSubscriptionsByTopicCommand } from '@aws-sdk/client-sns';
 import type { Settings } from '../settings/index.ts';
 import { type Check, couldNot, failed, type Finding, ok, unlessMissing } from './check.ts';
@@ -13,8 +13,8 @@ import { notYet } from './stacks.ts';
 /** The digests that the next cutover is to start, where they are known. */
 export type Images = Readonly<Partial<Record<'trader' | 'guard', string>>>;
 
-export function contentChecks(settings: Settings, home: Clients, images: Images): readonly Check[] {
-  const { environment, account, regions, books, notifications } = settings;
+export function contentChecks(settings: Settings, home: Clients, standby: Clients, images: Images): readonly Check[] {
+  const { environment, books } = settings;
   const prefix = `baton-${environment}`;
   return [
     ...['lease', 'journal'].map((table) => tableCheck(`${prefix}-${table}`, settings, home)),
@@ -23,27 +23,37 @@ export function contentChecks(settings: Settings, home: Clients, images: Images)
       name: `The exchange key of ${book.name} was put in`,
       run: () => venueSecret(home, `${prefix}/${book.name}/venue`),
     })),
+    ...['database', ...books.map(({ name }) => `${name}/venue`)].map((name) => replicaCheck(`${prefix}/${name}`, home, standby)),
+    ...(['trader', 'guard'] as const).map((name) => imageCheck(`${prefix}/${name}`, name, images[name], [home, standby])),
+    ...[home, standby].flatMap((at) => regionalChecks(settings, at)),
+  ];
+}
+
+/** What each Region has for itself. */
+function regionalChecks({ environment, account, books, notifications }: Settings, at: Clients): readonly Check[] {
+  const prefix = `baton-${environment}`;
+  const { region } = at;
+  return [
     {
       area: 'cache',
-      name: 'Redis is available, encrypted on the wire and fails over',
+      name: `Redis in ${region} is available, encrypted on the wire and fails over`,
       async run() {
-        const asked = home.cache.send(new DescribeReplicationGroupsCommand({ ReplicationGroupId: prefix }));
+        const asked = at.cache.send(new DescribeReplicationGroupsCommand({ ReplicationGroupId: prefix }));
         const group = (await unlessMissing(asked))?.ReplicationGroups?.[0];
-        if (group === undefined) return notYet(`the cache ${prefix}`);
+        if (group === undefined) return notYet(`the cache ${prefix} in ${region}`);
         const { Status, TransitEncryptionEnabled: isEncrypted, AutomaticFailover } = group;
         const seen = `${Status}, TLS ${isEncrypted === true ? 'on' : 'off'}, failover ${AutomaticFailover}`;
         const isSound = Status === 'available' && isEncrypted === true && AutomaticFailover === 'enabled';
         return isSound ? ok(seen) : failed(seen, 'Wait until it is available; what else differs was changed by hand: deploy again.');
       },
     },
-    ...(['trader', 'guard'] as const).map((name) => imageCheck(`${prefix}/${name}`, name, images[name], home)),
     ...books.map((book): Check => ({
       area: 'service',
-      name: `The service of ${book.name} takes what runs from the machines alone`,
+      name: `The service of ${book.name} in ${region} takes what runs from the machines alone`,
       async run() {
-        const asked = home.containers.send(new DescribeServicesCommand({ cluster: prefix, services: [`${prefix}-${book.name}`] }));
+        const asked = at.containers.send(new DescribeServicesCommand({ cluster: prefix, services: [`${prefix}-${book.name}`] }));
         const service = (await unlessMissing(asked))?.services?.[0];
-        if (service === undefined) return notYet(`the service ${prefix}-${book.name}`);
+        if (service === undefined) return notYet(`the service ${prefix}-${book.name} in ${region}`);
         const controller = service.deploymentController?.type ?? 'ECS';
         const seen = `${service.status}, controller ${controller}, ${service.taskSets?.length ?? 0} task sets`;
         if (service.status === 'ACTIVE' && controller === 'EXTERNAL') return ok(seen);
@@ -52,11 +62,11 @@ export function contentChecks(settings: Settings, home: Clients, images: Images)
     })),
     {
       area: 'notices',
-      name: 'Somebody is told: every address has confirmed its subscription',
+      name: `Somebody is told by ${region}: every address has confirmed its subscription`,
       async run() {
-        const TopicArn = `arn:aws:sns:${regions.home.name}:${account}:${prefix}-notices`;
-        const answer = await unlessMissing(home.notices.send(new ListSubscriptionsByTopicCommand({ TopicArn })));
-        if (answer === undefined) return notYet(`the topic ${prefix}-notices`);
+        const TopicArn = `arn:aws:sns:${region}:${account}:${prefix}-notices`;
+        const answer = await unlessMissing(at.notices.send(new ListSubscriptionsByTopicCommand({ TopicArn })));
+        if (answer === undefined) return notYet(`the topic ${prefix}-notices in ${region}`);
         const { Subscriptions = [] } = answer;
         const confirmed = Subscriptions.filter(({ SubscriptionArn = '' }) => SubscriptionArn.startsWith('arn:')).map(({ Endpoint }) => Endpoint);
         const waiting = notifications.emails.filter((email) => !confirmed.includes(email));
@@ -66,6 +76,27 @@ export function contentChecks(settings: Settings, home: Clients, images: Images)
       },
     },
   ];
+}
+
+/** By their versions: nobody needs to see a value for that. */
+function replicaCheck(name: string, home: Clients, standby: Clients): Check {
+  const current = async ({ secrets }: Clients): Promise<string | undefined> => {
+    const described = await unlessMissing(secrets.send(new DescribeSecretCommand({ SecretId: name })));
+    return Object.entries(described?.VersionIdsToStages ?? {}).find(([, stages]) => stages.includes('AWSCURRENT'))?.[0];
+  };
+  return {
+    area: 'secrets',
+    name: `${name} is the same in ${standby.region}`,
+    async run() {
+      const [here, there] = await Promise.all([current(home), current(standby)]);
+      if (here === undefined) return notYet(`the secret ${name}`);
+      if (here === there) return ok(`version ${here} in both`);
+      return failed(
+        `version ${here} in ${home.region}, ${there ?? 'none'} in ${standby.region}`,
+        `aws secretsmanager describe-secret --region ${home.region} --secret-id ${name} says why; a failover would end at a refused login.`,
+      );
+    },
+  };
 }
 
 function tableCheck(name: string, { regions }: Settings, { tables }: Clients): Check {
@@ -108,16 +139,20 @@ async function venueSecret({ secrets }: Clients, name: string): Promise<Finding>
   return ok('apiKey and secret are there');
 }
 
-function imageCheck(repositoryName: string, name: string, digest: string | undefined, { images }: Clients): Check {
+function imageCheck(repositoryName: string, name: string, digest: string | undefined, regions: readonly Clients[]): Check {
   return {
     area: 'images',
-    name: `The ${name}'s image for the cutover is in ${repositoryName}`,
+    name: `The ${name}'s image for the cutover is in ${repositoryName} of both Regions`,
     async run() {
       if (digest === undefined) return couldNot('no digest was given', `Give --${name} sha256:… as npm run images printed it.`);
-      const asked = images.send(new DescribeImagesCommand({ repositoryName, imageIds: [{ imageDigest: digest }] }));
-      const image = (await unlessMissing(asked))?.imageDetails?.[0];
-      if (image === undefined) return failed(`no image ${digest}`, 'Push it: npm run images -- --env <environment>.');
-      return ok(`${digest.slice(0, 19)}…, pushed ${image.imagePushedAt?.toISOString() ?? 'at an unknown time'}`);
+      const found = await Promise.all(regions.map(async ({ images, region }) => {
+        const asked = images.send(new DescribeImagesCommand({ repositoryName, imageIds: [{ imageDigest: digest }] }));
+        return { region, image: (await unlessMissing(asked))?.imageDetails?.[0] };
+      }));
+      const missing = found.filter(({ image }) => image === undefined).map(({ region }) => region);
+      if (missing.length === regions.length) return failed(`no image ${digest}`, 'Push it: npm run images -- --env <environment>.');
+      if (missing.length > 0) return failed(`no image ${digest} in ${missing.join(', ')}`, 'Wait: images are replicated within minutes. Then push it again.');
+      return ok(`${digest.slice(0, 19)}…, pushed ${found[0]?.image?.imagePushedAt?.toISOString() ?? 'at an unknown time'}`);
     },
   };
 }

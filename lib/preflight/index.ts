@@ -16,13 +16,14 @@ export async function preflight(settings: Settings, images: Images): Promise<rea
   const home = clientsOf(settings.regions.home.name);
   const standby = clientsOf(settings.regions.standby.name);
   try {
+    const both = [home, standby];
     return await runChecks([
       ...accountChecks(settings, home, standby),
-      ...quotaChecks(settings, home),
-      ...stackChecks(settings, home),
-      ...topologyChecks(settings, home),
-      ...contentChecks(settings, home, images),
-      ...outsideChecks(settings, home),
+      ...both.flatMap((region) => quotaChecks(settings, region)),
+      ...both.flatMap((region) => stackChecks(settings, region)),
+      ...topologyChecks(settings, home, standby),
+      ...contentChecks(settings, home, standby, images),
+      ...outsideChecks(settings, both),
     ]);
   } finally {
     home.destroy();

@@ -4,7 +4,7 @@ import type { Settings } from '../settings/index.ts';
 import { type Check, couldNot } from './check.ts';
 import type { Clients } from './clients.ts';
 
-export function outsideChecks({ environment, books, regions }: Settings, home: Clients): readonly Check[] {
+export function outsideChecks({ environment, books }: Settings, regions: readonly Clients[]): readonly Check[] {
   const area = 'outside';
   return [
     {
@@ -12,10 +12,12 @@ export function outsideChecks({ environment, books, regions }: Settings, home: C
       name: "The venue's allow-list names the addresses of this installation",
       async run() {
         const Filters = [{ Name: 'tag:Name', Values: [1, 2, 3].map((index) => `baton-${environment}-nat-${index}`) }];
-        const { Addresses = [] } = await home.network.send(new DescribeAddressesCommand({ Filters }));
-        const addresses = Addresses.map(({ PublicIp }) => PublicIp).join(', ');
-        const seen = addresses === '' ? 'no address yet: the network is not deployed' : `${regions.home.name}: ${addresses}`;
-        return couldNot(seen, 'Put these into the allow-list of each exchange key, and look at it there: AWS does not know it.');
+        const seen = await Promise.all(regions.map(async ({ region, network }) => {
+          const { Addresses = [] } = await network.send(new DescribeAddressesCommand({ Filters }));
+          return `${region}: ${Addresses.map(({ PublicIp }) => PublicIp).join(', ') || 'no address yet, for the network is not deployed'}`;
+        }));
+        const todo = 'Put these into the allow-list of each exchange key, of both Regions, and look at it there: AWS does not know it.';
+        return couldNot(seen.join('; '), todo);
       },
     },
     ...books.map((book): Check => ({

@@ -13,10 +13,10 @@ export interface Quota {
   readonly code: string;
   /** A part of the name that AWS gives it. */
   readonly called: string;
-  /** What this installation needs of it in its home Region. */
+  /** What this installation needs of it in either Region: the standby is home after a failover. */
   readonly needed: (settings: Settings) => number;
   /** What others of the account already have of it, where that is quickly asked. */
-  readonly taken?: (settings: Settings, home: Clients) => Promise<number>;
+  readonly taken?: (settings: Settings, at: Clients) => Promise<number>;
 }
 
 /** Two tasks of 1 vCPU a colour; two colours during a cutover, and a task more while one is replaced. */
@@ -48,23 +48,23 @@ export const quotas: readonly Quota[] = [
   { service: 'rds', code: 'L-7B6409FD', called: 'DB instances', needed: () => 1 },
 ];
 
-export function quotaChecks(settings: Settings, home: Clients): readonly Check[] {
+export function quotaChecks(settings: Settings, at: Clients): readonly Check[] {
   return quotas.map(({ service, code, called, needed, taken }) => ({
     area: 'quotas',
-    name: `${called}: the quota ${code} of ${service} is enough`,
+    name: `${called} in ${at.region}: the quota ${code} of ${service} is enough`,
     async run() {
       const asked = { ServiceCode: service, QuotaCode: code };
-      const applied = await unlessMissing(home.quotas.send(new GetServiceQuotaCommand(asked)));
-      const answer = applied ?? (await unlessMissing(home.quotas.send(new GetAWSDefaultServiceQuotaCommand(asked))));
+      const applied = await unlessMissing(at.quotas.send(new GetServiceQuotaCommand(asked)));
+      const answer = applied ?? (await unlessMissing(at.quotas.send(new GetAWSDefaultServiceQuotaCommand(asked))));
       const { QuotaName: name = '', Value: value } = answer?.Quota ?? {};
       if (value === undefined) return couldNot('Service Quotas has no value for it', 'Look in the Service Quotas console.');
       if (!name.includes(called)) return couldNot(`${code} is called '${name}'`, `Find '${called}' in the Service Quotas console.`);
-      const others = (await taken?.(settings, home)) ?? 0;
+      const others = (await taken?.(settings, at)) ?? 0;
       const wanted = needed(settings);
       const seen = `${value} allowed, ${wanted} needed${taken === undefined ? '' : `, ${others} taken by others`}`;
       if (value >= wanted + others) return ok(seen);
       return failed(seen, `Ask for ${wanted + others} or more: aws service-quotas request-service-quota-increase --service-code ${service} ` +
-        `--quota-code ${code} --desired-value ${wanted + others} --region ${settings.regions.home.name}`);
+        `--quota-code ${code} --desired-value ${wanted + others} --region ${at.region}`);
     },
   }));
 }

@@ -9,12 +9,14 @@ import { notYet } from './stacks.ts';
 
 const area = 'topology';
 
-export function topologyChecks({ environment, regions, books }: Settings, home: Clients): readonly Check[] {
-  const homeRegion = regions.home.name;
+export function topologyChecks({ environment, account, books }: Settings, home: Clients, standby: Clients): readonly Check[] {
+  const homeRegion = home.region;
   const databaseIdentifier = `baton-${environment}`;
   return [
-    recordCheck(home, 'the home Region', `/baton/${environment}/home-region`, homeRegion),
-    recordCheck(home, 'the writing database', `/baton/${environment}/writing-database`, homeRegion),
+    ...[home, standby].flatMap((at) => [
+      recordCheck(at, 'the home Region', `/baton/${environment}/home-region`, homeRegion),
+      recordCheck(at, 'the writing database', `/baton/${environment}/writing-database`, homeRegion),
+    ]),
     {
       area,
       name: 'The database of the home Region is the one that is written',
@@ -30,6 +32,20 @@ export function topologyChecks({ environment, regions, books }: Settings, home: 
         return failed(seen, 'Wait until it is available; a database in one zone was changed by hand: deploy again.');
       },
     },
+    {
+      area,
+      name: 'The database of the standby Region follows it',
+      async run() {
+        const asked = standby.database.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: databaseIdentifier }));
+        const replica = (await unlessMissing(asked))?.DBInstances?.[0];
+        if (replica === undefined) return notYet(`the database ${databaseIdentifier} in ${standby.region}`);
+        const source = replica.ReadReplicaSourceDBInstanceIdentifier;
+        const status = replica.StatusInfos?.find(({ StatusType }) => StatusType === 'read replication')?.Status ?? 'unknown';
+        const seen = source === undefined ? `a database of its own, ${replica.DBInstanceStatus}` : `of ${source}, ${status}`;
+        if (source === `arn:aws:rds:${homeRegion}:${account}:db:${databaseIdentifier}` && status === 'replicating') return ok(seen);
+        return failed(seen, 'A failover now would lose what the ledger wrote since: docs/runbooks/replication.md.');
+      },
+    },
     ...books.flatMap((book): readonly Check[] => [
       {
         area,
@@ -39,7 +55,7 @@ export function topologyChecks({ environment, regions, books }: Settings, home: 
           if (lease === undefined) return notYet(`the lease of ${book.name}`);
           const where = lease['home']?.S;
           const seen = `home ${where}, ${lease['mode']?.S}, epoch ${lease['epoch']?.N}`;
-          return where === homeRegion ? ok(seen) : failed(seen, "Correct 'regions.home' in the settings: the lease is the truth.");
+          return where === homeRegion ? ok(seen) : failed(seen, "Correct 'home' in the settings: the lease is the truth.");
         },
       },
       {
@@ -62,14 +78,14 @@ export function topologyChecks({ environment, regions, books }: Settings, home: 
 }
 
 /** The fact is the name of the one parameter below the path (docs/decisions/0006). */
-function recordCheck({ parameters }: Clients, fact: string, path: string, expected: string): Check {
+function recordCheck({ parameters, region }: Clients, fact: string, path: string, expected: string): Check {
   return {
     area,
-    name: `The record of ${fact} says ${expected}`,
+    name: `The record of ${fact} in ${region} says ${expected}`,
     async run() {
       const { Parameters = [] } = await parameters.send(new GetParametersByPathCommand({ Path: path }));
       const names = Parameters.map(({ Name = '' }) => Name);
-      if (names.length === 0) return notYet(`${path}/${expected}`);
+      if (names.length === 0) return notYet(`${path}/${expected} in ${region}`);
       if (names.length === 1 && names[0] === `${path}/${expected}`) return ok(names[0]);
       return failed(names.join(', '), 'Correct the settings to what is true; never make or delete such a parameter by hand.');
     },

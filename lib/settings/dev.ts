@@ -45,6 +45,7 @@ export const dev: SettingsInput = {
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
   approvals: { required: 0, approvers: ['permission-set/BatonApprover'], withinMinutes: 10 },
   notifications: { emails: [] },
+  budget: { monthlyUsd: 720, anomalyUsd: 25 },
   logs: { retentionDays: 30 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },
 };

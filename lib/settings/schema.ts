@@ -127,6 +127,12 @@ export const Settings = z
     }),
     notifications: z.strictObject({ emails: z.array(z.email()) }),
     logs: z.strictObject({ retentionDays: logRetentionDays }),
+    budget: z.strictObject({
+      /** For the whole account, in all Regions. `npm run cost` says what to expect. */
+      monthlyUsd: z.int().min(1),
+      /** What is out of the ordinary and below it is nobody's concern. */
+      anomalyUsd: z.int().min(1),
+    }),
     tags: z.strictObject({
       CostCenter: z.string().min(1),
       Project: z.string().min(1),

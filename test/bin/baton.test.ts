@@ -31,8 +31,11 @@ test('synthesizes the environment that BATON_ENV names, silently', () => {
   const manifest = JSON.parse(readFileSync(path.join(staging, 'manifest.json'), 'utf8')) as { artifacts: Record<string, { type: string }> };
   const stacks = Object.entries(manifest.artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack').map(([name]) => name);
   expect(stacks.toSorted()).toEqual(
-    ['cutover', 'data', 'foundation', 'network', 'recovery', 'trading-state', 'trading']
-      .flatMap((name) => ['us-east-1', 'us-west-2'].map((region) => `baton-staging-${name}-${region}`)),
+    [
+      'baton-staging-cost-us-east-1',
+      ...['cutover', 'data', 'foundation', 'network', 'recovery', 'trading-state', 'trading']
+        .flatMap((name) => ['us-east-1', 'us-west-2'].map((region) => `baton-staging-${name}-${region}`)),
+    ],
   );
 });
 

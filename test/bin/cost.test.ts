@@ -3,21 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { buildApp } from '../../bin/app.ts';
-import { loadSettings } from '../../lib/settings/index.ts';
+import { afterAll, expect, test } from 'vitest';
+import { assemblyOf } from '../assemblies.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
 const directory = mkdtempSync(path.join(tmpdir(), 'baton-bin-cost-'));
-const assembly = path.join(directory, 'production');
-beforeAll(() => {
-  vi.stubEnv('CDK_VALIDATION', 'false');
-  buildApp({ settings: loadSettings('production'), outdir: assembly, validation: false }).synth();
-});
-afterAll(() => {
-  vi.unstubAllEnvs();
-  rmSync(directory, { recursive: true, force: true });
-});
+const assembly = assemblyOf('production').directory;
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function run(...given: string[]): { status: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/cost.ts', ...given], { cwd: repository, encoding: 'utf8', timeout: 60_000 });
@@ -52,7 +44,7 @@ test('what is dearer by more than a tenth than a revision exits with 3', () => {
   expect(status).toBe(3);
   expect(stdout).toMatch(/^Against HEAD: .* USD a month, \+\d+\.\d\d \(\+\d+\.\d %\); a change record says costImpactUsdMonthly \d+\.$/m);
   expect(stdout).toContain("more than +10 %: it needs somebody's approval.");
-  expect(stdout).toMatch(/^ {2}baton-production-data Database\w+ +\+\d{4}/m);
+  expect(stdout).toMatch(/^ {2}baton-production-data Database\w+ \(us-east-1\) +\+\d{4}/m);
 });
 
 test.each([

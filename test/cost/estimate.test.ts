@@ -3,11 +3,8 @@
  * or a reason to have none, and whatever has no price is named instead of counted as zero.
  */
 import * as fc from 'fast-check';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildApp } from '../../bin/app.ts';
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { assumed, AssumptionError } from '../../lib/cost/assumptions.ts';
 import { difference, type Estimate, estimate, groupBy, type Line, risesTooMuch, total } from '../../lib/cost/estimate.ts';
 import { loadPriceTable, priceTableFile, priceTableText } from '../../lib/cost/price-table.ts';
@@ -15,6 +12,7 @@ import { compareWithReference } from '../../lib/cost/reference-bill.ts';
 import { differenceInWords, reportOf } from '../../lib/cost/report.ts';
 import { type PricedStack, readStacks, type Resource } from '../../lib/cost/stacks.ts';
 import { environmentNames, loadSettings } from '../../lib/settings/index.ts';
+import { assemblyOf } from '../assemblies.ts';
 
 const table = loadPriceTable();
 const home = 'us-east-1';
@@ -185,21 +183,13 @@ describe('the difference', () => {
 });
 
 describe('every environment', () => {
-  const directory = mkdtempSync(path.join(tmpdir(), 'baton-cost-test-'));
   const estimates = new Map<string, { readonly result: Estimate; readonly home: string }>();
   beforeAll(() => {
-    vi.stubEnv('CDK_VALIDATION', 'false');
     for (const name of environmentNames) {
-      const settings = loadSettings(name);
-      const outdir = path.join(directory, name);
-      buildApp({ settings, outdir, validation: false }).synth();
-      const where = settings.regions.home.name;
-      estimates.set(name, { result: estimate({ stacks: readStacks(outdir), table, assumed: assumed(), home: where }), home: where });
+      const stacks = readStacks(assemblyOf(name as 'dev' | 'staging' | 'production').directory);
+      const where = loadSettings(name).regions.home.name;
+      estimates.set(name, { result: estimate({ stacks, table, assumed: assumed(), home: where }), home: where });
     }
-  });
-  afterAll(() => {
-    vi.unstubAllEnvs();
-    rmSync(directory, { recursive: true, force: true });
   });
   const of = (name: string): { readonly result: Estimate; readonly home: string } => estimates.get(name) as never;
 

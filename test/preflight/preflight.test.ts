@@ -16,7 +16,6 @@ import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
 import { deploy } from '../../rehearsal/cloud/deploy.ts';
 import { type Front, startFront } from '../../rehearsal/cloud/front.ts';
 import { type CloudWorld, createWorld } from '../../rehearsal/cloud/world.ts';
-import { isOfFirst } from '../../rehearsal/installation.ts';
 import { createAuthority } from '../../rehearsal/processes/certificate.ts';
 import { Supervisor } from '../../rehearsal/processes/supervisor.ts';
 import { TaskLauncher } from '../../rehearsal/processes/tasks.ts';
@@ -24,6 +23,7 @@ import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
 import { ecs } from '../../rehearsal/services/ecs.ts';
 import type { Iam } from '../../rehearsal/services/iam.ts';
 import { otherServices } from '../../rehearsal/services/index.ts';
+import { until } from '../until.ts';
 import { assemblyOf } from '../assemblies.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
@@ -31,7 +31,8 @@ const settings = loadSettings('production');
 const venueSecret = 'secret-that-nobody-may-see';
 const digest = `sha256:${'a'.repeat(64)}`;
 const images: Images = { trader: digest, guard: digest };
-const stacks = ['trading-state', 'network', 'data', 'trading', 'cutover'].map((name) => `baton-production-${name}`);
+const { home, standby, witness } = settings.regions;
+const both = [home.name, standby.name];
 
 const supervisor = new Supervisor();
 let assemblyDirectory: string;
@@ -46,7 +47,7 @@ beforeAll(async () => {
   const assets = readAssembly(assemblyDirectory);
   world = createWorld({
     seed: 11, accountId: settings.account, judged: true,
-    regions: [settings.regions.home.name, settings.regions.standby.name, settings.regions.witness.name],
+    regions: [...both, witness.name],
     services: (made) => {
       const launcher = new TaskLauncher({ supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: [] });
       const rest = otherServices(made, {
@@ -61,14 +62,18 @@ beforeAll(async () => {
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', world.operator.credentials.secretAccessKey);
   before = await preflight(settings, {});
   // The order of docs/deploy.md, with its commands' calls.
-  for (const region of [settings.regions.home.name, settings.regions.standby.name]) await bootstrap(region);
-  await deploy({ assemblyDirectory, world, front, only: isOfFirst(settings) });
+  for (const region of both) await bootstrap(region);
+  await deploy({ assemblyDirectory, world, front });
   const policy = readFileSync(path.join(assemblyDirectory, 'stack-policy.json'), 'utf8');
-  for (const StackName of stacks) await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: policy });
+  for (const { stackName: StackName, region } of assets.stacks) {
+    await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: policy }, region);
+  }
   await putVenueKey(JSON.stringify({ apiKey: 'key', secret: venueSecret }));
   for (const name of ['trader', 'guard']) {
     const image = { repositoryName: `baton-production/${name}`, imageDigest: digest, imageTag: 'first', imageManifest: '{}' };
     await operator('ecr', 'PutImage', image);
+    const replicated = { repositoryName: image.repositoryName, imageIds: [{ imageDigest: digest }] };
+    await until(`${name} to be replicated`, async () => operator('ecr', 'DescribeImages', replicated, standby.name).then(() => true, () => false));
   }
 }, 120_000);
 afterAll(async () => {
@@ -78,7 +83,7 @@ afterAll(async () => {
   await supervisor.close();
 });
 
-function operator(service: string, operation: string, input: Record<string, unknown>, region = settings.regions.home.name): Promise<unknown> {
+function operator(service: string, operation: string, input: Record<string, unknown>, region = home.name): Promise<unknown> {
   return world.call({ service, operation, region, caller: world.operator.caller, input });
 }
 
@@ -100,6 +105,15 @@ function found(results: readonly Result[], name: string): Result {
   return result;
 }
 
+/** The one check that fails, when one thing is not as it should be. */
+async function only(wrong: Partial<Settings>, name: string, asked: Images = images): Promise<Result> {
+  const results = await preflight({ ...settings, ...wrong }, asked);
+  const result = found(results, name);
+  expect(failures(results)).toEqual([`${result.name}: ${result.seen}`]);
+  expect(result.todo).toMatch(/.{10,}/);
+  return result;
+}
+
 test('before a deployment: what is missing fails, what comes later could not be checked', () => {
   expect(failures(before)).toEqual([
     'The CDK is bootstrapped in us-east-1: no bootstrap version in the parameter store',
@@ -114,25 +128,17 @@ test('after the deployment in its order: nothing fails, and what nobody here can
   const results = await preflight(settings, images);
   expect(failures(results)).toEqual([]);
   expect(results.filter(({ verdict }) => verdict === 'could not').map(({ name }) => name)).toEqual([
-    'Somebody is told: every address has confirmed its subscription',
+    'Somebody is told by us-east-1: every address has confirmed its subscription',
+    'Somebody is told by us-west-2: every address has confirmed its subscription',
     "The venue's allow-list names the addresses of this installation",
     'The exchange key of alpha may trade, may not withdraw, and is of the right sub-account',
     'People may not change what runs',
   ]);
-  expect(found(results, 'allow-list').seen).toMatch(/^us-east-1: 203\.0\.113\.\d+, 203\.0\.113\.\d+$/);
+  expect(found(results, 'allow-list').seen).toMatch(/^us-east-1: 203\.0\.113\.\d+, 203\.0\.113\.\d+; us-west-2: 203\.0\.113\.\d+, 203\.0\.113\.\d+$/);
   for (const { verdict, todo } of results) expect(todo === undefined).toBe(verdict === 'ok');
 });
 
 describe('finds', () => {
-  /** The one check that fails, when one thing is not as it should be. */
-  async function only(wrong: Partial<Settings>, name: string, asked: Images = images): Promise<Result> {
-    const results = await preflight({ ...settings, ...wrong }, asked);
-    const result = found(results, name);
-    expect(failures(results)).toEqual([`${result.name}: ${result.seen}`]);
-    expect(result.todo).toMatch(/.{10,}/);
-    return result;
-  }
-
   test('credentials of another account', async () => {
     const result = found(await preflight({ ...settings, account: '999999999999' }, images), 'The credentials are those');
     expect(result).toMatchObject({ verdict: 'failed', seen: 'account 333333333333, as arn:aws:iam::333333333333:user/operator' });
@@ -146,7 +152,7 @@ describe('finds', () => {
   });
 
   test('a CDK bootstrap that is too old', async () => {
-    const [Name, region] = ['/cdk-bootstrap/hnb659fds/version', settings.regions.standby.name];
+    const [Name, region] = ['/cdk-bootstrap/hnb659fds/version', standby.name];
     await operator('ssm', 'PutParameter', { Name, Value: '5', Overwrite: true }, region);
     expect((await only({}, 'bootstrapped in us-west-2')).seen).toBe('version 5, and 6 is needed');
     await bootstrap(region);
@@ -173,22 +179,25 @@ describe('finds', () => {
     const loose = JSON.stringify({ Statement: stackPolicy.Statement.slice(0, 1) });
     const StackName = 'baton-production-trading';
     await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: loose });
-    expect((await only({}, `${StackName} denies`)).seen).toBe('another policy');
+    expect((await only({}, `${StackName} in us-east-1 denies`)).seen).toBe('another policy');
     await operator('cloudformation', 'SetStackPolicy', { StackName, StackPolicyBody: JSON.stringify(stackPolicy) });
   });
 
-  test('a home that the settings have and reality has not', async () => {
-    const { home, standby } = settings.regions;
+  test('a home that the settings have and reality has not, in both Regions', async () => {
     const moved = { ...settings, home: standby.name, regions: { ...settings.regions, home: standby, standby: home } };
     const results = await preflight(moved, images);
-    // In that Region nothing is deployed; the lease is seen from both.
     expect(found(results, 'The lease of alpha')).toMatchObject({ verdict: 'failed', seen: 'home us-east-1, halted, epoch 0' });
+    for (const region of both) {
+      expect(found(results, `The record of the home Region in ${region}`)).toMatchObject({ verdict: 'failed', seen: '/baton/production/home-region/us-east-1' });
+    }
+    const database = found(results, 'The database of the home Region');
+    expect(database).toMatchObject({ verdict: 'failed', seen: 'a replica of arn:aws:rds:us-east-1:333333333333:db:baton-production' });
   });
 
   test('a record of the home beside the true one', async () => {
     const Name = '/baton/production/home-region/us-west-2';
     await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-west-2' });
-    expect((await only({}, 'The record of the home Region')).seen).toBe(
+    expect((await only({}, 'The record of the home Region in us-east-1')).seen).toBe(
       '/baton/production/home-region/us-east-1, /baton/production/home-region/us-west-2',
     );
     await operator('ssm', 'DeleteParameter', { Name });
@@ -197,7 +206,7 @@ describe('finds', () => {
   test('a record of another writing database', async () => {
     const Name = '/baton/production/writing-database/us-west-2';
     await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-west-2' });
-    expect((await only({}, 'The record of the writing database')).seen).toContain(Name);
+    expect((await only({}, 'The record of the writing database in us-east-1')).seen).toContain(Name);
     await operator('ssm', 'DeleteParameter', { Name });
   });
 
@@ -208,9 +217,10 @@ describe('finds', () => {
     await operator('ssm', 'PutParameter', { Name, Value: 'none', Overwrite: true });
   });
 
-  test('somebody who has not confirmed', async () => {
-    const result = await only({ notifications: { ...settings.notifications, emails: ['desk@example.com'] } }, 'Somebody is told');
-    expect(result.seen).toBe('not confirmed: desk@example.com');
+  test('somebody who has not confirmed, in either Region', async () => {
+    const results = await preflight({ ...settings, notifications: { ...settings.notifications, emails: ['desk@example.com'] } }, images);
+    expect(failures(results)).toEqual(both.map((region) =>
+      `Somebody is told by ${region}: every address has confirmed its subscription: not confirmed: desk@example.com`));
   });
 });
 
@@ -278,8 +288,8 @@ describe('the command', () => {
 
   test('says it in words and ends with 0 when nothing failed', async () => {
     const { code, stdout } = await command('--env', 'production', '--trader', digest, '--guard', digest);
-    expect(stdout).toMatch(/✓ baton-production-trading is protected from termination: on\n/);
-    expect(stdout).toMatch(/\n\d+ ok, 0 failed, 4 could not be checked\n$/);
+    expect(stdout).toMatch(/✓ baton-production-trading in us-west-2 is protected from termination: on\n/);
+    expect(stdout).toMatch(/\n\d+ ok, 0 failed, 5 could not be checked\n$/);
     expect(stdout).not.toContain(venueSecret);
     expect(code).toBe(0);
   });
@@ -289,7 +299,7 @@ describe('the command', () => {
     const { environment, results } = JSON.parse(stdout) as { environment: string; results: Result[] };
     expect(environment).toBe('production');
     expect(results.filter(({ verdict }) => verdict === 'failed').map(({ name }) => name)).toEqual([
-      "The trader's image for the cutover is in baton-production/trader",
+      "The trader's image for the cutover is in baton-production/trader of both Regions",
     ]);
     expect(code).toBe(1);
   });
@@ -302,5 +312,20 @@ describe('the command', () => {
     expect(unknown.stderr).toMatch(/^AWS does not answer to these credentials .* Log in to account 333333333333/);
     expect(await command('--env', 'nowhere')).toMatchObject({ code: 2, stderr: expect.stringContaining("no environment 'nowhere'") });
     expect(await command()).toMatchObject({ code: 2 });
+  });
+});
+
+describe('finds at last, for nothing here makes it good again', () => {
+  test('a secret that the standby Region has not', async () => {
+    await operator('secretsmanager', 'StopReplicationToReplica', { SecretId: 'baton-production/alpha/venue' }, standby.name);
+    await putVenueKey(JSON.stringify({ apiKey: 'new', secret: venueSecret }));
+    expect((await only({}, 'baton-production/alpha/venue is the same')).seen).toMatch(/^version \S+ in us-east-1, \S+ in us-west-2$/);
+  });
+
+  test('a database that no longer follows', async () => {
+    await operator('rds', 'PromoteReadReplica', { DBInstanceIdentifier: 'baton-production' }, standby.name);
+    const asked = async () => found(await preflight(settings, images), 'of the standby Region follows');
+    await until('the preflight to see it', async () => (await asked()).seen === 'a database of its own, available');
+    expect((await asked()).verdict).toBe('failed');
   });
 });

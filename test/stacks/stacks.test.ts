@@ -5,7 +5,8 @@ import path from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { type App, Stack } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildApp, stackIdOf, type StackName, stackNames } from '../../bin/app.ts';
+import { buildApp } from '../../bin/app.ts';
+import { stackIdOf, type StackName, stackNames } from '../../lib/contracts/stack-names.ts';
 import { GuardEnvironment, MigrationEnvironment, TraderEnvironment } from '../../lib/contracts/task-environment.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
 

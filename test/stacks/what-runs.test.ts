@@ -106,7 +106,9 @@ describe('the policy for people, as the documentation has it', () => {
   });
 
   test('machines and deployments may; what is not ours is not touched; the boundary stays', () => {
-    expect(may('baton-production-cutover-CutoverMachineRole1A2B', 'ecs:UpdateServicePrimaryTaskSet', service)).toBe(true);
+    for (const machine of ['cutover-CutoverMachineRole1A2B', 'recovery-FailoverMachineRole1A2B']) {
+      expect(may(`baton-production-${machine}`, 'ecs:UpdateServicePrimaryTaskSet', service)).toBe(true);
+    }
     expect(may('cdk-hnb659fds-cfn-exec-role-333333333333-us-east-1', 'ecs:CreateService', service)).toBe(true);
     expect(may('Administrator', 'ecs:UpdateService', 'arn:aws:ecs:us-east-1:333333333333:service/web/web')).toBe(true);
     const boundaryArn = 'arn:aws:iam::333333333333:policy/baton-production-boundary';

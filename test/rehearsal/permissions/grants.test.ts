@@ -33,6 +33,7 @@ beforeAll(async () => {
   installation = await openInstallation({ assembly: assemblyOf('production'), seed: 1, progress: silent, provisioning: 'typical' });
   judge = installation.world.judge as Judge;
   await soundTheAlarms();
+  await tellOfTheBill();
   const recorded = JSON.parse(readFileSync(recordedFile, 'utf8')) as readonly RecordedAccess[];
   accesses = [...recorded, ...judge.recorded];
   granted = accesses.map((access) => decided(access).grants);
@@ -41,6 +42,17 @@ beforeAll(async () => {
 afterAll(async () => {
   await installation?.close();
 });
+
+/** Nothing here spends: the cost stack's topic is told by hand what Budgets and Cost Anomaly Detection would tell it. */
+async function tellOfTheBill(): Promise<void> {
+  const region = settings.regions.first.name;
+  const { Topics } = await installation.operator<{ Topics: { TopicArn: string }[] }>('sns', 'ListTopics', {});
+  const TopicArn = Topics.map((topic) => topic.TopicArn).find((arn) => arn.endsWith('-cost'));
+  for (const service of ['budgets', 'costalerts']) {
+    const caller = awsService(`${service}.amazonaws.com`, `arn:aws:${service}::${settings.account}:baton-production`);
+    await installation.world.call({ service: 'sns', operation: 'Publish', region, caller, input: { TopicArn, Message: 'spent' } });
+  }
+}
 
 /** Nothing here evaluates an alarm: so each is told by hand, as CloudWatch would tell it. */
 async function soundTheAlarms(): Promise<void> {

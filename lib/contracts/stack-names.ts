@@ -1,0 +1,11 @@
+/** What the stacks are called: the same in both Regions, so that which of them is home is in no name. */
+
+export const stackNames = ['foundation', 'trading-state', 'network', 'data', 'trading', 'cutover', 'recovery'] as const;
+/** The bill is one, and watched from the first Region. */
+export const stackNamesOfFirst = [...stackNames, 'cost'] as const;
+export type StackName = (typeof stackNamesOfFirst)[number];
+
+/** How the CDK knows a stack; CloudFormation knows it by its name in its Region, without the latter. */
+export function stackIdOf({ environment }: { readonly environment: string }, name: StackName, region: string): string {
+  return `baton-${environment}-${name}-${region}`;
+}

@@ -1,0 +1,106 @@
+/** The bill is watched, and told apart: budget, anomalies, who may tell of them, and the tags that every resource carries. */
+import { App, aws_sns as sns, aws_ssm as ssm, Stack, Tags } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { requiredTags, tagBook, tagEverything } from '../../lib/constructs/required-tags.ts';
+import { readStacks, type Resource } from '../../lib/cost/stacks.ts';
+import { loadSettings } from '../../lib/settings/index.ts';
+import { assemblyOf } from '../assemblies.ts';
+
+const settings = loadSettings('production');
+const stacks = readStacks(assemblyOf('production').directory);
+
+describe('the cost stack', () => {
+  let template: Template;
+  beforeAll(() => {
+    const found = stacks.filter(({ name }) => name === 'baton-production-cost');
+    expect(found.map(({ region }) => region), 'one, in the first Region').toEqual([settings.regions.first.name]);
+    const Resources = Object.fromEntries(found.flatMap(({ resources }) => resources).map(({ logicalId, type, properties }) => [logicalId, { Type: type, Properties: properties }]));
+    template = Template.fromJSON({ Resources });
+  });
+
+  test('tells of a budget at 80 % and 100 % spent and at 100 % forecast, of all that the account costs', () => {
+    const [{ Budget, NotificationsWithSubscribers: notices } = { Budget: undefined, NotificationsWithSubscribers: [] }] =
+      Object.values(template.findResources('AWS::Budgets::Budget')).map(({ Properties }) => Properties);
+    expect(Budget).toEqual({
+      BudgetName: 'baton-production', BudgetType: 'COST', TimeUnit: 'MONTHLY', BudgetLimit: { Amount: settings.budget.monthlyUsd, Unit: 'USD' },
+    });
+    const told = notices.map(({ Notification: n }: any) => [n.NotificationType, n.ComparisonOperator, n.Threshold, n.ThresholdType]);
+    expect(told).toEqual([['ACTUAL', 'GREATER_THAN', 80, 'PERCENTAGE'], ['ACTUAL', 'GREATER_THAN', 100, 'PERCENTAGE'], ['FORECASTED', 'GREATER_THAN', 100, 'PERCENTAGE']]);
+    const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'));
+    for (const { Subscribers } of notices) expect(Subscribers).toEqual([{ SubscriptionType: 'SNS', Address: { Ref: topic } }]);
+  });
+
+  test('tells at once of what is out of the ordinary in this environment', () => {
+    template.hasResourceProperties('AWS::CE::AnomalyMonitor', { MonitorType: 'CUSTOM', MonitorSpecification: '{"Tags":{"Key":"Environment","Values":["production"]}}' });
+    template.hasResourceProperties('AWS::CE::AnomalySubscription', {
+      Frequency: 'IMMEDIATE', Subscribers: [Match.objectLike({ Type: 'SNS' })],
+      ThresholdExpression: Match.serializedJson({
+        Dimensions: { Key: 'ANOMALY_TOTAL_IMPACT_ABSOLUTE', MatchOptions: ['GREATER_THAN_OR_EQUAL'], Values: [String(settings.budget.anomalyUsd)] },
+      }),
+    });
+  });
+
+  test('hears nobody but the two services, for this account', () => {
+    const [{ Statement }] = Object.values(template.findResources('AWS::SNS::TopicPolicy')).map(({ Properties }) => Properties.PolicyDocument) as [{ Statement: any[] }];
+    expect(Statement.filter(({ Effect }) => Effect === 'Allow')).toEqual([
+      expect.objectContaining({
+        Action: 'sns:Publish', Principal: { Service: ['budgets.amazonaws.com', 'costalerts.amazonaws.com'] },
+        Condition: { StringEquals: { 'aws:SourceAccount': settings.account } },
+      }),
+    ]);
+  });
+});
+
+describe('tags', () => {
+  const resources = stacks.flatMap((stack) => stack.resources);
+
+  test('what has tags has all of them, and what belongs to a book says so', () => {
+    const tagged = resources.map((resource) => ({ ...resource, tags: tagsOf(resource) })).filter(({ tags }) => tags !== undefined);
+    expect(tagged.length).toBeGreaterThan(200);
+    const lacking = tagged.filter(({ tags }) => requiredTags.some((name) => tags?.[name] === undefined));
+    expect(lacking.map(({ logicalId }) => logicalId)).toEqual([]);
+    const ofBook = tagged.filter(({ tags }) => tags?.['Book'] === 'alpha').map(({ type }) => type);
+    expect(ofBook).toEqual(expect.arrayContaining(['AWS::ECS::Service', 'AWS::ECS::TaskDefinition', 'AWS::IAM::Role', 'AWS::Logs::LogGroup', 'AWS::SecretsManager::Secret']));
+    expect(new Set(tagged.map(({ tags }) => tags?.['Book']))).toEqual(new Set(['alpha', 'shared']));
+    const tables = resources.filter(({ type }) => type === 'AWS::DynamoDB::GlobalTable');
+    expect(tables.length).toBeGreaterThan(0);
+    for (const { properties } of tables) {
+      for (const { Tags: own } of properties['Replicas'] as { Tags: { Key: string }[] }[]) expect(own.map(({ Key }) => Key)).toEqual(expect.arrayContaining([...requiredTags]));
+    }
+  });
+
+  test('a parameter that machines write has none: a changed tag would write its first value again', () => {
+    const parameters = resources.filter(({ type }) => type === 'AWS::SSM::Parameter');
+    expect(parameters.length).toBeGreaterThan(3);
+    expect(parameters.filter(({ properties }) => 'Tags' in properties)).toEqual([]);
+  });
+
+  function small(): { readonly app: App; readonly topic: sns.Topic } {
+    const app = new App();
+    const stack = new Stack(app, 'Small');
+    const topic = new sns.Topic(stack, 'Topic');
+    new ssm.CfnParameter(stack, 'Parameter', { type: 'String', value: 'first' });
+    tagEverything(app, settings);
+    return { app, topic };
+  }
+
+  test('a resource that lacks one fails the synthesis, by its name', () => {
+    const { app, topic } = small();
+    Tags.of(topic).remove('Owner');
+    expect(() => app.synth()).toThrow(/AWS::SNS::Topic at Small\/Topic\/Resource lacks the tags Owner: nobody could say who pays for it/);
+  });
+
+  test('a book has its own, whatever all else has', () => {
+    const { app, topic } = small();
+    tagBook('alpha', topic);
+    const [stack] = app.synth().stacks;
+    const [resource] = Object.values(stack?.template.Resources as Record<string, { Type: string; Properties: Record<string, unknown> }>).filter(({ Type }) => Type === 'AWS::SNS::Topic');
+    expect(resource?.Properties['Tags']).toContainEqual({ Key: 'Book', Value: 'alpha' });
+  });
+});
+
+function tagsOf({ properties }: Resource): Record<string, string> | undefined {
+  const list = properties['Tags'] ?? properties['ResourceTags'];
+  return Array.isArray(list) ? Object.fromEntries((list as { Key: string; Value: string }[]).map(({ Key, Value }) => [Key, Value])) : undefined;
+}
