@@ -464,7 +464,7 @@ function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const strengthen = w.call('Give the database a second zone', {
     comment: 'A replica has one; the database works on while it is copied.',
     service: 'rds', action: 'ModifyDBInstance',
-    parameters: { DbInstanceIdentifier: unlessRedriven(quoted(parts.databaseInstanceIdentifier)), MultiAZ: true, ApplyImmediately: true },
+    parameters: { DbInstanceIdentifier: unlessRedriven(quoted(parts.databaseInstanceIdentifier)), MultiAz: true, ApplyImmediately: true },
     resources: [parts.arns.database],
     errors: ['Rds.InvalidDbInstanceStateException'],
     // An earlier attempt is at work.
