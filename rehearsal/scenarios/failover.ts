@@ -9,7 +9,7 @@ import type { Stage, WorkflowEnd } from '../stage.ts';
 import { monotonicMs } from '../venue/record.ts';
 import { endedAs } from './cutover.ts';
 import { openBook } from './open-book.ts';
-import { databaseLane, failoverPhases } from './recovery-phases.ts';
+import { asksForPromotion, databaseLane, failoverPhases } from './recovery-phases.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 import { everyStepTimed, firstOrderFrom, settledIn, standbyRuns, tradesWithin, zombieStaysSilent } from './two-regions.ts';
 
@@ -82,7 +82,7 @@ export async function lost(stage: Stage, live: string, fault?: FailoverFault): P
       : [
           tradesWithin(stage, regions.to, decided, fault?.tradesWithinMs ?? tradesWithinMs),
           ...(await settledIn(stage, regions.to, live)),
-          ...(fault === undefined ? [...undisturbed(stage, end, watched()), ...(await figuresToldIn(stage, regions.to))] : []),
+          ...(fault === undefined ? [...undisturbed(end, watched()), ...(await figuresToldIn(stage, regions.to))] : []),
         ]),
     ...((await injected?.promises()) ?? []),
   );
@@ -120,10 +120,11 @@ function measured({ report }: WorkflowEnd): Measured {
 }
 
 /** What only a failover with which nothing interfered promises. */
-function undisturbed(stage: Stage, end: WorkflowEnd, database: Watched): PromiseKept[] {
+function undisturbed(end: WorkflowEnd, database: Watched): PromiseKept[] {
   const { rtoSeconds = -1, rpoSeconds = -1, ordersMissingAfter = -1 } = measured(end);
-  const uncompressedSeconds = (fromMs: number, toMs: number): number => stage.modelledMs(fromMs, toMs) / 1000;
-  const path = uncompressedSeconds(database.beganMs, database.endedMs) - uncompressedSeconds(database.askedMs, database.availableMs);
+  // In real time but for its long pauses: what else runs beside it compresses time for its own sake.
+  const { beganMs, endedMs, askedMs, availableMs, pausedMs } = database;
+  const path = (endedMs - beganMs - (availableMs - askedMs) + pausedMs) / 1000;
   return [
     atMost('overhead', "The way of the database, beside AWS's promotion and uncompressed", path, overheadLimitSeconds, 's'),
     everyStepTimed(end),
@@ -145,11 +146,15 @@ interface Watched {
   readonly endedMs: number;
   readonly askedMs: number;
   readonly availableMs: number;
+  /** What its pauses for the ledger took uncompressed, beyond what they took here. */
+  readonly pausedMs: number;
 }
+/** It is compressed to a second. */
+const ledgerPauseSeconds = 15;
 
 /** Sees the promotion from outside, as closely as can be looked. */
 function watchDatabase(stage: Stage, region: string): () => Watched {
-  const at: { -readonly [K in keyof Watched]: number } = { beganMs: Infinity, endedMs: Infinity, askedMs: Infinity, availableMs: Infinity };
+  const at: { -readonly [K in keyof Watched]: number } = { beganMs: Infinity, endedMs: Infinity, askedMs: Infinity, availableMs: Infinity, pausedMs: 0 };
   let looking: NodeJS.Timeout | undefined;
   const look = async (): Promise<void> => {
     if ((await stage.databaseOf(region)) !== 'written' || at.availableMs !== Infinity) return;
@@ -160,7 +165,8 @@ function watchDatabase(stage: Stage, region: string): () => Watched {
     if (event.kind !== 'entered' && event.kind !== 'exited') return;
     if (event.state === databaseLane.begins && event.kind === 'entered') at.beganMs = monotonicMs();
     if (event.state === databaseLane.ends && event.kind === 'exited') at.endedMs = monotonicMs();
-    if (event.state === 'Ask for the promotion of the replica' && event.kind === 'entered') {
+    if (event.state === 'Wait a moment for the ledger' && event.kind === 'entered') at.pausedMs += (ledgerPauseSeconds - 1) * 1000;
+    if (event.state === asksForPromotion && event.kind === 'entered') {
       at.askedMs = Math.min(at.askedMs, monotonicMs());
       looking ??= setInterval(() => void look().catch(() => undefined), 50);
     }
