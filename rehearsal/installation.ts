@@ -170,8 +170,9 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       regions: [home.name, standby.name, witness.name],
       onLog: (line) => {
         log.push(line);
-        const { modelledSeconds, waitedMs } = line.fields ?? {};
-        if (typeof modelledSeconds === 'number' && typeof waitedMs === 'number') compressed.waited(nowMs(), nowMs() + waitedMs, modelledSeconds * 1000);
+        const { modelledSeconds, waitedMs, awaitedIn } = line.fields ?? {};
+        if (typeof modelledSeconds !== 'number' || typeof waitedMs !== 'number') return;
+        compressed.waited(nowMs(), nowMs() + waitedMs, modelledSeconds * 1000, typeof awaitedIn === 'string' ? awaitedIn : undefined);
       },
       services: (made) => {
         const launcher = new TaskLauncher({

@@ -313,8 +313,9 @@ export class Stage {
     const { progress } = this;
     const { watchers } = this.#installation;
     const { stateMachineArn, name, input } = start;
+    const region = regionOfArn(stateMachineArn);
     const tracker = new PhaseTracker({
-      execution: name, phases, progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs),
+      execution: name, phases, progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs, region),
     });
     const startMs = watchers.nowMs();
     const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
@@ -324,7 +325,7 @@ export class Stage {
       tracker.see(event);
       for (const follower of this.#followers) follower(event, started);
     });
-    await this.operator('states', 'StartExecution', { stateMachineArn, name, input }, regionOfArn(stateMachineArn));
+    await this.operator('states', 'StartExecution', { stateMachineArn, name, input }, region);
     const ended = await this.executionEnded(executionArn, redrives);
     const outcome = outcomeOf(ended);
     tracker.finish(outcome === 'succeeded' || outcome === 'rolled-back' ? 'succeeded' : 'failed');
@@ -334,8 +335,8 @@ export class Stage {
       outcome,
       steps: tracker.steps,
       startMs: startMs + watchers.beganMs,
-      modelledMs: watchers.compressed.modelledMs(startMs, watchers.nowMs()),
-      modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs),
+      modelledMs: watchers.compressed.modelledMs(startMs, watchers.nowMs(), region),
+      modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs, region),
       cause: ended.cause,
       report: ended.output === undefined ? undefined : (JSON.parse(ended.output) as Record<string, unknown>),
     };

@@ -257,7 +257,7 @@ function confirm(w: Workflow, parts: FailoverParts): sfn.IChainable {
 }
 
 /** Of one book. Whatever happens ends in an answer: another book may trade. */
-function awaitOrders(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function awaitOrders(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const answer = (name: string, comment: string, state: string, seen: string): sfn.IChainable =>
     w.pass(name, {
       comment,
@@ -294,7 +294,7 @@ function awaitOrders(w: Workflow, parts: FailoverParts): sfn.IChainable {
 }
 
 /** Two tasks for each book, as home had; and the record of what is live, under the revision that it has here. */
-function capacity(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function capacity(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const fact = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, { comment, outputs: js(`{ 'book': $one.book, 'taskSet': $set.id, 'taskDefinition': $set.taskDefinition, 'fault': ${fault} }`) });
   const failing: Catches<never> = {
@@ -395,7 +395,7 @@ function capacity(w: Workflow, parts: FailoverParts): sfn.IChainable {
 }
 
 /** What the journal has and the replica has not is measured; then it becomes the database, and its ledger complete. */
-function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function database(w: Workflow, parts: FailoverParts, everySeconds = promotionPollSeconds): sfn.IChainable {
   const own = { list: 'databaseSteps', since: 'databaseSince' };
   const done = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, {
@@ -507,7 +507,7 @@ function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
       next: done('Note that the promotion does not end', 'Trading goes on from the journal.',
         `'The promotion of the database has not ended after ${promotionLimitSeconds} s; it is ' & $databaseStatus & '. Trading goes on from the journal. Look at the events of the database, then start another failover.'`),
     },
-    pause: 'Wait a moment for the promotion', everySeconds: promotionPollSeconds, limitSeconds: promotionLimitSeconds,
+    pause: 'Wait a moment for the promotion', everySeconds, limitSeconds: promotionLimitSeconds,
   });
 
   const judgeLag = w.choice('Is no more lost than may be?', {
@@ -580,7 +580,7 @@ const newestLag = '$lag := $sort($states.result.Datapoints, function($one, $othe
 const sourceMember = 'ReadReplicaSourceDbInstanceIdentifier';
 
 /** A replica of a secret is read-only: it becomes one of its own before anything here rotates it. */
-function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const own = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, { comment, outputs: js(`{ 'secret': $secret, 'fault': ${fault} }`) });
   const failing: Catches<never> = {
@@ -629,7 +629,7 @@ function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {
 }
 
 /** What deployments of this Region ask: where home is. The other Region’s own watch puts its facts right when it is back. */
-function homeFact(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function homeFact(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const done = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, { comment, outputs: js(`{ 'steps': $factSteps, 'fault': ${fault} }`) });
   const failing: Catches<never> = {

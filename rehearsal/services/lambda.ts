@@ -268,6 +268,7 @@ export function lambdaModel(world: World, { assetDirectory, caFile }: LambdaOpti
           const waitedMs = compressedMs(delaySeconds);
           world.log(`lambda ${target.name}: waits before it tries an asynchronous event again`, {
             modelledSeconds: delaySeconds,
+            awaitedIn: target.region,
             waitedMs,
           });
           await world.sleep(waitedMs);

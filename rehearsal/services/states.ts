@@ -189,7 +189,7 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
         tokens,
         history: execution.history,
         onEvent: (event) => {
-          world.log(`${machine.name}: ${event.state} ${event.kind}`, { execution: name, ...event });
+          world.log(`${machine.name}: ${event.state} ${event.kind}`, { execution: name, awaitedIn: region, ...event });
           options.onProgress?.(shown, event);
         },
       });
