@@ -459,6 +459,10 @@ export class Stage {
     return this.#installation.settings.environment;
   }
 
+  get settings(): Settings {
+    return this.#installation.settings;
+  }
+
   get regions(): Settings['regions'] {
     return this.#installation.settings.regions;
   }

@@ -19,8 +19,8 @@ const usualSilenceMs = 1500;
 
 const replicaBroken: PlannedMoveFault = {
   name: 'replica-broken',
-  summary: 'The replica does not follow: the move is refused before anything is changed.',
-  outcome: 'refused',
+  summary: 'The replica does not follow: the books are given back before anything is changed.',
+  outcome: 'rolled-back',
   silenceLimitMs: usualSilenceMs,
   staysHome: true,
   inject: (stage) => ({ heal: stage.letReplicaLag(stage.standby, 900), promises: () => [] }),

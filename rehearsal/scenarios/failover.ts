@@ -61,6 +61,7 @@ export async function lost(stage: Stage, live: string, fault?: FailoverFault): P
   const lostMs = monotonicMs();
   const healLoss = await (fault?.lose ?? goesDark)(stage);
   const end = await stage.recovery('failover', regions.to, { phases: failoverPhases });
+  const database = watched();
   healLoss();
   await injected?.heal?.();
 
@@ -82,7 +83,7 @@ export async function lost(stage: Stage, live: string, fault?: FailoverFault): P
       : [
           tradesWithin(stage, regions.to, decided, fault?.tradesWithinMs ?? tradesWithinMs),
           ...(await settledIn(stage, regions.to, live)),
-          ...(fault === undefined ? [...undisturbed(end, watched()), ...(await figuresToldIn(stage, regions.to))] : []),
+          ...(fault === undefined ? [...undisturbed(end, database), ...(await figuresToldIn(stage, regions.to))] : []),
         ]),
     ...((await injected?.promises()) ?? []),
   );

@@ -8,7 +8,7 @@ import type { Stage, WorkflowEnd } from '../stage.ts';
 import { monotonicMs } from '../venue/record.ts';
 import { endedAs } from './cutover.ts';
 import { openBook } from './open-book.ts';
-import { switchoverPhases } from './recovery-phases.ts';
+import { moveOfBooksPhases } from './recovery-phases.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 import { everyStepTimed, factsIn, factsOf, settledIn, standbyRuns } from './two-regions.ts';
 
@@ -44,7 +44,7 @@ export async function moved(stage: Stage, machine: 'switchover' | 'failback', li
   await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
   const injected = await fault?.inject?.(stage);
   const sinceMs = monotonicMs();
-  const end = await stage.recovery(machine, to, { phases: switchoverPhases(machine) });
+  const end = await stage.recovery(machine, to, { phases: moveOfBooksPhases(stage.settings, machine) });
   await injected?.heal?.();
   const expected = fault?.outcome ?? 'succeeded';
   const promises: PromiseKept[] = [exactly('outcome', `The ${machine} ended as promised`, endedAs(end, expected), expected)];
