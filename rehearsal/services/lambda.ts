@@ -5,6 +5,7 @@
 import { compressedMs } from '../clock.ts';
 import { AwsError, type Call, type CreatedResource, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
 import { ExecutionEnvironment, type InvocationOutcome } from '../lambda/environment.ts';
+import type { Monitoring } from './monitoring.ts';
 import { pageOf, type Page } from './pages.ts';
 
 export interface LambdaOptions {
@@ -12,6 +13,8 @@ export interface LambdaOptions {
   readonly caFile?: string;
   /** Where the code lies that a template names by its S3 key. */
   readonly assetDirectory: (objectKey: string) => string;
+  /** Where what it measures goes. */
+  readonly measure?: Monitoring['record'];
 }
 
 interface LambdaFunction {
@@ -75,7 +78,7 @@ const payloadBytesMax = { RequestResponse: 6 * 1024 * 1024, Event: 1024 * 1024, 
 const authoritiesFile = '/var/runtime/ca-cert.pem';
 const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
 
-export function lambdaModel(world: World, { assetDirectory, caFile }: LambdaOptions): ServiceModel {
+export function lambdaModel(world: World, { assetDirectory, caFile, measure }: LambdaOptions): ServiceModel {
   const functions = new Map<string, LambdaFunction>();
   /** With the Region that each is in. */
   const environments = new Map<ExecutionEnvironment, string>();
@@ -208,6 +211,8 @@ export function lambdaModel(world: World, { assetDirectory, caFile }: LambdaOpti
         ...(outcome.failed ? { error: outcome.payload } : {}),
       });
       log(target, reportLine(requestId, target, outcome));
+      const measured = { region: target.region, namespace: 'AWS/Lambda', dimensions: { FunctionName: target.name } };
+      measure?.({ ...measured, name: 'Errors', value: outcome.failed ? 1 : 0 });
       return { outcome, requestId };
     } finally {
       target.inFlight -= 1;
