@@ -187,6 +187,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         const rest = otherServices(made, {
           servers: { supervisor, authority, directory },
           assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
+          caFile: authority.caFile,
           aheadMs: () => watchers.aheadMs,
           onProgress: (execution, event) => {
             watchers.executionLog.see(execution, event);

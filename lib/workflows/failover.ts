@@ -467,7 +467,7 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
   const strengthen = w.call('Give the database a second zone', {
     comment: 'A replica has one; the database works on while it is copied.',
     service: 'rds', action: 'ModifyDBInstance',
-    parameters: { DbInstanceIdentifier: unlessRedriven(quoted(parts.databaseInstanceIdentifier)), MultiAZ: true, ApplyImmediately: true },
+    parameters: { DbInstanceIdentifier: unlessRedriven(quoted(parts.databaseInstanceIdentifier)), MultiAz: true, ApplyImmediately: true },
     resources: [parts.arns.database],
     errors: ['Rds.InvalidDbInstanceStateException'],
     // An earlier attempt is at work.

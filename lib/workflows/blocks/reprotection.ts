@@ -14,7 +14,6 @@ const renameLimitSeconds = 1800;
 /** It copies everything, and 100 GB between continents take their time. */
 const replicaLimitSeconds = 7200;
 const streamLimitSeconds = 1800;
-export const reprotectionLimitSeconds = renameLimitSeconds + replicaLimitSeconds + streamLimitSeconds;
 
 export function reprotection(
   w: Workflow,
