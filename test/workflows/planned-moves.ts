@@ -315,6 +315,28 @@ export async function plannedMoves(what: 'switchover' | 'failback'): Promise<Cov
       for (const book of books) expect(world.lease(book).workflow.execution).toBe(failoverThere);
     });
 
+    it('when it comes to itself after a failover has taken the books back: the database that is written is left alone', async () => {
+      for (const [scenario, at] of [['moves', 'Look what the old home has not written yet'], ['unprotected', 'Look where the books are before what was left is closed']] as const) {
+        const world = await planned[scenario]();
+        world.faults.set(at, () => {
+          for (const book of books) world.set(book, { home: away });
+          return undefined;
+        });
+        expect(await run(world)).toMatchObject({ ending: 'NeedsAPerson', cause: expect.stringMatching(/at home elsewhere by now: alpha in us-west-2/) as string });
+        expect(world.databases[away]!.get('baton-dev')).toMatchObject({ readOnly: false });
+      }
+    });
+
+    it('when the database to be set aside is written again: whoever writes it keeps its name', async () => {
+      const world = await planned.moves();
+      world.faults.set('Set the database there aside', () => {
+        world.databases[away]!.get('baton-dev')!.readOnly = false;
+        return undefined;
+      });
+      expect(await run(world)).toMatchObject({ ending: 'NeedsAPerson', cause: expect.stringMatching(/it can be written, so it is in use/) as string });
+      expect([...world.databases[away]!.keys()]).toEqual(['baton-dev']);
+    });
+
     it('when nobody can be told of what worked', async () => {
       const world = Object.assign(await planned.moves(), { topicAnswers: false });
       expect(await run(world)).toMatchObject({ ending: 'NeedsAPerson', cause: expect.stringMatching(/Nobody was told/) as string });
