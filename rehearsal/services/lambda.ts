@@ -10,6 +10,8 @@ import { pageOf, type Page } from './pages.ts';
 export interface LambdaOptions {
   /** Where the code lies that a template names by its S3 key. */
   readonly assetDirectory: (objectKey: string) => string;
+  /** Stands for what the runtime has at `runtimeCaFile`: the authority of the rehearsal's servers. */
+  readonly caFile?: string;
 }
 
 interface LambdaFunction {
@@ -71,7 +73,10 @@ const asynchronousRetryDelaysSeconds = [60, 120];
 const payloadBytesMax = { RequestResponse: 6 * 1024 * 1024, Event: 1024 * 1024, DryRun: 6 * 1024 * 1024 };
 const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
 
-export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): ServiceModel {
+/** The authorities that AWS's own servers have their certificates from; a function trusts them when it names the file. */
+const runtimeCaFile = '/var/runtime/ca-cert.pem';
+
+export function lambdaModel(world: World, { assetDirectory, caFile }: LambdaOptions): ServiceModel {
   const functions = new Map<string, LambdaFunction>();
   /** With the Region that each is in. */
   const environments = new Map<ExecutionEnvironment, string>();
@@ -222,6 +227,7 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
         TZ: ':UTC',
         LANG: 'en_US.UTF-8',
         ...target.variables,
+        ...(caFile !== undefined && target.variables['NODE_EXTRA_CA_CERTS'] === runtimeCaFile && { NODE_EXTRA_CA_CERTS: caFile }),
         AWS_REGION: target.region,
         AWS_DEFAULT_REGION: target.region,
         AWS_ENDPOINT_URL: world.endpoint,
