@@ -6,6 +6,7 @@ import { Stack, type StackProps } from 'aws-cdk-lib';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { Failover } from '../lib/constructs/failover.ts';
+import { FailoverWatch } from '../lib/constructs/failover-watch.ts';
 import { RecoveryFunctions } from '../lib/constructs/recovery-functions.ts';
 import { ReplicaAlarms } from '../lib/constructs/replica-alarms.ts';
 import { Standby } from '../lib/constructs/standby.ts';
@@ -53,6 +54,12 @@ export class RecoveryStack extends Stack {
       },
       reports, topicArn: cutover.topic.topicArn,
     });
+    if (settings.recovery.automatic) {
+      const watch = new FailoverWatch(this, 'FailoverWatch', {
+        settings, leaseTable: state.leaseTable, journalTable: state.journalTable, machine: failover.machine.machine,
+      });
+      cutover.announce(watch.function.errorsAlarm);
+    }
     const switchover = new Switchover(this, 'Switchover', {
       settings, leaseTable: state.leaseTable, parts: failover.parts, reports,
       secrets: [

@@ -141,11 +141,13 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const take = w.invoke('Take the books from whoever has them', parts.recovery, 'takeBooks', {
     comment: 'From a cutover of the lost Region too: its next write is refused.',
     input: { execution: js('$states.context.Execution.Id'), preempt: true },
+    keep: { redrives: js('$states.context.Execution.RedriveCount') },
     assign: (answer) => ({
-      taken: answer.books, redrives: js('$states.context.Execution.RedriveCount'), ...timed('The books were taken by this execution.', 1),
+      taken: answer.books, ...timed('The books were taken by this execution.', 1),
     }),
+    refused: { judge: 'Were the books free to be taken?', next: refused },
     catches: {
-      BookBusyError: refused, LeaseMissingError: refused,
+      LeaseMissingError: refused,
       // It may have worked all the same: the ending gives back what is ours.
       'States.ALL': ending.needsAPerson,
     },
@@ -209,7 +211,8 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
     comment: 'Every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input'), execution: js('$states.context.Execution.Id') },
     assign: (answer) => ({ request: answer.request, from: answer.from, ...timed('The request was read.', 2) }),
-    catches: { RequestRefusedError: refused, LeaseMissingError: refused, 'States.ALL': refused },
+    refused: { judge: 'Is the request in order?', next: refused },
+    catches: { LeaseMissingError: refused, 'States.ALL': refused },
   });
   check.next(w.choice('Is there a book to be moved?', {
     comment: 'All of them, mostly.',
@@ -577,7 +580,7 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
 const newestLag = '$lag := $sort($states.result.Datapoints, function($one, $other) { $toMillis($one.Timestamp) < $toMillis($other.Timestamp) })[0].Maximum';
 
 /** As the SDK of Java spells it. */
-const sourceMember = 'ReadReplicaSourceDbInstanceIdentifier';
+const sourceMember = 'ReadReplicaSourceDBInstanceIdentifier';
 
 /** A replica of a secret is read-only: it becomes one of its own before anything here rotates it. */
 export function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {

@@ -256,11 +256,13 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   const take = w.invoke('Take all books for this execution', parts.recovery, 'takeBooks', {
     comment: 'From nobody: whatever changes a book ends first.',
     input: { execution: js('$states.context.Execution.Id'), preempt: false },
+    keep: { redrives: js('$states.context.Execution.RedriveCount') },
     assign: (answer) => ({
-      taken: answer.books, redrives: js('$states.context.Execution.RedriveCount'), ...timed('The books were taken by this execution.', 5),
+      taken: answer.books, ...timed('The books were taken by this execution.', 5),
     }),
+    refused: { judge: 'Were the books free to be taken?', next: refused },
     catches: {
-      BookBusyError: refused, LeaseMissingError: refused,
+      LeaseMissingError: refused,
       // It may have worked all the same: the ending gives back what is ours.
       'States.ALL': ending.needsAPerson,
     },

@@ -5,6 +5,7 @@
 import { compressedMs } from '../clock.ts';
 import { AwsError, type Call, type CreatedResource, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
 import { ExecutionEnvironment, type InvocationOutcome } from '../lambda/environment.ts';
+import type { Monitoring } from './monitoring.ts';
 import { pageOf, type Page } from './pages.ts';
 
 export interface LambdaOptions {
@@ -12,6 +13,8 @@ export interface LambdaOptions {
   readonly assetDirectory: (objectKey: string) => string;
   /** Stands for what the runtime has at `runtimeCaFile`: the authority of the rehearsal's servers. */
   readonly caFile?: string;
+  /** Where what it measures goes. */
+  readonly measure?: Monitoring['record'];
 }
 
 interface LambdaFunction {
@@ -76,7 +79,7 @@ const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
 /** The authorities that AWS's own servers have their certificates from; a function trusts them when it names the file. */
 const runtimeCaFile = '/var/runtime/ca-cert.pem';
 
-export function lambdaModel(world: World, { assetDirectory, caFile }: LambdaOptions): ServiceModel {
+export function lambdaModel(world: World, { assetDirectory, caFile, measure }: LambdaOptions): ServiceModel {
   const functions = new Map<string, LambdaFunction>();
   /** With the Region that each is in. */
   const environments = new Map<ExecutionEnvironment, string>();
@@ -209,6 +212,8 @@ export function lambdaModel(world: World, { assetDirectory, caFile }: LambdaOpti
         ...(outcome.failed ? { error: outcome.payload } : {}),
       });
       log(target, reportLine(requestId, target, outcome));
+      const measured = { region: target.region, namespace: 'AWS/Lambda', dimensions: { FunctionName: target.name } };
+      measure?.({ ...measured, name: 'Errors', value: outcome.failed ? 1 : 0 });
       return { outcome, requestId };
     } finally {
       target.inFlight -= 1;

@@ -1,5 +1,6 @@
 /** CloudWatch Logs: groups, streams and their events. */
 import { AwsError, type Call, type ServiceModel, type World } from '../cloud/model.ts';
+import type { Monitoring } from './monitoring.ts';
 import { pageOf } from './pages.ts';
 
 interface LogEvent {
@@ -29,8 +30,9 @@ interface FilterInput extends Paged, Period {
 
 interface MetricFilter {
   readonly matches: (message: string) => boolean;
-  /** Namespace and name of the metric that counts the lines. */
-  readonly metric: string;
+  /** Of the metric that counts the lines. */
+  readonly namespace: string;
+  readonly name: string;
 }
 interface MetricTransformation {
   readonly MetricNamespace: string;
@@ -48,7 +50,8 @@ export interface Logs extends ServiceModel {
   counted(namespace: string, metricName: string): number;
 }
 
-export function logs(world: World): Logs {
+/** `record`: what filters count becomes a metric there. */
+export function logs(world: World, record?: Monitoring['record']): Logs {
   /** By Region and name. */
   const groups = new Map<string, Group>();
   /** By Region and name of the group. */
@@ -57,8 +60,10 @@ export function logs(world: World): Logs {
 
   /** Lines count when they come in: a filter is no search in what was there before. */
   function count({ region, input }: Call, events: readonly LogEvent[]): void {
-    for (const { matches, metric } of filters.get(`${region}:${String(input['logGroupName'])}`) ?? []) {
-      counts.set(metric, (counts.get(metric) ?? 0) + events.filter(({ message }) => matches(message)).length);
+    for (const { matches, namespace, name } of filters.get(`${region}:${String(input['logGroupName'])}`) ?? []) {
+      const value = events.filter(({ message }) => matches(message)).length;
+      counts.set(`${namespace}/${name}`, (counts.get(`${namespace}/${name}`) ?? 0) + value);
+      if (value > 0) record?.({ region, namespace, name, value, dimensions: {} });
     }
   }
 
@@ -163,7 +168,7 @@ export function logs(world: World): Logs {
         const transformations = properties['MetricTransformations'] as readonly MetricTransformation[];
         const made = transformations.map(({ MetricNamespace, MetricName, MetricValue }) => {
           if (MetricValue !== '1') throw notModelled(`a metric value of '${MetricValue}' is not modelled; 1 is`);
-          return { matches, metric: `${MetricNamespace}/${MetricName}` };
+          return { matches, namespace: MetricNamespace, name: MetricName };
         });
         filters.set(group, [...(filters.get(group) ?? []), ...made]);
         return { ref: String(properties['FilterName'] ?? generatedName), attributes: {} };

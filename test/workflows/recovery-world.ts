@@ -4,7 +4,7 @@
  */
 import { controlSteps } from '../../lib/recovery/control-steps.ts';
 import { databaseRecovery, recoveryControl } from '../../lib/contracts/recovery.ts';
-import { refusalIn, type FunctionContract } from '../../lib/contracts/step.ts';
+import type { FunctionContract } from '../../lib/contracts/step.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
 import { instanceId, type BookName, type Epoch, type InstanceId, type Lease } from '../../lib/lease/model.ts';
@@ -15,6 +15,7 @@ import {
   runExecution, TaskFailure, type ExecutionOptions, type ExecutionResult, type Json, type ProgressEvent, type TaskContext,
 } from '../../rehearsal/states/engine.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
+import { answered, type Steps } from './answered.ts';
 import type { Fault } from './cutover-world.ts';
 
 const settings = loadSettings('dev');
@@ -78,7 +79,7 @@ export class RecoveryWorld {
   #accepted = 0;
   readonly #losing = new Set<string>();
   /** By contract: what its function does. */
-  protected readonly functions = new Map<FunctionContract, Readonly<Record<string, (input: never) => Promise<unknown>>>>();
+  protected readonly functions = new Map<FunctionContract, Steps>();
 
   constructor() {
     const accepted = (book: BookName, epoch: Epoch) =>
@@ -197,21 +198,11 @@ export class RecoveryWorld {
     return answer;
   }
 
-  async #step(args: Record<string, Json>): Promise<unknown> {
-    const { step, ...input } = args['Payload'] as { step: string };
+  #step(args: Record<string, Json>): Promise<unknown> {
     const [contract, steps] = [...this.functions].find(([{ name }]) => `baton-dev-${name}` === args['FunctionName']) ?? [];
-    const declared = contract?.steps[step];
-    const implementation = steps?.[step];
-    if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${JSON.stringify(args['FunctionName'])}`);
+    const { step, ...input } = args['Payload'] as { readonly step: string };
     this.worldMovesOn(step, input as never);
-    try {
-      return await implementation((declared.input as unknown as { parse(value: unknown): unknown }).parse(input) as never);
-    } catch (error) {
-      const refusal = refusalIn(declared, error);
-      if (refusal !== undefined) return refusal;
-      const { name, message } = error as Error;
-      throw new TaskFailure(name, JSON.stringify({ errorType: name, errorMessage: message, trace: [] }));
-    }
+    return answered(contract, steps, args['Payload']);
   }
 
   /** What happens beside a step: to the book that it names. */
@@ -297,7 +288,7 @@ export class RecoveryWorld {
       case 'rds:describeDBInstances': {
         database.looks += 1;
         if (database.status === 'modifying' && database.looks >= this.promotionLooks) Object.assign(database, { status: 'available', replica: false });
-        const source = database.replica ? { ReadReplicaSourceDbInstanceIdentifier: `arn:aws:rds:${away}:111111111111:db:baton-dev` } : {};
+        const source = database.replica ? { ReadReplicaSourceDBInstanceIdentifier: `arn:aws:rds:${away}:111111111111:db:baton-dev` } : {};
         return { DbInstances: [{ DbInstanceStatus: database.status, ...source }] };
       }
       default:
