@@ -403,7 +403,7 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
   const done = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, {
       comment,
-      outputs: js(`{ 'promoted': $promoted, 'rpoSeconds': $lossSeconds, 'missingBefore': $missingBefore, 'missingAfter': $missingAfter, 'seen': $lacking,
+      outputs: js(`{ 'promoted': $promoted, 'rpoSeconds': $round($lossSeconds, 3), 'missingBefore': $missingBefore, 'missingAfter': $missingAfter, 'seen': $lacking,
         'replicaLagSeconds': $replicaLag, 'promotionSeconds': $promotionSeconds, 'steps': $databaseSteps,
         'fault': ${fault} & ($zoneFault = '' ? '' : ' The database has one zone: ' & $zoneFault) }`),
     });
