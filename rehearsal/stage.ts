@@ -256,7 +256,7 @@ export class Stage {
     const [row] = await server.ask<{ replica: boolean; closed: boolean }>(
       `SELECT pg_is_in_recovery() AS replica, EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
         WHERE d.datname = 'baton' AND 'default_transaction_read_only=on' = ANY (s.setconfig)) AS closed`,
-    );
+    ).catch(() => []);
     if (row === undefined) return 'away';
     return row.replica ? 'replica' : row.closed ? 'read only' : 'written';
   }

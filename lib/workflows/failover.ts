@@ -467,7 +467,7 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
   const strengthen = w.call('Give the database a second zone', {
     comment: 'A replica has one; the database works on while it is copied.',
     service: 'rds', action: 'ModifyDBInstance',
-    parameters: { DbInstanceIdentifier: unlessRedriven(quoted(parts.databaseInstanceIdentifier)), MultiAz: true, ApplyImmediately: true },
+    parameters: { DbInstanceIdentifier: unlessRedriven(quoted(parts.databaseInstanceIdentifier)), MultiAZ: true, ApplyImmediately: true },
     resources: [parts.arns.database],
     errors: ['Rds.InvalidDbInstanceStateException'],
     // An earlier attempt is at work.
@@ -580,7 +580,7 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
 const newestLag = '$lag := $sort($states.result.Datapoints, function($one, $other) { $toMillis($one.Timestamp) < $toMillis($other.Timestamp) })[0].Maximum';
 
 /** As the SDK of Java spells it. */
-const sourceMember = 'ReadReplicaSourceDbInstanceIdentifier';
+const sourceMember = 'ReadReplicaSourceDBInstanceIdentifier';
 
 /** A replica of a secret is read-only: it becomes one of its own before anything here rotates it. */
 export function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {

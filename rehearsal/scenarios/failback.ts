@@ -24,6 +24,8 @@ export const failback: Scenario = {
   ],
   faults: [],
   bothRegions: true,
+  // Two replicas are made in it, two databases renamed and two promoted.
+  provisioningAmongAll: 'typical',
   async run(stage): Promise<ScenarioEnd> {
     const { first, opened, end } = await openBook(stage, ordersAround);
     if (end !== undefined) return end;
