@@ -283,7 +283,7 @@ export class RecoveryWorld {
         database.looks = 0;
         return { DbInstance: {} };
       case 'rds:modifyDBInstance':
-        database.multiAz = args['MultiAZ'] === true;
+        database.multiAz = args['MultiAz'] === true;
         return { DbInstance: {} };
       case 'rds:describeDBInstances': {
         database.looks += 1;
