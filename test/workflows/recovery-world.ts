@@ -283,7 +283,7 @@ export class RecoveryWorld {
         database.looks = 0;
         return { DbInstance: {} };
       case 'rds:modifyDBInstance':
-        database.multiAz = args['MultiAz'] === true;
+        database.multiAz = args['MultiAZ'] === true;
         return { DbInstance: {} };
       case 'rds:describeDBInstances': {
         database.looks += 1;
