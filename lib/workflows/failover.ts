@@ -60,6 +60,8 @@ const promotionLimitSeconds = 2700;
 /** What is noticed late here is added to the way of the database; an execution has room for 25,000 events. */
 const promotionPollSeconds = 3;
 const ledgerLimitSeconds = 600;
+/** The same here: the trader has mostly written what was missing by the first look, or by the second. */
+const ledgerPollSeconds = 3;
 const lagWindowMs = 600_000;
 
 export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
@@ -434,7 +436,7 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
       next: done('Note that the ledger is not complete', 'The journal has what is missing.',
         `'After ${ledgerLimitSeconds} s the ledger still lacks orders: ' & $lacking & '. The journal has them; look at the log of the trader.'`),
     },
-    pause: 'Wait a moment for the ledger', everySeconds: slowPollSeconds, limitSeconds: ledgerLimitSeconds,
+    pause: 'Wait a moment for the ledger', everySeconds: ledgerPollSeconds, limitSeconds: ledgerLimitSeconds,
   });
 
   const forget = w.call('Forget where the database was written', {
