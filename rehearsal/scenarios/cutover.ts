@@ -55,7 +55,8 @@ export async function replace(stage: Stage, faults: readonly Fault[], release: R
   const injected = await Promise.all(faults.map(async (fault) => fault.inject?.(stage, colours)));
   const typed = faults.find((fault) => fault.typed !== undefined)?.typed;
   const redrives = Math.max(0, ...faults.map((fault) => fault.redrives ?? 0));
-  const end = await stage.cutover(release, 'The second release of this book', { typed, redrives });
+  const region = faults.find((fault) => fault.region !== undefined)?.region?.(stage);
+  const end = await stage.cutover(release, 'The second release of this book', { typed, redrives, region });
   for (const each of injected) await each?.heal?.();
 
   const expected = expectationOf(faults, gapLimitMs);
