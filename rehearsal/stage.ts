@@ -345,7 +345,7 @@ export class Stage {
     return compressed.modelledMs(fromMs - beganMs, toMs - beganMs);
   }
 
-  /** A limit of a few hundred milliseconds is for a machine of one's own: beside others it is twice as long. */
+  /** A limit that other installations on the same machine can break is twice as long beside them; one that keeps the promise never is. */
   onAQuietMachine(limitMs: number): number {
     return this.#installation.besideOthers ? 2 * limitMs : limitMs;
   }
