@@ -29,8 +29,10 @@ interface FilterInput extends Paged, Period {
 
 interface MetricFilter {
   readonly matches: (message: string) => boolean;
-  /** Namespace and name of the metric that counts the lines. */
+  /** Namespace and name of the metric. */
   readonly metric: string;
+  /** What a line adds to it. */
+  readonly value: (message: string) => number;
 }
 interface MetricTransformation {
   readonly MetricNamespace: string;
@@ -57,8 +59,9 @@ export function logs(world: World): Logs {
 
   /** Lines count when they come in: a filter is no search in what was there before. */
   function count({ region, input }: Call, events: readonly LogEvent[]): void {
-    for (const { matches, metric } of filters.get(`${region}:${String(input['logGroupName'])}`) ?? []) {
-      counts.set(metric, (counts.get(metric) ?? 0) + events.filter(({ message }) => matches(message)).length);
+    for (const { matches, metric, value } of filters.get(`${region}:${String(input['logGroupName'])}`) ?? []) {
+      const values = events.filter(({ message }) => matches(message)).map(({ message }) => value(message));
+      counts.set(metric, values.reduce((sum, each) => sum + each, counts.get(metric) ?? 0));
     }
   }
 
@@ -162,8 +165,10 @@ export function logs(world: World): Logs {
         const matches = matcher(String(properties['FilterPattern']));
         const transformations = properties['MetricTransformations'] as readonly MetricTransformation[];
         const made = transformations.map(({ MetricNamespace, MetricName, MetricValue }) => {
-          if (MetricValue !== '1') throw notModelled(`a metric value of '${MetricValue}' is not modelled; 1 is`);
-          return { matches, metric: `${MetricNamespace}/${MetricName}` };
+          const selector = /^\$\.([\w.]+)$/.exec(MetricValue)?.[1];
+          if (selector !== undefined && !String(properties['FilterPattern']).includes(MetricValue)) throw notModelled(`the pattern does not ask for '${MetricValue}', so no value is taken from it`);
+          if (MetricValue !== '1' && selector === undefined) throw notModelled(`a metric value of '${MetricValue}' is not modelled; 1 is, and a property such as $.latency`);
+          return { matches, metric: `${MetricNamespace}/${MetricName}`, value: (line: string) => (selector === undefined ? 1 : Number(propertyOf(line, selector.split('.')) ?? 0)) };
         });
         filters.set(group, [...(filters.get(group) ?? []), ...made]);
         return { ref: String(properties['FilterName'] ?? generatedName), attributes: {} };
@@ -182,13 +187,15 @@ const ingested = ({ timestamp, message }: LogEvent): LogEvent & { readonly inges
 
 /**
  * Terms and quoted phrases, all of which a line must have, as the plain kind of filter pattern asks for; and of the patterns for JSON
- * the one that asks for a text in a property. Others, and those for columns, are not modelled.
+ * those that ask for a text in a property, or for the property. Others, and those for columns, are not modelled.
  */
 function matcher(pattern = ''): (message: string) => boolean {
   const [, property, text] = /^\s*\{\s*\$\.([\w.]+)\s*=\s*"([^"*]*)"\s*\}\s*$/.exec(pattern) ?? [];
   if (property !== undefined) return (message) => propertyOf(message, property.split('.')) === text;
+  const [, present] = /^\s*\{\s*\$\.([\w.]+)\s*=\s*\*\s*\}\s*$/.exec(pattern) ?? [];
+  if (present !== undefined) return (message) => propertyOf(message, present.split('.')) !== undefined;
   if (/^\s*[{[%]/.test(pattern) || /(^|\s)[-?]/.test(pattern)) {
-    throw notModelled(`the filter pattern '${pattern}' is not modelled; terms, "quoted phrases" and { $.property = "text" } are`);
+    throw notModelled(`the filter pattern '${pattern}' is not modelled; terms, "quoted phrases", { $.property = "text" } and { $.property = * } are`);
   }
   const terms = [...pattern.matchAll(/"([^"]*)"|(\S+)/g)].map(([, phrase, term]) => phrase ?? term ?? '');
   return (message) => terms.every((term) => message.includes(term));

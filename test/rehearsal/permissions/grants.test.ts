@@ -34,6 +34,7 @@ beforeAll(async () => {
   judge = installation.world.judge as Judge;
   await soundTheAlarms();
   await tellOfTheBill();
+  await installation.operator('lambda', 'Invoke', { FunctionName: 'baton-production-cost-burn' });
   const recorded = JSON.parse(readFileSync(recordedFile, 'utf8')) as readonly RecordedAccess[];
   accesses = [...recorded, ...judge.recorded];
   granted = accesses.map((access) => decided(access).grants);
