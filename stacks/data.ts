@@ -41,6 +41,8 @@ export class DataStack extends Stack {
   /** A plain name, known at synth. */
   readonly databaseInstanceIdentifier: string;
   readonly databaseSecret: secretsmanager.ISecret;
+  /** A plain name, the same in both Regions. */
+  readonly databaseSecretName: string;
   readonly cache: Endpoint;
   /** A plain string: the token alone. */
   readonly cacheSecret: secretsmanager.ISecret;
@@ -52,11 +54,12 @@ export class DataStack extends Stack {
 
     this.key = foundation.dataKey;
 
+    this.databaseSecretName = `baton-${settings.environment}/database`;
     this.databaseSecret = replicatedSecret(this, 'DatabaseSecret', {
       settings,
       key: this.key,
       keyAlias: keyAliasOf(settings, 'data'),
-      secretName: `baton-${settings.environment}/database`,
+      secretName: this.databaseSecretName,
       description: 'PostgreSQL: username and password',
       removalPolicy: RemovalPolicy.RETAIN,
       // Ours, not RDS's: a password that RDS manages cannot be used with a read replica of PostgreSQL.

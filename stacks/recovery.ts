@@ -5,12 +5,14 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { Failover } from '../lib/constructs/failover.ts';
+import { RecoveryFunctions } from '../lib/constructs/recovery-functions.ts';
 import { ReplicaAlarms } from '../lib/constructs/replica-alarms.ts';
 import { Standby } from '../lib/constructs/standby.ts';
 import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { CutoverStack } from './cutover.ts';
-import type { DataStack } from './data.ts';
+import { databaseName, type DataStack } from './data.ts';
 import type { NetworkStack } from './network.ts';
 import type { TradingStateStack } from './trading-state.ts';
 import type { TradingStack } from './trading.ts';
@@ -27,8 +29,7 @@ export interface RecoveryStackProps extends StackProps {
 }
 
 export class RecoveryStack extends Stack {
-  constructor(scope: Construct, id: string, { settings, state, data, cutover, ...rest }: RecoveryStackProps) {
-    const { network: _network, trading: _trading, ...props } = rest;
+  constructor(scope: Construct, id: string, { settings, state, network, data, trading, cutover, ...props }: RecoveryStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
     confirmWritingDatabase(this, settings);
@@ -36,7 +37,21 @@ export class RecoveryStack extends Stack {
     const { alarms } = new ReplicaAlarms(this, 'Replica', { settings, databaseInstanceIdentifier });
     const reports = s3.Bucket.fromBucketName(this, 'Reports', cutover.reportsName);
     const standby = new Standby(this, 'Standby', { settings, leaseTable: state.leaseTable, parts: cutover.parts, reports });
-    cutover.letPublish(standby.refresh.machine);
-    for (const alarm of [...alarms, ...standby.alarms]) cutover.announce(alarm);
+    const functions = new RecoveryFunctions(this, 'Functions', {
+      settings, leaseTable: state.leaseTable, journalTable: state.journalTable, network,
+      database: { host: data.database.dbInstanceEndpointAddress, port: data.database.dbInstanceEndpointPort, name: databaseName },
+      databaseSecret: data.databaseSecret, key: data.key,
+    });
+    const failover = new Failover(this, 'Failover', {
+      settings, functions, databaseInstanceIdentifier,
+      books: trading.books,
+      secrets: {
+        [data.databaseSecretName]: data.databaseSecret,
+        ...Object.fromEntries(trading.books.map(({ venueSecretName, venueSecret }) => [venueSecretName, venueSecret])),
+      },
+      reports, topicArn: cutover.topic.topicArn,
+    });
+    for (const { machine } of [standby.refresh, failover.machine]) cutover.letPublish(machine);
+    for (const alarm of [...alarms, ...standby.alarms, ...failover.alarms]) cutover.announce(alarm);
   }
 }

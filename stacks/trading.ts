@@ -9,6 +9,7 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
@@ -53,6 +54,9 @@ export interface BookResources {
   /** The SSM parameter that records what runs: made by the first deployment as 'none', written by the cutovers. */
   readonly liveParameterName: string;
   readonly liveParameterArn: string;
+  /** The exchange key, by a plain name that is the same in both Regions. */
+  readonly venueSecretName: string;
+  readonly venueSecret: secretsmanager.ISecret;
   /** Where its guards and traders log. */
   readonly logGroupName: string;
   readonly deploymentWindow: MarketCalendar;
@@ -120,11 +124,12 @@ export class TradingStack extends Stack {
   #book(book: BookSettings, { settings, foundation, network, state, data }: Surroundings): BookResources {
     const name = `baton-${settings.environment}-${book.name}`;
     const venueKey: kms.IKey = foundation.venueKey;
+    const venueSecretName = `baton-${settings.environment}/${book.name}/venue`;
     const venueSecret = replicatedSecret(this, `VenueSecret-${book.name}`, {
       settings,
       key: venueKey,
       keyAlias: keyAliasOf(settings, 'venue'),
-      secretName: `baton-${settings.environment}/${book.name}/venue`,
+      secretName: venueSecretName,
       description: `The exchange key of book ${book.name}: { apiKey, secret }, put in by a person or by the rotation`,
       removalPolicy: RemovalPolicy.RETAIN,
       generateSecretString: { secretStringTemplate: JSON.stringify({ apiKey: 'not-yet-set' }), generateStringKey: 'secret' },
@@ -227,6 +232,8 @@ export class TradingStack extends Stack {
       securityGroupIds: [network.traderSecurityGroup.securityGroupId],
       liveParameterName,
       deploymentWindow: book.deploymentWindow,
+      venueSecretName,
+      venueSecret,
       migrates: book.migrations,
       migrationTemplateFamily: `${name}-migration-template`,
       migrationFamily: `${name}-migration`,

@@ -2,8 +2,9 @@
  * A function of a contract, as the cloud runs it: its own role, log group and alarm, the contract's environment
  * and time-out. What the role may do is granted by the stack; nothing else is.
  */
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -25,6 +26,14 @@ export interface MonitoredFunctionProps {
   readonly errorImpact: string;
   /** The page that says what to do. */
   readonly runbook: string;
+  /** For what cannot be reached from outside a network. */
+  readonly network?: FunctionNetwork;
+}
+
+export interface FunctionNetwork {
+  readonly vpc: ec2.IVpc;
+  readonly subnets: ec2.SubnetSelection;
+  readonly securityGroup: ec2.ISecurityGroup;
 }
 
 /** CPU comes with memory: below this, a cold start waits for it. */
@@ -48,6 +57,7 @@ export class MonitoredFunction extends Construct {
       description: `Role of ${functionName}`,
     });
     logGroup.grantWrite(role);
+    if (props.network !== undefined) this.#letAttach(role, props.network);
     this.function = new lambda.Function(this, 'Function', {
       functionName,
       description: props.purpose,
@@ -60,6 +70,7 @@ export class MonitoredFunction extends Construct {
       environment: { ...props.environment },
       role,
       logGroup,
+      ...(props.network && { vpc: props.network.vpc, vpcSubnets: props.network.subnets, securityGroups: [props.network.securityGroup] }),
     });
     this.errorsAlarm = this.function.metricErrors({ period: Duration.minutes(1) }).createAlarm(this, 'Errors', {
       alarmName: `${functionName}-errors`,
@@ -69,6 +80,24 @@ export class MonitoredFunction extends Construct {
       treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
     });
   }
+
+  /** Lambda attaches a function to a network in the function's own name (Lambda Developer Guide, "Required IAM permissions"). */
+  #letAttach(role: iam.Role, { vpc, subnets, securityGroup }: FunctionNetwork): void {
+    const arn = (resource: string, resourceName: string): string => Stack.of(this).formatArn({ service: 'ec2', resource, resourceName });
+    const interfaces = arn('network-interface', '*');
+    const subnetArns = vpc.selectSubnets(subnets).subnetIds.map((id) => arn('subnet', id));
+    role.addToPolicy(new iam.PolicyStatement({
+      actions: ['ec2:CreateNetworkInterface'], resources: [interfaces, ...subnetArns, arn('security-group', securityGroup.securityGroupId)],
+    }));
+    role.addToPolicy(new iam.PolicyStatement({
+      actions: ['ec2:DeleteNetworkInterface', 'ec2:AssignPrivateIpAddresses', 'ec2:UnassignPrivateIpAddresses'], resources: [interfaces],
+    }));
+    role.addToPolicy(new iam.PolicyStatement({ actions: ['ec2:DescribeNetworkInterfaces', 'ec2:DescribeSubnets'], resources: ['*'] }));
+    Validations.of(role).acknowledge(
+      { id: `AwsSolutions-IAM5[Resource::${interfaces}]`, reason: 'Lambda names the interfaces that it makes.' },
+      { id: 'AwsSolutions-IAM5[Resource::*]', reason: 'To describe interfaces and subnets knows no resource.' },
+    );
+  }
 }
 
 export interface ContractFunctionProps<C extends FunctionContract> {
@@ -76,6 +105,7 @@ export interface ContractFunctionProps<C extends FunctionContract> {
   readonly environment: EnvironmentIn<C> & Readonly<Record<string, string>>;
   readonly prefix: string;
   readonly logRetention: logs.RetentionDays;
+  readonly network?: FunctionNetwork;
 }
 
 /** A function whose steps a state machine may call. */
@@ -83,9 +113,9 @@ export class ContractFunction<C extends FunctionContract> extends MonitoredFunct
   readonly contract: C;
 
   constructor(scope: Construct, id: string, props: ContractFunctionProps<C>) {
-    const { contract, environment, prefix, logRetention } = props;
+    const { contract, environment, prefix, logRetention, network } = props;
     const { name, purpose, timeoutSeconds, errorImpact, runbook } = contract;
-    super(scope, id, { name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention });
+    super(scope, id, { name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention, ...(network && { network }) });
     this.contract = contract;
   }
 }

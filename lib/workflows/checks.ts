@@ -101,8 +101,9 @@ function checkGraph(graph: Graph, declarations: Declarations, problems: string[]
     }
     const caught = new Set((state.Catch ?? []).flatMap((catcher) => catcher.ErrorEquals));
     if (caught.has('States.ALL')) continue;
-    // What is not declared can happen too; it leaves under its own name, so somebody outside must catch all.
-    if (state.Type === 'Task' || inner.length > 0) possible.add('States.ALL');
+    // What is not declared can happen too; it leaves under its own name, so somebody outside must catch all. Where each task within
+    // does, nothing is left to catch around them.
+    if (state.Type === 'Task') possible.add('States.ALL');
     for (const error of possible) if (!caught.has(error)) leaving.add(error);
   }
   return [...leaving];

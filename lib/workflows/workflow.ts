@@ -31,8 +31,11 @@ type OrJsonata<T> =
 type References<T> = { readonly [K in keyof T]: Jsonata };
 export type Assignment = Readonly<Record<string, unknown>>;
 
-/** Where a caught error goes. It leaves the reason in $why, unless `quietly`: then it was no failure. */
-export type CatchTarget = sfn.IChainable | { readonly quietly: sfn.IChainable };
+/**
+ * Where a caught error goes. It leaves the reason in $why, or in another variable (a branch cannot assign to one of the
+ * machine around it), unless `quietly`: then it was no failure.
+ */
+export type CatchTarget = sfn.IChainable | { readonly quietly: sfn.IChainable } | { readonly into: string; readonly next: sfn.IChainable };
 export type Catches<ErrorName extends string> = { readonly [Name in ErrorName | 'States.ALL']?: CatchTarget };
 
 /** Where a step that can be refused goes on when it is: by a Choice of this name, with the reason in `$why`. */
@@ -291,6 +294,8 @@ export class Workflow {
     /** Keeps when the loop began, in ms. */
     readonly since: string;
     readonly ask: sfn.INextable & sfn.State;
+    /** The state that begins each round and leads to `ask`, when that is not `ask` itself. */
+    readonly first?: sfn.State;
     readonly judge: string;
     readonly judgeComment: string;
     readonly answers: readonly Answer[];
@@ -301,7 +306,7 @@ export class Workflow {
     readonly everySeconds: number;
     readonly limitSeconds: number;
   }): sfn.Pass {
-    const { ask, limitSeconds, since, meanwhile } = options;
+    const { ask, limitSeconds, since, meanwhile, first = ask } = options;
     const begin = this.pass(options.begin, {
       comment: `From here it may take ${limitSeconds} s.`,
       assign: { [since]: js('$toMillis($states.context.State.EnteredTime)') },
@@ -312,11 +317,11 @@ export class Workflow {
       answers: [...options.answers, { ...options.tooLate, when: js(`${elapsedMs(since)} >= ${limitSeconds * 1000}`) }],
       otherwise: meanwhile ?? pause,
     });
-    begin.next(ask);
+    begin.next(first);
     ask.next(judge);
     meanwhile?.next(pause);
-    pause.next(ask);
-    this.#loops.push({ begin: options.begin, first: ask.stateId, last: options.pause, bound: { limitSeconds, everySeconds: options.everySeconds } });
+    pause.next(first);
+    this.#loops.push({ begin: options.begin, first: first.stateId, last: options.pause, bound: { limitSeconds, everySeconds: options.everySeconds } });
     return begin;
   }
 
@@ -370,6 +375,7 @@ export class Workflow {
 
     function add(target: CatchTarget, errors: string[]): void {
       if ('quietly' in target) state.addCatch(target.quietly, { errors });
+      else if ('into' in target) state.addCatch(target.next, { errors, assign: { [target.into]: reasonOf(name) } });
       else state.addCatch(target, { errors, assign: { why: reasonOf(name) } });
     }
   }

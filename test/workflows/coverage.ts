@@ -5,8 +5,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Graph, State } from '../../lib/workflows/checks.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
-import { TaskFailure, type Json, type ProgressEvent } from '../../rehearsal/states/engine.ts';
-import type { CutoverWorld, Fault } from './cutover-world.ts';
+import { TaskFailure, type ExecutionResult, type Json, type ProgressEvent } from '../../rehearsal/states/engine.ts';
+import type { Fault } from './cutover-world.ts';
+
+/** What a machine is run in. */
+export interface World {
+  readonly events: readonly ProgressEvent[];
+  readonly faults: Map<string, Fault>;
+  run(definition: StateMachineDefinition, input: Json, execution?: string): Promise<ExecutionResult>;
+  visited(): string[];
+}
 
 interface TaskState {
   readonly state: string;
@@ -34,7 +42,7 @@ export class Coverage {
   }
 
   /** Runs the machine in a world and says how it ended: `Succeeded`, or the error. */
-  async run(world: CutoverWorld, input: Json, execution?: string): Promise<{ readonly ending: string; readonly cause: string }> {
+  async run(world: World, input: Json, execution?: string): Promise<{ readonly ending: string; readonly cause: string }> {
     const result = await world.run(this.#definition, input, execution);
     this.see(world.events);
     if (result.error === 'States.Runtime' || result.error === 'States.QueryEvaluationError') throw new Error(result.cause);
@@ -45,12 +53,12 @@ export class Coverage {
    * Tests every Retry and Catch of every task, and each refusal, in the first of the scenarios that passes it.
    * @param endingOf how an execution ends after this error of this state, or after its `refusal`; `usually` is its undisturbed ending
    */
-  async everyFault(options: {
-    readonly scenarios: Readonly<Record<string, () => Promise<CutoverWorld>>>;
+  async everyFault<W extends World>(options: {
+    readonly scenarios: Readonly<Record<string, () => Promise<W>>>;
     readonly input: (scenario: string) => Json;
     readonly endingOf: (state: string, error: string, usually: string) => string;
     /** Instead of failing only: what else a fault of this name does. */
-    readonly beside?: (error: string, world: CutoverWorld, args: Json) => void;
+    readonly beside?: (error: string, world: W, args: Json) => void;
     readonly execution?: string;
   }): Promise<void> {
     const { scenarios, input, endingOf, execution } = options;
@@ -60,7 +68,7 @@ export class Coverage {
       const { ending: usually } = await this.run(world, input(scenario), execution);
       for (const state of world.visited()) if (!passing.has(state)) passing.set(state, { scenario, usually });
     }
-    const runWith = async (scenario: string, state: string, fault: (world: CutoverWorld) => Fault): Promise<string> => {
+    const runWith = async (scenario: string, state: string, fault: (world: W) => Fault): Promise<string> => {
       const world = await scenarios[scenario]!();
       world.faults.set(state, fault(world));
       return (await this.run(world, input(scenario), execution)).ending;

@@ -1,6 +1,7 @@
 /** How an execution ends: report, tell, release, end. Whatever fails in here undoes nothing, and ends loudly. */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { endings, type leaseControl } from '../../contracts/cutover.ts';
+import type { recoveryControl } from '../../contracts/recovery.ts';
 import type { ContractFunction } from '../../constructs/function.ts';
 import { js, quoted, type Workflow } from '../workflow.ts';
 import { book } from './variables.ts';
@@ -15,7 +16,10 @@ export interface Endings {
 }
 
 export interface EndingParts {
-  readonly leaseControl: ContractFunction<typeof leaseControl>;
+  /** Gives back the one book that the execution has. */
+  readonly leaseControl?: ContractFunction<typeof leaseControl>;
+  /** Gives back all books, where the execution is about the installation and not about one. */
+  readonly recovery?: ContractFunction<typeof recoveryControl>;
   readonly reportBucketName: string;
   readonly topicArn: string;
   /** Where this machine's reports go. */
@@ -32,7 +36,7 @@ export interface EndingWords {
   readonly rolledBack?: string;
   /** The end of a refusal, where one can come when people were asked already. */
   readonly refused?: sfn.IChainable;
-  /** Whether the execution has taken the book, and so has to give it back. */
+  /** Whether the execution has taken what it is about, and so has to give it back. */
   readonly hasTheBook: boolean;
   /** What the report says beside what every report says: fields of a JSONata object. */
   readonly facts: string;
@@ -67,21 +71,32 @@ export function endingsOf(w: Workflow, parts: EndingParts, words: EndingWords): 
       assign: { loose: js(`$loose & ${quoted(` ${lost}: `)} & $why`) },
     }).next(next);
 
+  const { recovery, leaseControl: control } = parts;
   const giveBack = (): sfn.IChainable => {
-    const release = w.invoke('Give the book back for other workflows', parts.leaseControl, 'releaseBook', {
+    if (recovery !== undefined) {
+      const release = w.invoke('Give the books back for other workflows', recovery, 'releaseBooks', {
+        comment: 'Leaves alone what another workflow has taken.',
+        input: { execution: js('$states.context.Execution.Id') },
+        catches: { 'States.ALL': gaveUp('Note that the books were not given back', 'The books were not given back', judge) },
+      });
+      return release.next(judge);
+    }
+    if (control === undefined) throw new Error(`The ${what} has its book, and nothing that gives it back. Hand leaseControl or recovery over.`);
+    const release = w.invoke('Give the book back for other workflows', control, 'releaseBook', {
       comment: 'Does nothing where another workflow has taken it.',
       input: { book, execution: js('$states.context.Execution.Id') },
       catches: { 'States.ALL': gaveUp('Note that the book was not given back', 'The book was not given back', judge) },
     });
     return release.next(judge);
   };
+  const [about, path] = recovery === undefined ? ['$request.book', "$request.book & '/' & "] : ["'all books'", ''];
   const told = words.hasTheBook ? giveBack() : judge;
   const tell = w.call(`Tell people how the ${what} ended`, {
     comment: 'In every ending but a refusal at once, which its author sees.',
     service: 'sns', action: 'Publish',
     parameters: {
       TopicArn: parts.topicArn,
-      Subject: js(`${quoted(`Baton: ${what} of `)} & $request.book & ' ' & $outcome`),
+      Subject: js(`${quoted(`Baton: ${what} of `)} & ${about} & ' ' & $outcome`),
       Message: js(`$string($summary, true) & ${quoted(`\n\nReport: s3://${parts.reportBucketName}/`)} & $reportKey & $loose`),
     },
     resources: [parts.topicArn],
@@ -105,9 +120,9 @@ export function endingsOf(w: Workflow, parts: EndingParts, words: EndingWords): 
   const summarize = w.pass('Sum up what happened', {
     comment: 'The same facts for the report, the notice and the output.',
     assign: {
-      reportKey: js(`${quoted(`${folder}/`)} & $request.book & '/' & $states.context.Execution.Name & '.json'`),
+      reportKey: js(`${quoted(`${folder}/`)} & ${path}$states.context.Execution.Name & '.json'`),
       summary: js(`{
-        'workflow': ${quoted(what)}, 'outcome': $outcome, 'why': $why, 'book': $request.book,
+        'workflow': ${quoted(what)}, 'outcome': $outcome, 'why': $why, 'book': ${about},
         'requestedBy': $request.requestedBy, 'reason': $request.reason,
         'execution': $states.context.Execution.Id, 'startedAt': $states.context.Execution.StartTime, 'endedAt': $now(),
         ${words.facts},

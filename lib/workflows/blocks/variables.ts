@@ -29,6 +29,15 @@ export function noted(what: string): { readonly steps: Jsonata } {
 }
 
 /**
+ * The same with what the step was given and what it took, in seconds. It counts from the end of the one before: `$stepSince`, in ms.
+ * A branch keeps lists and times of its own.
+ */
+export function timed(what: string, budgetSeconds: number, { list = 'steps', since = 'stepSince' } = {}): Readonly<Record<string, Jsonata>> {
+  const line = `{ 'what': ${quoted(what)}, 'at': $now(), 'budgetSeconds': ${budgetSeconds}, 'actualSeconds': ($toMillis($now()) - $${since}) / 1000 }`;
+  return { [list]: js(`$append($${list}, [${line}])`), [since]: js('$toMillis($now())') };
+}
+
+/**
  * A parameter of a call that must not be made by a redriven execution. What stopped one has released the book, and ECS and
  * SSM know no token: a redrive that comes when another cutover is done would undo that one's work.
  */

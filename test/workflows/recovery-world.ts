@@ -1,0 +1,301 @@
+/**
+ * What a failover acts on, small enough to be wrong in every way a test wants: leases in memory behind the real steps, a database, task sets,
+ * secrets and parameters of this Region, and standbys that take a book when its home has come here.
+ */
+import { controlSteps } from '../../lib/recovery/control-steps.ts';
+import { databaseRecovery, recoveryControl } from '../../lib/contracts/recovery.ts';
+import { LeaseControl } from '../../lib/lease/control.ts';
+import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
+import { instanceId, type BookName, type Epoch, type InstanceId, type Lease } from '../../lib/lease/model.ts';
+import { loadSettings } from '../../lib/settings/index.ts';
+import { clientOrderId } from '../../lib/trading/client-order-id.ts';
+import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
+import {
+  runExecution, TaskFailure, type ExecutionOptions, type ExecutionResult, type Json, type ProgressEvent, type TaskContext,
+} from '../../rehearsal/states/engine.ts';
+import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
+import type { Fault } from './cutover-world.ts';
+
+const settings = loadSettings('dev');
+/** Where the machine runs, and what becomes home. */
+export const here = settings.regions.home.name;
+export const away = settings.regions.standby.name;
+export const books = settings.books.map(({ name }) => name as BookName);
+export const [alpha, beta] = books as [BookName, BookName];
+export const executionArn = `arn:aws:states:${here}:111111111111:execution:baton-dev-failover:run-1`;
+export const request = { reason: 'the Region does not answer', requestedBy: 'ada' };
+export const live = { imageDigest: 'sha256:live', guardDigest: 'sha256:guard', taskDefinition: 'baton-dev-alpha:12' };
+
+interface TaskSet {
+  readonly Id: string;
+  readonly ExternalId: 'blue' | 'green';
+  readonly TaskDefinition: string;
+  Status: string;
+  percent: number;
+  running: number;
+}
+
+export class RecoveryWorld {
+  readonly store = new MemoryLeaseStore();
+  readonly control = new LeaseControl(this.store);
+  readonly events: ProgressEvent[] = [];
+  readonly calls: { readonly state: string; readonly what: string; readonly args: Record<string, Json> }[] = [];
+  readonly faults = new Map<string, Fault>();
+  readonly reports = new Map<string, Record<string, unknown>>();
+  readonly notices: string[] = [];
+  readonly metrics: Record<string, number> = {};
+  /** Of this Region. */
+  readonly parameters = new Map<string, string>([
+    [`/baton/dev/home-region/${away}`, away], [`/baton/dev/writing-database/${away}`, away],
+  ]);
+  /** By name: the Region that the secret is a replica of. */
+  readonly secrets = new Map<string, string>(['database', ...books.map((book) => `${book}/venue`)].map((name) => [`baton-dev/${name}`, away]));
+  readonly taskSets = new Map<string, TaskSet[]>(
+    books.map((book) => [`baton-dev-${book}`, [{ Id: `ts-${book}`, ExternalId: 'green', TaskDefinition: `baton-dev-${book}:3`, Status: 'PRIMARY', percent: 50, running: 1 }]]),
+  );
+  readonly database = { replica: true, status: 'available', multiAz: false, readOnly: false, missing: 4, promotions: 0, looks: 0 };
+
+  // What the world does by itself; a test turns these.
+  /** Whether the home lives: then its leases are renewed, its instances beat, its traders send. */
+  homeLives = false;
+  regionAnswers = false;
+  /** Which books are taken here once they may be. */
+  takesOver: (book: BookName) => boolean = () => true;
+  trades: (book: BookName) => boolean = () => true;
+  replicaLagSeconds: number | undefined = 30;
+  spanSeconds = 0.4;
+  quietSeconds: number | null = 29;
+  /** After so many looks, a promotion has ended. */
+  promotionLooks = 3;
+  promotionFails = 0;
+  ledgerCompletes = true;
+  tasksCome = true;
+  topicAnswers = true;
+
+  #accepted = 0;
+  readonly #losing = new Set<string>();
+  readonly #steps;
+
+  constructor() {
+    const accepted = (book: BookName, epoch: Epoch) =>
+      Array.from({ length: Math.min(this.#accepted, 20) }, (_, back) => {
+        const author = { book, epoch, sequence: this.#accepted - back };
+        return {
+          ...author, clientOrderId: clientOrderId(author), intent: { symbol: 'BTC/USDT', side: 'buy', price: '1', quantity: '1' } as const,
+          outcome: { status: 'accepted' } as const, sentAtMs: back * -100,
+        };
+      });
+    this.#steps = {
+      [`baton-dev-${recoveryControl.name}`]: controlSteps({
+        control: this.control, books,
+        journal: {
+          newestAccepted: async (book, epoch) => {
+            const { holder } = this.lease(book);
+            const isHere = holder?.startsWith(here) === true;
+            if (isHere ? this.trades(book) : this.homeLives) this.#accepted += 1;
+            return isHere && !this.trades(book) ? [] : accepted(book, epoch);
+          },
+        },
+        answers: async () => this.regionAnswers,
+        nowMs: () => 0,
+        sleep: async (ms) => {
+          if (ms > 2000 && this.homeLives) for (const book of books) this.beat(book);
+        },
+        patience: { looks: 1, pause: async () => undefined },
+      }),
+      [`baton-dev-${databaseRecovery.name}`]: {
+        position: async () => ({
+          inRecovery: this.database.replica, readOnly: this.database.readOnly, streaming: false, lsn: '0/1', appliedLsn: '0/1', newestCommitAt: '',
+        }),
+        readmit: async () => {
+          if (this.database.replica) throw errorNamed('DatabaseInRecoveryError', 'Cannot readmit the database of this Region: it is a replica');
+          this.database.readOnly = false;
+          return {};
+        },
+        isolate: async () => ({ sessionsEnded: 0 }),
+        completeness: async ({ books: asked }: { books: readonly unknown[] }) => {
+          if (!this.database.replica && this.ledgerCompletes) this.database.missing = Math.max(0, this.database.missing - 2);
+          const missing = asked.length === 0 ? 0 : this.database.missing;
+          return { missing, spanSeconds: this.spanSeconds, quietSeconds: this.quietSeconds, seen: `${missing} accepted orders missing` };
+        },
+      },
+    } as Readonly<Record<string, Readonly<Record<string, (input: never) => Promise<unknown>>>>>;
+  }
+
+  /** Both books traded in the other Region, which has just died. */
+  static async lost(): Promise<RecoveryWorld> {
+    const world = new RecoveryWorld();
+    for (const book of books) {
+      await world.control.createBook({ book, home: away, leaseMs: 5000 });
+      world.set(book, { mode: 'open', epoch: 7 as Epoch, holder: world.instance(book, away), heartbeat: 40, live });
+      world.beat(book);
+    }
+    return world;
+  }
+
+  /** An earlier failover moved the books and stopped at the database. */
+  static async moved(): Promise<RecoveryWorld> {
+    const world = await RecoveryWorld.lost();
+    for (const book of books) {
+      world.set(book, { home: here, holder: world.instance(book, here), epoch: 8 as Epoch, heartbeat: 3 });
+    }
+    return world;
+  }
+
+  lease(book: BookName = alpha): Lease {
+    return this.store.readNow(book)!;
+  }
+  set(book: BookName, set: Partial<Pick<Lease, 'mode' | 'epoch' | 'holder' | 'heartbeat' | 'live' | 'home'>>, remove: ('holder')[] = []): void {
+    this.store.writeNow({ name: 'renew', book, expects: [], set, remove });
+  }
+  instance(book: BookName, region: string): InstanceId {
+    return instanceId(region, region === here ? 'green' : 'blue', book);
+  }
+  beat(book: BookName): void {
+    const { heartbeat, holder } = this.lease(book);
+    if (holder?.startsWith(away)) this.set(book, { heartbeat: heartbeat + 1 });
+    const instance = this.instance(book, away);
+    this.store.registerNow({ book, instance, colour: 'blue', region: away, imageDigest: live.imageDigest, ready: true, reconciled: true, beat: heartbeat });
+  }
+
+  async run(
+    definition: StateMachineDefinition, input: Json = request, execution = executionArn, kept: Partial<ExecutionOptions> = {},
+  ): Promise<ExecutionResult> {
+    const clock = virtualClock(Date.UTC(2026, 10, 25, 20));
+    return runExecution({
+      definition, input, clock,
+      random: { number: () => 0.5, uuid: () => 'uuid' },
+      context: { executionArn: execution, executionName: 'run-1' },
+      invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
+      ...kept,
+      onEvent: (event) => {
+        this.events.push(event);
+        kept.onEvent?.(event);
+      },
+    });
+  }
+
+  visited(): string[] {
+    return this.events.filter(({ kind }) => kind === 'entered').map(({ state }) => state);
+  }
+
+  /** The first answer of that state is lost when its work is done. */
+  losesAnswerOf(state: string): void {
+    this.#losing.add(state);
+  }
+
+  async #invoke(resource: string, args: Record<string, Json>, context: TaskContext): Promise<unknown> {
+    const what = resource.split(':').slice(-2).join(':');
+    this.calls.push({ state: context.state, what, args });
+    const instead = this.faults.get(context.state)?.(context, args);
+    if (instead !== undefined) return instead;
+    const answer = what === 'lambda:invoke' ? { StatusCode: 200, Payload: (await this.#step(args)) as Json } : this.#api(what, args);
+    if (this.#losing.delete(context.state)) throw new TaskFailure('States.Timeout', 'no answer came');
+    return answer;
+  }
+
+  async #step(args: Record<string, Json>): Promise<unknown> {
+    const { step, ...input } = args['Payload'] as { step: string };
+    const contract = [recoveryControl, databaseRecovery].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
+    const declared = (contract?.steps as Record<string, { input: { parse(value: unknown): unknown } }> | undefined)?.[step];
+    const implementation = this.#steps[args['FunctionName'] as string]?.[step];
+    if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${JSON.stringify(args['FunctionName'])}`);
+    if (step === 'tradingHere') this.#takeOver((input as unknown as { book: BookName }).book);
+    try {
+      return await implementation(declared.input.parse(input) as never);
+    } catch (error) {
+      const { name, message } = error as Error;
+      throw new TaskFailure(name, JSON.stringify({ errorType: name, errorMessage: message, trace: [] }));
+    }
+  }
+
+  #takeOver(book: BookName): void {
+    const { home, mode, epoch, holder } = this.lease(book);
+    if (home !== here || mode === 'halted' || holder?.startsWith(here) || !this.takesOver(book)) return;
+    this.set(book, { epoch: (epoch + 1) as Epoch, holder: this.instance(book, here), heartbeat: 1 });
+  }
+
+  #api(what: string, args: Record<string, Json>): unknown {
+    const service = args['Service'] ?? (args['Services'] as string[] | undefined)?.[0];
+    const sets = this.taskSets.get(service as string) ?? [];
+    const named = (id: unknown): TaskSet => {
+      const found = sets.find(({ Id }) => Id === id);
+      if (found === undefined) throw new TaskFailure('Ecs.TaskSetNotFoundException', 'there is none');
+      return found;
+    };
+    const { database } = this;
+    switch (what) {
+      case 's3:putObject':
+        this.reports.set(args['Key'] as string, args['Body'] as Record<string, unknown>);
+        return { ETag: 'e' };
+      case 'sns:publish':
+        if (!this.topicAnswers) throw new TaskFailure('Sns.InternalErrorException', 'not now');
+        this.notices.push(args['Subject'] as string);
+        return { MessageId: 'm' };
+      case 'cloudwatch:putMetricData':
+        for (const { MetricName, Value } of args['MetricData'] as { MetricName: string; Value: number }[]) this.metrics[MetricName] = Value;
+        return {};
+      case 'cloudwatch:getMetricStatistics': {
+        const older = { Timestamp: '2026-11-25T19:58:00Z', Maximum: 1 };
+        const lag = this.replicaLagSeconds;
+        return { Datapoints: lag === undefined ? [] : [older, { Timestamp: '2026-11-25T20:00:00Z', Maximum: lag }] };
+      }
+      case 'ecs:describeServices':
+        return {
+          Services: [{
+            TaskSets: sets.map((set) => {
+              if (this.tasksCome && set.running < set.percent / 50) set.running += 0.5;
+              const { Id, ExternalId, TaskDefinition, Status, percent, running } = set;
+              return { Id, ExternalId, TaskDefinition, Status, ComputedDesiredCount: percent / 50, RunningCount: Math.floor(running) };
+            }),
+          }],
+        };
+      case 'ecs:updateTaskSet':
+        named(args['TaskSet']).percent = (args['Scale'] as { Value: number }).Value;
+        return { TaskSet: {} };
+      case 'ecs:updateServicePrimaryTaskSet':
+        for (const set of sets) set.Status = set.Id === args['PrimaryTaskSet'] ? 'PRIMARY' : 'ACTIVE';
+        return { TaskSet: {} };
+      case 'ssm:getParameter': {
+        const value = this.parameters.get(args['Name'] as string);
+        if (value === undefined) throw new TaskFailure('Ssm.ParameterNotFoundException', 'there is none');
+        return { Parameter: { Value: value } };
+      }
+      case 'ssm:putParameter':
+        this.parameters.set(args['Name'] as string, args['Value'] as string);
+        return { Version: 2 };
+      case 'ssm:deleteParameter':
+        if (!this.parameters.delete(args['Name'] as string)) throw new TaskFailure('Ssm.ParameterNotFoundException', 'there is none');
+        return {};
+      case 'secretsmanager:describeSecret': {
+        const primary = this.secrets.get(args['SecretId'] as string);
+        return { Name: args['SecretId'], ...(primary !== undefined && { PrimaryRegion: primary }) };
+      }
+      case 'secretsmanager:stopReplicationToReplica':
+        this.secrets.set(args['SecretId'] as string, here);
+        return {};
+      case 'rds:promoteReadReplica':
+        if (!database.replica || database.status !== 'available') throw new TaskFailure('Rds.InvalidDbInstanceStateException', 'not in this state');
+        database.promotions += 1;
+        if (this.promotionFails >= database.promotions) throw new TaskFailure('Rds.InvalidDbInstanceStateException', 'a backup runs');
+        database.status = 'modifying';
+        database.looks = 0;
+        return { DbInstance: {} };
+      case 'rds:modifyDBInstance':
+        database.multiAz = args['MultiAZ'] === true;
+        return { DbInstance: {} };
+      case 'rds:describeDBInstances': {
+        database.looks += 1;
+        if (database.status === 'modifying' && database.looks >= this.promotionLooks) Object.assign(database, { status: 'available', replica: false });
+        const source = database.replica ? { ReadReplicaSourceDbInstanceIdentifier: `arn:aws:rds:${away}:111111111111:db:baton-dev` } : {};
+        return { DbInstances: [{ DbInstanceStatus: database.status, ...source }] };
+      }
+      default:
+        throw new Error(`the machine made a call that no test expects: ${what}`);
+    }
+  }
+}
+
+function errorNamed(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}
