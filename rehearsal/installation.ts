@@ -30,6 +30,7 @@ import type { Ecr } from './services/ecr.ts';
 import { ecs, type EcsModel } from './services/ecs.ts';
 import { otherServices } from './services/index.ts';
 import type { Logs } from './services/logs.ts';
+import type { Monitoring } from './services/monitoring.ts';
 import type { RdsModel } from './services/rds.ts';
 import type { ProgressEvent } from './states/execution.ts';
 import type { Assembly } from './synthesize.ts';
@@ -95,6 +96,7 @@ interface Parts {
   readonly databases: RdsModel;
   readonly caches: ElastiCacheModel;
   readonly logs: Logs;
+  readonly monitoring: Monitoring;
   readonly watchers: Watchers;
   readonly releases: Releases;
   readonly disturbances: Disturbances;
@@ -161,7 +163,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     };
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
-    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr } = {};
+    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring } = {};
     const world = createWorld({
       seed,
       provisioning,
@@ -170,8 +172,9 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       regions: [home.name, standby.name, witness.name],
       onLog: (line) => {
         log.push(line);
-        const { modelledSeconds, waitedMs } = line.fields ?? {};
-        if (typeof modelledSeconds === 'number' && typeof waitedMs === 'number') compressed.waited(nowMs(), nowMs() + waitedMs, modelledSeconds * 1000);
+        const { modelledSeconds, waitedMs, awaitedIn } = line.fields ?? {};
+        if (typeof modelledSeconds !== 'number' || typeof waitedMs !== 'number') return;
+        compressed.waited(nowMs(), nowMs() + waitedMs, modelledSeconds * 1000, typeof awaitedIn === 'string' ? awaitedIn : undefined);
       },
       services: (made) => {
         const launcher = new TaskLauncher({
@@ -194,13 +197,16 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         models.databases = rest.databases;
         models.caches = rest.caches;
         models.logs = rest.logs;
+        models.monitoring = rest.monitoring;
         models.registry = rest.registry;
         return [models.tables, models.tasks, ...rest.models].map((model) => disturbances.around(model));
       },
     });
     opened.push(() => world.close());
-    const { tables, tasks, databases, caches, logs } = models;
-    if (tables === undefined || tasks === undefined || databases === undefined || caches === undefined || logs === undefined) throw new Error('the world did not ask for its services');
+    const { tables, tasks, databases, caches, logs, monitoring } = models;
+    if (tables === undefined || tasks === undefined || databases === undefined || caches === undefined || logs === undefined || monitoring === undefined) {
+      throw new Error('the world did not ask for its services');
+    }
     tables.onWrite((write) => {
       if (write.table !== leaseTableOf(settings)) return;
       for (const history of watchers.histories.values()) history.see(write);
@@ -241,7 +247,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       return { ...releases.first, trader };
     };
     return installed({
-      settings, seed, provisioning, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, watchers, releases, log, secrets,
+      settings, seed, provisioning, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, monitoring, watchers, releases, log, secrets,
       disturbances, routes, variant, people, caFile: authority.caFile,
     });
   } catch (error) {

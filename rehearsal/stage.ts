@@ -29,6 +29,7 @@ import { secretsFound } from './secrets-found.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { RunningTask } from './processes/tasks.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
+import type { Ringing } from './services/monitoring.ts';
 import { parseDefinition } from './states/definition.ts';
 import type { ProgressEvent } from './states/execution.ts';
 import { until } from './until.ts';
@@ -68,13 +69,6 @@ export interface Started {
   readonly executionArn: string;
   readonly name: string;
   readonly input: string;
-}
-
-interface LineAlarm {
-  readonly Namespace: string;
-  readonly MetricName: string;
-  readonly Threshold: number;
-  readonly AlarmActions: readonly string[];
 }
 
 const cutoverBoundMs = 300_000;
@@ -266,8 +260,9 @@ export class Stage {
     const { progress } = this;
     const { watchers } = this.#installation;
     const { stateMachineArn, name, input } = start;
+    const region = regionOfArn(stateMachineArn);
     const tracker = new PhaseTracker({
-      execution: name, phases, progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs),
+      execution: name, phases, progress, nowMs: watchers.nowMs, modelledMs: (fromMs, toMs) => watchers.compressed.modelledMs(fromMs, toMs, region),
     });
     const startMs = watchers.nowMs();
     const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
@@ -277,7 +272,7 @@ export class Stage {
       tracker.see(event);
       for (const follower of this.#followers) follower(event, started);
     });
-    await this.operator('states', 'StartExecution', { stateMachineArn, name, input }, regionOfArn(stateMachineArn));
+    await this.operator('states', 'StartExecution', { stateMachineArn, name, input }, region);
     const ended = await this.executionEnded(executionArn, redrives);
     const outcome = outcomeOf(ended);
     tracker.finish(outcome === 'succeeded' || outcome === 'rolled-back' ? 'succeeded' : 'failed');
@@ -287,8 +282,8 @@ export class Stage {
       outcome,
       steps: tracker.steps,
       startMs: startMs + watchers.beganMs,
-      modelledMs: watchers.compressed.modelledMs(startMs, watchers.nowMs()),
-      modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs),
+      modelledMs: watchers.compressed.modelledMs(startMs, watchers.nowMs(), region),
+      modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs, region),
       cause: ended.cause,
     };
   }
@@ -397,13 +392,9 @@ export class Stage {
     this.#installation.venue.market.wallet(this.book).baseNano += quantityMicro * 1000;
   }
 
-  /** What an alarm on lines of a log has counted, from how many on it rings, and whom it tells; nothing here rings it. */
-  async lineAlarm(alarmName: string): Promise<{ readonly counted: number; readonly threshold: number; readonly tells: number }> {
-    const asked = { AlarmNames: [alarmName] };
-    const { MetricAlarms: [alarm] } = await this.operator<{ MetricAlarms: LineAlarm[] }>('monitoring', 'DescribeAlarms', asked);
-    if (alarm === undefined) throw new Error(`there is no alarm '${alarmName}'`);
-    const { Namespace, MetricName, Threshold, AlarmActions } = alarm;
-    return { counted: this.#installation.logs.counted(Namespace, MetricName), threshold: Threshold, tells: AlarmActions.length };
+  /** Each time that an alarm rang in the home Region, with the topics that it told. */
+  ringings(alarmName: string): readonly Ringing[] {
+    return this.#installation.monitoring.rung.filter(({ name, region }) => name === alarmName && region === this.regions.home.name);
   }
 
   get environment(): string {

@@ -6,13 +6,16 @@ import { Stack, type StackProps } from 'aws-cdk-lib';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { Failover } from '../lib/constructs/failover.ts';
+import { FailoverWatch } from '../lib/constructs/failover-watch.ts';
 import { RecoveryFunctions } from '../lib/constructs/recovery-functions.ts';
 import { ReplicaAlarms } from '../lib/constructs/replica-alarms.ts';
 import { Standby } from '../lib/constructs/standby.ts';
+import { Switchover } from '../lib/constructs/switchover.ts';
 import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { CutoverStack } from './cutover.ts';
 import { databaseName, type DataStack } from './data.ts';
+import { keyAliasOf } from './foundation.ts';
 import type { NetworkStack } from './network.ts';
 import type { TradingStateStack } from './trading-state.ts';
 import type { TradingStack } from './trading.ts';
@@ -51,7 +54,20 @@ export class RecoveryStack extends Stack {
       },
       reports, topicArn: cutover.topic.topicArn,
     });
-    for (const { machine } of [standby.refresh, failover.machine]) cutover.letPublish(machine);
-    for (const alarm of [...alarms, ...standby.alarms, ...failover.alarms]) cutover.announce(alarm);
+    if (settings.recovery.automatic) {
+      const watch = new FailoverWatch(this, 'FailoverWatch', {
+        settings, leaseTable: state.leaseTable, journalTable: state.journalTable, machine: failover.machine.machine,
+      });
+      cutover.announce(watch.function.errorsAlarm);
+    }
+    const switchover = new Switchover(this, 'Switchover', {
+      settings, leaseTable: state.leaseTable, parts: failover.parts, reports,
+      secrets: [
+        { name: data.databaseSecretName, keyAlias: keyAliasOf(settings, 'data') },
+        ...trading.books.map(({ venueSecretName: name }) => ({ name, keyAlias: keyAliasOf(settings, 'venue') })),
+      ],
+    });
+    for (const { machine } of [standby.refresh, failover.machine, ...switchover.machines]) cutover.letPublish(machine);
+    for (const alarm of [...alarms, ...standby.alarms, ...failover.alarms, ...switchover.alarms]) cutover.announce(alarm);
   }
 }

@@ -11,7 +11,7 @@ import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, type IConstruct } from 'constructs';
 import { endings } from '../contracts/cutover.ts';
 import type { Settings } from '../settings/index.ts';
-import { failover, type FailoverBook } from '../workflows/failover.ts';
+import { failover, type FailoverBook, type FailoverParts } from '../workflows/failover.ts';
 import { Workflow } from '../workflows/workflow.ts';
 import { retentionOf } from './log-retention.ts';
 import type { RecoveryFunctions } from './recovery-functions.ts';
@@ -34,6 +34,8 @@ const objectiveSeconds = 7200;
 
 export class Failover extends Construct {
   readonly machine: JudgedStateMachine;
+  /** For the planned moves, whose second half is the same. */
+  readonly parts: FailoverParts;
   readonly alarms: readonly cloudwatch.Alarm[];
 
   constructor(scope: Construct, id: string, props: FailoverProps) {
@@ -46,7 +48,7 @@ export class Failover extends Construct {
     const topologyParameters = ['home-region', 'writing-database'].map((fact) => this.#arn('ssm', 'parameter', `baton/${settings.environment}/${fact}/*`));
     const secretArns = Object.values(secrets).map(arnInPolicies);
     const workflow = new Workflow(new Construct(this, 'States'));
-    const start = failover(workflow, {
+    this.parts = {
       environment: settings.environment,
       region,
       recovery: functions.control,
@@ -67,7 +69,8 @@ export class Failover extends Construct {
         database: this.#arn('rds', 'db', databaseInstanceIdentifier, ArnFormat.COLON_RESOURCE_NAME),
         secrets: secretArns,
       },
-    });
+    };
+    const start = failover(workflow, this.parts);
     this.machine = new JudgedStateMachine(this, 'Failover', {
       name: `${prefix}-failover`,
       comment: 'Moves every book to this Region when the one that is home is lost.',

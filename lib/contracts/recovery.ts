@@ -71,7 +71,7 @@ export const recoveryControl = functionContract({
         from: z.string(),
         books: z.array(BookSeen),
       }),
-      errors: { RequestRefusedError: 'final', ...unreachable },
+      errors: { RequestRefusedError: 'refusal', ...unreachable },
     },
     /** Takes two seconds: what is silent now may only be slow. */
     confirmLoss: {
@@ -93,7 +93,7 @@ export const recoveryControl = functionContract({
         preempt: z.boolean(),
       }),
       output: z.object({ books: z.array(TakenBook) }),
-      errors: { BookBusyError: 'final', ...unreachable },
+      errors: { BookBusyError: 'refusal', ...unreachable },
     },
     moveHomes: {
       input: z.object({ books: z.array(Held), from: region, to: region }),

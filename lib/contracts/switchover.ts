@@ -183,12 +183,13 @@ export const otherRegion = functionContract({
     /** Gives the database another name, so that the replica which takes its place gets its own. */
     setAside: {
       input: z.object({ region, as: z.string() }),
+      /** `done`: the name is free, or a replica has it already. */
       output: z.object({ state: z.enum(['done', 'waiting']), seen: z.string() }),
       errors: unreachableThere,
     },
-    /** Of the database of the other of the two Regions, in the shape of the one that was set aside. */
+    /** Of the database of the other of the two Regions, in the shape of the one that was set aside last. */
     createReplica: {
-      input: z.object({ region, like: z.string() }),
+      input: inRegion,
       output: z.object({ status: z.string() }),
       errors: unreachableThere,
     },

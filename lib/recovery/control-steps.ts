@@ -6,39 +6,21 @@ import type { BookSeen, recoveryControl } from '../contracts/recovery.ts';
 import type { Implementation } from '../contracts/step.ts';
 import { RequestRefusedError } from '../cutover/errors.ts';
 import { lookFor, type Patience } from '../cutover/patience.ts';
-import type { LeaseControl } from '../lease/control.ts';
 import { colourOf, regionOf, type BookName, type Lease } from '../lease/model.ts';
-import type { Journal } from '../trading/journal.ts';
-import { judgeLoss, type Look } from './evidence.ts';
+import { judgeLoss } from './evidence.ts';
+import { entriesRead, longestLeaseMs, observe, watchLeases, type ObservationOptions } from './observe.ts';
 import { parseFailover } from './request.ts';
 
-export interface ControlOptions {
-  readonly control: LeaseControl;
-  readonly journal: Pick<Journal, 'newestAccepted'>;
+export interface ControlOptions extends ObservationOptions {
   /** All of the installation, always in the same order: two executions that take them meet at the first. */
   readonly books: readonly BookName[];
-  /** Whether that Region answers a call that needs nothing of it. */
-  readonly answers: (region: string) => Promise<boolean>;
-  readonly nowMs: () => number;
-  readonly sleep: (ms: number) => Promise<unknown>;
   readonly patience: Patience;
 }
 
-/** Among so many entries accepted ones are found, and their usual pauses. */
-const entriesRead = 100;
-/** A renewal comes every fifth of a lease: two of them, and the time that one may take. */
-const watchLeases = 2.4 / 5;
 
 export function controlSteps(options: ControlOptions): Implementation<typeof recoveryControl> {
   const { control, journal, books, patience } = options;
   const readAll = (): Promise<readonly Lease[]> => Promise.all(books.map((book) => control.read(book)));
-  const lookAt = async (lease: Lease): Promise<Look> => {
-    const { book } = lease;
-    const [after, registrations, accepted] = await Promise.all([
-      control.read(book), control.registrations(book), journal.newestAccepted(book, lease.epoch, { among: entriesRead }),
-    ]);
-    return { lease: after, registrations, accepted };
-  };
   const release = async (execution: string): Promise<string[]> => {
     const released = await Promise.all(books.map(async (book) => ((await control.releaseWorkflow(book, execution)).released ? [book] : [])));
     return released.flat();
@@ -57,21 +39,7 @@ export function controlSteps(options: ControlOptions): Implementation<typeof rec
     },
     async confirmLoss({ from }) {
       const leases = (await readAll()).filter(({ home }) => home === from);
-      const watchMs = Math.max(0, ...leases.map(({ leaseMs }) => leaseMs)) * watchLeases;
-      const beganMs = options.nowMs();
-      const look = (): Promise<readonly Look[]> => Promise.all(leases.map(lookAt));
-      const probe = async (afterMs: number): Promise<boolean> => {
-        await options.sleep(afterMs);
-        return options.answers(from);
-      };
-      // Beside the watch, so that they cost no time.
-      const [before, first, second] = await Promise.all([look(), probe(0), probe(watchMs / 2), options.sleep(watchMs)]);
-      const after = await look();
-      const nowMs = options.nowMs();
-      return judgeLoss({
-        from, nowMs, watchedMs: nowMs - beganMs, answered: [first, second],
-        books: after.map((each, index) => ({ before: before[index] ?? each, after: each })),
-      });
+      return judgeLoss(await observe(options, leases, { from, watchMs: longestLeaseMs(leases) * watchLeases }));
     },
     async takeBooks({ execution, preempt }) {
       // Another execution of the same machine does the same: the two would undo each other's work.

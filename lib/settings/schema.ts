@@ -55,6 +55,9 @@ const Book = z.strictObject({
   deploymentWindow: z.enum(marketCalendars),
 });
 
+/** A function that watches for silence runs as long; Lambda ends it after fifteen minutes. */
+const longestWatchMs = 600_000;
+
 export const Settings = z
   .strictObject({
     environment: environmentName,
@@ -140,6 +143,12 @@ export const Settings = z
     }),
   })
   .superRefine((settings, context) => {
+    const { recovery, lease } = settings;
+    if (recovery.silentLeases * lease.leaseMs > longestWatchMs) {
+      context.addIssue({
+        code: 'custom', path: ['recovery', 'silentLeases'], message: `so many leases of ${lease.leaseMs} ms as are over in ${longestWatchMs / 60_000} minutes: one look lasts as long`,
+      });
+    }
     const { first, second, witness } = settings.regions;
     const names = [first.name, second.name, witness.name];
     if (!strongRegionSets.some((set) => names.every((name) => set.includes(name)))) {

@@ -14,6 +14,8 @@ import { bytesBehind } from './lsn.ts';
 export interface RegionApis {
   /** Undefined when there is none of this name. */
   readonly database: (identifier: string) => Promise<DBInstance | undefined>;
+  /** Whose identifiers begin so. */
+  readonly databases: (prefix: string) => Promise<readonly DBInstance[]>;
   readonly rename: (identifier: string, to: string) => Promise<void>;
   /** In the shape of another instance of this Region. */
   readonly createReplica: (replica: { readonly identifier: string; readonly sourceArn: string; readonly like: DBInstance }) => Promise<void>;
@@ -69,20 +71,22 @@ export function otherRegionSteps({ here, there, account, database, secrets, in: 
     async setAside({ region, as }) {
       const apis = inRegion(region);
       return ask(`set the database in ${region} aside`, async () => {
-        const [named, aside] = await Promise.all([apis.database(database), apis.database(as)]);
-        if (aside !== undefined) return { state: aside.DBInstanceStatus === 'available' ? 'done' as const : 'waiting' as const, seen: `${as} is ${aside.DBInstanceStatus}` };
-        if (named?.DBInstanceStatus !== 'available') return { state: 'waiting', seen: `${database} is ${named?.DBInstanceStatus ?? 'missing'}` };
-        await apis.rename(database, as);
-        return { state: 'waiting', seen: `${database} is being renamed to ${as}` };
+        const named = await apis.database(database);
+        if (named === undefined) return { state: 'done', seen: 'the name is free' };
+        const { DBInstanceStatus: status = '', ReadReplicaSourceDBInstanceIdentifier: source } = named;
+        if (source !== undefined) return { state: 'done', seen: `a replica of ${source} has the name already` };
+        if (status === 'available') await apis.rename(database, as);
+        return { state: 'waiting', seen: `${database} is ${status} and to be ${as}` };
       });
     },
-    async createReplica({ region, like }) {
+    async createReplica({ region }) {
       const apis = inRegion(region);
       return ask(`make a replica in ${region}`, async () => {
-        const [named, aside] = await Promise.all([apis.database(database), apis.database(like)]);
+        const named = await apis.database(database);
         if (named !== undefined) return { status: named.DBInstanceStatus ?? '' };
-        if (aside === undefined) throw new Error(`there is no ${like} in ${region} to take its shape from`);
-        await apis.createReplica({ identifier: database, sourceArn: arnOf(otherThan(region)), like: aside });
+        const [like] = (await apis.databases(`${database}-before-`)).toSorted((one, other) => madeAt(other) - madeAt(one));
+        if (like === undefined) throw new Error(`there is no ${database}-before-… in ${region} to take its shape from`);
+        await apis.createReplica({ identifier: database, sourceArn: arnOf(otherThan(region)), like });
         return { status: 'creating' };
       });
     },
@@ -100,6 +104,8 @@ export function otherRegionSteps({ here, there, account, database, secrets, in: 
     },
   };
 }
+
+const madeAt = ({ InstanceCreateTime }: DBInstance): number => InstanceCreateTime?.getTime() ?? 0;
 
 async function ask<Answer>(what: string, call: () => Promise<Answer>): Promise<Answer> {
   try {

@@ -1,6 +1,6 @@
 /** RDS and Secrets Manager of one Region, by the SDK. */
 import {
-  CreateDBInstanceReadReplicaCommand, DBInstanceNotFoundFault, DescribeDBInstancesCommand, ModifyDBInstanceCommand, type RDSClient,
+  CreateDBInstanceReadReplicaCommand, DBInstanceNotFoundFault, DescribeDBInstancesCommand, ModifyDBInstanceCommand, paginateDescribeDBInstances, type RDSClient,
 } from '@aws-sdk/client-rds';
 import {
   DescribeSecretCommand, ReplicateSecretToRegionsCommand, StopReplicationToReplicaCommand, type SecretsManagerClient,
@@ -24,6 +24,11 @@ export function databaseApi(databases: RDSClient): Pick<RegionApis, 'database'> 
 export function regionApis(region: string, { databases, secrets }: { readonly databases: RDSClient; readonly secrets: SecretsManagerClient }): RegionApis {
   return {
     ...databaseApi(databases),
+    async databases(prefix) {
+      const found = [];
+      for await (const { DBInstances = [] } of paginateDescribeDBInstances({ client: databases }, {})) found.push(...DBInstances);
+      return found.filter(({ DBInstanceIdentifier: identifier }) => identifier?.startsWith(prefix));
+    },
     async rename(identifier, to) {
       await databases.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: identifier, NewDBInstanceIdentifier: to, ApplyImmediately: true }));
     },
@@ -34,7 +39,7 @@ export function regionApis(region: string, { databases, secrets }: { readonly da
         new CreateDBInstanceReadReplicaCommand({
           DBInstanceIdentifier: identifier, SourceDBInstanceIdentifier: sourceArn,
           // As the one before, whose place it takes: the settings of its Region, its key above all.
-          KmsKeyId: like.KmsKeyId, DBInstanceClass: like.DBInstanceClass, StorageType: like.StorageType, MultiAZ: like.MultiAZ,
+          KmsKeyId: like.KmsKeyId, DBInstanceClass: like.DBInstanceClass, StorageType: like.StorageType,
           DBSubnetGroupName: DBSubnetGroup?.DBSubnetGroupName, DBParameterGroupName: DBParameterGroups?.[0]?.DBParameterGroupName,
           ...(groups !== undefined && groups.length > 0 && { VpcSecurityGroupIds: groups }),
           CACertificateIdentifier: like.CACertificateIdentifier, EnableCloudwatchLogsExports: EnabledCloudwatchLogsExports,

@@ -141,11 +141,13 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const take = w.invoke('Take the books from whoever has them', parts.recovery, 'takeBooks', {
     comment: 'From a cutover of the lost Region too: its next write is refused.',
     input: { execution: js('$states.context.Execution.Id'), preempt: true },
+    keep: { redrives: js('$states.context.Execution.RedriveCount') },
     assign: (answer) => ({
-      taken: answer.books, redrives: js('$states.context.Execution.RedriveCount'), ...timed('The books were taken by this execution.', 1),
+      taken: answer.books, ...timed('The books were taken by this execution.', 1),
     }),
+    refused: { judge: 'Were the books free to be taken?', next: refused },
     catches: {
-      BookBusyError: refused, LeaseMissingError: refused,
+      LeaseMissingError: refused,
       // It may have worked all the same: the ending gives back what is ours.
       'States.ALL': ending.needsAPerson,
     },
@@ -209,7 +211,8 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
     comment: 'Every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input'), execution: js('$states.context.Execution.Id') },
     assign: (answer) => ({ request: answer.request, from: answer.from, ...timed('The request was read.', 2) }),
-    catches: { RequestRefusedError: refused, LeaseMissingError: refused, 'States.ALL': refused },
+    refused: { judge: 'Is the request in order?', next: refused },
+    catches: { LeaseMissingError: refused, 'States.ALL': refused },
   });
   check.next(w.choice('Is there a book to be moved?', {
     comment: 'All of them, mostly.',
@@ -257,7 +260,7 @@ function confirm(w: Workflow, parts: FailoverParts): sfn.IChainable {
 }
 
 /** Of one book. Whatever happens ends in an answer: another book may trade. */
-function awaitOrders(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function awaitOrders(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const answer = (name: string, comment: string, state: string, seen: string): sfn.IChainable =>
     w.pass(name, {
       comment,
@@ -294,7 +297,7 @@ function awaitOrders(w: Workflow, parts: FailoverParts): sfn.IChainable {
 }
 
 /** Two tasks for each book, as home had; and the record of what is live, under the revision that it has here. */
-function capacity(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function capacity(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const fact = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, { comment, outputs: js(`{ 'book': $one.book, 'taskSet': $set.id, 'taskDefinition': $set.taskDefinition, 'fault': ${fault} }`) });
   const failing: Catches<never> = {
@@ -395,7 +398,7 @@ function capacity(w: Workflow, parts: FailoverParts): sfn.IChainable {
 }
 
 /** What the journal has and the replica has not is measured; then it becomes the database, and its ledger complete. */
-function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function database(w: Workflow, parts: FailoverParts, everySeconds = promotionPollSeconds): sfn.IChainable {
   const own = { list: 'databaseSteps', since: 'databaseSince' };
   const done = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, {
@@ -507,7 +510,7 @@ function database(w: Workflow, parts: FailoverParts): sfn.IChainable {
       next: done('Note that the promotion does not end', 'Trading goes on from the journal.',
         `'The promotion of the database has not ended after ${promotionLimitSeconds} s; it is ' & $databaseStatus & '. Trading goes on from the journal. Look at the events of the database, then start another failover.'`),
     },
-    pause: 'Wait a moment for the promotion', everySeconds: promotionPollSeconds, limitSeconds: promotionLimitSeconds,
+    pause: 'Wait a moment for the promotion', everySeconds, limitSeconds: promotionLimitSeconds,
   });
 
   const judgeLag = w.choice('Is no more lost than may be?', {
@@ -580,7 +583,7 @@ const newestLag = '$lag := $sort($states.result.Datapoints, function($one, $othe
 const sourceMember = 'ReadReplicaSourceDbInstanceIdentifier';
 
 /** A replica of a secret is read-only: it becomes one of its own before anything here rotates it. */
-function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const own = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, { comment, outputs: js(`{ 'secret': $secret, 'fault': ${fault} }`) });
   const failing: Catches<never> = {
@@ -629,7 +632,7 @@ function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {
 }
 
 /** What deployments of this Region ask: where home is. The other Region’s own watch puts its facts right when it is back. */
-function homeFact(w: Workflow, parts: FailoverParts): sfn.IChainable {
+export function homeFact(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const done = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, { comment, outputs: js(`{ 'steps': $factSteps, 'fault': ${fault} }`) });
   const failing: Catches<never> = {

@@ -8,6 +8,8 @@
 export interface ProvisioningDelay {
   readonly typicalSeconds: number;
   readonly pessimisticSeconds: number;
+  /** A workflow of the other Region waits for it too. */
+  readonly awaitedElsewhere?: true;
   readonly source: string;
 }
 export type ProvisioningColumn = 'typical' | 'pessimistic';
@@ -41,16 +43,19 @@ export const provisioningDelays: Readonly<Record<string, ProvisioningDelay>> = {
   'rds-replica': {
     typicalSeconds: 600,
     pessimisticSeconds: 1800,
+    awaitedElsewhere: true,
     source: 'assumed: a snapshot of 100 GB, its copy to the other Region and a new instance; AWS gives no figure',
   },
   'rds-rename': {
     typicalSeconds: 600,
     pessimisticSeconds: 900,
+    awaitedElsewhere: true,
     source: 'the new name becomes effective "in about 10 minutes", and the instance is not available until then (USER_RenameInstance.html)',
   },
   'rds-modification': {
     typicalSeconds: 60,
     pessimisticSeconds: 300,
+    awaitedElsewhere: true,
     source: 'assumed: backups and Multi-AZ turned on or off; AWS gives no figure',
   },
 };

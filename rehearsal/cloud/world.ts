@@ -15,7 +15,7 @@ import {
   type BusEvent, type Call, type Caller, type CreatedResource, type Credentials, type ResourceRequest, type ServiceModel, type World,
 } from './model.ts';
 import { RegionStates } from './region-states.ts';
-import { provisioningSeconds, type ProvisioningColumn } from './provisioning.ts';
+import { provisioningDelays, provisioningSeconds, type ProvisioningColumn } from './provisioning.ts';
 
 /** What a call costs on its way to the service and back; it takes effect in the middle. */
 export interface Latencies {
@@ -247,7 +247,8 @@ export function createWorld(options: WorldOptions): CloudWorld {
     },
     async provision(kind, region) {
       const modelledSeconds = provisioningSeconds(kind, column);
-      world.log(`waiting for ${kind}`, { modelledSeconds, waitedMs: provisioningMs(modelledSeconds) });
+      const awaitedIn = provisioningDelays[kind]?.awaitedElsewhere === true ? undefined : region;
+      world.log(`waiting for ${kind}`, { modelledSeconds, waitedMs: provisioningMs(modelledSeconds), region, awaitedIn });
       await world.provisionBeside(kind, region);
     },
     async provisionBeside(kind, region) {

@@ -100,23 +100,27 @@ export class PhaseTracker {
 
 /**
  * Real time against uncompressed time. While something waits on the compressed clock, time runs as many times
- * faster as the most compressed of the waits; otherwise both run alike.
+ * faster as the most compressed of the waits; otherwise both run alike. What is waited for in one Region only is
+ * nothing to what runs in another.
  */
 export class CompressedTime {
-  readonly #waits: CompressedSpan[] = [];
+  readonly #waits: (CompressedSpan & { readonly region: string | undefined })[] = [];
 
-  waited(fromMs: number, toMs: number, modelledMs: number): void {
-    if (toMs > fromMs) this.#waits.push({ fromMs, toMs, factor: modelledMs / (toMs - fromMs) });
+  waited(fromMs: number, toMs: number, modelledMs: number, region?: string): void {
+    if (toMs > fromMs) this.#waits.push({ fromMs, toMs, factor: modelledMs / (toMs - fromMs), region });
   }
 
-  modelledMs(fromMs: number, toMs: number): number {
-    const faster = this.spans(fromMs, toMs).reduce((sum, span) => sum + (span.toMs - span.fromMs) * (span.factor - 1), 0);
+  /** As a Region sees it, or somebody to whom all of them are one. */
+  modelledMs(fromMs: number, toMs: number, region?: string): number {
+    const faster = this.spans(fromMs, toMs, region).reduce((sum, span) => sum + (span.toMs - span.fromMs) * (span.factor - 1), 0);
     return toMs - fromMs + faster;
   }
 
   /** The stretches in which time runs faster, one after the other. */
-  spans(fromMs: number, toMs: number): readonly CompressedSpan[] {
-    const waits = this.#waits.filter((wait) => wait.toMs > fromMs && wait.fromMs < toMs && wait.factor > 1);
+  spans(fromMs: number, toMs: number, region?: string): readonly CompressedSpan[] {
+    const waits = this.#waits
+      .filter((wait) => region === undefined || wait.region === undefined || wait.region === region)
+      .filter((wait) => wait.toMs > fromMs && wait.fromMs < toMs && wait.factor > 1);
     const edges = [fromMs, toMs, ...waits.flatMap((wait) => [wait.fromMs, wait.toMs])]
       .filter((at) => at >= fromMs && at <= toMs)
       .toSorted((a, b) => a - b);

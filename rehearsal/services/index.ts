@@ -10,7 +10,7 @@ import { iam } from './iam.ts';
 import { kms } from './kms.ts';
 import { lambdaModel, type LambdaOptions } from './lambda.ts';
 import { logs, type Logs } from './logs.ts';
-import { monitoring } from './monitoring.ts';
+import { monitoring, type Monitoring } from './monitoring.ts';
 import { rds, type RdsModel } from './rds.ts';
 import type { ServerHostOptions } from './rds-instances.ts';
 import { s3 } from './s3.ts';
@@ -31,12 +31,12 @@ export interface OtherServices {
   readonly caches: ElastiCacheModel;
   readonly logs: Logs;
   readonly registry: Ecr;
+  readonly monitoring: Monitoring;
 }
 
 export function otherServices(world: CloudWorld, options: OtherServicesOptions): OtherServices {
   const databases = rds(world, options.servers);
   const caches = elasticache(world, options.servers);
-  const written = logs(world);
   const registry = ecr(world);
   const metrics = monitoring(world, [
     {
@@ -44,7 +44,9 @@ export function otherServices(world: CloudWorld, options: OtherServicesOptions):
       value: (region, identifier) => databases.replicaLagSeconds(region, identifier),
     },
   ]);
+  const written = logs(world, metrics.record);
+  const measured = { ...options, measure: metrics.record };
   const small = [cloudformation, ec2, events, iam, kms, s3, secretsmanager, serviceQuotas, sns, ssm, sts].map((model) => model(world));
-  const withProcesses = [databases, caches, lambdaModel(world, options)];
-  return { models: [...small, written, registry, metrics, ...withProcesses, statesModel(world, options)], databases, caches, logs: written, registry };
+  const withProcesses = [databases, caches, lambdaModel(world, measured)];
+  return { models: [...small, written, registry, metrics, ...withProcesses, statesModel(world, measured)], databases, caches, logs: written, registry, monitoring: metrics };
 }

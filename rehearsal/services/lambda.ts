@@ -5,11 +5,14 @@
 import { compressedMs } from '../clock.ts';
 import { AwsError, type Call, type CreatedResource, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
 import { ExecutionEnvironment, type InvocationOutcome } from '../lambda/environment.ts';
+import type { Monitoring } from './monitoring.ts';
 import { pageOf, type Page } from './pages.ts';
 
 export interface LambdaOptions {
   /** Where the code lies that a template names by its S3 key. */
   readonly assetDirectory: (objectKey: string) => string;
+  /** Where what it measures goes. */
+  readonly measure?: Monitoring['record'];
 }
 
 interface LambdaFunction {
@@ -71,7 +74,7 @@ const asynchronousRetryDelaysSeconds = [60, 120];
 const payloadBytesMax = { RequestResponse: 6 * 1024 * 1024, Event: 1024 * 1024, DryRun: 6 * 1024 * 1024 };
 const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
 
-export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): ServiceModel {
+export function lambdaModel(world: World, { assetDirectory, measure }: LambdaOptions): ServiceModel {
   const functions = new Map<string, LambdaFunction>();
   /** With the Region that each is in. */
   const environments = new Map<ExecutionEnvironment, string>();
@@ -204,6 +207,8 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
         ...(outcome.failed ? { error: outcome.payload } : {}),
       });
       log(target, reportLine(requestId, target, outcome));
+      const measured = { region: target.region, namespace: 'AWS/Lambda', dimensions: { FunctionName: target.name } };
+      measure?.({ ...measured, name: 'Errors', value: outcome.failed ? 1 : 0 });
       return { outcome, requestId };
     } finally {
       target.inFlight -= 1;
@@ -263,6 +268,7 @@ export function lambdaModel(world: World, { assetDirectory }: LambdaOptions): Se
           const waitedMs = compressedMs(delaySeconds);
           world.log(`lambda ${target.name}: waits before it tries an asynchronous event again`, {
             modelledSeconds: delaySeconds,
+            awaitedIn: target.region,
             waitedMs,
           });
           await world.sleep(waitedMs);

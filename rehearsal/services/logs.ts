@@ -1,5 +1,6 @@
 /** CloudWatch Logs: groups, streams and their events. */
 import { AwsError, type Call, type ServiceModel, type World } from '../cloud/model.ts';
+import type { Monitoring } from './monitoring.ts';
 import { pageOf } from './pages.ts';
 
 interface LogEvent {
@@ -29,10 +30,10 @@ interface FilterInput extends Paged, Period {
 
 interface MetricFilter {
   readonly matches: (message: string) => boolean;
-  /** Namespace and name of the metric. */
-  readonly metric: string;
-  /** What a line adds to it. */
-  readonly value: (message: string) => number;
+  readonly namespace: string;
+  readonly name: string;
+  /** What a line adds to the metric. */
+  readonly valueOf: (message: string) => number;
 }
 interface MetricTransformation {
   readonly MetricNamespace: string;
@@ -50,7 +51,8 @@ export interface Logs extends ServiceModel {
   counted(namespace: string, metricName: string): number;
 }
 
-export function logs(world: World): Logs {
+/** `record`: what filters count becomes a metric there. */
+export function logs(world: World, record?: Monitoring['record']): Logs {
   /** By Region and name. */
   const groups = new Map<string, Group>();
   /** By Region and name of the group. */
@@ -59,9 +61,11 @@ export function logs(world: World): Logs {
 
   /** Lines count when they come in: a filter is no search in what was there before. */
   function count({ region, input }: Call, events: readonly LogEvent[]): void {
-    for (const { matches, metric, value } of filters.get(`${region}:${String(input['logGroupName'])}`) ?? []) {
-      const values = events.filter(({ message }) => matches(message)).map(({ message }) => value(message));
-      counts.set(metric, values.reduce((sum, each) => sum + each, counts.get(metric) ?? 0));
+    for (const { matches, namespace, name, valueOf } of filters.get(`${region}:${String(input['logGroupName'])}`) ?? []) {
+      for (const value of events.filter(({ message }) => matches(message)).map(({ message }) => valueOf(message))) {
+        counts.set(`${namespace}/${name}`, (counts.get(`${namespace}/${name}`) ?? 0) + value);
+        record?.({ region, namespace, name, value, dimensions: {} });
+      }
     }
   }
 
@@ -168,7 +172,8 @@ export function logs(world: World): Logs {
           const selector = /^\$\.([\w.]+)$/.exec(MetricValue)?.[1];
           if (selector !== undefined && !String(properties['FilterPattern']).includes(MetricValue)) throw notModelled(`the pattern does not ask for '${MetricValue}', so no value is taken from it`);
           if (MetricValue !== '1' && selector === undefined) throw notModelled(`a metric value of '${MetricValue}' is not modelled; 1 is, and a property such as $.latency`);
-          return { matches, metric: `${MetricNamespace}/${MetricName}`, value: (line: string) => (selector === undefined ? 1 : Number(propertyOf(line, selector.split('.')) ?? 0)) };
+          const valueOf = (line: string): number => (selector === undefined ? 1 : Number(propertyOf(line, selector.split('.')) ?? 0));
+          return { matches, namespace: MetricNamespace, name: MetricName, valueOf };
         });
         filters.set(group, [...(filters.get(group) ?? []), ...made]);
         return { ref: String(properties['FilterName'] ?? generatedName), attributes: {} };

@@ -1,5 +1,9 @@
-/** CloudWatch: the metrics that were put, those that AWS's services put themselves, and the alarms, as data; nothing here evaluates an alarm. */
-import { AwsError, type ServiceModel, type World } from '../cloud/model.ts';
+/**
+ * CloudWatch: the metrics that were put, those that AWS's services put themselves, and the alarms. Each is judged every minute, and
+ * at once when data of its metric comes in, for which AWS takes until the minute is over.
+ */
+import { AwsError, awsService, type ServiceModel, type World } from '../cloud/model.ts';
+import { ruleOf, stateAt, type AlarmRule, type AlarmState } from './alarm-rule.ts';
 import { pageOf } from './pages.ts';
 
 export interface Metric {
@@ -12,6 +16,15 @@ export interface Metric {
 }
 export interface Monitoring extends ServiceModel {
   readonly metrics: readonly Metric[];
+  /** What a service of AWS measured. */
+  readonly record: (measured: Omit<Metric, 'at'>) => void;
+  /** Each time that an alarm rang, and whom it told. */
+  readonly rung: readonly Ringing[];
+}
+export interface Ringing {
+  readonly region: string;
+  readonly name: string;
+  readonly told: readonly string[];
 }
 /** What a service of AWS measures by itself; undefined when there is nothing to measure. */
 export interface OwnMetric {
@@ -26,7 +39,11 @@ interface Alarm {
   readonly name: string;
   readonly arn: string;
   readonly properties: Record<string, unknown>;
+  readonly rule: AlarmRule;
   readonly at: Date;
+  state: AlarmState;
+  reason: string;
+  stateAt: Date;
 }
 interface DescribeAlarmsInput {
   readonly AlarmNames?: readonly string[];
@@ -70,10 +87,13 @@ interface DataInput {
 
 const alarmPage = { usual: 50, max: 100 };
 const metricPageMax = 500;
+const judgedEveryMs = 60_000;
+const actionsOf = { ALARM: 'AlarmActions', OK: 'OKActions', INSUFFICIENT_DATA: 'InsufficientDataActions' } as const;
 
 export function monitoring(world: World, own: readonly OwnMetric[] = []): Monitoring {
   const metrics: Metric[] = [];
   const alarms: Alarm[] = [];
+  const rung: Ringing[] = [];
 
   /** The values of each period by its beginning, the oldest first. */
   async function periods(region: string, { Namespace, MetricName, Dimensions = [] }: Selection, periodSeconds: number, from: Date, to: Date) {
@@ -86,32 +106,103 @@ export function monitoring(world: World, own: readonly OwnMetric[] = []): Monito
       .filter(({ dimensions }) => Object.keys(dimensions).length === names.length && names.every((name) => dimensions[name] === wanted[name]))
       .flatMap((each) => (each.value === undefined ? [] : [{ at: each.at, value: each.value }]));
     const grouped = new Map<number, number[]>();
-    for (const each of value === undefined ? put : [{ at: world.now(), value }]) {
+    for (const each of value === undefined ? put : [...put, { at: world.now(), value }]) {
       const beginsMs = Math.floor(each.at.getTime() / (periodSeconds * 1000)) * periodSeconds * 1000;
       if (beginsMs >= from.getTime() && beginsMs < to.getTime()) grouped.set(beginsMs, [...(grouped.get(beginsMs) ?? []), each.value]);
     }
     return [...grouped].sort(([one], [other]) => one - other).map(([beginsMs, values]) => ({ at: new Date(beginsMs), values }));
   }
 
+  function record(measured: Omit<Metric, 'at'>): void {
+    metrics.push({ ...measured, at: world.now() });
+    for (const alarm of alarms) {
+      const { rule, region } = alarm;
+      if (region === measured.region && rule.namespace === measured.namespace && rule.metricName === measured.name) judgeBeside(alarm);
+    }
+  }
+
+  function judgeBeside(alarm: Alarm): void {
+    judge(alarm).catch((error: unknown) => world.log(`the alarm ${alarm.name} could not be judged`, { error: String(error) }));
+  }
+
+  async function judge(alarm: Alarm): Promise<void> {
+    const { rule, region, state: before, at: made } = alarm;
+    const now = world.now();
+    const Dimensions = Object.entries(rule.dimensions).map(([Name, Value]) => ({ Name, Value }));
+    const selection = { Namespace: rule.namespace, MetricName: rule.metricName, Dimensions };
+    const from = new Date(now.getTime() - (rule.evaluationPeriods + 1) * rule.periodSeconds * 1000);
+    const found = await periods(region, selection, rule.periodSeconds, from, new Date(now.getTime() + 1));
+    const values = new Map(found.map(({ at, values: of }) => [at.getTime(), statistic(rule.statistic, of)]));
+    const state = stateAt(rule, values, { nowMs: now.getTime(), madeMs: made.getTime(), before });
+    const seen = [...values.values()].map(String).join(', ') || 'no data';
+    // Another judgement may have come meanwhile.
+    if (state !== alarm.state) await enter(alarm, state, `Threshold ${rule.threshold}, seen ${seen}.`);
+  }
+
+  async function enter(alarm: Alarm, state: AlarmState, reason: string): Promise<void> {
+    const { name, arn, region, properties, state: before } = alarm;
+    Object.assign(alarm, { state, reason, stateAt: world.now() });
+    world.log(`alarm ${name}: ${state}`, { region, reason });
+    const told: string[] = [];
+    const Message = JSON.stringify({
+      AlarmName: name, AlarmDescription: properties['AlarmDescription'], AWSAccountId: world.accountId, NewStateValue: state, NewStateReason: reason,
+      StateChangeTime: alarm.stateAt.toISOString(), Region: region, AlarmArn: arn, OldStateValue: before,
+    });
+    if (`${(properties['ActionsEnabled'] as boolean | string | undefined) ?? true}` === 'true') {
+      for (const action of (properties[actionsOf[state]] ?? []) as readonly string[]) {
+        if (!action.includes(':sns:')) throw new AwsError('NotImplemented', `the action ${action} is not modelled; topics are`, { fault: 'server' });
+        const input = { TopicArn: action, Subject: `${state}: "${name}"`.slice(0, 100), Message };
+        await world.call({ service: 'sns', operation: 'Publish', region, caller: awsService('cloudwatch.amazonaws.com', arn), input });
+        told.push(action);
+      }
+    }
+    if (state === 'ALARM') rung.push({ region, name, told });
+  }
+
+  /** A value of now is one of the past soon. */
+  async function keepOwn(): Promise<void> {
+    for (const { region, rule: { namespace, metricName: name, dimensions } } of alarms) {
+      const measured = own.find((each) => each.namespace === namespace && each.name === name);
+      const value = measured && (await measured.value(region, dimensions[measured.dimension] ?? ''));
+      if (value !== undefined) metrics.push({ region, namespace, name, value, dimensions, at: world.now() });
+    }
+  }
+
+  async function judgeEveryMinute(): Promise<void> {
+    for (;;) {
+      await world.sleep(judgedEveryMs);
+      await keepOwn();
+      alarms.forEach(judgeBeside);
+    }
+  }
+
   return {
     service: 'monitoring',
     metrics,
+    record,
+    rung,
     operations: {
       PutMetricData: ({ Namespace, MetricData = [] }: { Namespace: string; MetricData?: readonly MetricDatum[] }, { region }) => {
         for (const { MetricName, Value, Dimensions = [] } of MetricData) {
           const dimensions = Object.fromEntries(Dimensions.map((dimension) => [dimension.Name, dimension.Value]));
-          metrics.push({ region, namespace: Namespace, name: MetricName, value: Value, dimensions, at: world.now() });
+          record({ region, namespace: Namespace, name: MetricName, value: Value, dimensions });
         }
       },
       DescribeAlarms: ({ AlarmNames, AlarmNamePrefix = '', StateValue, MaxRecords, NextToken }: DescribeAlarmsInput, { region }) => {
         const chosen = alarms.filter(
-          ({ region: home, name }) =>
-            home === region && (AlarmNames?.includes(name) ?? true) && name.startsWith(AlarmNamePrefix) && (StateValue ?? unjudged) === unjudged,
+          ({ region: home, name, state }) =>
+            home === region && (AlarmNames?.includes(name) ?? true) && name.startsWith(AlarmNamePrefix) && (StateValue ?? state) === state,
         );
         const { elements, next } = pageOf(chosen, {
           token: NextToken, size: MaxRecords ?? alarmPage.usual, sizeMax: alarmPage.max, keyOf: ({ name }) => name, invalidToken: 'InvalidNextToken',
         });
         return { MetricAlarms: elements.map(describeAlarm), CompositeAlarms: [], NextToken: next };
+      },
+      /** For tests: until the alarm is judged again. */
+      SetAlarmState: async ({ AlarmName, StateValue, StateReason }: { AlarmName: string; StateValue: AlarmState; StateReason: string }, { region }) => {
+        const alarm = alarms.find((each) => each.region === region && each.name === AlarmName);
+        if (alarm === undefined) throw new AwsError('ResourceNotFoundException', `Alarm ${AlarmName} does not exist`);
+        await enter(alarm, StateValue, StateReason);
       },
       GetMetricStatistics: async ({ StartTime, EndTime, Period, Statistics = [], ...selection }: StatisticsInput, { region }) => {
         const found = await periods(region, selection, Period, StartTime, EndTime);
@@ -150,15 +241,17 @@ export function monitoring(world: World, own: readonly OwnMetric[] = []): Monito
       'AWS::CloudWatch::Alarm': ({ properties, generatedName, region }) => {
         const name = String(properties['AlarmName'] ?? generatedName);
         const arn = `arn:aws:cloudwatch:${region}:${world.accountId}:alarm:${name}`;
-        alarms.push({ region, name, arn, properties, at: world.now() });
+        const at = world.now();
+        alarms.push({
+          region, name, arn, properties, at, rule: ruleOf(properties), state: 'INSUFFICIENT_DATA', reason: 'Unchecked: Initial alarm creation', stateAt: at,
+        });
+        // Until the world is closed.
+        if (alarms.length === 1) judgeEveryMinute().catch(() => undefined);
         return { ref: name, attributes: { Arn: arn } };
       },
     },
   };
 }
-
-/** No alarm is evaluated here, so none has ever had data. */
-const unjudged = 'INSUFFICIENT_DATA';
 
 function statistic(name: string, values: readonly number[]): number {
   const sum = values.reduce((total, value) => total + value, 0);
@@ -167,7 +260,7 @@ function statistic(name: string, values: readonly number[]): number {
   return found;
 }
 
-function describeAlarm({ name, arn, properties, at }: Alarm): Record<string, unknown> {
+function describeAlarm({ name, arn, properties, at, state, reason, stateAt: since }: Alarm): Record<string, unknown> {
   const number = (member: string): number | undefined => (properties[member] === undefined ? undefined : Number(properties[member]));
   return {
     AlarmName: name,
@@ -178,9 +271,9 @@ function describeAlarm({ name, arn, properties, at }: Alarm): Record<string, unk
     OKActions: properties['OKActions'] ?? [],
     InsufficientDataActions: properties['InsufficientDataActions'] ?? [],
     AlarmConfigurationUpdatedTimestamp: at,
-    StateValue: unjudged,
-    StateReason: 'Unchecked: Initial alarm creation',
-    StateUpdatedTimestamp: at,
+    StateValue: state,
+    StateReason: reason,
+    StateUpdatedTimestamp: since,
     MetricName: properties['MetricName'],
     Namespace: properties['Namespace'],
     Statistic: properties['Statistic'],

@@ -9,6 +9,7 @@ import { runExecution, type ExecutionResult, type GraphProgress, type Json, type
 import type { HistoryEvent } from '../states/history.ts';
 import { integrationOf } from '../states/integrations.ts';
 import { TaskTokens, type TokenState } from '../states/task-tokens.ts';
+import type { Monitoring } from './monitoring.ts';
 import { pageOf, type Page } from './pages.ts';
 
 interface StateMachine {
@@ -39,6 +40,8 @@ interface Execution {
 }
 
 export interface StatesOptions {
+  /** Where what it measures goes. */
+  readonly measure?: Monitoring['record'];
   /** By how much the executions' clock is ahead, because somebody let time pass for them. */
   readonly aheadMs?: () => number;
   /** For the live display: every step of every execution. */
@@ -48,6 +51,7 @@ export interface StatesOptions {
   ) => void;
 }
 
+const metricOf = { SUCCEEDED: 'ExecutionsSucceeded', FAILED: 'ExecutionsFailed', TIMED_OUT: 'ExecutionsTimedOut', ABORTED: 'ExecutionsAborted' } as const;
 /** An execution with more events than this is not redriven. */
 const redrivableEventsMax = 24_999;
 /** The last ten client tokens of redrives answer as they did, for a quarter of an hour. */
@@ -189,7 +193,7 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
         tokens,
         history: execution.history,
         onEvent: (event) => {
-          world.log(`${machine.name}: ${event.state} ${event.kind}`, { execution: name, ...event });
+          world.log(`${machine.name}: ${event.state} ${event.kind}`, { execution: name, awaitedIn: region, ...event });
           options.onProgress?.(shown, event);
         },
       });
@@ -207,6 +211,10 @@ export function statesModel(world: World, options: StatesOptions = {}): ServiceM
 
   function announce(execution: Execution): void {
     const { machine, arn, name, input, startDate, ending } = execution;
+    const measured = ending && metricOf[ending.status];
+    if (measured !== undefined) {
+      options.measure?.({ region: machine.region, namespace: 'AWS/States', name: measured, value: 1, dimensions: { StateMachineArn: machine.arn } });
+    }
     const output = ending?.output === undefined ? null : JSON.stringify(ending.output);
     world.emit({
       source: 'aws.states',

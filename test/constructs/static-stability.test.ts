@@ -1,11 +1,13 @@
 /** What a failover may need is checked at synth: each kind of violation, planted in a small app of two Regions. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { App, CfnResource, Stack } from 'aws-cdk-lib';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { CloudAssembly } from 'aws-cdk-lib/cx-api';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { StaticStabilityRules } from '../../lib/constructs/validation/static-stability.ts';
 import { tradingMoved } from '../../lib/contracts/trading-moved.ts';
+import { assemblyOf } from '../assemblies.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'baton-static-stability-'));
 beforeAll(() => vi.stubEnv('CDK_VALIDATION', 'false'));
@@ -171,4 +173,73 @@ test('and in a rule, and in a function, that starts it', () => {
   const findings = findingsWith({ more });
   expect(findings).toContain('stands on Watch, which names us-east-1');
   expect(findings).toContain('stands on Schedule, which names us-east-1');
+});
+
+describe('in the synthesized production', () => {
+  const { stacks } = new CloudAssembly(assemblyOf('production').directory);
+  const failover = 'baton-production-failover';
+
+  /** What the rule says of the templates as they are, but for what is done to one of them. */
+  function findingsIn(spoil: (resources: Record<string, Spoilt>) => void = () => undefined): string {
+    const app = new App({ analyticsReporting: false });
+    const stackTemplates = stacks.map(({ id, stackName, environment: { region }, template }) => {
+      new Stack(app, id, { stackName, env: { account, region } });
+      const templatePath = path.join(directory, `${id}-${(apps += 1)}.json`);
+      const spoilt = structuredClone(template) as { Resources: Record<string, Spoilt> };
+      if (id === 'baton-production-recovery-us-west-2') spoil(spoilt.Resources);
+      writeFileSync(templatePath, JSON.stringify(spoilt));
+      return { templatePath, stackConstructPath: id, accountId: account, region };
+    });
+    const context = { templatePaths: stackTemplates.map(({ templatePath }) => templatePath), stackTemplates, appConstruct: app };
+    return new StaticStabilityRules().validate(context).violations.map(({ ruleName, description }) => `${ruleName}: ${description}`).join('\n');
+  }
+  interface Spoilt {
+    readonly Type: string;
+    readonly Properties: Record<string, any>;
+  }
+  const only = (resources: Record<string, Spoilt>, type: string, name: string): Spoilt =>
+    Object.values(resources).find(({ Type, Properties }) => Type === type && JSON.stringify(Properties).includes(name))!;
+
+  test('both Regions have a failover, and both are sound', () => {
+    const machines = stacks.flatMap(({ id, template }) =>
+      Object.values((template as { Resources: Record<string, Spoilt> }).Resources)
+        .filter(({ Properties }) => Properties?.['StateMachineName'] === failover).map(() => id));
+    expect(machines).toEqual(['baton-production-recovery-us-east-1', 'baton-production-recovery-us-west-2']);
+    expect(findingsIn()).toBe('');
+  });
+
+  test('the state that ends the wait for trading is not found by another name', () => {
+    const findings = findingsIn((resources) => {
+      const { Properties } = only(resources, 'AWS::StepFunctions::StateMachine', `"${failover}"`);
+      Properties['DefinitionString'] = JSON.parse(JSON.stringify(Properties['DefinitionString']).replaceAll(tradingMoved, 'Anything else'));
+    });
+    expect(findings).toContain(`TradingMoves: The failover has no state '${tradingMoved}'`);
+  });
+
+  test('its function is found, and what its role may do', () => {
+    const spoil = (Action: string) => findingsIn((resources) => {
+      const { Properties } = only(resources, 'AWS::IAM::Policy', 'dynamodb:UpdateItem');
+      Properties['PolicyDocument'].Statement.push({ Effect: 'Allow', Action, Resource: `arn:aws:ecs:${own}:${account}:task-set/a/b/*` });
+    });
+    expect(spoil('ecs:UpdateTaskSet')).toMatch(/^DataPlaneOnly: '.+' invokes baton-production-recovery-control, which may call ecs:UpdateTaskSet/);
+    const ofFunction = findingsIn((resources) => {
+      const { Properties } = only(resources, 'AWS::Lambda::Function', '"baton-production-recovery-control"');
+      Properties['Environment'].Variables['BATON_HOME'] = other;
+    });
+    expect(ofFunction).toMatch(/^OwnRegionOnly: .* names us-east-1/);
+  });
+
+  test('what is promoted before trading has moved is found', () => {
+    const findings = findingsIn((resources) => {
+      const { Properties } = only(resources, 'AWS::StepFunctions::StateMachine', `"${failover}"`);
+      const first = '"States":{';
+      const early = `"States":{"Too early":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:rds:promoteReadReplica","Next":"${tradingMoved}"},`;
+      const text = JSON.stringify(Properties['DefinitionString']);
+      const quoted = (words: string): string => JSON.stringify(words).slice(1, -1);
+      Properties['DefinitionString'] = JSON.parse(
+        text.replace(quoted(first), quoted(early)).replace(/(\\"StartAt\\":\\")[^\\]+/, '$1Too early'),
+      );
+    });
+    expect(findings).toContain("DataPlaneOnly: 'Too early' calls rds:promoteReadReplica");
+  });
 });

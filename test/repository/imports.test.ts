@@ -54,6 +54,14 @@ const rules: { readonly rule: string; readonly broken: (i: Import) => boolean }[
       inside(i.from, 'lib/lease', 'lib/trading', 'lib/venues') &&
       (isCdk(i.to) || inside(i.to, 'lambdas', 'stacks', 'lib/constructs') || i.to.startsWith('@aws-lambda')),
   },
+  {
+    rule: 'what decides for the machines knows no CDK',
+    broken: (i) => inside(i.from, 'lib/change', 'lib/cutover', 'lib/operations', 'lib/recovery', 'lib/standby', 'lib/switchover') && isCdk(i.to),
+  },
+  {
+    rule: 'what a failover stands on knows nothing of planned moves, which name the other Region',
+    broken: (i) => inside(i.from, 'lib/recovery', 'lambdas/recovery-control', 'lambdas/database-recovery') && inside(i.to, 'lib/switchover'),
+  },
   { rule: 'handlers and containers know no CDK', broken: (i) => inside(i.from, 'lambdas', 'containers') && isCdk(i.to) },
   { rule: 'the product imports no test and no bench', broken: (i) => !inside(i.from, 'test', 'bench') && inside(i.to, 'test', 'bench') },
 ];

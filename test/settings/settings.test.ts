@@ -64,6 +64,7 @@ describe('a wrong setting', () => {
     ['a canary with too much', (s) => (s['books'][1].capital = 10_001), /books\[0\]\.canary: a book with a tenth of the capital at most; alphac has 10001 of 100000/],
     ['a canary elsewhere', (s) => (s['books'][1].symbol = 'ETH/USDT'), /books\[0\]\.canary: a book of the same venue, symbol/],
     ['a canary without anybody to decide', (s) => (s['approvals'].approvers = []), /approvals\.approvers: somebody who decides where a canary does not/],
+    ['a watch longer than a function lives', (s) => (s['lease'].leaseMs = 60_000), /recovery\.silentLeases: .*over in 10 minutes/],
     ['Regions of different sets', (s) => (s['regions'].witness.name = 'eu-west-1'), /regions: .*one Region set: us-east-1, us-east-2/],
   ])('%s', (_, spoil, message) => {
     const settings = editable();

@@ -109,7 +109,7 @@ describe.each(regions)('in %s', (region) => {
         String(Properties.ServiceName ?? Properties.StateMachineName ?? Properties.FunctionName ?? Properties.RepositoryName ?? Properties.AliasName))));
     const ofFirst = 'baton-production-create-book';
     expect(named('us-east-1').filter((name) => name !== ofFirst)).toEqual(named('us-west-2'));
-    expect(named(region)).toEqual(expect.arrayContaining(['baton-production-alpha', 'baton-production-cutover', 'alias/baton-production-data']));
+    expect(named(region)).toEqual(expect.arrayContaining(['baton-production-alpha', 'baton-production-cutover', 'baton-production-failover', 'alias/baton-production-data']));
   });
 
   test('people hear of a replica that lags, or for which the log piles up', () => {

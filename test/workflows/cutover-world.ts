@@ -6,7 +6,6 @@ import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
 import { bookOperations } from '../../lib/contracts/operations.ts';
 import { standbyControl } from '../../lib/contracts/standby.ts';
-import { refusalIn, type FunctionContract } from '../../lib/contracts/step.ts';
 import type { CanaryFigures } from '../../lib/cutover/canary-figures.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
 import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
@@ -37,6 +36,7 @@ import {
 } from '../../rehearsal/states/engine.ts';
 import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
 import { assemblyOf } from '../assemblies.ts';
+import { answered, type Steps } from './answered.ts';
 import { deskWith, memoryStore, type Desk } from '../change/desk.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
 
@@ -198,7 +198,7 @@ export class CutoverWorld {
           return this.desk().machine.look(input);
         },
       },
-    } as Readonly<Record<string, Readonly<Record<string, (input: unknown) => Promise<unknown>>>>>;
+    } as Readonly<Record<string, Steps>>;
   }
 
   /** A book as its first deployment leaves it. */
@@ -302,22 +302,11 @@ export class CutoverWorld {
     return this.#api(what, args);
   }
 
-  async #step(args: Record<string, Json>): Promise<unknown> {
-    const { step, ...input } = args['Payload'] as { step: string };
-    const contracts: readonly FunctionContract[] = [leaseControl, cutoverInspection, changeApprovals, bookOperations, standbyControl];
-    const declared = contracts.find(({ name }) => `baton-dev-${name}` === args['FunctionName'])?.steps[step];
-    const functionName = args['FunctionName'] as string;
-    const implementation = this.#steps[functionName]?.[step];
-    if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${functionName}`);
-    this.#worldMovesOn(step);
-    try {
-      return await implementation((declared.input as unknown as { parse(value: unknown): unknown }).parse(input));
-    } catch (error) {
-      const refusal = refusalIn(declared, error);
-      if (refusal !== undefined) return refusal;
-      const { name, message } = error as Error;
-      throw new TaskFailure(name, JSON.stringify({ errorType: name, errorMessage: message, trace: [] }));
-    }
+  #step(args: Record<string, Json>): Promise<unknown> {
+    const name = args['FunctionName'] as string;
+    const contract = [leaseControl, cutoverInspection, changeApprovals, bookOperations, standbyControl].find((each) => `baton-dev-${each.name}` === name);
+    this.#worldMovesOn((args['Payload'] as { step: string }).step);
+    return answered(contract, this.#steps[name], args['Payload']);
   }
 
   #worldMovesOn(step: string): void {

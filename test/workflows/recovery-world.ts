@@ -4,6 +4,7 @@
  */
 import { controlSteps } from '../../lib/recovery/control-steps.ts';
 import { databaseRecovery, recoveryControl } from '../../lib/contracts/recovery.ts';
+import type { FunctionContract } from '../../lib/contracts/step.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
 import { instanceId, type BookName, type Epoch, type InstanceId, type Lease } from '../../lib/lease/model.ts';
@@ -14,6 +15,7 @@ import {
   runExecution, TaskFailure, type ExecutionOptions, type ExecutionResult, type Json, type ProgressEvent, type TaskContext,
 } from '../../rehearsal/states/engine.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
+import { answered, type Steps } from './answered.ts';
 import type { Fault } from './cutover-world.ts';
 
 const settings = loadSettings('dev');
@@ -71,10 +73,13 @@ export class RecoveryWorld {
   ledgerCompletes = true;
   tasksCome = true;
   topicAnswers = true;
+  /** What has passed unseen: waits that the rehearsal compresses would take thousands of rounds to reach a limit of hours. */
+  skippedMs = 0;
 
   #accepted = 0;
   readonly #losing = new Set<string>();
-  readonly #steps;
+  /** By contract: what its function does. */
+  protected readonly functions = new Map<FunctionContract, Steps>();
 
   constructor() {
     const accepted = (book: BookName, epoch: Epoch) =>
@@ -85,41 +90,39 @@ export class RecoveryWorld {
           outcome: { status: 'accepted' } as const, sentAtMs: back * -100,
         };
       });
-    this.#steps = {
-      [`baton-dev-${recoveryControl.name}`]: controlSteps({
-        control: this.control, books,
-        journal: {
-          newestAccepted: async (book, epoch) => {
-            const { holder } = this.lease(book);
-            const isHere = holder?.startsWith(here) === true;
-            if (isHere ? this.trades(book) : this.homeLives) this.#accepted += 1;
-            return isHere && !this.trades(book) ? [] : accepted(book, epoch);
-          },
-        },
-        answers: async () => this.regionAnswers,
-        nowMs: () => 0,
-        sleep: async (ms) => {
-          if (ms > 2000 && this.homeLives) for (const book of books) this.beat(book);
-        },
-        patience: { looks: 1, pause: async () => undefined },
-      }),
-      [`baton-dev-${databaseRecovery.name}`]: {
-        position: async () => ({
-          inRecovery: this.database.replica, readOnly: this.database.readOnly, streaming: false, lsn: '0/1', appliedLsn: '0/1', newestCommitAt: '',
-        }),
-        readmit: async () => {
-          if (this.database.replica) throw errorNamed('DatabaseInRecoveryError', 'Cannot readmit the database of this Region: it is a replica');
-          this.database.readOnly = false;
-          return {};
-        },
-        isolate: async () => ({ sessionsEnded: 0 }),
-        completeness: async ({ books: asked }: { books: readonly unknown[] }) => {
-          if (!this.database.replica && this.ledgerCompletes) this.database.missing = Math.max(0, this.database.missing - 2);
-          const missing = asked.length === 0 ? 0 : this.database.missing;
-          return { missing, spanSeconds: this.spanSeconds, quietSeconds: this.quietSeconds, seen: `${missing} accepted orders missing` };
+    this.functions.set(recoveryControl, controlSteps({
+      control: this.control, books,
+      journal: {
+        newestAccepted: async (book, epoch) => {
+          const { holder } = this.lease(book);
+          const isHere = holder?.startsWith(here) === true;
+          if (isHere ? this.trades(book) : this.homeLives) this.#accepted += 1;
+          return isHere && !this.trades(book) ? [] : accepted(book, epoch);
         },
       },
-    } as Readonly<Record<string, Readonly<Record<string, (input: never) => Promise<unknown>>>>>;
+      answers: async () => this.regionAnswers,
+      nowMs: () => 0,
+      sleep: async (ms) => {
+        if (ms > 2000 && this.homeLives) for (const book of books) this.beat(book);
+      },
+      patience: { looks: 1, pause: async () => undefined },
+    }));
+    this.functions.set(databaseRecovery, {
+      position: async () => ({
+        inRecovery: this.database.replica, readOnly: this.database.readOnly, streaming: false, lsn: '0/1', appliedLsn: '0/1', newestCommitAt: '',
+      }),
+      readmit: async () => {
+        if (this.database.replica) throw errorNamed('DatabaseInRecoveryError', 'Cannot readmit the database of this Region: it is a replica');
+        this.database.readOnly = false;
+        return {};
+      },
+      isolate: async () => ({ sessionsEnded: 0 }),
+      completeness: async ({ books: asked }: { books: readonly unknown[] }) => {
+        if (!this.database.replica && this.ledgerCompletes) this.database.missing = Math.max(0, this.database.missing - 2);
+        const missing = asked.length === 0 ? 0 : this.database.missing;
+        return { missing, spanSeconds: this.spanSeconds, quietSeconds: this.quietSeconds, seen: `${missing} accepted orders missing` };
+      },
+    });
   }
 
   /** Both books traded in the other Region, which has just died. */
@@ -163,7 +166,8 @@ export class RecoveryWorld {
   ): Promise<ExecutionResult> {
     const clock = virtualClock(Date.UTC(2026, 10, 25, 20));
     return runExecution({
-      definition, input, clock,
+      definition, input,
+      clock: { now: () => clock.now() + this.skippedMs, sleep: clock.sleep },
       random: { number: () => 0.5, uuid: () => 'uuid' },
       context: { executionArn: execution, executionName: 'run-1' },
       invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
@@ -194,19 +198,16 @@ export class RecoveryWorld {
     return answer;
   }
 
-  async #step(args: Record<string, Json>): Promise<unknown> {
-    const { step, ...input } = args['Payload'] as { step: string };
-    const contract = [recoveryControl, databaseRecovery].find(({ name }) => `baton-dev-${name}` === args['FunctionName']);
-    const declared = (contract?.steps as Record<string, { input: { parse(value: unknown): unknown } }> | undefined)?.[step];
-    const implementation = this.#steps[args['FunctionName'] as string]?.[step];
-    if (declared === undefined || implementation === undefined) throw new Error(`no step ${step} in ${JSON.stringify(args['FunctionName'])}`);
-    if (step === 'tradingHere') this.#takeOver((input as unknown as { book: BookName }).book);
-    try {
-      return await implementation(declared.input.parse(input) as never);
-    } catch (error) {
-      const { name, message } = error as Error;
-      throw new TaskFailure(name, JSON.stringify({ errorType: name, errorMessage: message, trace: [] }));
-    }
+  #step(args: Record<string, Json>): Promise<unknown> {
+    const [contract, steps] = [...this.functions].find(([{ name }]) => `baton-dev-${name}` === args['FunctionName']) ?? [];
+    const { step, ...input } = args['Payload'] as { readonly step: string };
+    this.worldMovesOn(step, input as never);
+    return answered(contract, steps, args['Payload']);
+  }
+
+  /** What happens beside a step: to the book that it names. */
+  protected worldMovesOn(step: string, { book }: { readonly book: BookName }): void {
+    if (step === 'tradingHere') this.#takeOver(book);
   }
 
   #takeOver(book: BookName): void {

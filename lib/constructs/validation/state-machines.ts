@@ -14,6 +14,9 @@ export class StateMachineRules implements IPolicyValidationPlugin {
   validate(context: IPolicyValidationContext): PolicyValidationPluginReport {
     const machines = resourcesOf(context).filter((resource) => resource.type === 'AWS::StepFunctions::StateMachine');
     if (machines.length === 0) return { success: true, violations: [] };
+    const regions = [...new Set(context.stackTemplates.flatMap(({ region }) => region ?? []))];
+    // Both Regions have the same machines: what differs in their Region alone is judged once.
+    const judgedBefore = new Map<string, AslAnswer>();
     const findings = machines.flatMap((resource): Finding[] => {
       const finding = (description: string, fix: string): Finding => ({
         rule: 'ValidStateMachine',
@@ -22,13 +25,19 @@ export class StateMachineRules implements IPolicyValidationPlugin {
         resource,
         location: 'Properties.DefinitionString',
       });
-      let definition: unknown;
-      try {
-        definition = JSON.parse(flatten(resource.properties['DefinitionString']));
-      } catch (error) {
-        return [finding(`The definition is no JSON: ${String(error)}.`, 'Give the machine a definition body that is one JSON object.')];
+      const text = regions.reduce((left, region) => left.replaceAll(region, 'us-east-1'), flatten(resource.properties['DefinitionString']));
+      let answer = judgedBefore.get(text);
+      if (answer === undefined) {
+        let definition: unknown;
+        try {
+          definition = JSON.parse(text);
+        } catch (error) {
+          return [finding(`The definition is no JSON: ${String(error)}.`, 'Give the machine a definition body that is one JSON object.')];
+        }
+        answer = validator()(definition);
+        judgedBefore.set(text, answer);
       }
-      return validator()(definition).errors.map((error) =>
+      return answer.errors.map((error) =>
         finding(
           `The definition is no valid state machine: ${JSON.stringify(error)}.`,
           'Correct the state that the error names.',

@@ -89,4 +89,13 @@ describe('compressed time', () => {
     time.waited(500, 1500, 30_000);
     expect(time.modelledMs(0, 2000)).toBe(60_000 + 500 * 30 + 500);
   });
+
+  test('what is waited for in one Region only is nothing to another', () => {
+    const time = new CompressedTime();
+    time.waited(0, 1000, 60_000, 'us-west-2');
+    time.waited(2000, 3000, 30_000);
+    expect(time.modelledMs(0, 3000, 'us-east-1')).toBe(2000 + 30_000);
+    expect(time.modelledMs(0, 3000, 'us-west-2')).toBe(60_000 + 1000 + 30_000);
+    expect(time.modelledMs(0, 3000)).toBe(60_000 + 1000 + 30_000);
+  });
 });

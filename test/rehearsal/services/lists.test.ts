@@ -212,7 +212,9 @@ test('parameters, secrets, topics, rules, alarms, metrics, images', async () => 
   expect((await ask('events', 'DescribeRule', { Name: 'net' }))['Description']).toBe('ends');
   await expect(ask('events', 'DescribeRule', { Name: 'nobody' })).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
 
-  await create('AWS::CloudWatch::Alarm', { AlarmName: 'gap', Threshold: '5', Period: 60, Namespace: 'Baton', MetricName: 'Gap', ComparisonOperator: 'GreaterThanThreshold' });
+  await create('AWS::CloudWatch::Alarm', {
+    AlarmName: 'gap', Threshold: '5', Period: 60, EvaluationPeriods: 1, Statistic: 'Sum', Namespace: 'Baton', MetricName: 'Gap', ComparisonOperator: 'GreaterThanThreshold',
+  });
   expect((await ask('monitoring', 'DescribeAlarms', { AlarmNamePrefix: 'g' }))['MetricAlarms']).toMatchObject([{ AlarmName: 'gap', Threshold: 5, StateValue: 'INSUFFICIENT_DATA' }]);
   expect((await ask('monitoring', 'DescribeAlarms', { StateValue: 'ALARM' }))['MetricAlarms'] ?? []).toEqual([]);
   for (const Value of [1, 2]) await ask('monitoring', 'PutMetricData', { Namespace: 'Baton', MetricData: [{ MetricName: 'Gap', Value }] });

@@ -1,0 +1,181 @@
+/**
+ * Every alarm of the synthesized system rings for its cause, and tells its topic: wrong input at each machine, each function
+ * broken, each metric beyond its threshold. What somebody typed wrong rings no alarm of a function.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { page } from '../../lib/contracts/page.ts';
+import { AwsError } from '../../rehearsal/cloud/model.ts';
+import { createWorld, type CloudWorld } from '../../rehearsal/cloud/world.ts';
+import { openInstallation, type Installation } from '../../rehearsal/installation.ts';
+import type { Progress } from '../../rehearsal/report/progress.ts';
+import { ruleOf, stateAt, type AlarmRule, type AlarmState } from '../../rehearsal/services/alarm-rule.ts';
+import { monitoring, type Monitoring } from '../../rehearsal/services/monitoring.ts';
+import { statesModel } from '../../rehearsal/services/states.ts';
+import { assemblyOf } from '../assemblies.ts';
+import { until } from '../until.ts';
+
+const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
+const boundMs = 20_000;
+/** Counts what is still there: after so many minutes of nothing it rings. The others ring for what they count. */
+const ofLiveness = /region-watch-(stale|failed)$/;
+
+interface Alarm extends Readonly<Record<string, unknown>> {
+  readonly AlarmName: string;
+  readonly Namespace: string;
+  readonly MetricName: string;
+  readonly Dimensions: ReadonlyArray<{ readonly Name: string; readonly Value: string }>;
+  readonly StateValue: string;
+}
+
+describe('an alarm is judged', () => {
+  const minute = 60_000;
+  const nowMs = 1000 * minute + 30_000;
+  const rule = (more: object): AlarmRule => ruleOf({
+    Namespace: 'N', MetricName: 'M', Statistic: 'Sum', ComparisonOperator: 'GreaterThanOrEqualToThreshold', Threshold: '1', Period: '60', EvaluationPeriods: '1', ...more,
+  });
+  /** What each of the last periods had, the one that has only begun last. */
+  const judged = (more: object, had: readonly (number | undefined)[], before: AlarmState = 'OK', madeMs = 0): AlarmState => {
+    const values = had.flatMap((value, index) => (value === undefined ? [] : [[(1001 - had.length + index) * minute, value] as const]));
+    return stateAt(rule(more), new Map(values), { nowMs, madeMs, before });
+  };
+  const threeOfThree = { EvaluationPeriods: 3 };
+  const below = { ComparisonOperator: 'LessThanThreshold', TreatMissingData: 'breaching', EvaluationPeriods: 2 };
+
+  test.each<[string, AlarmState, AlarmState]>([
+    ['by the period that has begun, where it has data', judged({}, [0, 1]), 'ALARM'],
+    ['by the one before, where it has none', judged({}, [1, undefined]), 'ALARM'],
+    ['no longer by what is past', judged({}, [1, 0]), 'OK'],
+    ['only when all of its periods are bad', judged(threeOfThree, [1, 0, 1]), 'OK'],
+    ['bad when all of them are', judged(threeOfThree, [1, 1, 1]), 'ALARM'],
+    ['by so many of them, where that is said', judged({ ...threeOfThree, DatapointsToAlarm: 2 }, [1, 0, 1]), 'ALARM'],
+    ['strictly, where that is said', judged({ ComparisonOperator: 'GreaterThanThreshold' }, [1]), 'OK'],
+    ['at most, where that is said', judged({ ComparisonOperator: 'LessThanOrEqualToThreshold' }, [1]), 'ALARM'],
+    ['fine where no data is fine', judged({ TreatMissingData: 'notBreaching' }, []), 'OK'],
+    ['bad where no data is bad', judged(below, []), 'ALARM'],
+    ['fine where data comes again', judged(below, [undefined, 1]), 'OK'],
+    ['as before where missing data is ignored', judged({ TreatMissingData: 'ignore' }, [], 'ALARM'), 'ALARM'],
+    ['as not known where nothing is said of missing data', judged({}, [], 'ALARM'), 'INSUFFICIENT_DATA'],
+    ['not for what was before it', judged(below, [], 'INSUFFICIENT_DATA', nowMs - minute), 'INSUFFICIENT_DATA'],
+  ])('%s', (_, state, expected) => {
+    expect(state).toBe(expected);
+  });
+
+  test.each([{ Metrics: [] }, { ExtendedStatistic: 'p99', Statistic: undefined }])('or not at all: %j', (more) => {
+    expect(() => rule({ MetricName: 'Metrics' in more ? undefined : 'M', ...more })).toThrow(/are modelled/);
+  });
+});
+
+describe('an execution is measured by how it ends', () => {
+  let world: CloudWorld;
+  let metrics: Monitoring;
+  const region = 'us-east-1';
+  const call = (operation: string, input: Record<string, unknown>): Promise<unknown> =>
+    world.call({ service: 'states', operation, region, caller: world.operator.caller, input });
+  const waiting = { StartAt: 'Wait', States: { Wait: { Type: 'Wait', Seconds: 9, End: true } } };
+
+  beforeAll(() => {
+    world = createWorld({
+      seed: 5, accountId: '111111111111', regions: [region],
+      services: (made) => [(metrics = monitoring(made)), statesModel(made, { measure: metrics.record })],
+    });
+  });
+  afterAll(() => world.close());
+
+  test.each([
+    ['ExecutionsFailed', { StartAt: 'No', States: { No: { Type: 'Fail', Error: 'No' } } }, false],
+    ['ExecutionsTimedOut', { ...waiting, TimeoutSeconds: 1 }, false],
+    ['ExecutionsAborted', waiting, true],
+    ['ExecutionsSucceeded', { StartAt: 'Yes', States: { Yes: { Type: 'Succeed' } } }, false],
+  ])('%s', async (name, definition, stopped) => {
+    const create = world.model('states')!.resources!['AWS::StepFunctions::StateMachine']!;
+    const properties = { StateMachineName: name, RoleArn: 'arn:aws:iam::111111111111:role/machine', DefinitionString: JSON.stringify({ QueryLanguage: 'JSONata', ...definition }) };
+    const { ref: stateMachineArn } = await create({ type: 'AWS::StepFunctions::StateMachine', logicalId: 'M', stackName: 's', region, generatedName: name, properties });
+    const { executionArn } = (await call('StartExecution', { stateMachineArn })) as { executionArn: string };
+    if (stopped) await call('StopExecution', { executionArn });
+    const measured = await until(name, () => metrics.metrics.find(({ dimensions }) => dimensions['StateMachineArn'] === stateMachineArn), boundMs);
+    expect(measured).toMatchObject({ region, namespace: 'AWS/States', name, value: 1 });
+  });
+});
+
+describe('in the system that is synthesized', () => {
+  let installation: Installation;
+  let alarms: readonly Alarm[];
+  const seen = new Set<string>();
+  const ringings = (name: string): Installation['monitoring']['rung'] => installation.monitoring.rung.filter((each) => each.name === name && each.region === home());
+  const home = (): string => installation.settings.regions.home.name;
+  const rings = async (name: string): Promise<void> => {
+    const first = await until(`${name} to ring`, () => ringings(name)[0], boundMs);
+    // Who deploys a new book sees that it fails: its stack does.
+    expect(first.told.length, name).toBe(name.endsWith('create-book-errors') ? 0 : 1);
+    seen.add(name);
+  };
+
+  beforeAll(async () => {
+    installation = await openInstallation({ assembly: assemblyOf('dev'), seed: 1, progress: silent, provisioning: 'typical' });
+    ({ MetricAlarms: alarms } = await installation.operator<{ MetricAlarms: Alarm[] }>('monitoring', 'DescribeAlarms', { MaxRecords: 100 }));
+  }, 90_000);
+  afterAll(() => installation?.close());
+
+  test('wrong input rings the alarm of its machine, and none of a function', async () => {
+    const machines = alarms.filter(({ MetricName }) => MetricName === 'ExecutionsFailed');
+    expect(machines.length).toBeGreaterThan(4);
+    for (const { Dimensions: [of] } of machines) {
+      await installation.operator('states', 'StartExecution', { stateMachineArn: of?.Value, input: '{}' });
+    }
+    for (const { AlarmName } of machines) await rings(AlarmName);
+    expect(installation.monitoring.rung.map(({ name }) => name).filter((name) => name.endsWith('-errors'))).toEqual([]);
+  }, 60_000);
+
+  test('a function that fails rings its own', async () => {
+    const functions = alarms.filter(({ Namespace }) => Namespace === 'AWS/Lambda');
+    expect(functions.length).toBeGreaterThan(4);
+    // Some look at no event: they are not answered.
+    const heal = installation.disturbances.add(({ service, caller }) => {
+      if (service !== 'dynamodb' || caller.roleArn === undefined) return undefined;
+      throw new AwsError('InternalServerError', 'The fault of this test', { fault: 'server' });
+    });
+    try {
+      for (const { AlarmName, Dimensions: [of] } of functions) {
+        await installation.operator('lambda', 'Invoke', { FunctionName: of?.Value, Payload: Buffer.from('{"step":"none"}') });
+        await rings(AlarmName);
+      }
+    } finally {
+      heal();
+    }
+  }, 60_000);
+
+  test('a line that pages rings', async () => {
+    for (const { name } of installation.settings.books) {
+      const stream = { logGroupName: `/baton/dev/${name}`, logStreamName: 'by-hand' };
+      await installation.operator('logs', 'CreateLogStream', stream);
+      await installation.operator('logs', 'PutLogEvents', { ...stream, logEvents: [{ timestamp: Date.now(), message: JSON.stringify(page) }] });
+      await rings(`baton-dev-${name}-position-mismatch`);
+    }
+  });
+
+  test('an execution that is stopped, or out of time, rings', async () => {
+    for (const { AlarmName, Namespace: namespace, MetricName: name, Dimensions: [of] } of alarms) {
+      if (!['ExecutionsAborted', 'ExecutionsTimedOut'].includes(name)) continue;
+      installation.monitoring.record({ region: home(), namespace, name, value: 1, dimensions: { StateMachineArn: of?.Value ?? '' } });
+      await rings(AlarmName);
+    }
+  });
+
+  test('what looks back for longer rings once its periods are over', () => {
+    const every = ({ evaluationPeriods, periodSeconds }: AlarmRule, value: number | undefined): Map<number, number> =>
+      new Map(value === undefined ? [] : Array.from({ length: evaluationPeriods }, (_, index) => [index * periodSeconds * 1000, value]));
+    for (const alarm of alarms.filter(({ AlarmName }) => !seen.has(AlarmName))) {
+      const rule = ruleOf(alarm);
+      const at = { nowMs: rule.evaluationPeriods * rule.periodSeconds * 1000, madeMs: 0, before: 'INSUFFICIENT_DATA' } as const;
+      const isOfLiveness = ofLiveness.test(alarm.AlarmName);
+      const [good, bad] = isOfLiveness ? [1, undefined] : [rule.threshold, rule.threshold + 1];
+      expect(stateAt(rule, every(rule, good), at), alarm.AlarmName).toBe('OK');
+      expect(stateAt(rule, every(rule, bad), at), alarm.AlarmName).toBe('ALARM');
+      if (isOfLiveness || alarm.Namespace === 'AWS/RDS' || alarm.AlarmName.endsWith('-cost-burn')) seen.add(alarm.AlarmName);
+    }
+  });
+
+  test('each alarm was seen to ring by one of these tests', () => {
+    expect(alarms.map(({ AlarmName }) => AlarmName).filter((name) => !seen.has(name))).toEqual([]);
+  });
+});
