@@ -40,6 +40,8 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   const app = new App({
     ...(outdir === undefined ? {} : { outdir }),
     analyticsReporting: false,
+    // A second copy of every property, for tools that nobody here uses.
+    treeMetadata: false,
     // The CLI reads the bootstrap version that is needed from the assembly; a rule in each template only repeats it.
     defaultStackSynthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false }) as IReusableStackSynthesizer,
     postCliContext: {

@@ -238,7 +238,10 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
     await using assembly = await synthesize(env, progress);
     reports.push(
       ...(await sideBySide(plan, jobs, progress, ({ scenario, faults }, part) =>
-        tell(scenario, faults, { assembly, seed, provisioning, out: directoryFor(out, plan, scenario, faults), progress: part }))),
+        tell(scenario, faults, {
+          assembly, seed, out: directoryFor(out, plan, scenario, faults), progress: part,
+          provisioning: plan.length > 1 ? (scenario.provisioningAmongAll ?? provisioning) : provisioning,
+        }))),
     );
   } finally {
     progress.close();

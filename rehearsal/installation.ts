@@ -186,6 +186,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         models.tasks = ecs(made, { launcher, images, isPushed: (region, repository, digest) => models.registry?.has(region, repository, digest) === true });
         const rest = otherServices(made, {
           servers: { supervisor, authority, directory },
+          caFile: authority.caFile,
           assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
           aheadMs: () => watchers.aheadMs,
           onProgress: (execution, event) => {

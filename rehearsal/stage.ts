@@ -48,6 +48,8 @@ export interface WorkflowEnd {
   readonly modelledUntilLiveMs: number | undefined;
   /** Of an ending that is no success. */
   readonly cause: string | undefined;
+  /** What the machine says of a success, as its report has it. */
+  readonly report: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** What a person types to start a cutover. */
@@ -69,6 +71,14 @@ export interface Started {
   readonly executionArn: string;
   readonly name: string;
   readonly input: string;
+}
+
+/** As Step Functions describes an execution that is over. */
+interface Ended {
+  readonly status: string;
+  readonly error?: string;
+  readonly cause?: string;
+  readonly output?: string;
 }
 
 const cutoverBoundMs = 300_000;
@@ -235,6 +245,43 @@ export class Stage {
     return both(databases.letReplicaLag(region, this.#databaseName, seconds), this.injected(`the database of ${region} falls ${seconds} s behind`));
   }
 
+  /** What can be done with the database of a Region, as somebody finds it who looks at the server itself. */
+  async databaseOf(region: string): Promise<'written' | 'read only' | 'replica' | 'away'> {
+    const { databases, world } = this.#installation;
+    const described = await world.look<{ DBInstances: { DBInstanceStatus: string }[] }>({
+      service: 'rds', operation: 'DescribeDBInstances', region, input: { DBInstanceIdentifier: this.#databaseName },
+    });
+    const server = databases.running(region).get(this.#databaseName)?.server;
+    if (described?.DBInstances[0]?.DBInstanceStatus !== 'available' || server === undefined) return 'away';
+    const [row] = await server.ask<{ replica: boolean; closed: boolean }>(
+      `SELECT pg_is_in_recovery() AS replica, EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+        WHERE d.datname = 'baton' AND 'default_transaction_read_only=on' = ANY (s.setconfig)) AS closed`,
+    ).catch(() => []);
+    if (row === undefined) return 'away';
+    return row.replica ? 'replica' : row.closed ? 'read only' : 'written';
+  }
+
+  /**
+   * What the instances that were set aside in a Region have in their ledgers and the database that is written has not: by table, how
+   * many. Empty when nothing was lost.
+   */
+  async lostRows(region: string): Promise<string> {
+    const { databases } = this.#installation;
+    const aside = [...databases.running(region)].filter(([name]) => name.startsWith(`${this.#databaseName}-before-`));
+    if (aside.length === 0) return 'nothing was set aside';
+    const written = databases.running(this.home).get(this.#databaseName)?.server;
+    if (written === undefined) return 'nothing is written';
+    const lost: string[] = [];
+    for (const [table, key] of [['orders', 'client_order_id'], ['fills', 'execution_id']] as const) {
+      const keys = async (server: typeof written): Promise<readonly string[]> =>
+        (await server.ask<{ key: string }>(`SELECT ${key} AS key FROM ${table}`, [], 'baton')).map((row) => row.key);
+      const kept = new Set(await keys(written));
+      const missing = (await Promise.all(aside.map(([, { server }]) => keys(server)))).flat().filter((each) => !kept.has(each)).length;
+      if (missing > 0) lost.push(`${missing} ${table}`);
+    }
+    return lost.join(', ');
+  }
+
   get #databaseName(): string {
     return `baton-${this.environment}`;
   }
@@ -285,6 +332,7 @@ export class Stage {
       modelledMs: watchers.compressed.modelledMs(startMs, watchers.nowMs(), region),
       modelledUntilLiveMs: recorded && watchers.compressed.modelledMs(startMs, recorded.endMs, region),
       cause: ended.cause,
+      report: ended.output === undefined ? undefined : (JSON.parse(ended.output) as Record<string, unknown>),
     };
   }
 
@@ -309,9 +357,9 @@ export class Stage {
   }
 
   /** An execution's end, once it was redriven so often. */
-  async executionEnded(executionArn: string, redrives = 0): Promise<{ readonly status: string; readonly error?: string; readonly cause?: string }> {
+  async executionEnded(executionArn: string, redrives = 0): Promise<Ended> {
     return until(`the end of ${executionArn}`, cutoverBoundMs, async () => {
-      const execution = await this.#looked<{ status: string; redriveCount: number; error?: string; cause?: string }>('DescribeExecution', { executionArn });
+      const execution = await this.#looked<Ended & { redriveCount: number }>('DescribeExecution', { executionArn });
       return execution !== undefined && execution.status !== 'RUNNING' && execution.redriveCount >= redrives && execution;
     });
   }
@@ -399,6 +447,10 @@ export class Stage {
 
   get environment(): string {
     return this.#installation.settings.environment;
+  }
+
+  get settings(): Settings {
+    return this.#installation.settings;
   }
 
   get regions(): Settings['regions'] {

@@ -580,7 +580,7 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
 const newestLag = '$lag := $sort($states.result.Datapoints, function($one, $other) { $toMillis($one.Timestamp) < $toMillis($other.Timestamp) })[0].Maximum';
 
 /** As the SDK of Java spells it. */
-const sourceMember = 'ReadReplicaSourceDbInstanceIdentifier';
+const sourceMember = 'ReadReplicaSourceDBInstanceIdentifier';
 
 /** A replica of a secret is read-only: it becomes one of its own before anything here rotates it. */
 export function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {

@@ -14,7 +14,7 @@ import type { otherRegion, switchoverControl } from '../contracts/switchover.ts'
 import type { ContractFunction } from '../constructs/function.ts';
 import { endingsOf } from './blocks/endings.ts';
 import { reprotection } from './blocks/reprotection.ts';
-import { noted, nothing, pollSeconds, timed } from './blocks/variables.ts';
+import { nothing, pollSeconds, timed } from './blocks/variables.ts';
 import { awaitOrders, capacity, database, homeFact, secrets, type FailoverParts } from './failover.ts';
 import { js, quoted, type Workflow } from './workflow.ts';
 
@@ -35,6 +35,8 @@ const stopLimitSeconds = 30;
 const promotionPollSeconds = 10;
 const flushLimitSeconds = 60;
 const reachLimitSeconds = 120;
+/** A snapshot, its copy and a restore: nobody waits for it but the report. */
+const replicaBudgetSeconds = 7200;
 
 export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchover' | 'failback' = 'switchover'): sfn.IChainable {
   const { region: here, otherRegionName: there } = parts;
@@ -55,7 +57,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   const protect = reprotection(w, parts, {
     replicaIn: there, key: 'there',
     done: w.pass('Note that the other Region stands by', {
-      comment: 'With a replica of its own, and replicas of the secrets.', assign: { protected: true, ...noted('The other Region has a replica again.') },
+      comment: 'With a replica of its own, and replicas of the secrets.', assign: { protected: true, ...timed('The other Region has a replica again.', replicaBudgetSeconds) },
     }).next(ending.succeeded),
     failed: w.pass('Note that the other Region is no standby yet', {
       comment: 'Trading is fine; another loss now would find no replica.',
@@ -359,7 +361,7 @@ function makeReplicaHere(
 ): sfn.IChainable {
   const make = reprotection(w, parts, {
     replicaIn: parts.region, key: 'here',
-    done: w.pass('Note that there is a replica here', { comment: 'The move itself can begin.', assign: timed('There is a replica here.', 7200) }).next(to.done),
+    done: w.pass('Note that there is a replica here', { comment: 'The move itself can begin.', assign: timed('There is a replica here.', replicaBudgetSeconds) }).next(to.done),
     failed: to.failed,
   });
   const look = w.invoke('Look whether the database of before may be written', parts.database, 'position', {

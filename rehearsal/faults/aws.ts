@@ -22,15 +22,8 @@ export const stepTimesOutAfterSuccess: Fault = {
   takes: ['answers'],
   inject(stage) {
     const done = new Set<string>();
-    const stop = stage.disturb((call, next) => {
-      const step = leaseStepOf(call);
-      if (step === undefined || done.has(step)) return undefined;
-      done.add(step);
-      stage.injected(`the function of '${step}' times out after it has succeeded`);
-      return next().then(() => timedOut());
-    });
     return {
-      heal: stop,
+      heal: timedOutAfterSuccess(stage, /lease-control/, done),
       promises: () => [atLeast('struck', 'The fault struck: steps that timed out after their success', done.size, leaseStepsOfACutover, 'steps')],
     };
   },
@@ -38,9 +31,20 @@ export const stepTimesOutAfterSuccess: Fault = {
 /** takeBook, startDrain, recordLive, forgetColour, releaseBook. */
 const leaseStepsOfACutover = 5;
 
-/** The step of the machine's function that writes the lease; undefined for any other call. */
-function leaseStepOf({ service, operation, input }: Call): string | undefined {
-  if (service !== 'lambda' || operation !== 'Invoke' || !String(input['FunctionName']).includes('lease-control')) return undefined;
+/** Of each step of these functions the first call is carried out and answered by a time-out; lasts until the answer is called. */
+export function timedOutAfterSuccess(stage: Stage, functions: RegExp, done: Set<string>): () => void {
+  return stage.disturb((call, next) => {
+    const step = stepOf(call, functions);
+    if (step === undefined || done.has(step)) return undefined;
+    done.add(step);
+    stage.injected(`the function of '${step}' times out after it has succeeded`);
+    return next().then(() => timedOut());
+  });
+}
+
+/** The step that one of these functions is asked for; undefined for any other call. */
+function stepOf({ service, operation, input }: Call, functions: RegExp): string | undefined {
+  if (service !== 'lambda' || operation !== 'Invoke' || !functions.test(String(input['FunctionName']))) return undefined;
   return (JSON.parse(Buffer.from(input['Payload'] as Uint8Array).toString()) as { step?: string }).step;
 }
 

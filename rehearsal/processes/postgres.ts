@@ -59,8 +59,8 @@ export interface PostgresServer extends RunningServer {
   start(): Promise<void>;
   /** Makes a primary of a replica. */
   promote(): Promise<void>;
-  /** What a superuser is answered, which no client of RDS is. */
-  ask<Row extends Record<string, unknown>>(statement: string, parameters?: readonly unknown[]): Promise<readonly Row[]>;
+  /** What a superuser is answered, which no client of RDS is; in the database `postgres` when not said. */
+  ask<Row extends Record<string, unknown>>(statement: string, parameters?: readonly unknown[], database?: string): Promise<readonly Row[]>;
   /** A copy of the database as it is, in an absent directory that only the server's user may read. */
   backUp(directory: string): Promise<void>;
 }
@@ -185,8 +185,8 @@ class Server implements PostgresServer {
     if (promoted?.done !== true) throw new Error(`PostgreSQL at port ${this.port} was not promoted within ${promoteBoundSeconds} s`);
   }
 
-  async ask<Row extends Record<string, unknown>>(statement: string, parameters?: readonly unknown[]): Promise<readonly Row[]> {
-    return this.#asSuperuser({}, async (client) => (await client.query<Row>(statement, parameters && [...parameters])).rows ?? []);
+  async ask<Row extends Record<string, unknown>>(statement: string, parameters?: readonly unknown[], database = 'postgres'): Promise<readonly Row[]> {
+    return this.#asSuperuser({ database }, async (client) => (await client.query<Row>(statement, parameters && [...parameters])).rows ?? []);
   }
 
   async backUp(directory: string): Promise<void> {

@@ -1,10 +1,13 @@
-/** Every scenario, in the order in which `npm run rehearse` tells them. */
+/** Every scenario, in the order in which `npm run rehearse` begins them: what takes longest early. */
 import { canary } from './canary.ts';
 import { cutover } from './cutover.ts';
+import { failback } from './failback.ts';
+import { failover } from './failover.ts';
 import { halt } from './halt.ts';
 import { positionMismatch } from './position-mismatch.ts';
 import { rollback } from './rollback.ts';
 import type { Scenario } from './scenario.ts';
+import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
 
-export const scenarios: readonly Scenario[] = [cutover, takeover, rollback, halt, positionMismatch, canary];
+export const scenarios: readonly Scenario[] = [cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary];

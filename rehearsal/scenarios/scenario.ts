@@ -1,5 +1,6 @@
 /** What a scenario is: a story with promises, and the faults it can be told with. */
 import type { Settings } from '../../lib/settings/index.ts';
+import type { ProvisioningColumn } from '../cloud/provisioning.ts';
 import type { Figure, Outcome, PromiseKept, Step } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
 
@@ -23,6 +24,8 @@ export interface Scenario {
   readonly byDefault?: readonly string[];
   /** Why it cannot be told with all of these at once; undefined when it can. */
   contradiction?(faults: readonly string[]): string | undefined;
+  /** How long AWS takes when every scenario is told: a story that mostly waits for it is told with the typical column then. */
+  readonly provisioningAmongAll?: ProvisioningColumn;
   /** It needs the second Region too; without, nothing of that is started. */
   readonly bothRegions?: boolean;
   /** Whether these settings have what it is about; every environment has, when not said. */

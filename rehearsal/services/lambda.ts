@@ -9,6 +9,8 @@ import type { Monitoring } from './monitoring.ts';
 import { pageOf, type Page } from './pages.ts';
 
 export interface LambdaOptions {
+  /** The authority of the rehearsal's servers: stands where Lambda keeps those of RDS. */
+  readonly caFile?: string;
   /** Where the code lies that a template names by its S3 key. */
   readonly assetDirectory: (objectKey: string) => string;
   /** Where what it measures goes. */
@@ -72,9 +74,11 @@ const processesMax = 16;
 /** https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html */
 const asynchronousRetryDelaysSeconds = [60, 120];
 const payloadBytesMax = { RequestResponse: 6 * 1024 * 1024, Event: 1024 * 1024, DryRun: 6 * 1024 * 1024 };
+/** Where the runtimes for Node.js keep the authorities of RDS: https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html */
+const authoritiesFile = '/var/runtime/ca-cert.pem';
 const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
 
-export function lambdaModel(world: World, { assetDirectory, measure }: LambdaOptions): ServiceModel {
+export function lambdaModel(world: World, { assetDirectory, caFile, measure }: LambdaOptions): ServiceModel {
   const functions = new Map<string, LambdaFunction>();
   /** With the Region that each is in. */
   const environments = new Map<ExecutionEnvironment, string>();
@@ -227,6 +231,7 @@ export function lambdaModel(world: World, { assetDirectory, measure }: LambdaOpt
         TZ: ':UTC',
         LANG: 'en_US.UTF-8',
         ...target.variables,
+        ...(caFile !== undefined && target.variables['NODE_EXTRA_CA_CERTS'] === authoritiesFile && { NODE_EXTRA_CA_CERTS: caFile }),
         AWS_REGION: target.region,
         AWS_DEFAULT_REGION: target.region,
         AWS_ENDPOINT_URL: world.endpoint,

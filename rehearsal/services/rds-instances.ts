@@ -114,10 +114,10 @@ export class InstanceLives {
   async lagSeconds(instance: Instance): Promise<number | undefined> {
     const { replication, server } = instance;
     if (replication === undefined || server === undefined || server.child.exit !== undefined) return undefined;
-    const [row] = await server.ask<{ caught_up: boolean; behind: number }>(
+    const [row] = await whileUp(server.ask<{ caught_up: boolean; behind: number }>(
       `SELECT extract(epoch FROM clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))::float AS behind,
         EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming' AND latest_end_lsn <= pg_last_wal_replay_lsn()) AS caught_up`,
-    );
+    ));
     if (row === undefined) return undefined;
     const { furtherBehindSeconds } = replication;
     return row.caught_up && furtherBehindSeconds === 0 ? 0 : Math.max(0, row.behind) + furtherBehindSeconds;
@@ -126,7 +126,7 @@ export class InstanceLives {
   /** Whether what the source writes arrives. */
   async isStreaming({ replication, server }: Instance): Promise<boolean> {
     if (replication === undefined || server === undefined || server.child.exit !== undefined) return false;
-    const [row] = await server.ask<{ streaming: boolean }>("SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS streaming");
+    const [row] = await whileUp(server.ask<{ streaming: boolean }>("SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS streaming"));
     return row?.streaming === true;
   }
 
@@ -170,6 +170,11 @@ export class InstanceLives {
 }
 
 const slotBoundMs = 10_000;
+
+/** A server that reboots meanwhile answers nobody, and who asks RDS about it must not notice. */
+function whileUp<Row>(rows: Promise<readonly Row[]>): Promise<readonly Row[]> {
+  return rows.catch(() => []);
+}
 
 export function addressOf({ host, port }: Destination): Destination {
   return { host, port };

@@ -1,15 +1,20 @@
 /**
- * Names as Step Functions' SDK integrations spell them. They are those of the AWS SDK for Java 2, whose code
- * generator takes words apart and capitalizes each: `DBSnapshotIdentifier` becomes `DbSnapshotIdentifier`,
- * `taskDefinitionArn` becomes `TaskDefinitionArn`, `DBSnapshotNotFoundFault` becomes `DbSnapshotNotFoundException`.
- * Source: aws-sdk-java-v2, codegen, `CodegenNamingUtils` and `DefaultNamingStrategy`.
+ * Names as Step Functions' SDK integrations spell them. They are those of the AWS SDK for Java 2. Its code generator makes
+ * small what a member begins with: `DBSnapshotIdentifier` becomes `dbSnapshotIdentifier`, `MultiAZ` `multiAZ`, and Step
+ * Functions begins both with a capital again. Of an error it takes the words apart and capitalizes each:
+ * `DBSnapshotNotFoundFault` becomes `DbSnapshotNotFoundException`.
+ * Source: aws-sdk-java-v2, codegen, `DefaultNamingStrategy` (`getFluentGetterMethodName`, `getExceptionName`) and
+ * `Utils.unCapitalize`.
  */
 
 /** Members that the Java SDK renames by hand. */
 const renamed: Readonly<Record<string, string>> = { NULL: 'Nul' };
 
 export function memberName(name: string): string {
-  return renamed[name] ?? pascalCase(name);
+  if (renamed[name] !== undefined) return renamed[name];
+  // The capitals in front, but for one that begins a word.
+  const small = name.replace(/^[A-Z]+(?![a-z])/, (front) => front.toLowerCase());
+  return small.charAt(0).toUpperCase() + small.slice(1);
 }
 
 export function exceptionName(shapeName: string): string {

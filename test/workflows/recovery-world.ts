@@ -288,7 +288,7 @@ export class RecoveryWorld {
       case 'rds:describeDBInstances': {
         database.looks += 1;
         if (database.status === 'modifying' && database.looks >= this.promotionLooks) Object.assign(database, { status: 'available', replica: false });
-        const source = database.replica ? { ReadReplicaSourceDbInstanceIdentifier: `arn:aws:rds:${away}:111111111111:db:baton-dev` } : {};
+        const source = database.replica ? { ReadReplicaSourceDBInstanceIdentifier: `arn:aws:rds:${away}:111111111111:db:baton-dev` } : {};
         return { DbInstances: [{ DbInstanceStatus: database.status, ...source }] };
       }
       default:

@@ -525,6 +525,9 @@ test('names are taken apart as the Java SDK does it', () => {
     ETag: 'ETag',
     ACL: 'Acl',
     ipv6CidrBlock: 'Ipv6CidrBlock',
+    MultiAZ: 'MultiAZ',
+    NewDBInstanceIdentifier: 'NewDBInstanceIdentifier',
+    PerformanceInsightsKMSKeyId: 'PerformanceInsightsKMSKeyId',
   };
   expect(Object.fromEntries(Object.keys(members).map((name) => [name, memberName(name)]))).toEqual(members);
   const errors = {

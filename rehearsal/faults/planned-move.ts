@@ -1,0 +1,58 @@
+/** What goes wrong in a planned move between the Regions. Each is told alone. */
+import { AwsError } from '../cloud/model.ts';
+import { atLeast } from '../report/report.ts';
+import type { Fault as ScenarioFault } from '../scenarios/scenario.ts';
+import type { Recovery, Stage } from '../stage.ts';
+import { timedOutAfterSuccess } from './aws.ts';
+import { struck, type Injected } from './fault.ts';
+
+export interface PlannedMoveFault extends ScenarioFault {
+  /** Called when the book trades, before the move is started. */
+  readonly inject?: (stage: Stage) => Injected | Promise<Injected>;
+  /** The machines that a person starts then, in the same Region. */
+  readonly again?: readonly Recovery[];
+  /** Nothing may have moved. */
+  readonly staysHome?: true;
+}
+
+const usualSilenceMs = 1500;
+
+const replicaBroken: PlannedMoveFault = {
+  name: 'replica-broken',
+  summary: 'The replica does not follow: the books are given back before anything is changed.',
+  outcome: 'rolled-back',
+  silenceLimitMs: usualSilenceMs,
+  staysHome: true,
+  inject: (stage) => ({ heal: stage.letReplicaLag(stage.standby, 900), promises: () => [] }),
+};
+
+const stepTimesOut: PlannedMoveFault = {
+  name: 'step-times-out-after-success',
+  summary: 'Each step of the move’s functions is done at its first try, and its function then times out.',
+  outcome: 'succeeded',
+  silenceLimitMs: 3000,
+  inject(stage) {
+    const done = new Set<string>();
+    const stop = timedOutAfterSuccess(stage, /(recovery-control|switchover-control|database-recovery|other-region)/, done);
+    return { heal: stop, promises: () => [atLeast('struck', 'The fault struck: steps that timed out after their success', done.size, stepsOfAMove, 'steps')] };
+  },
+};
+const stepsOfAMove = 10;
+
+const nobodyToTell: PlannedMoveFault = {
+  name: 'nobody-to-tell',
+  summary: 'SNS is down, so nobody hears how the move ended; everything else was done.',
+  outcome: 'needs-a-person',
+  silenceLimitMs: usualSilenceMs,
+  inject(stage) {
+    let unheard = 0;
+    const stop = stage.disturb(({ service, operation }) => {
+      if (service !== 'sns' || operation !== 'Publish') return undefined;
+      unheard += 1;
+      return Promise.reject(new AwsError('InternalErrorException', 'Internal failure', { fault: 'server' }));
+    });
+    return { heal: stop, promises: () => [struck('notices that SNS did not take', unheard)] };
+  },
+};
+
+export const plannedMoveFaults: readonly PlannedMoveFault[] = [replicaBroken, stepTimesOut, nobodyToTell];
