@@ -65,7 +65,8 @@ async function hourlyEstimate(): Promise<readonly RecordedAccess[]> {
     const before = bothJudge.recorded.length;
     const answer = await both.world.call({ service: 'lambda', operation: 'Invoke', region, caller, input: { FunctionName: name } });
     expect(answer).not.toHaveProperty('FunctionError');
-    return bothJudge.recorded.slice(before);
+    // Others work meanwhile.
+    return bothJudge.recorded.slice(before).filter(({ roleArn, resource }) => roleArn?.includes('-cost-Burn') === true || resource.endsWith(name));
   } finally {
     await both.close();
   }
