@@ -19,7 +19,6 @@ const region = z.string().check(z.regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a Region suc
 export const SwitchoverRequest = z.strictObject({ reason, requestedBy: personName });
 export type SwitchoverRequest = z.infer<typeof SwitchoverRequest>;
 
-const BookHere = z.object({ book, home: region, mode: z.enum(['open', 'draining', 'halted']), epoch, holder: z.nullable(z.string()) });
 const Held = z.object({ book, token });
 
 const unreachable = { LeaseUnreachableError: 'retry', LeaseMissingError: 'final' } as const;
@@ -102,11 +101,11 @@ export const switchoverControl = functionContract({
       output: z.object({ resumed: z.array(z.string()) }),
       errors: { LeaseConflictError: 'final', ...fenced },
     },
-    /** Where the books are: what is written next belongs to this Region only while all of them do. */
+    /** What is done next to the other Region's database is right only while every book is at home here. */
     where: {
-      input: z.object({ books: z.array(Held) }),
-      output: z.object({ books: z.array(BookHere), elsewhere: z.array(z.string()) }),
-      errors: fenced,
+      input: z.object({}),
+      output: z.object({ elsewhere: z.array(z.string()) }),
+      errors: unreachable,
     },
   },
 });
@@ -156,7 +155,8 @@ export const otherRegion = functionContract({
     },
     /** Nobody writes the other Region's database any more. */
     isolate: {
-      input: z.object({}),
+      /** Named, so that nobody means the other of the two. */
+      input: inRegion,
       output: z.object({
         /** How far it was then: what the replica must have to lack nothing. */
         lsn: z.string(),
@@ -180,7 +180,7 @@ export const otherRegion = functionContract({
       output: Database,
       errors: unreachableThere,
     },
-    /** Gives the database another name, so that the replica which takes its place gets its own. */
+    /** Gives the database another name, so that the replica which takes its place gets its own; one that can be written keeps it. */
     setAside: {
       input: z.object({ region, as: z.string() }),
       /** `done`: the name is free, or a replica has it already. */

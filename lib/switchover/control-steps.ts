@@ -85,12 +85,9 @@ export function switchoverSteps({ control, books, booksThatWrite, region, patien
       }
       return { resumed };
     },
-    async where({ books: held }) {
-      const leases = await readAll(held);
-      return {
-        books: leases.map(({ book, home, mode, epoch, holder }) => ({ book, home, mode, epoch, holder: holder ?? null })),
-        elsewhere: leases.filter(({ home }) => home !== region).map(({ book }) => book),
-      };
+    async where() {
+      const leases = await Promise.all(books.map((book) => control.read(book)));
+      return { elsewhere: leases.filter(({ home }) => home !== region).map(({ book, home }) => `${book} in ${home}`) };
     },
   };
 

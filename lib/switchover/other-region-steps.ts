@@ -47,11 +47,11 @@ export function otherRegionSteps({ here, there, account, database, secrets, in: 
       const { inRecovery, streaming } = await ask(`look at the replica in ${region}`, () => databaseFunction(region)('position', {}));
       return { streaming: inRecovery && streaming };
     },
-    async isolate() {
-      const asked = databaseFunction(there);
-      await ask('isolate the database of the other Region', () => asked('isolate', {}));
-      const { lsn, readOnly } = await ask('read how far the database of the other Region is', () => asked('position', {}));
-      if (!readOnly) throw new OtherRegionUnreachableError('isolate the database of the other Region', 'it says that it can be written');
+    async isolate({ region }) {
+      const asked = databaseFunction(region);
+      await ask(`isolate the database of ${region}`, () => asked('isolate', {}));
+      const { lsn, readOnly } = await ask(`read how far the database of ${region} is`, () => asked('position', {}));
+      if (!readOnly) throw new OtherRegionUnreachableError(`isolate the database of ${region}`, 'it says that it can be written');
       return { lsn };
     },
     async reaches({ appliedLsn, lsn }) {
@@ -75,7 +75,12 @@ export function otherRegionSteps({ here, there, account, database, secrets, in: 
         if (named === undefined) return { state: 'done', seen: 'the name is free' };
         const { DBInstanceStatus: status = '', ReadReplicaSourceDBInstanceIdentifier: source } = named;
         if (source !== undefined) return { state: 'done', seen: `a replica of ${source} has the name already` };
-        if (status === 'available') await apis.rename(database, as);
+        if (status === 'available') {
+          // Whoever writes it has its name: it is somebody's home, whatever the caller believes.
+          const { readOnly } = await databaseFunction(region)('position', {});
+          if (!readOnly) throw new Error('it can be written, so it is in use; a database is set aside when it was isolated');
+          await apis.rename(database, as);
+        }
         return { state: 'waiting', seen: `${database} is ${status} and to be ${as}` };
       });
     },

@@ -121,7 +121,7 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
     assign: {
       trading: js('[$states.result]'),
       rtoSeconds: js("($toMillis($now()) - $toMillis($states.context.Execution.StartTime)) / 1000"),
-      why: js("$join([$states.result[state != 'trading'].(book & ' does not trade here: ' & seen & '.')], ' ')"),
+      why: js("$join([$states.result[state != 'trading' and $not(state = 'halted' and modeBefore = 'halted')].(book & ' does not trade here: ' & seen & '.')], ' ')"),
       ...timed('The first orders were accepted here.', leaseSeconds + tradeAllowanceSeconds),
     },
   });
@@ -265,7 +265,7 @@ export function awaitOrders(w: Workflow, parts: FailoverParts): sfn.IChainable {
     w.pass(name, {
       comment,
       outputs: js(`{ 'book': $one.book, 'token': $one.token, 'state': ${state}, 'seen': ${seen}, 'epoch': $heldEpoch, 'holder': $heldBy, 'colour': $heldColour,
-        'epochBefore': $one.epoch, 'holderBefore': $one.holder }`),
+        'epochBefore': $one.epoch, 'holderBefore': $one.holder, 'modeBefore': $one.mode }`),
     });
   const seenTrading = answer('Note what became of the book', 'For the report, and for what follows.', '$tradingState', '$tradingSeen');
   const look = w.invoke('Look for accepted orders from this Region', parts.recovery, 'tradingHere', {
@@ -403,7 +403,7 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
   const done = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, {
       comment,
-      outputs: js(`{ 'promoted': $promoted, 'rpoSeconds': $lossSeconds, 'missingBefore': $missingBefore, 'missingAfter': $missingAfter, 'seen': $lacking,
+      outputs: js(`{ 'promoted': $promoted, 'rpoSeconds': $round($lossSeconds, 3), 'missingBefore': $missingBefore, 'missingAfter': $missingAfter, 'seen': $lacking,
         'replicaLagSeconds': $replicaLag, 'promotionSeconds': $promotionSeconds, 'steps': $databaseSteps,
         'fault': ${fault} & ($zoneFault = '' ? '' : ' The database has one zone: ' & $zoneFault) }`),
     });

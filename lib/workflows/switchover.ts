@@ -14,7 +14,7 @@ import type { otherRegion, switchoverControl } from '../contracts/switchover.ts'
 import type { ContractFunction } from '../constructs/function.ts';
 import { endingsOf } from './blocks/endings.ts';
 import { reprotection } from './blocks/reprotection.ts';
-import { nothing, pollSeconds, timed } from './blocks/variables.ts';
+import { nothing, pollSeconds, timed, unlessRedriven } from './blocks/variables.ts';
 import { awaitOrders, capacity, database, homeFact, secrets, type FailoverParts } from './failover.ts';
 import { js, quoted, type Workflow } from './workflow.ts';
 
@@ -132,7 +132,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   });
   const isolate = w.invoke('Close the database of the old home', parts.other, 'isolate', {
     comment: 'From here on nobody writes it; where it ended is what the replica must have.',
-    input: {},
+    input: { region: unlessRedriven(quoted(there)) },
     assign: (answer) => ({ isolatedLsn: answer.lsn, ...timed('The database of the old home was closed.', 20) }),
     catches: {
       OtherRegionUnreachableError: w.pass('Note that the old home could not be closed', {
@@ -143,6 +143,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
     },
   });
   isolate.next(reach);
+  const mayClose = stillHere(w, parts, { what: 'before the old home is closed', yes: isolate, no: ending.needsAPerson });
   const flushed = w.poll({
     begin: 'Begin to wait for the ledger of the old home', since: 'flushSince',
     ask: w.invoke('Look what the old home has not written yet', parts.other, 'completeness', {
@@ -150,12 +151,12 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
       input: { books: js("[$trading[state = 'trading'].{ 'book': book, 'belowEpoch': epoch }]") },
       assign: (answer) => ({ unwritten: answer.missing }),
       // What it lacks, the traders here write from the journal.
-      catches: { 'States.ALL': { quietly: isolate } },
+      catches: { 'States.ALL': { quietly: mayClose } },
     }),
     judge: 'Has the old home written everything?',
     judgeComment: 'Whatever it has not, the traders here write from the journal.',
-    answers: [{ when: js('$unwritten = 0'), next: isolate, comment: 'It has.', assign: timed('The ledger of the old home is complete.', flushLimitSeconds) }],
-    tooLate: { next: isolate, comment: 'The journal has what is missing.', assign: timed('The old home did not write its ledger to the end.', flushLimitSeconds) },
+    answers: [{ when: js('$unwritten = 0'), next: mayClose, comment: 'It has.', assign: timed('The ledger of the old home is complete.', flushLimitSeconds) }],
+    tooLate: { next: mayClose, comment: 'The journal has what is missing.', assign: timed('The old home did not write its ledger to the end.', flushLimitSeconds) },
     pause: 'Wait a moment for the ledger of the old home', everySeconds: pollSeconds, limitSeconds: flushLimitSeconds,
   });
 
@@ -278,10 +279,11 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   // ── What there is to do, by where the books and the databases are ────────────────────────────────────────
   const closeLeft = w.invoke('Close the database that was left', parts.other, 'isolate', {
     comment: 'It is about to give its name to a replica, and is kept.',
-    input: {},
+    input: { region: unlessRedriven(quoted(there)) },
     catches: { OtherRegionUnreachableError: ending.needsAPerson, 'States.ALL': ending.needsAPerson },
   });
   closeLeft.next(protect);
+  const mayCloseLeft = stillHere(w, parts, { what: 'before what was left is closed', yes: closeLeft, no: ending.needsAPerson });
   const replicaHere = `$contains($here.source, ':${there}:')`;
   const replicaThere = `$contains($there.source, ':${here}:')`;
   const noteRefusal = (name: string, comment: string, why: string): sfn.IChainable => w.pass(name, { comment, assign: { why: js(why) } }).next(refused);
@@ -299,7 +301,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
           quoted(`Every book is at home in ${here}, its database is written here, and ${there} has a replica of it: there is nothing to move. To leave ${here}, start the machine in ${there}.`)),
       },
       {
-        when: js("$toMove = 0 and $here.source = '' and $here.status = 'available' and $there.source = '' and $there.status = 'available'"), next: closeLeft,
+        when: js("$toMove = 0 and $here.source = '' and $here.status = 'available' and $there.source = '' and $there.status = 'available'"), next: mayCloseLeft,
         comment: 'Everything is here, and the other Region is no standby yet.',
         // Whatever its database has is older than what this Region took over.
         assign: { redrives: js('$states.context.Execution.RedriveCount') },
@@ -351,6 +353,27 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
       redrives: 0, steps: [], stepSince: js('$toMillis($states.context.Execution.StartTime)'), why: nothing, loose: nothing, outcome: nothing,
     },
   }).next(check);
+}
+
+/**
+ * The other Region's database is touched only while every book is at home here: an execution that was frozen with its Region, and comes to
+ * itself when a failover has taken the books back, would close what they are written to.
+ */
+function stillHere(w: Workflow, parts: SwitchoverParts, { what, yes, no }: { readonly what: string; readonly yes: sfn.IChainable; readonly no: sfn.IChainable }): sfn.IChainable {
+  const look = w.invoke(`Look where the books are ${what}`, parts.control, 'where', {
+    comment: 'The lease says, in whatever Region.',
+    input: {},
+    assign: (answer) => ({ elsewhere: answer.elsewhere }),
+    catches: { LeaseMissingError: no, 'States.ALL': no },
+  });
+  look.next(w.choice(`Are the books here ${what}?`, {
+    comment: 'Nobody else moves them while this execution has them, but a failover.',
+    answers: [{ when: js('$count($elsewhere) = 0'), next: yes, comment: 'All of them.' }],
+    otherwise: w.pass(`Note that the books have left ${what}`, {
+      comment: 'Another move decides.', assign: { why: js("'Books are at home elsewhere by now: ' & $join($elsewhere, ', ') & '. Nothing of that Region was touched.'") },
+    }).next(no),
+  }));
+  return look;
 }
 
 /** The old home of a failover has the database of then, which nobody may write: it gives its name to a replica of today's. */

@@ -63,17 +63,27 @@ describe('a failover', () => {
     released(world);
   });
 
-  it('moves a halted book and leaves it halted; that it does not trade is said', async () => {
+  it('moves a book that was halted, and leaves it halted; the report says so', async () => {
     const world = await RecoveryWorld.lost();
     world.store.writeNow(haltOf(beta, { reason: 'orders that nobody understands', by: 'grace' }));
-    const { ending, cause } = await run(world);
-    expect(ending).toBe('NeedsAPerson');
-    expect(cause).toMatch(new RegExp(`${beta} does not trade here: it is halted, by grace`));
+    expect(await run(world)).toEqual({ ending: 'Succeeded', cause: '' });
     expect(world.lease(beta)).toMatchObject({ home: here, mode: 'halted', epoch: 7 });
     expect(world.lease(alpha)).toMatchObject({ home: here, epoch: 8 });
     expect(world.database).toMatchObject({ replica: false });
     expect(world.taskSets.get(`baton-dev-${beta}`)).toMatchObject([{ percent: 100 }]);
+    expect(report(world)).toMatchObject({ books: [{}, { state: 'halted', modeBefore: 'halted', seen: expect.stringContaining('grace') as string }] });
     released(world);
+  });
+
+  it('asks for a person when a book is halted on the way, by its own trader', async () => {
+    const world = await RecoveryWorld.lost();
+    world.takesOver = (book) => {
+      if (book === beta) world.store.writeNow(haltOf(beta, { reason: 'the position is not the venue’s', by: 'its trader' }));
+      return book === alpha;
+    };
+    expect(await run(world)).toMatchObject({
+      ending: 'NeedsAPerson', cause: expect.stringContaining(`${beta} does not trade here: it is halted, by its trader: the position`) as string,
+    });
   });
 
   it('goes on with the database when one of two books does not trade, and asks for a person', async () => {

@@ -101,7 +101,7 @@ export async function plannedMoves(what: 'switchover' | 'failback'): Promise<Cov
       expect(report(world)).toMatchObject({
         outcome: 'succeeded', from: away, to: here, protected: true, moves: [{ book: alpha, way: 'hand-over', state: 'here' }, { book: beta, state: 'here' }],
       });
-      for (const { what: told, budgetSeconds, actualSeconds } of report(world).steps.filter(({ what: step }) => !step.includes('has a replica again'))) {
+      for (const { what: told, budgetSeconds, actualSeconds } of report(world).steps) {
         expect({ told, measured: typeof budgetSeconds === 'number' && typeof actualSeconds === 'number' }).toEqual({ told, measured: true });
       }
       expect(world.notices).toEqual([`Baton: ${what} of all books succeeded`]);
@@ -313,6 +313,28 @@ export async function plannedMoves(what: 'switchover' | 'failback'): Promise<Cov
       expect(ending).toBe('NeedsAPerson');
       expect(cause).toMatch(why);
       for (const book of books) expect(world.lease(book).workflow.execution).toBe(failoverThere);
+    });
+
+    it('when it comes to itself after a failover has taken the books back: the database that is written is left alone', async () => {
+      for (const [scenario, at] of [['moves', 'Look what the old home has not written yet'], ['unprotected', 'Look where the books are before what was left is closed']] as const) {
+        const world = await planned[scenario]();
+        world.faults.set(at, () => {
+          for (const book of books) world.set(book, { home: away });
+          return undefined;
+        });
+        expect(await run(world)).toMatchObject({ ending: 'NeedsAPerson', cause: expect.stringMatching(/at home elsewhere by now: alpha in us-west-2/) as string });
+        expect(world.databases[away]!.get('baton-dev')).toMatchObject({ readOnly: false });
+      }
+    });
+
+    it('when the database to be set aside is written again: whoever writes it keeps its name', async () => {
+      const world = await planned.moves();
+      world.faults.set('Set the database there aside', () => {
+        world.databases[away]!.get('baton-dev')!.readOnly = false;
+        return undefined;
+      });
+      expect(await run(world)).toMatchObject({ ending: 'NeedsAPerson', cause: expect.stringMatching(/it can be written, so it is in use/) as string });
+      expect([...world.databases[away]!.keys()]).toEqual(['baton-dev']);
     });
 
     it('when nobody can be told of what worked', async () => {

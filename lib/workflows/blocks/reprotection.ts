@@ -37,7 +37,7 @@ export function reprotection(
 
   const replicate = w.invoke(`Replicate the secrets ${key}`, parts.other, 'replicateSecrets', {
     comment: 'Those of the Region that is written are the originals from now on.',
-    input: { from: source },
+    input: { from: unlessRedriven(quoted(source)) },
     assign: (answer) => ({ [seen]: js(`$join(${answer.failed.slice(2, -2)}, '; ')`) }),
     catches,
   });
