@@ -240,6 +240,7 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
       ...(await sideBySide(plan, jobs, progress, ({ scenario, faults }, part) =>
         tell(scenario, faults, {
           assembly, seed, out: directoryFor(out, plan, scenario, faults), progress: part,
+          besideOthers: plan.length > 1 && jobs > 1,
           provisioning: plan.length > 1 ? (scenario.provisioningAmongAll ?? provisioning) : provisioning,
         }))),
     );

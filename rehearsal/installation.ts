@@ -55,6 +55,8 @@ export interface InstallationOptions {
   readonly provisioning: ProvisioningColumn;
   /** The containers' network goes through relays, so that faults can cut it. */
   readonly cuttable?: boolean;
+  /** Told beside others, with which it shares the machine. */
+  readonly besideOthers?: boolean;
   /** The second Region is deployed too; else only what the first refers to there. */
   readonly bothRegions?: boolean;
   /** Of the local AWS; the system chooses one when not said. */
@@ -86,6 +88,7 @@ interface Parts {
   readonly settings: Settings;
   readonly seed: number;
   readonly provisioning: ProvisioningColumn;
+  readonly besideOthers: boolean;
   readonly assemblyDirectory: string;
   readonly supervisor: Supervisor;
   readonly venue: RunningVenue;
@@ -127,7 +130,7 @@ export interface Installation extends Parts {
   close(): Promise<void>;
 }
 
-export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, port }: InstallationOptions): Promise<Installation> {
+export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, besideOthers = false, port }: InstallationOptions): Promise<Installation> {
   const settings = loadSettings(assembly.environment);
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
@@ -248,7 +251,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       return { ...releases.first, trader };
     };
     return installed({
-      settings, seed, provisioning, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, monitoring, watchers, releases, log, secrets,
+      settings, seed, provisioning, besideOthers, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, monitoring, watchers, releases, log, secrets,
       disturbances, routes, variant, people, caFile: authority.caFile,
     });
   } catch (error) {

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Client } from 'pg';
 import { endings } from '../lib/contracts/cutover.ts';
+import { databaseRecovery } from '../lib/contracts/recovery.ts';
 import { LeaseControl } from '../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import { colourOf, otherColour, regionOf, type BookName, type Colour, type InstanceId, type Lease } from '../lib/lease/model.ts';
@@ -64,6 +65,8 @@ export interface CutoverOptions {
   readonly typed?: ((usual: CutoverInput) => object) | undefined;
   /** How often somebody will redrive it: only then has it ended. */
   readonly redrives?: number | undefined;
+  /** Where it is started; where the book is at home when not said. */
+  readonly region?: string | undefined;
 }
 /** An execution as it was started. */
 export interface Started {
@@ -161,11 +164,11 @@ export class Stage {
   }
 
   /** Runs the machine as a person would from its console, and waits for its end. */
-  async cutover(release: Release, reason: string, { typed, redrives = 0 }: CutoverOptions = {}): Promise<WorkflowEnd> {
+  async cutover(release: Release, reason: string, { typed, redrives = 0, region = this.home }: CutoverOptions = {}): Promise<WorkflowEnd> {
     const { settings, machineArn } = this.#installation;
-    const stateMachineArn = machineArn('cutover', this.home);
+    const stateMachineArn = machineArn('cutover', region);
     const name = this.#executionName();
-    const usual = this.#cutoverInput(release, reason, name);
+    const usual = this.#cutoverInput(release, reason, name, region);
     return this.#execute({ stateMachineArn, name, input: JSON.stringify(typed?.(usual) ?? usual) }, cutoverPhases(settings), redrives);
   }
 
@@ -173,15 +176,15 @@ export class Stage {
   async throughCanary(release: Release, reason: string): Promise<WorkflowEnd> {
     const { settings, machineArn } = this.#installation;
     const name = this.#executionName();
-    const input = JSON.stringify(this.#cutoverInput(release, reason, `canary/${name}`));
+    const input = JSON.stringify(this.#cutoverInput(release, reason, `canary/${name}`, this.home));
     return this.#execute({ stateMachineArn: machineArn('canary', this.home), name, input }, canaryPhases(settings), 0);
   }
 
-  #cutoverInput(release: Release, reason: string, change: string): CutoverInput {
+  #cutoverInput(release: Release, reason: string, change: string, region: string): CutoverInput {
     return {
       book: this.book, images: { trader: release.trader.digest, guard: release.guard.digest }, reason, requestedBy: 'rehearsal',
       change: { risk: 2, costImpactUsdMonthly: 0, summary: 'A release of the rehearsal' },
-      ...this.#installation.people.proofFor(change, this.home),
+      ...this.#installation.people.proofFor(change, region),
     };
   }
 
@@ -342,6 +345,11 @@ export class Stage {
     return compressed.modelledMs(fromMs - beganMs, toMs - beganMs);
   }
 
+  /** A limit that other installations on the same machine can break is twice as long beside them; one that keeps the promise never is. */
+  onAQuietMachine(limitMs: number): number {
+    return this.#installation.besideOthers ? 2 * limitMs : limitMs;
+  }
+
   get provisioning(): ProvisioningColumn {
     return this.#installation.provisioning;
   }
@@ -455,6 +463,16 @@ export class Stage {
 
   get regions(): Settings['regions'] {
     return this.#installation.settings.regions;
+  }
+
+  /** Lets the database of the settings' home be written again after its Region's watch has closed it. */
+  async readmitDatabase(): Promise<void> {
+    const { settings } = this.#installation;
+    const Payload = new TextEncoder().encode(JSON.stringify({ step: 'readmit' }));
+    const { FunctionError } = await this.operator<{ FunctionError?: string }>('lambda', 'Invoke', {
+      FunctionName: `baton-${settings.environment}-${databaseRecovery.name}`, Payload,
+    });
+    if (FunctionError !== undefined) throw new Error(`the database was not let be written: ${FunctionError}`);
   }
 
   get leaseTable(): string {

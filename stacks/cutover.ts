@@ -2,12 +2,10 @@
  * The cutover: its state machine, the functions that decide for it, where it reports, whom it tells, and the
  * last net below it. One machine serves every book of the environment.
  */
-import { ArnFormat, type CfnElement, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { ArnFormat, type CfnElement, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
-import * as events from 'aws-cdk-lib/aws-events';
-import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
@@ -17,6 +15,7 @@ import type { Construct, IConstruct } from 'constructs';
 import { Canary } from '../lib/constructs/canary.ts';
 import { ChangeGates } from '../lib/constructs/change-gates.ts';
 import { ContractFunction, MonitoredFunction } from '../lib/constructs/function.ts';
+import { catchWhatIsLeft } from '../lib/constructs/last-net.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { PositionAlarm } from '../lib/constructs/position-alarm.ts';
 import { JudgedStateMachine } from '../lib/constructs/state-machine.ts';
@@ -253,16 +252,10 @@ export class CutoverStack extends Stack {
     });
     allow(net, state.leaseTable, ['GetItem', 'UpdateItem']);
     this.letPublish(net.function);
-    const rule = new events.Rule(this, 'LastNetRule', {
-      ruleName: `${prefix}-last-net`,
-      description: 'Executions that ended without success may have left a lock or a drain',
-      eventPattern: {
-        source: ['aws.states'],
-        detailType: ['Step Functions Execution Status Change'],
-        detail: { stateMachineArn: [this.machine.machine.stateMachineArn], status: ['FAILED', 'TIMED_OUT', 'ABORTED'] },
-      },
+    catchWhatIsLeft(this, {
+      ruleName: `${prefix}-last-net`, description: 'Executions that ended without success may have left a lock or a drain',
+      machines: [this.machine], giver: net.function,
     });
-    rule.addTarget(new targets.LambdaFunction(net.function, { retryAttempts: 10, maxEventAge: Duration.hours(1) }));
     return net;
   }
 

@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Redis } from 'ioredis';
-import { Client } from 'pg';
 import { TraderEnvironment } from '../../lib/contracts/task-environment.ts';
+import { databaseClient } from '../../lib/database-client.ts';
 import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
 import { PermitSource } from '../../lib/lease/permit-source.ts';
 import { Breaker, RedisBreakerStore } from '../../lib/trading/breaker.ts';
@@ -71,13 +71,7 @@ async function trade(): Promise<number> {
   const ledger = new Ledger({
     book: environment.BATON_BOOK,
     connect: () =>
-      new Client({
-        host: environment.BATON_DATABASE_HOST,
-        port: Number(environment.BATON_DATABASE_PORT),
-        database: environment.BATON_DATABASE_NAME,
-        user: databaseLogin.username.reveal(),
-        password: databaseLogin.password.reveal(),
-        ssl: { rejectUnauthorized: true },
+      databaseClient(environment, databaseLogin, {
         connectionTimeoutMillis: databaseTimeoutMs,
         query_timeout: databaseTimeoutMs,
         keepAlive: true,

@@ -3,8 +3,8 @@
  * tested. A cutover runs it as a task of its own, which may read the database's secret and nothing else.
  */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { Client } from 'pg';
 import { contractionsWait, MigrationEnvironment } from '../../lib/contracts/task-environment.ts';
+import { databaseClient } from '../../lib/database-client.ts';
 import type { Log } from '../../lib/trading/trader.ts';
 import { contractionWaits, migrate, type MigrationKind } from './migrations/run.ts';
 import { readJson } from '../../lib/stored-secrets.ts';
@@ -15,16 +15,7 @@ const connectTimeoutMs = 10_000;
 export async function runMigrations(kind: MigrationKind, log: Log): Promise<number> {
   const environment = MigrationEnvironment.parse(process.env);
   const login = await readJson(new SecretsManagerClient({}), environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']);
-  const client = new Client({
-    host: environment.BATON_DATABASE_HOST,
-    port: Number(environment.BATON_DATABASE_PORT),
-    database: environment.BATON_DATABASE_NAME,
-    user: login.username.reveal(),
-    password: login.password.reveal(),
-    ssl: { rejectUnauthorized: true },
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: 'baton-migrate',
-  });
+  const client = databaseClient(environment, login, { connectionTimeoutMillis: connectTimeoutMs, application_name: 'baton-migrate' });
   await client.connect();
   try {
     const ran = await migrate(client, kind, { log: (message) => log('info', 'migrations', { message }) });

@@ -1,8 +1,9 @@
 /** database-recovery: asks, closes and opens the database of its Region. Contract: lib/contracts/recovery.ts, `databaseRecovery`. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { Client, type ClientBase } from 'pg';
+import type { ClientBase } from 'pg';
 import { databaseRecovery } from '../../lib/contracts/recovery.ts';
+import { databaseClient, type DatabaseAddress } from '../../lib/database-client.ts';
 import { databaseSteps } from '../../lib/recovery/database-steps.ts';
 import { DatabaseUnreachableError } from '../../lib/recovery/errors.ts';
 import { readJson } from '../../lib/stored-secrets.ts';
@@ -37,20 +38,9 @@ export const handler = serve(databaseRecovery, process.env, (environment) =>
   }));
 
 /** The login is read at each connection: whoever rotates it tells nobody. */
-async function connect(environment: {
-  readonly BATON_DATABASE_HOST: string;
-  readonly BATON_DATABASE_PORT: string;
-  readonly BATON_DATABASE_NAME: string;
-  readonly BATON_DATABASE_SECRET_ARN: string;
-}): Promise<ClientBase & { end(): Promise<void> }> {
+async function connect(environment: DatabaseAddress & { readonly BATON_DATABASE_SECRET_ARN: string }): Promise<ClientBase & { end(): Promise<void> }> {
   const login = await readJson(secrets, environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']);
-  const client = new Client({
-    host: environment.BATON_DATABASE_HOST,
-    port: Number(environment.BATON_DATABASE_PORT),
-    database: environment.BATON_DATABASE_NAME,
-    user: login.username.reveal(),
-    password: login.password.reveal(),
-    ssl: { rejectUnauthorized: true },
+  const client = databaseClient(environment, login, {
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: queryTimeoutMs,
     application_name: 'baton-recovery',

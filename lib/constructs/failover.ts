@@ -2,10 +2,8 @@
  * The failover's machine, for all books of the environment, and what catches executions that were killed. It runs in the Region that is
  * to become home and needs nothing of the other one; which that is, only the lease tells it.
  */
-import { ArnFormat, type CfnElement, Duration, Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, type CfnElement, Stack, Validations } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import * as events from 'aws-cdk-lib/aws-events';
-import * as targets from 'aws-cdk-lib/aws-events-targets';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, type IConstruct } from 'constructs';
@@ -13,6 +11,7 @@ import { endings } from '../contracts/cutover.ts';
 import type { Settings } from '../settings/index.ts';
 import { failover, type FailoverBook, type FailoverParts } from '../workflows/failover.ts';
 import { Workflow } from '../workflows/workflow.ts';
+import { catchWhatIsLeft, releaseBooksOfTheExecution } from './last-net.ts';
 import { retentionOf } from './log-retention.ts';
 import type { RecoveryFunctions } from './recovery-functions.ts';
 import { arnInPolicies } from './replicated-secret.ts';
@@ -83,7 +82,10 @@ export class Failover extends Construct {
       runbook: 'docs/runbooks/failover.md',
     });
     this.alarms = [functions.control.errorsAlarm, functions.database.errorsAlarm, ...this.machine.alarms];
-    this.#catchWhatIsLeft(prefix, functions);
+    catchWhatIsLeft(this, {
+      ruleName: `${prefix}-last-net-failover`, description: 'Failovers that ended without success may have left their locks',
+      machines: [this.machine], giver: functions.control.function, event: releaseBooksOfTheExecution(),
+    });
 
     const wildcard = (resource: string, reason: string): void =>
       Validations.of(this.machine).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason });
@@ -97,23 +99,6 @@ export class Failover extends Construct {
     for (const arn of taskSets) wildcard(arn, 'Task sets of one service: cutovers and refreshes make them.');
     for (const arn of topologyParameters) wildcard(arn, 'The fact is the name: which Region it names, only the lease tells.');
     for (const arn of secretArns.filter((each) => each.endsWith('?'))) wildcard(arn, 'Secrets Manager ends each ARN with characters of its own.');
-  }
-
-  /** An execution that was killed gives nothing back itself; the function takes the execution from the event. */
-  #catchWhatIsLeft(prefix: string, { control }: RecoveryFunctions): void {
-    const rule = new events.Rule(this, 'LastNetRule', {
-      ruleName: `${prefix}-last-net-failover`,
-      description: 'Failovers that ended without success may have left their locks',
-      eventPattern: {
-        source: ['aws.states'],
-        detailType: ['Step Functions Execution Status Change'],
-        detail: { stateMachineArn: [this.machine.machine.stateMachineArn], status: ['FAILED', 'TIMED_OUT', 'ABORTED'] },
-      },
-    });
-    rule.addTarget(new targets.LambdaFunction(control.function, {
-      event: events.RuleTargetInput.fromObject({ step: 'releaseBooks', execution: events.EventField.fromPath('$.detail.executionArn') }),
-      retryAttempts: 10, maxEventAge: Duration.hours(1),
-    }));
   }
 
   #arn(service: string, resource: string, resourceName: string, arnFormat = ArnFormat.SLASH_RESOURCE_NAME): string {

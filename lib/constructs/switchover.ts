@@ -2,11 +2,9 @@
  * The planned moves to this Region, switchover and failback: their machines and functions, and the last net below them. What they do in
  * the other Region goes through one function, `other-region`: a state machine cannot call across, and a failover may need none of it.
  */
-import { ArnFormat, type CfnElement, Duration, Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, type CfnElement, Stack, Validations } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
-import * as events from 'aws-cdk-lib/aws-events';
-import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct, type IConstruct } from 'constructs';
@@ -19,6 +17,7 @@ import { failback } from '../workflows/failback.ts';
 import { switchover, type SwitchoverParts } from '../workflows/switchover.ts';
 import { Workflow } from '../workflows/workflow.ts';
 import { ContractFunction, type MonitoredFunction } from './function.ts';
+import { catchWhatIsLeft, releaseBooksOfTheExecution } from './last-net.ts';
 import { retentionOf } from './log-retention.ts';
 import { JudgedStateMachine } from './state-machine.ts';
 
@@ -94,24 +93,10 @@ export class Switchover extends Construct {
     };
     this.machines = [machine('Switchover', switchover, switchoverObjectiveSeconds), machine('Failback', failback, failbackObjectiveSeconds)];
     this.alarms = [control.errorsAlarm, both.errorsAlarm, ...this.machines.flatMap(({ alarms }) => alarms)];
-    this.#catchWhatIsLeft(prefix, parts);
-  }
-
-  /** An execution that was killed gives nothing back itself; the function takes the execution from the event. */
-  #catchWhatIsLeft(prefix: string, { recovery }: FailoverParts): void {
-    const rule = new events.Rule(this, 'LastNetRule', {
-      ruleName: `${prefix}-last-net-planned-moves`,
-      description: 'Planned moves that ended without success may have left their locks and drains',
-      eventPattern: {
-        source: ['aws.states'],
-        detailType: ['Step Functions Execution Status Change'],
-        detail: { stateMachineArn: this.machines.map(({ machine }) => machine.stateMachineArn), status: ['FAILED', 'TIMED_OUT', 'ABORTED'] },
-      },
+    catchWhatIsLeft(this, {
+      ruleName: `${prefix}-last-net-planned-moves`, description: 'Planned moves that ended without success may have left their locks and drains',
+      machines: this.machines, giver: parts.recovery.function, event: releaseBooksOfTheExecution(),
     });
-    rule.addTarget(new targets.LambdaFunction(recovery.function, {
-      event: events.RuleTargetInput.fromObject({ step: 'releaseBooks', execution: events.EventField.fromPath('$.detail.executionArn') }),
-      retryAttempts: 10, maxEventAge: Duration.hours(1),
-    }));
   }
 
   #letChangeBoth(

@@ -3,11 +3,9 @@
  * function that decides for two of them. They report, tell and are caught as the cutover is. The halt needs none of
  * that to work: it writes the lease itself.
  */
-import { type CfnElement, Duration, Stack, Validations } from 'aws-cdk-lib';
+import { type CfnElement, Stack, Validations } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
-import * as events from 'aws-cdk-lib/aws-events';
-import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct, type IConstruct } from 'constructs';
@@ -20,6 +18,7 @@ import { resume } from '../workflows/resume.ts';
 import { rollback } from '../workflows/rollback.ts';
 import { Workflow } from '../workflows/workflow.ts';
 import { ContractFunction, type MonitoredFunction } from './function.ts';
+import { catchWhatIsLeft } from './last-net.ts';
 import { retentionOf } from './log-retention.ts';
 import { JudgedStateMachine, type JudgedStateMachineProps } from './state-machine.ts';
 
@@ -97,7 +96,10 @@ export class WaysBack extends Construct {
     this.rollback = rollbacks;
     this.alarms = [operations.errorsAlarm, ...this.machines.flatMap(({ alarms }) => alarms)];
     // A halt takes nothing that would have to be given back.
-    this.#catchWhatIsLeft(props, [resumes, rollbacks]);
+    catchWhatIsLeft(this, {
+      ruleName: `${prefix}-last-net-ways-back`, description: 'Executions that ended without success may have left a lock or a drain',
+      machines: [resumes, rollbacks], giver: props.lastNet.function,
+    });
     this.#acknowledge(props, operations);
   }
 
@@ -115,23 +117,6 @@ export class WaysBack extends Construct {
       ...props, start, declarations: workflow.declarations, endings: Object.values(endings), logRetention: retentionOf(settings),
       name: `${prefix}-${name.toLowerCase()}`,
     });
-  }
-
-  /** Executions that were killed give nothing back themselves. */
-  #catchWhatIsLeft({ prefix, lastNet }: WaysBackProps, machines: readonly JudgedStateMachine[]): void {
-    const rule = new events.Rule(this, 'LastNetRule', {
-      ruleName: `${prefix}-last-net-ways-back`,
-      description: 'Executions that ended without success may have left a lock or a drain',
-      eventPattern: {
-        source: ['aws.states'],
-        detailType: ['Step Functions Execution Status Change'],
-        detail: {
-          stateMachineArn: machines.map(({ machine }) => machine.stateMachineArn),
-          status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
-        },
-      },
-    });
-    rule.addTarget(new targets.LambdaFunction(lastNet.function, { retryAttempts: 10, maxEventAge: Duration.hours(1) }));
   }
 
   /** Every wildcard in the machines' roles, each with its reason. */

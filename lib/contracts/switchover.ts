@@ -143,8 +143,17 @@ export const otherRegion = functionContract({
   steps: {
     /** How far the replica of this Region is behind the database of the other one, by what it had applied. */
     behind: {
-      input: z.object({ appliedLsn: z.string() }),
-      output: z.object({ bytes: z.number() }),
+      input: z.object({
+        appliedLsn: z.string(),
+        /** Up to where the other one was written at the first look; empty at that. */
+        mark: z.string(),
+      }),
+      output: z.object({
+        bytes: z.number(),
+        mark: z.string(),
+        /** It has all that had been written at the first look: few bytes alone could be those of a replica that has just stopped. */
+        follows: z.boolean(),
+      }),
       errors: unreachableThere,
     },
     /** Whether the replica of a Region is sent what its source writes. */

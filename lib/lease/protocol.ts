@@ -359,7 +359,8 @@ function standbyWrite(state: InstanceState, role: Standby | Stopped, now: number
   if (role.kind === 'stopped' || role.seen === undefined || role.inDoubt || !state.trader.ready) return { wakes: [] };
   const { lease, since } = role.seen;
   if (lease.mode === 'halted' || lease.home !== state.identity.region) return { wakes: [] };
-  const leases = hasFirstRight(state, lease) ? 1 : 2;
+  // Nobody can trade under an epoch that was given to nobody, and who left it first awaited the end of all that it had sent.
+  const leases = (hasFirstRight(state, lease) ? 1 : 2) - (lease.holder === undefined ? 1 : 0);
   const takeOverAt = since + leases * lease.leaseMs * (1 + state.identity.driftPpm / 1e6);
   if (now < takeOverAt) return { wakes: [takeOverAt] };
   return { write: takeOver(state, lease), wakes: [] };
@@ -414,7 +415,7 @@ function successorOf(state: InstanceState, role: Tenure, wanted: 'attending' | '
 }
 
 /**
- * In a drain the named successor may take over after one lease, anybody else after two. Otherwise the colour
+ * In a drain the named successor may take over after one lease, anybody else after two; each a lease earlier where nobody holds. Otherwise the colour
  * that held comes first, so that a crash does not put the other version to work. The colours of another Region say
  * nothing here: of a book that has moved, whoever runs what is recorded as live comes first. Waiting longer is always safe.
  */

@@ -39,9 +39,10 @@ export function otherRegionSteps({ here, there, account, database, secrets, in: 
   const otherThan = (region: string): string => (region === here ? there : here);
 
   return {
-    async behind({ appliedLsn }) {
+    async behind({ appliedLsn, mark }) {
       const { lsn } = await ask('read how far the database of the other Region is', () => databaseFunction(there)('position', {}));
-      return { bytes: bytesBehind(appliedLsn, lsn) };
+      const wanted = mark === '' ? lsn : mark;
+      return { bytes: bytesBehind(appliedLsn, lsn), mark: wanted, follows: bytesBehind(appliedLsn, wanted) === 0 };
     },
     async streams({ region }) {
       const { inRecovery, streaming } = await ask(`look at the replica in ${region}`, () => databaseFunction(region)('position', {}));

@@ -60,6 +60,8 @@ const promotionLimitSeconds = 2700;
 /** What is noticed late here is added to the way of the database; an execution has room for 25,000 events. */
 const promotionPollSeconds = 3;
 const ledgerLimitSeconds = 600;
+/** The same here: the trader has mostly written what was missing by the first look, or by the second. */
+const ledgerPollSeconds = 3;
 const lagWindowMs = 600_000;
 
 export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
@@ -434,30 +436,12 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
       next: done('Note that the ledger is not complete', 'The journal has what is missing.',
         `'After ${ledgerLimitSeconds} s the ledger still lacks orders: ' & $lacking & '. The journal has them; look at the log of the trader.'`),
     },
-    pause: 'Wait a moment for the ledger', everySeconds: slowPollSeconds, limitSeconds: ledgerLimitSeconds,
+    pause: 'Wait a moment for the ledger', everySeconds: ledgerPollSeconds, limitSeconds: ledgerLimitSeconds,
   });
 
-  const forget = w.call('Forget where the database was written', {
-    comment: 'Or a deployment with the old settings would be let in.',
-    service: 'ssm', action: 'DeleteParameter',
-    parameters: { Name: unlessRedriven(`'/baton/${parts.environment}/writing-database/' & $from`) },
-    resources: parts.arns.topologyParameters,
-    errors: ['Ssm.ParameterNotFoundException'],
-    catches: { 'Ssm.ParameterNotFoundException': { quietly: complete }, ...failing },
+  const record = topologyFact(w, parts, {
+    fact: 'writing-database', is: 'the database is written', was: 'the database was written', left: 'In the Region that is left.', done: complete, failing,
   });
-  forget.next(complete);
-  const record = w.call('Record where the database is written', {
-    comment: 'Deployments read it and refuse to run against another truth.',
-    service: 'ssm', action: 'PutParameter',
-    parameters: { Name: unlessRedriven(quoted(`/baton/${parts.environment}/writing-database/${parts.region}`)), Type: 'String', Overwrite: true, Value: parts.region },
-    resources: parts.arns.topologyParameters,
-    catches: failing,
-  });
-  record.next(w.choice('Is it known where the database was written?', {
-    comment: 'Not when an earlier failover moved the books: the watch of this Region puts that right.',
-    answers: [{ when: js("$from != ''"), next: forget, comment: 'In the Region that is left.' }],
-    otherwise: complete,
-  }));
   const readmit = w.invoke('Let the database be written', parts.database, 'readmit', {
     comment: 'It may have been closed when it was a source; a replica has that from there.',
     input: {},
@@ -631,6 +615,43 @@ export function secrets(w: Workflow, parts: FailoverParts): sfn.IChainable {
   return w.pass('Set out to promote the secrets', { comment: 'Before anything here rotates them.', assign: { secretSteps: [], secretSince: js('$toMillis($now())') } }).next(all);
 }
 
+/** One fact that deployments of this Region ask for, under the name of the Region of which it is true: there is one such parameter. */
+function topologyFact(
+  w: Workflow,
+  parts: FailoverParts,
+  { fact, is, was, left, done, failing }: {
+    readonly fact: 'home-region' | 'writing-database';
+    /** What the fact says, and said, as the names of the states end. */
+    readonly is: string;
+    readonly was: string;
+    readonly left: string;
+    readonly done: sfn.IChainable;
+    readonly failing: Catches<never>;
+  },
+): sfn.IChainable {
+  const forget = w.call(`Forget where ${was}`, {
+    comment: 'Or a deployment with the old settings would be let in.',
+    service: 'ssm', action: 'DeleteParameter',
+    parameters: { Name: unlessRedriven(`'/baton/${parts.environment}/${fact}/' & $from`) },
+    resources: parts.arns.topologyParameters,
+    errors: ['Ssm.ParameterNotFoundException'],
+    catches: { 'Ssm.ParameterNotFoundException': { quietly: done }, ...failing },
+  });
+  forget.next(done);
+  const record = w.call(`Record where ${is}`, {
+    comment: 'Deployments read it and refuse to run against another truth.',
+    service: 'ssm', action: 'PutParameter',
+    parameters: { Name: unlessRedriven(quoted(`/baton/${parts.environment}/${fact}/${parts.region}`)), Type: 'String', Overwrite: true, Value: parts.region },
+    resources: parts.arns.topologyParameters,
+    catches: failing,
+  });
+  return record.next(w.choice(`Is it known where ${was}?`, {
+    comment: 'Not when an earlier failover moved the books: the watch of this Region puts that right.',
+    answers: [{ when: js("$from != ''"), next: forget, comment: left }],
+    otherwise: done,
+  }));
+}
+
 /** What deployments of this Region ask: where home is. The other Region’s own watch puts its facts right when it is back. */
 export function homeFact(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const done = (name: string, comment: string, fault: string): sfn.IChainable =>
@@ -642,26 +663,6 @@ export function homeFact(w: Workflow, parts: FailoverParts): sfn.IChainable {
     comment: 'For the report.', assign: timed('Deployments know the home.', 5, { list: 'factSteps', since: 'factSince' }),
   });
   recorded.next(done('Report the facts for deployments', 'With what they lack.', "''"));
-  const forget = w.call('Forget where home was', {
-    comment: 'Or a deployment with the old settings would be let in.',
-    service: 'ssm', action: 'DeleteParameter',
-    parameters: { Name: unlessRedriven(`'/baton/${parts.environment}/home-region/' & $from`) },
-    resources: parts.arns.topologyParameters,
-    errors: ['Ssm.ParameterNotFoundException'],
-    catches: { 'Ssm.ParameterNotFoundException': { quietly: recorded }, ...failing },
-  });
-  forget.next(recorded);
-  const record = w.call('Record where home is', {
-    comment: 'Deployments read it and refuse to run against another truth.',
-    service: 'ssm', action: 'PutParameter',
-    parameters: { Name: unlessRedriven(quoted(`/baton/${parts.environment}/home-region/${parts.region}`)), Type: 'String', Overwrite: true, Value: parts.region },
-    resources: parts.arns.topologyParameters,
-    catches: failing,
-  });
-  record.next(w.choice('Is it known where home was?', {
-    comment: 'Not when an earlier failover moved the books: the watch of this Region puts that right.',
-    answers: [{ when: js("$from != ''"), next: forget, comment: 'It is.' }],
-    otherwise: recorded,
-  }));
+  const record = topologyFact(w, parts, { fact: 'home-region', is: 'home is', was: 'home was', left: 'It is.', done: recorded, failing });
   return w.pass('Set out to record the facts for deployments', { comment: 'In this Region alone.', assign: { factSteps: [], factSince: js('$toMillis($now())') } }).next(record);
 }

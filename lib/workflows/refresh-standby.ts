@@ -15,6 +15,7 @@ import { asStandby } from './blocks/instances.ts';
 import type { CutoverParts } from './blocks/parts.ts';
 import { publishLive } from './blocks/record-live.ts';
 import { removal } from './blocks/removal.ts';
+import { lookWhatRuns } from './blocks/task-sets.ts';
 import { bare, book, incoming, noted, nothing, outgoing } from './blocks/variables.ts';
 import { js, type Workflow } from './workflow.ts';
 
@@ -106,19 +107,10 @@ export function refreshStandby(w: Workflow, parts: RefreshStandbyParts): sfn.ICh
     catches: { LeaseMissingError: refused, 'States.ALL': refused },
   });
   plan.next(image('Wait until the image of the trader is here', 'trader', image('Wait until the image of the guard is here', 'guard', prepare)));
-  const look = w.call('Look what runs of this book', {
-    comment: 'The primary task set is what stands by.',
-    service: 'ecs', action: 'DescribeServices',
-    parameters: { Cluster: parts.clusterName, Services: [js('$book.serviceName')] },
-    resources: parts.arns.services,
-    assign: {
-      taskSets: js(`[$states.result.Services[0].TaskSets[ExternalId = 'blue' or ExternalId = 'green'].{
-        'id': Id, 'colour': ExternalId, 'status': Status
-      }]`),
-    },
-    catches: { 'States.ALL': refused },
+  const look = lookWhatRuns(w, parts, {
+    comment: 'The primary task set is what stands by.', next: plan, refused,
+    facts: "'id': Id, 'colour': ExternalId, 'status': Status",
   });
-  look.next(plan);
   const check = w.invoke('Check the request that was typed', parts.control, 'checkRequest', {
     comment: 'Every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input') },

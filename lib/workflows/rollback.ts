@@ -18,6 +18,7 @@ import type { CutoverParts } from './blocks/parts.ts';
 import { prove } from './blocks/prove.ts';
 import { recordLive } from './blocks/record-live.ts';
 import { removal } from './blocks/removal.ts';
+import { lookWhatRuns } from './blocks/task-sets.ts';
 import { bare, book, incoming, noted, nothing, outgoing } from './blocks/variables.ts';
 import { js, type Workflow } from './workflow.ts';
 
@@ -214,19 +215,10 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     answers: [{ when: js("$target != ''"), next: read, comment: 'It was named, or it was live.' }],
     otherwise: list,
   }));
-  const look = w.call('Look what runs of this book', {
-    comment: 'A warm standby may run it already.',
-    service: 'ecs', action: 'DescribeServices',
-    parameters: { Cluster: parts.clusterName, Services: [js('$book.serviceName')] },
-    resources: parts.arns.services,
-    assign: {
-      taskSets: js(`[$states.result.Services[0].TaskSets[ExternalId = 'blue' or ExternalId = 'green'].{
-        'id': Id, 'colour': ExternalId, 'taskDefinition': TaskDefinition, 'status': Status, 'running': RunningCount
-      }]`),
-    },
-    catches: { 'States.ALL': refused },
+  const look = lookWhatRuns(w, parts, {
+    comment: 'A warm standby may run it already.', next: plan, refused,
+    facts: "'id': Id, 'colour': ExternalId, 'taskDefinition': TaskDefinition, 'status': Status, 'running': RunningCount",
   });
-  look.next(plan);
   const check = w.invoke('Check the request that was typed', parts.operations, 'checkRollback', {
     comment: 'Every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input') },

@@ -233,8 +233,8 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   });
   const readBehind = w.invoke('Look how far the replica here is behind', parts.other, 'behind', {
     comment: 'In bytes of what the database of the old home has written.',
-    input: { appliedLsn: js('$appliedLsn') },
-    assign: (answer) => ({ behindBytes: answer.bytes }),
+    input: { appliedLsn: js('$appliedLsn'), mark: js('$behindMark') },
+    assign: (answer) => ({ behindBytes: answer.bytes, behindMark: answer.mark, follows: answer.follows }),
     catches: { OtherRegionUnreachableError: ending.rolledBack, 'States.ALL': ending.rolledBack },
   });
   readReplica.next(readBehind);
@@ -243,14 +243,14 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
     first: readReplica, ask: readBehind,
     judge: 'Does the replica here keep up?', judgeComment: 'What it is behind is how long the ledger will be closed.',
     answers: [{
-      when: js(`$streaming and $behindBytes <= ${behindBytesMax}`), next: standbys, comment: 'It does.',
+      when: js(`$streaming and $follows and $behindBytes <= ${behindBytesMax}`), next: standbys, comment: 'It does.',
       assign: timed('The replica here keeps up.', behindLimitSeconds),
     }],
     tooLate: {
       next: ending.rolledBack, comment: 'Nothing was moved.',
       assign: {
         why: js(`
-          'The replica here does not keep up: it ' & ($streaming ? 'streams' : 'does not stream') & ' and is ' & $string($behindBytes) & ' bytes behind. Look at the alarms of the replica; start again when it has caught up.'
+          'The replica here does not keep up: it ' & ($streaming ? 'streams' : 'does not stream') & ', is ' & $string($behindBytes) & ' bytes behind, and ' & ($follows ? 'follows' : 'does not follow') & '. Look at the alarms of the replica; start again when it has caught up.'
         `),
       },
     },
@@ -348,7 +348,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
     assign: {
       places: Object.fromEntries(parts.books.map(({ name, serviceName, liveParameterName }) => [name, { serviceName, liveParameterName }])),
       request: {}, from: there, toMove: 0, needsDatabase: false, taken: [], moves: [], moved: [], trading: [], sightings: {}, capacity: [], secrets: {},
-      database: { missingAfter: -1 }, unwritten: -1, isolatedLsn: nothing, behindBytes: 0, protected: false,
+      database: { missingAfter: -1 }, unwritten: -1, isolatedLsn: nothing, behindBytes: 0, behindMark: nothing, follows: false, protected: false,
       haltReason: js("'for its move by ' & $states.context.Execution.Name"),
       redrives: 0, steps: [], stepSince: js('$toMillis($states.context.Execution.StartTime)'), why: nothing, loose: nothing, outcome: nothing,
     },

@@ -146,16 +146,21 @@ export const nobodyToTell: Fault = {
   silenceLimitMs: usualSilenceMs,
   takes: [],
   inject(stage) {
-    let injected: ReturnType<typeof instead> | undefined;
+    let injected: ReturnType<typeof silentTopics> | undefined;
     // Not before: people whose approval is wanted are told by it, too.
-    onEntering(stage, ['Take the book for this execution'], () => {
-      injected = instead(stage, 'notices that SNS did not take', 'sns', 'Publish', async () => {
-        throw new AwsError('InternalErrorException', 'Internal failure', { fault: 'server' });
-      });
-    });
-    return { heal: () => injected?.heal(), promises: () => injected?.promises() ?? [struck('notices that SNS did not take', 0)] };
+    onEntering(stage, ['Take the book for this execution'], () => (injected = silentTopics(stage)));
+    return { heal: () => injected?.heal(), promises: () => injected?.promises() ?? [struck(untold, 0)] };
   },
 };
+
+const untold = 'notices that SNS did not take';
+
+/** From now on SNS takes no notice. */
+export function silentTopics(stage: Stage): Required<Injected> {
+  return instead(stage, untold, 'sns', 'Publish', async () => {
+    throw new AwsError('InternalErrorException', 'Internal failure', { fault: 'server' });
+  });
+}
 
 function instead(stage: Stage, what: string, service: string, operation: string, answer: (next: () => Promise<unknown>) => Promise<unknown>): Required<Injected> {
   let times = 0;

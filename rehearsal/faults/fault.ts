@@ -25,6 +25,8 @@ export interface Fault {
   readonly typed?: (usual: CutoverInput) => object;
   /** How often the execution is redriven. */
   readonly redrives?: number;
+  /** Where the person starts it instead of where the book is at home. */
+  readonly region?: (stage: Stage) => string;
   /** Called before anything trades: for what is wrong all the while. */
   readonly before?: (stage: Stage) => void;
   /** Called when the old release trades, before the cutover is started. */

@@ -9,7 +9,7 @@ import { asksForPromotion, gathersEvidence } from '../scenarios/recovery-phases.
 import type { Fault as ScenarioFault } from '../scenarios/scenario.ts';
 import type { Stage } from '../stage.ts';
 import { onEntering, struck, type Injected } from './fault.ts';
-import { timedOutAfterSuccess } from './aws.ts';
+import { silentTopics, timedOutAfterSuccess } from './aws.ts';
 
 export interface FailoverFault extends ScenarioFault {
   /** How the home Region is lost, where it does not go dark; answers how it is healed. */
@@ -209,15 +209,7 @@ const nobodyToTell: FailoverFault = {
   name: 'nobody-to-tell',
   summary: 'SNS is down in the standby Region too, so nobody hears how the failover ended; everything else was done.',
   outcome: 'needs-a-person',
-  inject(stage) {
-    let unheard = 0;
-    const stop = stage.disturb(({ service, operation }) => {
-      if (service !== 'sns' || operation !== 'Publish') return undefined;
-      unheard += 1;
-      return Promise.reject(new AwsError('InternalErrorException', 'Internal failure', { fault: 'server' }));
-    });
-    return { heal: stop, promises: () => [struck('notices that SNS did not take', unheard)] };
-  },
+  inject: silentTopics,
 };
 
 const homeLives: FailoverFault = {

@@ -116,6 +116,7 @@ export const wrongRegion: Fault = {
   trades: 'old',
   silenceLimitMs: silenceOfTheMoveMs,
   takes: ['execution', 'old holder'],
+  region: ({ regions }) => regions.home.name,
   async inject(stage): Promise<Injected> {
     const { home, standby } = stage.regions;
     const moveTo = (region: string): Promise<unknown> =>
@@ -135,6 +136,8 @@ export const wrongRegion: Fault = {
       async heal() {
         tradedAway = stage.ordersAccepted() - before;
         await moveTo(home.name);
+        // The watch of a Region that is not home has closed its database; a machine that brings the book back opens it.
+        await stage.readmitDatabase();
         over();
         await until('a holder at home', boundMs, async () => (await stage.control.read(stage.book)).holder !== undefined);
       },

@@ -1,10 +1,9 @@
 /** What goes wrong in a planned move between the Regions. Each is told alone. */
-import { AwsError } from '../cloud/model.ts';
 import { atLeast } from '../report/report.ts';
 import type { Fault as ScenarioFault } from '../scenarios/scenario.ts';
 import type { Recovery, Stage } from '../stage.ts';
-import { timedOutAfterSuccess } from './aws.ts';
-import { struck, type Injected } from './fault.ts';
+import { silentTopics, timedOutAfterSuccess } from './aws.ts';
+import type { Injected } from './fault.ts';
 
 export interface PlannedMoveFault extends ScenarioFault {
   /** Called when the book trades, before the move is started. */
@@ -44,15 +43,7 @@ const nobodyToTell: PlannedMoveFault = {
   summary: 'SNS is down, so nobody hears how the move ended; everything else was done.',
   outcome: 'needs-a-person',
   silenceLimitMs: usualSilenceMs,
-  inject(stage) {
-    let unheard = 0;
-    const stop = stage.disturb(({ service, operation }) => {
-      if (service !== 'sns' || operation !== 'Publish') return undefined;
-      unheard += 1;
-      return Promise.reject(new AwsError('InternalErrorException', 'Internal failure', { fault: 'server' }));
-    });
-    return { heal: stop, promises: () => [struck('notices that SNS did not take', unheard)] };
-  },
+  inject: silentTopics,
 };
 
 export const plannedMoveFaults: readonly PlannedMoveFault[] = [replicaBroken, stepTimesOut, nobodyToTell];

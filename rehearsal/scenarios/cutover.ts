@@ -55,7 +55,8 @@ export async function replace(stage: Stage, faults: readonly Fault[], release: R
   const injected = await Promise.all(faults.map(async (fault) => fault.inject?.(stage, colours)));
   const typed = faults.find((fault) => fault.typed !== undefined)?.typed;
   const redrives = Math.max(0, ...faults.map((fault) => fault.redrives ?? 0));
-  const end = await stage.cutover(release, 'The second release of this book', { typed, redrives });
+  const region = faults.find((fault) => fault.region !== undefined)?.region?.(stage);
+  const end = await stage.cutover(release, 'The second release of this book', { typed, redrives, region });
   for (const each of injected) await each?.heal?.();
 
   const expected = expectationOf(faults, gapLimitMs);
@@ -90,7 +91,8 @@ function undisturbed(stage: Stage, end: WorkflowEnd): PromiseKept[] {
   const handovers = stage.tenures().filter((tenure) => tenure.reason === 'handed over').length;
   const liveSeconds = (end.modelledUntilLiveMs ?? Infinity) / 1000;
   return [
-    atMost('live', 'The new release was live, uncompressed, within', liveSeconds, deploymentLimitMs / 1000, 's'),
+    // A task that is a second late here is one more look of a minute, uncompressed.
+    atMost('live', 'The new release was live, uncompressed, within', liveSeconds, stage.onAQuietMachine(deploymentLimitMs) / 1000, 's'),
     atLeast('handover', 'The book changed hands by a handover', handovers, 1, ''),
   ];
 }

@@ -123,9 +123,9 @@ function measured({ report }: WorkflowEnd): Measured {
 /** What only a failover with which nothing interfered promises. */
 function undisturbed(end: WorkflowEnd, database: Watched): PromiseKept[] {
   const { rtoSeconds = -1, rpoSeconds = -1, ordersMissingAfter = -1 } = measured(end);
-  // In real time but for its long pauses: what else runs beside it compresses time for its own sake.
-  const { beganMs, endedMs, askedMs, availableMs, pausedMs } = database;
-  const path = (endedMs - beganMs - (availableMs - askedMs) + pausedMs) / 1000;
+  // In real time, as all its pauses are: what else runs beside it compresses time for its own sake.
+  const { beganMs, endedMs, askedMs, availableMs } = database;
+  const path = (endedMs - beganMs - (availableMs - askedMs)) / 1000;
   return [
     atMost('overhead', "The way of the database, beside AWS's promotion and uncompressed", path, overheadLimitSeconds, 's'),
     everyStepTimed(end),
@@ -147,15 +147,11 @@ interface Watched {
   readonly endedMs: number;
   readonly askedMs: number;
   readonly availableMs: number;
-  /** What its pauses for the ledger took uncompressed, beyond what they took here. */
-  readonly pausedMs: number;
 }
-/** It is compressed to a second. */
-const ledgerPauseSeconds = 15;
 
 /** Sees the promotion from outside, as closely as can be looked. */
 function watchDatabase(stage: Stage, region: string): () => Watched {
-  const at: { -readonly [K in keyof Watched]: number } = { beganMs: Infinity, endedMs: Infinity, askedMs: Infinity, availableMs: Infinity, pausedMs: 0 };
+  const at: { -readonly [K in keyof Watched]: number } = { beganMs: Infinity, endedMs: Infinity, askedMs: Infinity, availableMs: Infinity };
   let looking: NodeJS.Timeout | undefined;
   const look = async (): Promise<void> => {
     if ((await stage.databaseOf(region)) !== 'written' || at.availableMs !== Infinity) return;
@@ -166,7 +162,6 @@ function watchDatabase(stage: Stage, region: string): () => Watched {
     if (event.kind !== 'entered' && event.kind !== 'exited') return;
     if (event.state === databaseLane.begins && event.kind === 'entered') at.beganMs = monotonicMs();
     if (event.state === databaseLane.ends && event.kind === 'exited') at.endedMs = monotonicMs();
-    if (event.state === 'Wait a moment for the ledger' && event.kind === 'entered') at.pausedMs += (ledgerPauseSeconds - 1) * 1000;
     if (event.state === asksForPromotion && event.kind === 'entered') {
       at.askedMs = Math.min(at.askedMs, monotonicMs());
       looking ??= setInterval(() => void look().catch(() => undefined), 50);

@@ -56,7 +56,7 @@ export async function moved(stage: Stage, machine: 'switchover' | 'failback', li
     promises.push(exactly('again', `A person's ${again} ended as`, endedAs(last, 'succeeded'), 'succeeded'));
   }
   await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
-  promises.push(atMost('gap', 'Orders went on through it all', stage.longestSilenceMs(sinceMs), fault?.silenceLimitMs ?? gapLimitMs, 'ms'));
+  promises.push(atMost('gap', 'Orders went on through it all', stage.longestSilenceMs(sinceMs), fault?.silenceLimitMs ?? stage.onAQuietMachine(gapLimitMs), 'ms'));
   if (fault?.staysHome === true) promises.push(exactly('stayed', 'The book is at home in', stage.home, from));
   else promises.push(...(await settledIn(stage, to, live)));
   if (fault?.staysHome !== true && fault?.again === undefined) promises.push(...(await protectedAgain(stage, from, to)));

@@ -141,7 +141,8 @@ describe('who takes a book that has moved', () => {
     ['whoever runs what is live, of either colour', 'green', live.imageDigest, () => moved({}), 1],
     ['whoever runs something else, a lease later', 'blue', 'sha256:newer', () => moved({}), 2],
     ['anybody, where nothing is recorded as live', 'green', 'sha256:newer', () => { const { live: _none, ...rest } = moved({}); return rest; }, 1],
-    ['the live release first too when the holder gave the book up', 'blue', 'sha256:newer', gaveItUp, 2],
+    ['the live release at once when the holder gave the book up', 'green', live.imageDigest, gaveItUp, 0],
+    ['another release a lease later than that', 'blue', 'sha256:newer', gaveItUp, 1],
     ['nobody, while the home is another', 'blue', live.imageDigest, () => lease(), Infinity],
     ['nobody, while it is halted', 'blue', live.imageDigest, () => moved({ mode: 'halted' }), Infinity],
   ] as const)('%s', (_, colour, imageDigest, item, leases) => {

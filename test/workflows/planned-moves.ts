@@ -167,6 +167,7 @@ export async function plannedMoves(what: 'switchover' | 'failback'): Promise<Cov
       ['when no standby here is ready', { standbysReady: false }, /alpha: .*is not ready/],
       ['when the replica here does not stream', { streams: false }, /does not keep up: it does not stream/],
       ['when the replica here lags', { catchesUp: false, applied: 0, written: 20 * 1024 * 1024 }, /20971520 bytes behind/],
+      ['when the replica here has just stopped', { catchesUp: false, applied: 0, written: 300 }, /300 bytes behind, and does not follow/],
       ['when the holders decline', { declines: () => true }, /alpha was not moved: its holder ended the drain itself/],
       ['when the holders do not hand over', { handsOver: () => false }, /alpha was not moved: home us-west-2, epoch 7/],
     ] as const)('rolls back %s', async (_, wrong, why) => {

@@ -66,7 +66,7 @@ describe('usage', () => {
   });
 
   test.each([
-    [['nonsense'], "no scenario 'nonsense'; there are: cutover, takeover"],
+    [['nonsense'], "no scenario 'nonsense'; there are: cutover, failover"],
     [['cutover', '--fault', 'nonsense'], "the scenario 'cutover' has no fault 'nonsense'; it has: green-never-healthy, green-does-not-trade"],
     [['canary'], "the settings of production have nothing to tell 'canary' with; choose --env dev or --env staging"],
     [['--fault', 'green-does-not-trade'], '--fault needs a scenario'],

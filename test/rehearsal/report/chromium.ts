@@ -20,7 +20,7 @@ export async function openChromium(): Promise<Browser> {
   const directory = await cached('chromium-153.0.0', unpack);
   const executablePath = join(directory, 'chromium');
   const libraries = join(directory, 'al2023', 'lib');
-  const fontconfig = { FONTCONFIG_FILE: join(directory, 'fonts.conf') };
+  const fontconfig = { FONTCONFIG_FILE: join(directory, 'fonts.conf'), XDG_CACHE_HOME: directory };
   const candidates = [fontconfig, { ...fontconfig, LD_LIBRARY_PATH: libraries }].map((extra) => ({ ...process.env, ...extra }));
   const tried = candidates.map((env) => ({ env, run: spawnSync(executablePath, ['--version'], { env, encoding: 'utf8', timeout: 20_000 }) }));
   const works = tried.find(({ run }) => run.status === 0);
@@ -43,5 +43,5 @@ async function unpack(directory: string): Promise<void> {
     else process.env['TMPDIR'] = before;
   }
   const dirs = ['fonts', '/usr/share/fonts'].map((dir) => `<dir${dir.startsWith('/') ? '' : ' prefix="relative"'}>${dir}</dir>`);
-  await writeFile(join(directory, 'fonts.conf'), `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>${dirs.join('')}<cachedir prefix="relative">fonts-cache</cachedir></fontconfig>\n`);
+  await writeFile(join(directory, 'fonts.conf'), `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>${dirs.join('')}<cachedir prefix="xdg">fonts-cache</cachedir></fontconfig>\n`);
 }

@@ -123,7 +123,8 @@ describe('the account as in the console', () => {
   });
 
   test('the report of the cutover lies in its bucket, below a prefix that a listing shows', async () => {
-    const { Name: Bucket } = await first('s3', 'ListBuckets', 'Buckets');
+    const { Buckets } = await ask('s3', 'ListBuckets', {});
+    const { Name: Bucket } = Buckets.find(({ Name }: { Name: string }) => Name.startsWith('baton-dev-reports-'));
     expect((await ask('s3', 'ListObjectsV2', { Bucket, Delimiter: '/' }))['CommonPrefixes']).toEqual([{ Prefix: 'cutovers/' }]);
     const { Key } = await first('s3', 'ListObjectsV2', 'Contents', { Bucket, Prefix: `cutovers/${book}/` });
     const report = JSON.parse(await (await ask('s3', 'GetObject', { Bucket, Key }))['Body'].transformToString()) as { outcome: string };
@@ -142,9 +143,9 @@ describe('the account as in the console', () => {
   });
 
   test.skipIf(!isHere('aws'))('the AWS CLI of this machine looks in with what was printed', () => {
-    const command = "cloudwatch describe-alarms --query 'MetricAlarms[0].StateValue' --output text";
+    const command = "cloudwatch describe-alarms --alarm-names baton-dev-cutover-failed --query 'MetricAlarms[].MetricName' --output text";
     const { stdout, stderr } = shell(`aws --endpoint-url ${exported['AWS_ENDPOINT_URL']} ${command}`, exported);
-    expect([stdout.trim(), stderr]).toEqual(['INSUFFICIENT_DATA', '']);
+    expect([stdout.trim(), stderr]).toEqual(['ExecutionsFailed', '']);
   }, 30_000);
 });
 
