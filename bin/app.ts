@@ -62,7 +62,8 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   boundEveryRole(app, first.state, environment);
 
   new CostStack(app, stackIdOf(settings, 'cost', settings.regions.first.name), {
-    settings, others: app.node.children.filter((child) => Stack.isStack(child)), env: { account: settings.account, region: settings.regions.first.name }, terminationProtection: true,
+    settings, others: app.node.children.filter((child) => Stack.isStack(child)),
+    env: { account: settings.account, region: settings.regions.first.name }, terminationProtection: true,
     stackName: `baton-${environment}-cost`, description: 'Baton: the bill, watched',
   });
   tagEverything(app, settings);

@@ -24,6 +24,8 @@ export const costBurn = functionContract({
         usdPerMonth: z.number(),
         /** By `<region>/<service>`. */
         tasks: z.record(z.string(), z.number()),
+        /** Regions that did not answer: what they cost is not in the figures. */
+        unseen: z.array(z.string()),
         /** What costs and is not in the figures, for want of a price. */
         unpriced: z.array(z.string()),
       }),

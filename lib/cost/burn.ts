@@ -1,6 +1,7 @@
 /**
  * What the environment burns now: the deployed templates, priced as before their deployment, with the tasks that run in place of
- * those that are meant to. So a second colour that nobody retired shows within the hour.
+ * those that are meant to. So a second colour that nobody retired shows within the hour. Of a Region that does not answer
+ * nothing is known, which the answer says; the figures are then those of the other.
  */
 import type { costBurn } from '../contracts/cost-burn.ts';
 import type { Implementation } from '../contracts/step.ts';
@@ -11,16 +12,21 @@ import type { PriceTable } from './price-table.ts';
 
 export interface BurnParts {
   readonly table: PriceTable;
-  readonly stacks: () => Promise<readonly PricedStack[]>;
+  /** Where an environment is; one of them may be lost, or not deployed yet. */
+  readonly regions: readonly string[];
+  readonly answers: (region: string) => Promise<boolean>;
+  /** What is deployed in a Region that answers. */
+  readonly stacks: (region: string) => Promise<readonly PricedStack[]>;
   /** How many tasks of each service run in a Region; what is not there runs none. */
   readonly runningTasks: (region: string) => Promise<ReadonlyMap<string, number>>;
 }
 
-export function burnSteps({ table, stacks, runningTasks }: BurnParts): Implementation<typeof costBurn> {
+export function burnSteps({ table, regions: all, answers, stacks, runningTasks }: BurnParts): Implementation<typeof costBurn> {
   return {
     async measure() {
-      const deployed = await stacks();
-      const regions = [...new Set(deployed.map(({ region }) => region))];
+      const answering = await Promise.all(all.map(answers));
+      const regions = all.filter((_, index) => answering[index]);
+      const deployed = (await Promise.all(regions.map(stacks))).flat();
       const running = new Map(await Promise.all(regions.map(async (region) => [region, await runningTasks(region)] as const)));
       const count = (region: string): number => [...(running.get(region)?.values() ?? [])].reduce((sum, tasks) => sum + tasks, 0);
       // Where most tasks run is home: a standby Region has half of them.
@@ -34,6 +40,7 @@ export function burnSteps({ table, stacks, runningTasks }: BurnParts): Implement
         usdPerHour: usdPerMonth / usual.hours,
         usdPerMonth,
         tasks: Object.fromEntries(regions.flatMap((region) => [...(running.get(region) ?? [])].map(([service, tasks]) => [`${region}/${service}`, tasks]))),
+        unseen: all.filter((region) => !regions.includes(region)),
         unpriced: unpriced.map(({ stack, resource, why }) => `${stack} ${resource}: ${why}`),
       };
     },

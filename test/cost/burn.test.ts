@@ -13,9 +13,10 @@ const stacks = readStacks(assemblyOf('production').directory);
 const service = 'baton-production-alpha';
 type Running = Readonly<Record<string, number>>;
 
-async function burnt(running: Running, deployed: readonly PricedStack[] = stacks) {
+async function burnt(running: Running, deployed: readonly PricedStack[] = stacks, dark: readonly string[] = []) {
   const steps = burnSteps({
-    table, stacks: async () => deployed,
+    table, regions: ['us-east-1', 'us-west-2'], answers: async (region) => !dark.includes(region),
+    stacks: async (region) => deployed.filter((stack) => stack.region === region),
     runningTasks: async (region) => new Map(running[region] === undefined ? [] : [[service, running[region]]]),
   });
   return steps.measure({});
@@ -47,6 +48,20 @@ describe('worked examples', () => {
     expect(usual.usdPerMonth - none.usdPerMonth).toBeGreaterThan(3 * 36);
     expect(none.tasks).toEqual({});
   });
+});
+
+test('of a Region that does not answer nothing is asked, and the answer says so', async () => {
+  const running = { 'us-east-1': 2, 'us-west-2': 1 };
+  const [whole, rest] = [await burnt(running), await burnt(running, stacks, ['us-west-2'])];
+  expect(rest).toMatchObject({ unseen: ['us-west-2'], tasks: { [`us-east-1/${service}`]: 2 } });
+  expect(whole.unseen).toEqual([]);
+  expect(rest.usdPerMonth).toBeLessThan(whole.usdPerMonth - 200);
+});
+
+test('before anything is deployed in the other Region, what is deployed has its price', async () => {
+  const { usdPerMonth, unseen } = await burnt({ 'us-east-1': 2 }, stacks.filter(({ region }) => region === 'us-east-1'));
+  expect(unseen).toEqual([]);
+  expect(usdPerMonth).toBeGreaterThan(200);
 });
 
 test('what has no price is named', async () => {

@@ -131,7 +131,7 @@ describe('in the system that is synthesized', () => {
     expect(functions.length).toBeGreaterThan(4);
     // Some look at no event: they are not answered.
     const heal = installation.disturbances.add(({ service, caller }) => {
-      if (service !== 'dynamodb' || caller.roleArn === undefined) return undefined;
+      if (!['dynamodb', 'cloudformation'].includes(service) || caller.roleArn === undefined) return undefined;
       throw new AwsError('InternalServerError', 'The fault of this test', { fault: 'server' });
     });
     try {
