@@ -119,3 +119,27 @@ export class ContractFunction<C extends FunctionContract> extends MonitoredFunct
     this.contract = contract;
   }
 }
+
+/** What a state machine needs to know of a function that it calls. */
+export interface InvokedFunction<C extends FunctionContract> {
+  readonly contract: C;
+  readonly function: Pick<lambda.IFunction, 'functionArn' | 'resourceArnsForGrantInvoke'>;
+}
+
+/**
+ * Where each book has a function of its own: the one of the book that the request names, when the machine runs.
+ * @param book a JSONata expression, without its delimiters
+ */
+export function functionOfBook<C extends FunctionContract>(functions: ReadonlyMap<string, ContractFunction<C>>, book: string): InvokedFunction<C> {
+  const all = [...functions];
+  const [first] = all;
+  if (first === undefined) throw new Error('There is no book, so no function of one. The settings name at least one.');
+  const arns = all.map(([name, { function: each }]) => `'${name}': '${each.functionArn}'`).join(', ');
+  return {
+    contract: first[1].contract,
+    function: {
+      functionArn: `{% $lookup({ ${arns} }, ${book}) %}`,
+      resourceArnsForGrantInvoke: all.flatMap(([, { function: each }]) => each.resourceArnsForGrantInvoke),
+    },
+  };
+}

@@ -38,7 +38,7 @@ export interface WaysBackProps {
 /** Every call of a halt to its last attempt, and the wait for a holder that says nothing. */
 const haltObjectiveSeconds = 420;
 /** A lease for the standby, its look at the venue, and some for a venue that is slow. */
-const tradeLimitSeconds = 60;
+export const tradeLimitSeconds = 60;
 const resumeObjectiveSeconds = 700;
 /** As for a cutover without snapshot, bake and window: every wait to its limit, every call to its last attempt. */
 const rollbackObjectiveBesideWaitsSeconds = 3000;
@@ -47,13 +47,14 @@ export class WaysBack extends Construct {
   readonly machines: readonly JudgedStateMachine[];
   readonly halt: JudgedStateMachine;
   readonly rollback: JudgedStateMachine;
+  readonly operations: ContractFunction<typeof bookOperations>;
   readonly alarms: readonly cloudwatch.Alarm[];
 
   constructor(scope: Construct, id: string, props: WaysBackProps) {
     super(scope, id);
     const { settings, prefix, leaseTable, journalTable, parts, reports } = props;
     const { partition, region, account } = Stack.of(this);
-    const operations = new ContractFunction(this, 'Operations', {
+    const operations = this.operations = new ContractFunction(this, 'Operations', {
       contract: bookOperations, prefix, logRetention: retentionOf(settings),
       environment: {
         BATON_LEASE_TABLE: leaseTable.tableName,

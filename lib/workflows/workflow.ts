@@ -5,11 +5,12 @@
  */
 import { Duration } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import type { FunctionContract, StepContract, StepError, StepInput, StepName, StepOutput, StepRefusal } from '../contracts/step.ts';
-import type { ContractFunction } from '../constructs/function.ts';
+import type { InvokedFunction } from '../constructs/function.ts';
 
 declare const brand: unique symbol;
 /** A JSONata expression in its delimiters. */
@@ -131,7 +132,7 @@ export class Workflow {
    */
   invoke<C extends FunctionContract, N extends StepName<C>>(
     name: string,
-    target: ContractFunction<C>,
+    target: InvokedFunction<C>,
     step: N,
     options: {
       readonly comment: string;
@@ -148,7 +149,7 @@ export class Workflow {
     const declared = Object.entries((contract.steps[step] as StepContract).errors).filter(([, kind]) => kind !== 'refusal');
     const task = tasks.LambdaInvoke.jsonata(this.#scope, name, {
       comment: options.comment,
-      lambdaFunction: target.function,
+      lambdaFunction: target.function as lambda.IFunction,
       payload: sfn.TaskInput.fromObject({ step, ...options.input }),
       taskTimeout: sfn.Timeout.duration(Duration.seconds(contract.timeoutSeconds + startAllowanceSeconds)),
       retryOnServiceExceptions: false,
