@@ -7,7 +7,8 @@
  * | process starts, Lambda and state time-outs           | real       |
  * | `Wait` states and retry intervals of 10 s and less   | real       |
  * | `Wait` states and retry intervals above 10 s         | compressed |
- * | rules with a rate (every minute)                     | compressed |
+ * | rules with a rate of less than an hour               | compressed |
+ * | rules that come less often                           | by hand    |
  * | how far a replica of the database is behind          | real       |
  * | Lambda's retries of asynchronous events              | compressed |
  * | provisioning delays of the models (one table there)  | compressed |

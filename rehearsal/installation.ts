@@ -321,9 +321,9 @@ async function bootstrap(world: CloudWorld, { regions }: Settings): Promise<void
   }
 }
 
-/** The first Region's stacks, and what they refer to. */
+/** The first Region's stacks, and what is of the other one there: keys and buckets, and the addresses to which exchange keys are bound. */
 export function isOfFirst({ regions }: Settings): (stack: AssemblyStack) => boolean {
-  return ({ region, stackName }) => region === regions.first.name || stackName.endsWith('-foundation');
+  return ({ region, stackName }) => region === regions.first.name || /-(foundation|network)$/.test(stackName);
 }
 
 /** The policy of the assembly, on each stack: a deployment sets none. */
