@@ -59,6 +59,8 @@ export interface InstallationOptions {
   readonly besideOthers?: boolean;
   /** The second Region is deployed too; else only what the first refers to there. */
   readonly bothRegions?: boolean;
+  /** Backups of databases hold what was backed up; else they are names. */
+  readonly keepsBackups?: boolean;
   /** Of the local AWS; the system chooses one when not said. */
   readonly port?: number | undefined;
 }
@@ -130,7 +132,7 @@ export interface Installation extends Parts {
   close(): Promise<void>;
 }
 
-export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, besideOthers = false, port }: InstallationOptions): Promise<Installation> {
+export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, keepsBackups = false, besideOthers = false, port }: InstallationOptions): Promise<Installation> {
   const settings = loadSettings(assembly.environment);
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
@@ -188,7 +190,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         models.tables = dynamodb(made);
         models.tasks = ecs(made, { launcher, images, isPushed: (region, repository, digest) => models.registry?.has(region, repository, digest) === true });
         const rest = otherServices(made, {
-          servers: { supervisor, authority, directory },
+          servers: { supervisor, authority, directory, keepsBackups },
           caFile: authority.caFile,
           assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
           aheadMs: () => watchers.aheadMs,

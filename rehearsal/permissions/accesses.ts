@@ -195,6 +195,37 @@ const bucket: AccessOf = ({ input }) => [
   { action: 's3:ListBucket', resource: `arn:aws:s3:::${String(input['Bucket'])}`, context: { 's3:prefix': String(input['Prefix'] ?? '') } },
 ];
 const database = on((asked) => asked.named('rds', 'db:', asked.input['DBInstanceIdentifier']));
+/** An instance that is restored: from what, as what, and with what, named or by default. */
+const restored = (source: (asked: Asked) => readonly string[], target: string): AccessOf => async (asked) => {
+  const { DBSubnetGroupName, DBParameterGroupName, Tags } = asked.input;
+  const instance = asked.named('rds', 'db:', asked.input[target]);
+  const resources = [
+    instance, ...source(asked),
+    asked.named('rds', 'subgrp:', DBSubnetGroupName ?? 'default'),
+    asked.named('rds', 'pg:', DBParameterGroupName ?? 'default.postgres17'),
+    asked.named('rds', 'og:', 'default:postgres-17'),
+  ];
+  return [
+    ...resources.map((resource) => ({ action: `rds:${asked.call.operation}`, resource })),
+    ...(Tags === undefined ? [] : [{ action: 'rds:AddTagsToResource', resource: instance, context: tagKeysOf(asked) }]),
+    // Its storage has the key of what it is restored from.
+    ...asked.key(await asked.keyArn(await restoredKey(asked)), ['kms:CreateGrant', 'kms:DescribeKey'], {}),
+  ];
+};
+const restoredKey = async (asked: Asked): Promise<unknown> => {
+  const { DBSnapshotIdentifier, SourceDBInstanceIdentifier } = asked.input;
+  if (DBSnapshotIdentifier !== undefined) return (await asked.ask('DescribeDBSnapshots', { DBSnapshotIdentifier }))?.['DBSnapshots']?.[0]?.KmsKeyId as unknown;
+  return (await asked.ask('DescribeDBInstances', { DBInstanceIdentifier: SourceDBInstanceIdentifier }))?.['DBInstances']?.[0]?.KmsKeyId as unknown;
+};
+/** The keys that a request with tags has. */
+const tagKeysOf = ({ input }: Asked): OwnContext => {
+  const tags = (input['Tags'] ?? []) as readonly { readonly Key: string; readonly Value?: string }[];
+  return {
+    'aws:TagKeys': tags.map(({ Key }) => Key),
+    ...Object.fromEntries(tags.flatMap(({ Key, Value = '' }) => [[`aws:RequestTag/${Key}`, Value], [`rds:req-tag/${Key}`, Value]])),
+  };
+};
+const taggedResource = on(({ input }) => text(input['ResourceName'], '*'));
 const repository = on((asked) => asked.named('ecr', 'repository/', asked.input['repositoryName']));
 const each =
   (list: string, of: (name: unknown) => AccessOf): AccessOf =>
@@ -295,6 +326,28 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
       const granted = asked.key(await asked.keyArn(KmsKeyId), ['kms:CreateGrant', 'kms:DescribeKey'], {});
       return [...resources.map((resource) => ({ action: 'rds:CreateDBInstanceReadReplica', resource })), ...granted];
     },
+    DeleteDBInstance: async (asked) => {
+      const { DBInstanceIdentifier } = asked.input;
+      const resource = asked.named('rds', 'db:', DBInstanceIdentifier);
+      const { TagList = [] } = ((await asked.ask('ListTagsForResource', { ResourceName: resource })) ?? {}) as { TagList?: readonly { readonly Key: string; readonly Value?: string }[] };
+      const context = Object.fromEntries(TagList.flatMap(({ Key, Value = '' }) => [[`aws:ResourceTag/${Key}`, Value], [`rds:db-tag/${Key}`, Value]]));
+      return [{ action: 'rds:DeleteDBInstance', resource, context }];
+    },
+    RestoreDBInstanceFromDBSnapshot: restored((asked) => [asked.named('rds', 'snapshot:', asked.input['DBSnapshotIdentifier'])], 'DBInstanceIdentifier'),
+    RestoreDBInstanceToPointInTime: restored(
+      (asked) => (asked.input['SourceDBInstanceIdentifier'] === undefined ? [asked.arn('rds', 'auto-backup:*')] : [asked.named('rds', 'db:', asked.input['SourceDBInstanceIdentifier'])]),
+      'TargetDBInstanceIdentifier',
+    ),
+    DescribeDBInstanceAutomatedBackups: on((asked) => asked.named('rds', 'db:', asked.input['DBInstanceIdentifier'])),
+    CopyDBSnapshot: (asked) => [
+      ...[asked.input['SourceDBSnapshotIdentifier'], asked.input['TargetDBSnapshotIdentifier']].map((name) => ({ action: 'rds:CopyDBSnapshot', resource: asked.named('rds', 'snapshot:', name) })),
+      ...(asked.input['Tags'] === undefined
+        ? []
+        : [{ action: 'rds:AddTagsToResource', resource: asked.named('rds', 'snapshot:', asked.input['TargetDBSnapshotIdentifier']), context: tagKeysOf(asked) }]),
+    ],
+    AddTagsToResource: taggedResource,
+    RemoveTagsFromResource: taggedResource,
+    ListTagsForResource: taggedResource,
     DeleteDBSnapshot: on((asked) => asked.named('rds', 'snapshot:', asked.input['DBSnapshotIdentifier'])),
   },
   s3: {
