@@ -7,10 +7,10 @@
  * | process starts, Lambda and state time-outs           | real       |
  * | `Wait` states and retry intervals of 10 s and less   | real       |
  * | `Wait` states and retry intervals above 10 s         | compressed |
- * | rules with a rate (every minute)                     | compressed |
- * | schedules with a rate, and single times (`at`)      | compressed |
- * | schedules with an hour of the day (`cron`)           | when a scenario lets it come |
- * | due rotations of secrets                             | when a scenario lets them be due |
+ * | rules and schedules with a rate of less than an hour | compressed |
+ * | rules and schedules that come less often, or at an hour of the day | by hand |
+ * | schedules of a single time (`at`)                    | compressed |
+ * | rotations of secrets that are due                    | by hand    |
  * | Secrets Manager's pauses between tries of a rotation | compressed |
  * | how far a replica of the database is behind          | real       |
  * | Lambda's retries of asynchronous events              | compressed |

@@ -221,6 +221,12 @@ const each =
 
 /** By signing name and operation. An operation that is not here cannot be judged. */
 const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
+  cloudformation: {
+    async GetTemplate(asked) {
+      const described = await asked.ask('DescribeStacks', { StackName: asked.input['StackName'] });
+      return [{ action: 'cloudformation:GetTemplate', resource: text(described?.['Stacks']?.[0]?.StackId, asked.arn('cloudformation', `stack/${String(asked.input['StackName'])}/*`)) }];
+    },
+  },
   dynamodb: {
     GetItem: byKey,
     UpdateItem: byKey,

@@ -1,7 +1,7 @@
 /**
- * EventBridge Scheduler: schedules in groups, each with one target that it calls with the role that it was given. A rate and a
- * single time go by the compressed clock. What has an hour of the day (`cron`) comes only when a rehearsal lets it come: its hour
- * would come, or not, by the hour at which the rehearsal was started.
+ * EventBridge Scheduler: schedules in groups, each with one target that it calls with the role that it was given. A single time, and
+ * a rate of less than an hour, go by the compressed clock. What comes less often, or at an hour of the day (`cron`), comes when a
+ * rehearsal lets it: its hour would come, or not, by the hour at which the rehearsal was started.
  * API reference: https://docs.aws.amazon.com/scheduler/latest/APIReference/
  */
 import { IANAZone } from 'luxon';
@@ -14,7 +14,7 @@ export interface SchedulerModel extends ServiceModel {
   /** When a schedule comes next, on AWS's clock; undefined when there is none such, or it is over or disabled. */
   nextTimeOf(region: string, name: string, group?: string): Date | undefined;
   /** Its time has come: settles when its target was called, or was given up. */
-  letCome(region: string, name: string, group?: string): Promise<void>;
+  comesDue(region: string, name: string, group?: string): Promise<void>;
 }
 
 interface Target {
@@ -78,6 +78,8 @@ const pageMax = 100;
 /** The scheduler retries up to 185 times in a day; here a handful of tries in real time, as many as the target allows. */
 const attemptsMax = 5;
 const retryBaseMs = 200;
+/** A rate of an hour or more would come in the midst of what it has nothing to do with. */
+const byHandFromSeconds = 3600;
 /** The longest that a timer can wait; what is later comes when a rehearsal lets it. */
 const timerMsMax = 2 ** 31 - 1;
 
@@ -140,7 +142,7 @@ export function scheduler(world: World): SchedulerModel {
       const startsInMs = input.StartDate === undefined ? 0 : new Date(input.StartDate).getTime() - world.now().getTime();
       const again = (): void => {
         comeLoudly(scheduled);
-        scheduled.timer = setTimeout(again, compressedMs(schedule.seconds));
+        if (schedule.seconds < byHandFromSeconds) scheduled.timer = setTimeout(again, compressedMs(schedule.seconds));
       };
       scheduled.timer = setTimeout(again, startsInMs <= 0 ? 0 : compressedMs(startsInMs / 1000));
     } else if (schedule.kind === 'at') {
@@ -289,7 +291,7 @@ export function scheduler(world: World): SchedulerModel {
       const found = schedules.get(keyOf(region, { Name, ...(GroupName !== undefined && { GroupName }) }));
       return found && nextTimeFor(found);
     },
-    async letCome(region, Name, GroupName) {
+    async comesDue(region, Name, GroupName) {
       const found = scheduleOf(region, { Name, ...(GroupName !== undefined && { GroupName }) });
       if (found.input.State === 'DISABLED') throw new Error(`the schedule ${Name} is disabled: its time never comes`);
       await come(found);

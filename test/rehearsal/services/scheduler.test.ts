@@ -87,7 +87,7 @@ test('a single time calls its target once with its input and the permissions of 
   const at = schedules.nextTimeOf(region, 'revoke-v1', 'keys')?.getTime() ?? 0;
   expect(Math.abs(at - Date.now() - 86_400_000)).toBeLessThan(60_000);
   expect(called).toEqual([]);
-  await schedules.letCome(region, 'revoke-v1', 'keys');
+  await schedules.comesDue(region, 'revoke-v1', 'keys');
   expect(called).toMatchObject([{ operation: 'Invoke', caller: { roleArn }, input: { FunctionName: functionArn, InvocationType: 'Event' } }]);
   expect(bodyOf(called[0])).toBe('{"version":"v1"}');
   await expect(client.send(new GetScheduleCommand({ Name: 'revoke-v1', GroupName: 'keys' }))).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
@@ -102,7 +102,7 @@ test('a name is taken once; the same client token is the same schedule; an updat
   await client.send(new UpdateScheduleCommand(again));
   expect((await client.send(new GetScheduleCommand({ Name: 'taken', GroupName: 'keys' }))).Description).toBeUndefined();
   expect(schedules.nextTimeOf(region, 'taken', 'keys')).toBeUndefined();
-  await expect(schedules.letCome(region, 'taken', 'keys')).rejects.toThrow('disabled');
+  await expect(schedules.comesDue(region, 'taken', 'keys')).rejects.toThrow('disabled');
   expect((await client.send(new ListSchedulesCommand({ GroupName: 'keys', NamePrefix: 'tak' }))).Schedules).toMatchObject([{ Name: 'taken', State: 'DISABLED' }]);
   await client.send(new DeleteScheduleCommand({ Name: 'taken', GroupName: 'keys' }));
   expect((await client.send(new ListSchedulesCommand({ GroupName: 'keys' }))).Schedules).toEqual([]);
@@ -133,11 +133,11 @@ test('a target that refuses is tried again, as often as the schedule allows; wha
   const Target = { Arn: functionArn, RoleArn: roleArn, Input: '{"n":1}', RetryPolicy: { MaximumRetryAttempts: 1 }, DeadLetterConfig: { Arn: attributes['Arn'] } };
   refused = 1;
   await client.send(new CreateScheduleCommand(oneShot('again', { Target })));
-  await schedules.letCome(region, 'again', 'keys');
+  await schedules.comesDue(region, 'again', 'keys');
   expect([called.length, queues.messages(String(attributes['Arn']))]).toEqual([1, []]);
   refused = 2;
   await client.send(new CreateScheduleCommand(oneShot('lost', { Target })));
-  await schedules.letCome(region, 'lost', 'keys');
+  await schedules.comesDue(region, 'lost', 'keys');
   expect([called.length, queues.messages(String(attributes['Arn']))]).toEqual([1, ['{"n":1}']]);
   expect(ref).toBe(`https://sqs.${region}.amazonaws.com/${account}/left`);
 });
@@ -145,7 +145,7 @@ test('a target that refuses is tried again, as often as the schedule allows; wha
 test('a role that may not call the target calls nothing', async () => {
   const weak = await role('Weak', ['states:StartExecution']);
   await client.send(new CreateScheduleCommand(oneShot('weak', { Target: { Arn: functionArn, RoleArn: weak, RetryPolicy: { MaximumRetryAttempts: 0 } } })));
-  await schedules.letCome(region, 'weak', 'keys');
+  await schedules.comesDue(region, 'weak', 'keys');
   expect(called).toEqual([]);
   expect(world.judge?.surprises).toContainEqual(expect.objectContaining({ role: 'Weak', action: 'lambda:InvokeFunction' }));
 });
