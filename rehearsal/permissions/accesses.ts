@@ -101,7 +101,7 @@ const taskSet: AccessOf = on((asked) => taskSetArn(asked, asked.input['taskSet']
 const task = (name: (input: Record<string, any>) => unknown): AccessOf =>
   on((asked) => asked.arn('ecs', `task/${clusterOf(asked)}/${lastPart(name(asked.input))}`), ofCluster);
 /** The roles of a task definition are handed to ECS, by whoever registers it and by whoever starts it. */
-const passed = (definition: Record<string, any> | undefined): Access[] =>
+const passedToTasks = (definition: Record<string, any> | undefined): Access[] =>
   [definition?.['taskRoleArn'], definition?.['executionRoleArn']].flatMap((role: unknown) =>
     typeof role === 'string'
       ? [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } }]
@@ -170,6 +170,25 @@ const replicate: AccessOf = async (asked) => {
   );
   return [...(primary === undefined ? [] : [primary]), ...keys, ...(await Promise.all(written)).flat()];
 };
+
+/** Whoever has a secret rotated must be allowed to have the function called. */
+const rotate: AccessOf = async (asked) => {
+  const { SecretId, RotationLambdaARN } = asked.input;
+  const described = await asked.ask('DescribeSecret', { SecretId });
+  const lambdaArn: unknown = RotationLambdaARN ?? described?.['RotationLambdaARN'];
+  const [own, ...keys] = await secret([])(asked);
+  const rotated = own === undefined ? [] : [{ ...own, context: { ...own.context, ...(typeof lambdaArn === 'string' && { 'secretsmanager:RotationLambdaARN': lambdaArn }) } }];
+  return [...rotated, ...keys, ...(typeof lambdaArn === 'string' ? [{ action: 'lambda:InvokeFunction', resource: lambdaArn }] : [])];
+};
+
+const scheduleArn = (asked: Asked): string => asked.arn('scheduler', `schedule/${text(asked.input['GroupName'], 'default')}/${text(asked.input['Name'], '*')}`);
+/** A schedule's role is handed over by whoever makes it or changes it. */
+const scheduled: AccessOf = (asked) => {
+  const role: unknown = asked.input['Target']?.RoleArn;
+  const passed = typeof role === 'string' ? [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': 'scheduler.amazonaws.com' } }] : [];
+  return [{ action: `scheduler:${asked.call.operation}`, resource: scheduleArn(asked) }, ...passed];
+};
+const scheduleGroup = on((asked) => asked.arn('scheduler', `schedule-group/${text(asked.input['Name'], '*')}`));
 
 const publish: AccessOf = async (asked) => {
   const topic = String(asked.input['TopicArn'] ?? asked.input['TargetArn']);
@@ -255,7 +274,7 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
       // Its id is not known before it exists.
       const resource = taskSetArn(asked, '*');
       const context = { ...ofService(asked), 'ecs:task-definition': text(definition?.['taskDefinitionArn'], text(asked.input['taskDefinition'])) };
-      return [{ action: 'ecs:CreateTaskSet', resource, context }, ...tagged(asked, resource), ...passed(definition)];
+      return [{ action: 'ecs:CreateTaskSet', resource, context }, ...tagged(asked, resource), ...passedToTasks(definition)];
     },
     UpdateTaskSet: taskSet,
     DeleteTaskSet: taskSet,
@@ -265,12 +284,12 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     RegisterTaskDefinition: (asked) => {
       // Its revision is not known before it exists.
       const resource = asked.arn('ecs', `task-definition/${String(asked.input['family'])}:*`);
-      return [{ action: 'ecs:RegisterTaskDefinition', resource }, ...tagged(asked, resource), ...passed(asked.input)];
+      return [{ action: 'ecs:RegisterTaskDefinition', resource }, ...tagged(asked, resource), ...passedToTasks(asked.input)];
     },
     RunTask: async (asked) => {
       const definition = await started(asked);
       const resource = text(definition?.['taskDefinitionArn'], asked.named('ecs', 'task-definition/', asked.input['taskDefinition']));
-      return [{ action: 'ecs:RunTask', resource, context: ofCluster(asked) }, ...tagged(asked, asked.arn('ecs', `task/${clusterOf(asked)}/*`)), ...passed(definition)];
+      return [{ action: 'ecs:RunTask', resource, context: ofCluster(asked) }, ...tagged(asked, asked.arn('ecs', `task/${clusterOf(asked)}/*`)), ...passedToTasks(definition)];
     },
     DescribeTaskDefinition: anything,
     ListTaskDefinitions: anything,
@@ -357,6 +376,14 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     HeadBucket: bucket,
     ListObjectsV2: bucket,
   },
+  scheduler: {
+    CreateSchedule: scheduled,
+    UpdateSchedule: scheduled,
+    GetSchedule: on(scheduleArn),
+    DeleteSchedule: on(scheduleArn),
+    ListSchedules: anything,
+    GetScheduleGroup: scheduleGroup,
+  },
   secretsmanager: {
     GetSecretValue: secret(['kms:Decrypt']),
     PutSecretValue: secret(['kms:GenerateDataKey', 'kms:Decrypt']),
@@ -364,8 +391,16 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     ReplicateSecretToRegions: replicate,
     StopReplicationToReplica: secret([]),
     RemoveRegionsFromReplication: secret([]),
+    ListSecretVersionIds: secret([]),
+    UpdateSecretVersionStage: secret([]),
+    RotateSecret: rotate,
+    CancelRotateSecret: secret([]),
+    GetRandomPassword: anything,
+    TagResource: secret([]),
+    UntagResource: secret([]),
   },
   sns: { Publish: publish },
+  sqs: { SendMessage: on((asked) => asked.arn('sqs', lastPart(asked.input['QueueUrl']))) },
   ssm: {
     GetParameter: on((asked) => parameter(asked, asked.input['Name'])),
     GetParameters: each('Names', (name) => on((asked) => parameter(asked, name))),
