@@ -89,7 +89,7 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
   const recovery = new RecoveryStack(app, id('recovery'), {
     ...described('recovery', 'the loss of a Region'), state, network, data, trading, cutover,
   });
-  const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation });
+  const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation, network, state, trading, cutover });
   // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
   for (const stack of [network, data, trading, cutover, recovery, keys]) stack.addStackDependency(state);
   return { foundation, state, network, data, trading, cutover, recovery, keys };

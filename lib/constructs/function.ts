@@ -28,6 +28,8 @@ export interface MonitoredFunctionProps {
   readonly runbook: string;
   /** For what cannot be reached from outside a network. */
   readonly network?: FunctionNetwork;
+  /** Where two calls side by side would each undo what the other does. */
+  readonly oneAtATime?: boolean;
 }
 
 export interface FunctionNetwork {
@@ -70,6 +72,7 @@ export class MonitoredFunction extends Construct {
       environment: { ...props.environment },
       role,
       logGroup,
+      ...(props.oneAtATime === true && { reservedConcurrentExecutions: 1 }),
       ...(props.network && { vpc: props.network.vpc, vpcSubnets: props.network.subnets, securityGroups: [props.network.securityGroup] }),
     });
     this.errorsAlarm = this.function.metricErrors({ period: Duration.minutes(1) }).createAlarm(this, 'Errors', {
@@ -106,6 +109,7 @@ export interface ContractFunctionProps<C extends FunctionContract> {
   readonly prefix: string;
   readonly logRetention: logs.RetentionDays;
   readonly network?: FunctionNetwork;
+  readonly oneAtATime?: boolean;
 }
 
 /** A function whose steps a state machine may call. */
@@ -113,9 +117,9 @@ export class ContractFunction<C extends FunctionContract> extends MonitoredFunct
   readonly contract: C;
 
   constructor(scope: Construct, id: string, props: ContractFunctionProps<C>) {
-    const { contract, environment, prefix, logRetention, network } = props;
+    const { contract, environment, prefix, logRetention, network, oneAtATime = false } = props;
     const { name, purpose, timeoutSeconds, errorImpact, runbook } = contract;
-    super(scope, id, { name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention, ...(network && { network }) });
+    super(scope, id, { name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention, oneAtATime, ...(network && { network }) });
     this.contract = contract;
   }
 }

@@ -27,9 +27,9 @@ export const HaltRequest = z.strictObject(asked);
 export type HaltRequest = z.infer<typeof HaltRequest>;
 export const ResumeRequest = HaltRequest;
 export type ResumeRequest = HaltRequest;
-/** What a person types to replace an exchange key that others may have. */
-export const RevokeNowRequest = HaltRequest;
-export type RevokeNowRequest = HaltRequest;
+/** What a person types to have an exchange key replaced: at once, or by hand. */
+export const KeyRequest = HaltRequest;
+export type KeyRequest = HaltRequest;
 
 const revision = z
   .string()
@@ -96,9 +96,9 @@ export const bookOperations = functionContract({
       }),
       errors: fenced,
     },
-    checkRevokeNow: {
+    checkKeyRequest: {
       input: z.object({ request: z.unknown() }),
-      output: RevokeNowRequest,
+      output: KeyRequest,
       errors: { RequestRefusedError: 'refusal' },
     },
     /** A cutover is pre-empted: while it runs, somebody else has the key. */

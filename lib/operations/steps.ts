@@ -7,7 +7,7 @@ import type { LeaseControl } from '../lease/control.ts';
 import { colourOf, type BookName, type Lease } from '../lease/model.ts';
 import { NotAtHomeError, NotHaltedError } from './errors.ts';
 import { planRollback } from './plan-rollback.ts';
-import { parseResume, parseRevokeNow, parseRollback } from './requests.ts';
+import { parseResume, parseKeyRequest, parseRollback } from './requests.ts';
 
 export function operationSteps({
   control,
@@ -45,8 +45,8 @@ export function operationSteps({
       const { state, seen } = judgeTrading(lease, accepted, { colour: colourOf(holder), newest: '', wanted });
       return { state: state === 'trading' ? 'trading' : 'waiting', epoch, seen };
     },
-    async checkRevokeNow({ request }) {
-      return parseRevokeNow(request, books);
+    async checkKeyRequest({ request }) {
+      return parseKeyRequest(request, books);
     },
     async takeToRevoke({ book, execution }) {
       // Looked at before the book is taken, so that a refusal has changed nothing.

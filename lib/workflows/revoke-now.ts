@@ -46,6 +46,7 @@ export function revokeNow(w: Workflow, parts: RevokeNowParts): sfn.IChainable {
       withoutGrace: { reason: js('$request.reason'), approvedBy: unlessRedriven('$request.requestedBy') },
     },
     assign: (answer) => ({ deleted: js(`[${answer.deleted.slice(2, -2)}]`), revoked: answer.state, ...noted('The old key was deleted, and is refused.') }),
+    whileBusy: true,
     catches: { 'States.ALL': halted },
   });
   revoke.next(w.choice('Was the old key revoked?', {
@@ -60,6 +61,7 @@ export function revokeNow(w: Workflow, parts: RevokeNowParts): sfn.IChainable {
     comment: 'It is promoted, and each task has a request of its own accepted with it.',
     input: { version: unlessRedriven('$version') },
     assign: (answer) => ({ proof: answer.proof, ...noted('Every task has proved the new key.') }),
+    whileBusy: true,
     catches: { 'States.ALL': halted },
   });
   finish.next(revoke);
@@ -67,6 +69,7 @@ export function revokeNow(w: Workflow, parts: RevokeNowParts): sfn.IChainable {
     comment: 'And no more than that.',
     input: { version: unlessRedriven('$version') },
     assign: () => noted('The new key was proved.'),
+    whileBusy: true,
     catches: { 'States.ALL': halted },
   });
   test.next(finish);
@@ -74,6 +77,7 @@ export function revokeNow(w: Workflow, parts: RevokeNowParts): sfn.IChainable {
     comment: 'Named after this execution, so that a repeat finds it. What another rotation had begun is given up.',
     input: { version: unlessRedriven('$version'), begins: true },
     assign: (answer) => ({ key: answer.name, ...noted('A new key was made.') }),
+    whileBusy: true,
     catches: { 'States.ALL': halted },
   });
   create.next(test);
@@ -116,7 +120,7 @@ export function revokeNow(w: Workflow, parts: RevokeNowParts): sfn.IChainable {
     },
   });
   take.next(halt);
-  const check = w.invoke('Check the request that was typed', operations, 'checkRevokeNow', {
+  const check = w.invoke('Check the request that was typed', operations, 'checkKeyRequest', {
     comment: 'Every fault is named, with what was seen and what to do.',
     input: { request: js('$states.context.Execution.Input') },
     assign: (_, whole) => ({ request: whole }),
