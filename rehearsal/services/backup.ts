@@ -241,7 +241,7 @@ export function backup(world: CloudWorld, measure: Monitoring['record']): Backup
     const { DBInstanceIdentifier, DBSubnetGroupName, DBInstanceClass, VpcSecurityGroupIds, MultiAZ, PubliclyAccessible, DeletionProtection, DBParameterGroupName, RestoreTime } = metadata;
     if (DBInstanceIdentifier === undefined) throw new AwsError('MissingParameterValueException', 'Metadata must have DBInstanceIdentifier');
     const flag = (value: string | undefined): boolean | undefined => (value === undefined ? undefined : value === 'true');
-    const how = given({
+    const how = said({
       DBSubnetGroupName, DBInstanceClass, DBParameterGroupName, MultiAZ: flag(MultiAZ), PubliclyAccessible: flag(PubliclyAccessible), DeletionProtection: flag(DeletionProtection),
       VpcSecurityGroupIds: VpcSecurityGroupIds === undefined ? undefined : (JSON.parse(VpcSecurityGroupIds) as unknown),
     });
@@ -440,7 +440,7 @@ function describePoint({ arn, vault, resourceArn, roleArn, createdAt, completedA
 }
 
 function deletedAt(createdAt: Date, { DeleteAfterDays }: Lifecycle): Date | undefined {
-  return DeleteAfterDays === undefined ? undefined : new Date(createdAt.getTime() + Number(DeleteAfterDays) * dayMs);
+  return DeleteAfterDays === undefined ? undefined : new Date(createdAt.getTime() + DeleteAfterDays * dayMs);
 }
 
 function lockOf({ properties }: Vault): { readonly MinRetentionDays?: number; readonly MaxRetentionDays?: number } | undefined {
@@ -454,6 +454,6 @@ function checkRule({ RuleName, EnableContinuousBackup, Lifecycle }: Rule): void 
   throw new AwsError('InvalidParameterValueException', `Lifecycle must be specified for backup rule enabled continuous backup, from 1 to 35 days; ${RuleName} has ${String(Lifecycle?.DeleteAfterDays)}`);
 }
 
-function given(all: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function said(all: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
