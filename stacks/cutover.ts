@@ -22,7 +22,6 @@ import { JudgedStateMachine } from '../lib/constructs/state-machine.ts';
 import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
 import { WaysBack } from '../lib/constructs/ways-back.ts';
 import { cutoverInspection, endings, leaseControl } from '../lib/contracts/cutover.ts';
-import type { bookOperations } from '../lib/contracts/operations.ts';
 import { releaseWorkflow } from '../lib/contracts/release-workflow.ts';
 import type { EnvironmentIn } from '../lib/contracts/step.ts';
 import { noticesTopicOf } from '../lib/contracts/stack-names.ts';
@@ -59,8 +58,6 @@ export class CutoverStack extends Stack {
   readonly parts: CutoverParts;
   /** Gives back what a dead execution has. */
   readonly lastNet: MonitoredFunction;
-  /** Decides for other ways back, too. */
-  readonly operations: ContractFunction<typeof bookOperations>;
   readonly #prefix: string;
   readonly #noticeKey: kms.Key;
 
@@ -168,7 +165,6 @@ export class CutoverStack extends Stack {
     const waysBack = new WaysBack(this, 'WaysBack', {
       settings, prefix, leaseTable: state.leaseTable, journalTable: state.journalTable, parts, reports: this.reports, lastNet: net,
     });
-    this.operations = waysBack.operations;
     for (const { machine } of waysBack.machines) this.letPublish(machine);
     for (const alarm of waysBack.alarms) this.announce(alarm);
     const canaries = canariesOf(settings);

@@ -60,7 +60,7 @@ export class KeysStack extends Stack {
     });
     cutover.letPublish(watch.function.function);
     const machines = new KeyMachines(this, 'Machines', {
-      settings, keys, operations: cutover.operations, parts: cutover.parts, lastNet: cutover.lastNet,
+      settings, keys, parts: cutover.parts, lastNet: cutover.lastNet,
       reports: s3.Bucket.fromBucketName(this, 'Reports', cutover.reportsName),
     });
     for (const { machine } of machines.machines) cutover.letPublish(machine);

@@ -2,7 +2,7 @@
  * The function that alone has the management key of one book, and what may call it: Secrets Manager, for the steps of a rotation, and the
  * one-shot schedule of a revocation, with a role that may do that and nothing else.
  */
-import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
+import { Stack, Validations } from 'aws-cdk-lib';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -12,7 +12,7 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { keyRotation } from '../contracts/key-rotation.ts';
 import type { BookSettings, Settings } from '../settings/index.ts';
-import { ContractFunction } from './function.ts';
+import { ContractFunction, functionArnOf } from './function.ts';
 import { retentionOf } from './log-retention.ts';
 import { arnInPolicies } from './replicated-secret.ts';
 
@@ -44,9 +44,7 @@ export class BookKeys extends Construct {
     const stack = Stack.of(this);
     const prefix = `baton-${settings.environment}-${book.name}`;
     // By its name: the function's environment has it.
-    const functionArn = stack.formatArn({
-      service: 'lambda', resource: 'function', resourceName: `${prefix}-${keyRotation.name}`, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    });
+    const functionArn = functionArnOf(this, keyRotation, prefix);
     const revoker = new iam.Role(this, 'Revoker', {
       description: `Lets the scheduler revoke old exchange keys of book ${book.name}`,
       assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': stack.account } } }),

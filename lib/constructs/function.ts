@@ -2,7 +2,7 @@
  * A function of a contract, as the cloud runs it: its own role, log group and alarm, the contract's environment
  * and time-out. What the role may do is granted by the stack; nothing else is.
  */
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -130,8 +130,18 @@ export interface InvokedFunction<C extends FunctionContract> {
   readonly function: Pick<lambda.IFunction, 'functionArn' | 'resourceArnsForGrantInvoke'>;
 }
 
+/** A function of another stack, by its name: what calls it needs no reference between stacks, and no leave for its versions. */
+export function functionByName<C extends FunctionContract>(scope: Construct, contract: C, prefix: string): InvokedFunction<C> {
+  const functionArn = functionArnOf(scope, contract, prefix);
+  return { contract, function: { functionArn, resourceArnsForGrantInvoke: [functionArn] } };
+}
+
+export function functionArnOf(scope: Construct, { name }: Pick<FunctionContract, 'name'>, prefix: string): string {
+  return Stack.of(scope).formatArn({ service: 'lambda', resource: 'function', resourceName: `${prefix}-${name}`, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+}
+
 /**
- * Where each book has a function of its own: the one of the book that the request names, when the machine runs.
+ * Where each book has a function of its own: the one of the book that is named when the machine runs.
  * @param book a JSONata expression, without its delimiters
  */
 export function functionOfBook<C extends FunctionContract>(functions: ReadonlyMap<string, ContractFunction<C>>, book: string): InvokedFunction<C> {
@@ -141,9 +151,6 @@ export function functionOfBook<C extends FunctionContract>(functions: ReadonlyMa
   const arns = all.map(([name, { function: each }]) => `'${name}': '${each.functionArn}'`).join(', ');
   return {
     contract: first[1].contract,
-    function: {
-      functionArn: `{% $lookup({ ${arns} }, ${book}) %}`,
-      resourceArnsForGrantInvoke: all.flatMap(([, { function: each }]) => each.resourceArnsForGrantInvoke),
-    },
+    function: { functionArn: `{% $lookup({ ${arns} }, ${book}) %}`, resourceArnsForGrantInvoke: all.map(([, { function: each }]) => each.functionArn) },
   };
 }

@@ -1,18 +1,18 @@
 /** The two machines that replace an exchange key for people: at once, when others may have it, and by hand, where the venue lets nobody else. */
-import { ArnFormat, type CfnElement, Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
-import { Construct, type IConstruct } from 'constructs';
-import { endings } from '../contracts/cutover.ts';
+import { Construct } from 'constructs';
+import { endings, leaseControl } from '../contracts/cutover.ts';
 import type { keyRotation } from '../contracts/key-rotation.ts';
-import type { bookOperations } from '../contracts/operations.ts';
+import { bookOperations } from '../contracts/operations.ts';
 import type { Settings } from '../settings/index.ts';
 import type { CutoverParts } from '../workflows/blocks/parts.ts';
 import { replaceKey } from '../workflows/replace-key.ts';
 import { revokeNow } from '../workflows/revoke-now.ts';
 import { Workflow } from '../workflows/workflow.ts';
-import { type ContractFunction, functionOfBook, type MonitoredFunction } from './function.ts';
+import { type ContractFunction, functionByName, functionOfBook, type MonitoredFunction } from './function.ts';
 import { catchWhatIsLeft } from './last-net.ts';
 import { retentionOf } from './log-retention.ts';
 import { JudgedStateMachine, type JudgedStateMachineProps } from './state-machine.ts';
@@ -22,7 +22,6 @@ export interface KeyMachinesProps {
   readonly settings: Settings;
   /** Each book's. */
   readonly keys: ReadonlyMap<string, ContractFunction<typeof keyRotation>>;
-  readonly operations: ContractFunction<typeof bookOperations>;
   /** As the cutover's machine has them. */
   readonly parts: CutoverParts;
   readonly reports: s3.IBucket;
@@ -43,11 +42,16 @@ export class KeyMachines extends Construct {
 
   constructor(scope: Construct, id: string, props: KeyMachinesProps) {
     super(scope, id);
-    const { settings, operations, parts, reports } = props;
+    const { settings, reports } = props;
     const { region } = Stack.of(this);
     const prefix = `baton-${settings.environment}`;
-    const keys = functionOfBook(props.keys, '$request.book');
-    const reportingTo = (folder: string) => ({ ...parts, operations, keys, arns: { ...parts.arns, reports: reports.arnForObjects(`${folder}/*`) } });
+    const parts = {
+      ...props.parts,
+      keys: functionOfBook(props.keys, '$request.book'),
+      operations: functionByName(this, bookOperations, prefix),
+      leaseControl: functionByName(this, leaseControl, prefix),
+    };
+    const reportingTo = (folder: string) => ({ ...parts, arns: { ...parts.arns, reports: reports.arnForObjects(`${folder}/*`) } });
     const revoke = this.#machine(settings, 'RevokeNow', {
       name: `${prefix}-revoke-now`,
       comment: 'Replaces an exchange key that others may have: the book is halted until the old one is refused.',
@@ -101,13 +105,11 @@ export class KeyMachines extends Construct {
   }
 
   /** Every wildcard in the machines' roles, each with its reason. */
-  #acknowledge({ keys, operations, parts, reports }: KeyMachinesProps): void {
+  #acknowledge({ reports }: KeyMachinesProps): void {
     const wildcard = (resource: string, reason: string): void => {
       for (const machine of this.machines) Validations.of(machine).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason });
     };
-    const logicalId = (construct: IConstruct): string => Stack.of(this).getLogicalId(construct.node.defaultChild as CfnElement);
     wildcard('*', 'Traces and the delivery of logs know no resource.');
-    for (const each of [...keys.values(), operations, parts.leaseControl]) wildcard(`<${logicalId(each.function)}.Arn>:*`, 'The versions of one function.');
     for (const folder of ['revocations', 'key-replacements']) wildcard(reports.arnForObjects(`${folder}/*`), 'Reports are named by their executions.');
   }
 }

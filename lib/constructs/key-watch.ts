@@ -1,5 +1,5 @@
 /** The hourly look at the exchange keys of a Region, and an alarm for each way in which a key can stay half-done. */
-import { ArnFormat, Duration, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
@@ -11,7 +11,7 @@ import { keyRotation } from '../contracts/key-rotation.ts';
 import { type KeyTrouble, keyWatch } from '../contracts/key-watch.ts';
 import type { EnvironmentIn } from '../contracts/step.ts';
 import type { Settings } from '../settings/index.ts';
-import { MonitoredFunction } from './function.ts';
+import { functionArnOf, MonitoredFunction } from './function.ts';
 import { retentionOf } from './log-retention.ts';
 import { arnInPolicies } from './replicated-secret.ts';
 
@@ -49,9 +49,7 @@ export class KeyWatch extends Construct {
     const prefix = `baton-${name}`;
     const other = stack.region === regions.first.name ? regions.second.name : regions.first.name;
     const books = settings.books.map((book) => book.name);
-    const keyFunctionOf = (book: string): string => stack.formatArn({
-      service: 'lambda', resource: 'function', resourceName: `${prefix}-${book}-${keyRotation.name}`, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    });
+    const keyFunctionOf = (book: string): string => functionArnOf(this, keyRotation, `${prefix}-${book}`);
     const environment: EnvironmentIn<typeof keyWatch> = {
       BATON_ENVIRONMENT: name,
       BATON_BOOKS: books.join(','),

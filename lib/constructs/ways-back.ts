@@ -47,14 +47,13 @@ export class WaysBack extends Construct {
   readonly machines: readonly JudgedStateMachine[];
   readonly halt: JudgedStateMachine;
   readonly rollback: JudgedStateMachine;
-  readonly operations: ContractFunction<typeof bookOperations>;
   readonly alarms: readonly cloudwatch.Alarm[];
 
   constructor(scope: Construct, id: string, props: WaysBackProps) {
     super(scope, id);
     const { settings, prefix, leaseTable, journalTable, parts, reports } = props;
     const { partition, region, account } = Stack.of(this);
-    const operations = this.operations = new ContractFunction(this, 'Operations', {
+    const operations = new ContractFunction(this, 'Operations', {
       contract: bookOperations, prefix, logRetention: retentionOf(settings),
       environment: {
         BATON_LEASE_TABLE: leaseTable.tableName,

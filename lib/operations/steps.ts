@@ -52,7 +52,7 @@ export function operationSteps({
       // Looked at before the book is taken, so that a refusal has changed nothing.
       assertAtHome(await control.read(book), execution);
       const { token, lease } = await control.takeWorkflow(book, execution, isCutover);
-      return { token, epoch: lease.epoch, halted: lease.mode === 'halted' };
+      return { token, epoch: lease.epoch, halted: lease.mode === 'halted' && lease.halt !== undefined };
     },
     async haltBook({ book, token, ...halt }) {
       return { epoch: (await control.haltFor(book, token, halt)).epoch };

@@ -7,7 +7,7 @@ import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { endings } from '../contracts/cutover.ts';
 import type { keyRotation } from '../contracts/key-rotation.ts';
 import type { bookOperations } from '../contracts/operations.ts';
-import type { ContractFunction, InvokedFunction } from '../constructs/function.ts';
+import type { InvokedFunction } from '../constructs/function.ts';
 import { endingsOf, type EndingParts } from './blocks/endings.ts';
 import { executionHash, noted, nothing } from './blocks/variables.ts';
 import { js, quoted, type Workflow } from './workflow.ts';
@@ -15,7 +15,7 @@ import { js, quoted, type Workflow } from './workflow.ts';
 export interface ReplaceKeyParts extends EndingParts {
   readonly environment: string;
   readonly region: string;
-  readonly operations: ContractFunction<typeof bookOperations>;
+  readonly operations: InvokedFunction<typeof bookOperations>;
   /** Of the book that the request names. */
   readonly keys: InvokedFunction<typeof keyRotation>;
   readonly graceHours: number;
@@ -67,7 +67,7 @@ export function replaceKey(w: Workflow, parts: ReplaceKeyParts): sfn.IChainable 
   const settle = w.invoke('Look whether every task has proved the new key', keys, 'settle', {
     comment: 'Each by a request of its own.',
     input: {},
-    assign: (seen) => ({ proved: seen.state, proof: seen.proof, unprovedBy: js(`$join(${seen.unprovedBy.slice(2, -2)}, ', ')`) }),
+    assign: (seen) => ({ proved: seen.state, current: seen.version, proof: seen.proof, unprovedBy: js(`$join(${seen.unprovedBy.slice(2, -2)}, ', ')`) }),
     whileBusy: true,
     catches,
   });
@@ -76,10 +76,10 @@ export function replaceKey(w: Workflow, parts: ReplaceKeyParts): sfn.IChainable 
     ask: settle,
     judge: 'Has every task proved the new key?',
     judgeComment: 'Until then both keys work.',
-    answers: [{ when: js("$proved = 'proved'"), next: grace, comment: 'All have.', assign: noted('Every task has proved the new key.') }],
+    answers: [{ when: js("$proved = 'proved' and $current = $version"), next: grace, comment: 'All have.', assign: noted('Every task has proved the new key.') }],
     tooLate: {
       next: ending.needsAPerson, comment: 'Some task does not use it.',
-      assign: { why: js(`'The new key is current, and was not proved within ${proveLimitSeconds} s by: ' & $unprovedBy & '. The old one still works: do not delete it.'`) },
+      assign: { why: js(`'The new key was promoted, and not proved within ${proveLimitSeconds} s by: ' & ($current = $version ? $unprovedBy : 'anybody, for another is current') & '. The old one still works: do not delete it.'`) },
     },
     pause: 'Wait a while for the tasks', everySeconds: provePollSeconds, limitSeconds: proveLimitSeconds,
   });

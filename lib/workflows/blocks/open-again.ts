@@ -1,13 +1,13 @@
 /** The end of a halt, seen: the book is opened, a standby takes it, and the venue accepts its orders. */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { bookOperations } from '../../contracts/operations.ts';
-import type { ContractFunction } from '../../constructs/function.ts';
+import type { InvokedFunction } from '../../constructs/function.ts';
 import { js, type Workflow } from '../workflow.ts';
 import type { Endings } from './endings.ts';
 import { acceptedOrdersToProve, fresh, noted, pollSeconds } from './variables.ts';
 
 export interface OpenAgainParts {
-  readonly operations: ContractFunction<typeof bookOperations>;
+  readonly operations: InvokedFunction<typeof bookOperations>;
   /** A lease for the standby's wait, and its look at the venue; generous. */
   readonly tradeLimitSeconds: number;
 }
