@@ -8,7 +8,9 @@ import type { Installation } from './installation.ts';
 
 /** `<secret> in <place>` for each that was found. */
 export async function secretsFound(installation: Installation): Promise<readonly string[]> {
-  return findings(await placesOf(installation), installation.secrets);
+  // Keys of the venue come and go: whatever was one is searched for.
+  const ofVenue = installation.venue.keys.ever.map(({ account, note = 'put in by a person', secret }) => [`venue secret of ${account}, ${note}`, secret] as const);
+  return findings(await placesOf(installation), new Map([...installation.secrets, ...ofVenue]));
 }
 
 export function findings(places: ReadonlyMap<string, string>, secrets: ReadonlyMap<string, string>): readonly string[] {
