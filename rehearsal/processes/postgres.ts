@@ -369,6 +369,8 @@ async function createMaster({ masterUser, masterPassword, database }: PostgresOp
   const quietly = 'SET log_min_error_statement = panic;';
   await server.ask(`${quietly} CREATE ROLE ${master} LOGIN CREATEDB CREATEROLE PASSWORD ${escapeLiteral(masterPassword)}`);
   await server.ask(`CREATE DATABASE ${escapeIdentifier(database)} OWNER ${master}`);
+  // RDS lets its master have the extensions that it offers; PostgreSQL leaves this one to superusers.
+  await server.ask(`CREATE EXTENSION amcheck; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ${master}`, undefined, database);
 }
 
 /** Hands a directory to the server's user, closed to all others. */
