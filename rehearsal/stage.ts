@@ -11,6 +11,7 @@ import { LeaseControl } from '../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import { colourOf, otherColour, regionOf, type BookName, type Colour, type InstanceId, type Lease } from '../lib/lease/model.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
+import { ExchangeKeys } from './exchange-keys.ts';
 import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
@@ -429,6 +430,11 @@ export class Stage {
   /** Cuts the network of containers until the answer is called. */
   cut(cut: Cut): () => void {
     return this.#installation.routes.cut(cut);
+  }
+
+  /** Of the book, wherever they are. */
+  get exchangeKeys(): ExchangeKeys {
+    return new ExchangeKeys(this.#installation, this.book);
   }
 
   /** A release that goes wrong. */

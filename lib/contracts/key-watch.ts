@@ -54,7 +54,7 @@ export const keyWatch = functionContract({
         /** What was found, and what was done about it. */
         seen: z.array(z.string()),
       }),
-      errors: {},
+      errors: { NothingSeenError: 'final' },
     },
   },
 });

@@ -46,6 +46,11 @@ const proveMs = 60 * minuteMs;
 /** The revocation is repeated by its scheduler for a while. */
 const revokeLateMs = 120 * minuteMs;
 
+/** Of no book the keys could be looked at: that is no look. */
+export class NothingSeenError extends Error {
+  override readonly name = 'NothingSeenError';
+}
+
 type Look = StepOutput<(typeof keyWatch)['steps']['watch']>;
 
 export function watchSteps(parts: KeyWatchParts): Implementation<typeof keyWatch> {
@@ -53,10 +58,16 @@ export function watchSteps(parts: KeyWatchParts): Implementation<typeof keyWatch
     async watch() {
       const look = new LookTaken();
       await look.attempt('the addresses of the other Region', async () => look.saw(await parts.copyAddresses()));
+      let looked = 0;
       for (const book of parts.books) {
-        await look.attempt(`the keys of ${book.name}`, () => watchBook(book, parts, look));
+        await look.attempt(`the keys of ${book.name}`, async () => {
+          await watchBook(book, parts, look);
+          looked += 1;
+        });
       }
-      return look.said;
+      const { said } = look;
+      if (looked === 0) throw new NothingSeenError(said.faults.join('; '));
+      return said;
     },
   };
 }

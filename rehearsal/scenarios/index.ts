@@ -5,9 +5,11 @@ import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
 import { positionMismatch } from './position-mismatch.ts';
+import { revokeKeyNow } from './revoke-key-now.ts';
 import { rollback } from './rollback.ts';
+import { rotateExchangeKey } from './rotate-exchange-key.ts';
 import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
 
-export const scenarios: readonly Scenario[] = [cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary];
+export const scenarios: readonly Scenario[] = [cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, rotateExchangeKey, revokeKeyNow];

@@ -162,6 +162,12 @@ describe('a look', () => {
     expect(await watched.look()).toMatchObject({ troubles: expect.arrayContaining(['broken']) as string[] });
   });
 
+  test('at nothing is none', async () => {
+    const watched = new Watched();
+    watched.world.surprises.set('see', 'throttled');
+    await expect(watched.look()).rejects.toThrow(/could not look at the keys of alpha: ThrottlingException/);
+  });
+
   test('of what cannot be looked at says so, and looks at the rest', async () => {
     const watched = new Watched();
     watched.addresses = async () => {
