@@ -1,10 +1,11 @@
-/** Secrets, read from Secrets Manager when a process starts: none is injected, so none is in an environment dump. */
+/** Secrets, read from Secrets Manager by those who use them: none is injected, so none is in an environment dump. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod/mini';
 import { Secret } from './secret.ts';
 
-export async function readText(secrets: SecretsManagerClient, arn: string): Promise<Secret> {
-  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }));
+/** What is current, or the version of another stage. */
+export async function readText(secrets: SecretsManagerClient, arn: string, stage = 'AWSCURRENT'): Promise<Secret> {
+  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn, VersionStage: stage }));
   return new Secret(SecretString ?? '');
 }
 
@@ -13,8 +14,9 @@ export async function readJson<Name extends string>(
   secrets: SecretsManagerClient,
   arn: string,
   names: readonly Name[],
+  stage = 'AWSCURRENT',
 ): Promise<Readonly<Record<Name, Secret>>> {
-  const text = await readText(secrets, arn);
+  const text = await readText(secrets, arn, stage);
   const shape = z.record(z.string(), z.unknown());
   let found: Record<string, unknown>;
   try {

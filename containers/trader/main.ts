@@ -8,7 +8,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Redis } from 'ioredis';
 import { TraderEnvironment } from '../../lib/contracts/task-environment.ts';
-import { databaseClient } from '../../lib/database-client.ts';
+import { connectToDatabase } from '../../lib/database-client.ts';
 import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
 import { PermitSource } from '../../lib/lease/permit-source.ts';
 import { Breaker, RedisBreakerStore } from '../../lib/trading/breaker.ts';
@@ -20,6 +20,7 @@ import { Trader, type Clock, type Log } from '../../lib/trading/trader.ts';
 import { Bybit } from '../../lib/venues/bybit.ts';
 import { runMigrations } from './migrate.ts';
 import { checkSchema } from './migrations/run.ts';
+import { StoredLogin } from '../../lib/stored-login.ts';
 import { readJson, readText } from '../../lib/stored-secrets.ts';
 
 /** The guard drains on the same SIGTERM; the platform kills 120 s after it. */
@@ -52,9 +53,8 @@ async function trade(): Promise<number> {
   });
   const guardHeard = permits.start();
   const secrets = new SecretsManagerClient({});
-  const [venueKey, databaseLogin, redisToken] = await Promise.all([
+  const [venueKey, redisToken] = await Promise.all([
     readJson(secrets, environment.BATON_VENUE_SECRET_ARN, ['apiKey', 'secret']),
-    readJson(secrets, environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']),
     readText(secrets, environment.BATON_REDIS_SECRET_ARN),
   ]);
 
@@ -68,10 +68,11 @@ async function trade(): Promise<number> {
     commandTimeout: redisTimeoutMs,
     retryStrategy: (attempt) => Math.min(100 * attempt, 2000),
   });
+  const databaseLogin = new StoredLogin(secrets, environment.BATON_DATABASE_SECRET_ARN);
   const ledger = new Ledger({
     book: environment.BATON_BOOK,
     connect: () =>
-      databaseClient(environment, databaseLogin, {
+      connectToDatabase(environment, databaseLogin, {
         connectionTimeoutMillis: databaseTimeoutMs,
         query_timeout: databaseTimeoutMs,
         keepAlive: true,
