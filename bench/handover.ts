@@ -6,11 +6,8 @@
 import { otherColour } from '../lib/lease/model.ts';
 import type { Stage } from '../rehearsal/stage.ts';
 import type { Bench } from './bench.ts';
-import { noneOf, rowOf, type Row } from './row.ts';
-import { tradingStage } from './trading-stage.ts';
-
-/** Two seconds at 10 orders/s: a stumble in them belongs to the handover before. */
-const ordersBetween = 21;
+import { rowOf, type Row } from './row.ts';
+import { countsOf, ordersBetween, tradingStage } from './trading-stage.ts';
 
 export const handover: Bench = {
   name: 'handover',
@@ -80,15 +77,6 @@ function rowsOf(stage: Stage, gapsMs: readonly number[], crashesMs: readonly num
       beside: [{ what: 'stop it, and let the next one take over when the lease has run out', samples: crashesMs }],
     }),
     ...countsOf('handover', stage),
-  ];
-}
-
-function countsOf(name: string, stage: Stage): Row[] {
-  const { staleEpochAccepted, duplicatesAccepted, overlapMs, ordersAccepted } = stage.trading();
-  return [
-    noneOf(`${name}: stale`, `Orders accepted from an old epoch, of ${ordersAccepted}`, staleEpochAccepted),
-    noneOf(`${name}: duplicates`, 'Orders accepted twice', duplicatesAccepted),
-    noneOf(`${name}: overlap`, 'Time in which two epochs had orders accepted', overlapMs, 'ms'),
   ];
 }
 

@@ -1,10 +1,11 @@
 /** Every bench, the quick ones first. */
 import type { Bench } from './bench.ts';
 import { bundles } from './bundles.ts';
+import { failover } from './failover.ts';
 import { guard } from './guard.ts';
 import { handover, takeover } from './handover.ts';
 import { permit } from './permit.ts';
 import { rehearsal } from './rehearsal.ts';
 import { synth } from './synth.ts';
 
-export const benches: readonly Bench[] = [permit, bundles, guard, synth, rehearsal, takeover, handover];
+export const benches: readonly Bench[] = [permit, bundles, guard, synth, rehearsal, takeover, handover, failover];

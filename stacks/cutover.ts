@@ -24,6 +24,7 @@ import { WaysBack } from '../lib/constructs/ways-back.ts';
 import { cutoverInspection, endings, leaseControl } from '../lib/contracts/cutover.ts';
 import { releaseWorkflow } from '../lib/contracts/release-workflow.ts';
 import type { EnvironmentIn } from '../lib/contracts/step.ts';
+import { noticesTopicOf } from '../lib/contracts/stack-names.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { CutoverParts } from '../lib/workflows/blocks/parts.ts';
 import { cutover } from '../lib/workflows/cutover.ts';
@@ -219,7 +220,7 @@ export class CutoverStack extends Stack {
 
   #topic(settings: Settings): sns.Topic {
     const topic = new sns.Topic(this, 'Notices', {
-      topicName: `baton-${settings.environment}-notices`,
+      topicName: noticesTopicOf(settings),
       displayName: `Baton ${settings.environment}`,
       masterKey: this.#noticeKey,
       enforceSSL: true,

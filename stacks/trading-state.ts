@@ -3,7 +3,7 @@
  * takeover needs is the data plane of these tables. The first Region declares them and creates the books' leases, wherever
  * home is; the second knows them by their names. Each records for itself where home is.
  */
-import { CustomResource, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { ArnFormat, CustomResource, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -14,6 +14,7 @@ import { MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { recordHomeRegion } from '../lib/constructs/topology.ts';
 import type { BatonBookProperties, createBookEnvironment } from '../lib/contracts/create-book.ts';
+import { noticesTopicOf } from '../lib/contracts/stack-names.ts';
 import type { Settings } from '../lib/settings/index.ts';
 
 export interface TradingStateStackProps extends StackProps {
@@ -79,7 +80,7 @@ export class TradingStateStack extends Stack {
   /** Creates lease items; what exists it never touches, by the condition of its write. */
   #createBook(settings: Settings): lambda.Function {
     const environment: z.input<typeof createBookEnvironment> = { BATON_LEASE_TABLE: this.leaseTable.tableName };
-    const { function: createBook } = new MonitoredFunction(this, 'CreateBook', {
+    const { function: createBook, errorsAlarm } = new MonitoredFunction(this, 'CreateBook', {
       name: 'create-book',
       prefix: `baton-${settings.environment}`,
       purpose: "Creates a book's lease item, halted, with its first deployment",
@@ -92,6 +93,9 @@ export class TradingStateStack extends Stack {
     createBook.addToRolePolicy(
       new iam.PolicyStatement({ actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'], resources: [this.leaseTable.tableArn] }),
     );
+    // By its name: the topic comes with a later stack. Before the first of those is there, whoever deploys sees that this fails.
+    const topic = this.formatArn({ service: 'sns', resource: noticesTopicOf(settings), arnFormat: ArnFormat.NO_RESOURCE_NAME });
+    errorsAlarm.addAlarmAction({ bind: () => ({ alarmActionArn: topic }) });
     return createBook;
   }
 }

@@ -9,3 +9,8 @@ export type StackName = (typeof stackNamesOfFirst)[number];
 export function stackIdOf({ environment }: { readonly environment: string }, name: StackName, region: string): string {
   return `baton-${environment}-${name}-${region}`;
 }
+
+/** The topic on which people hear of an environment, in each Region. */
+export function noticesTopicOf({ environment }: { readonly environment: string }): string {
+  return `baton-${environment}-notices`;
+}

@@ -40,7 +40,8 @@ const TaskSetHere = z.object({ id: z.string(), colour, status: z.string() });
 export type TaskSetHere = z.infer<typeof TaskSetHere>;
 
 const unreachable = { LeaseUnreachableError: 'retry' } as const;
-const unlessSuperseded = { SupersededError: 'final', LeaseMissingError: 'final', ...unreachable } as const;
+/** What is newer decides: nothing has failed. */
+const unlessSuperseded = { SupersededError: 'refusal', LeaseMissingError: 'final', ...unreachable } as const;
 /** The revision of the home Region that is refreshed to. */
 const of = z.string().check(z.minLength(1));
 

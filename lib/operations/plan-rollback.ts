@@ -4,7 +4,7 @@
  */
 import type { RollbackRequest, TaskSetSeen } from '../contracts/operations.ts';
 import { BookBusyError } from '../lease/errors.ts';
-import { colourOf, lastHolder, otherColour, type Colour, type Epoch, type Lease, type Live, type Registration } from '../lease/model.ts';
+import { colourOf, lastHolder, otherColour, regionOf, type Colour, type Epoch, type Lease, type Live, type Registration } from '../lease/model.ts';
 import { NoWayBackError } from './errors.ts';
 
 export interface RollbackPlan {
@@ -44,7 +44,8 @@ export function planRollback(
   const sets = taskSets.filter(({ status }) => status !== 'DRAINING');
   const trader = lastHolder(lease);
   if (trader === undefined) throw new NoWayBackError(`Book '${book}' was never held by anybody: nothing trades that could go back. Start a cutover.`);
-  const outgoing = colourOf(trader);
+  // A halted book that was moved was last held elsewhere, which says nothing of the colours here: what stands by would trade.
+  const outgoing = regionOf(trader) === home ? colourOf(trader) : standingBy();
   const incoming = otherColour(outgoing);
   const trading = sets.find(({ colour }) => colour === outgoing);
   const other = sets.find(({ colour }) => colour === incoming);
@@ -95,6 +96,11 @@ export function planRollback(
     throw new NoWayBackError(
       `Book '${book}' has had one release only: nothing was live before ${live?.taskDefinition}. Name a revision or an image instead of 'previous'.`,
     );
+  }
+
+  /** What serves here is the primary one; where nothing runs, the first to come is blue. */
+  function standingBy(): Colour {
+    return (sets.find(({ status }) => status === 'PRIMARY') ?? sets[0])?.colour ?? 'green';
   }
 
   /** What was live is known by its image too; anything older is looked for among the revisions. */

@@ -1,4 +1,4 @@
-/** What a refresh of the standby Region refuses or gives way to, as a closed family: its machine catches these by `name`. */
+/** What a refresh of the standby Region refuses or gives way to, as a closed family: its machine is answered these by `name`. */
 
 /** There is nothing to refresh in this Region, or nothing to refresh it to; nothing was changed. */
 export class NoStandbyError extends Error {

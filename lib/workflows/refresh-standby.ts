@@ -31,7 +31,6 @@ const standbyPercent = 50;
 const replicated = { everySeconds: 30, times: 60 } as const;
 
 export function refreshStandby(w: Workflow, parts: RefreshStandbyParts): sfn.IChainable {
-  const instances = asStandby(parts.control);
   const ending = endingsOf(w, parts, {
     what: 'standby refresh', folder: 'standby-refreshes', hasTheBook: false,
     succeeded: 'The standby Region runs what was live at home when this began, or something newer decides.',
@@ -44,7 +43,8 @@ export function refreshStandby(w: Workflow, parts: RefreshStandbyParts): sfn.ICh
     comment: 'Another release is live by now, or the book has moved here: both are left as they are, for whoever comes next.',
     assign: noted('It gave way: another release is live by now, or the book has moved here.'),
   }).next(ending.succeeded);
-  const failing = { SupersededError: gaveWay, 'States.ALL': ending.needsAPerson };
+  const failing = { 'States.ALL': ending.needsAPerson };
+  const instances = asStandby(parts.control, { into: 'why', next: gaveWay });
 
   const removeIncoming = removal(w, parts, instances, {
     what: 'the new colour', key: 'incoming', colour: incoming, next: ending.needsAPerson,
@@ -65,6 +65,7 @@ export function refreshStandby(w: Workflow, parts: RefreshStandbyParts): sfn.ICh
   const makeSure = w.invoke('Look whether this release is still wanted', parts.control, 'stillWanted', {
     comment: 'What is removed next may trade, should the book have moved here.',
     input: { book, of: js('$plan.of') },
+    refused: { judge: 'Is this release still wanted?', next: gaveWay },
     catches: failing,
   });
   makeSure.next(removeOutgoing);
@@ -76,9 +77,12 @@ export function refreshStandby(w: Workflow, parts: RefreshStandbyParts): sfn.ICh
     }),
     needsAPerson: ending.needsAPerson, more: "'standbyOf': $plan.of",
   });
+  const somethingNewer = w.fail('Something newer decides', {
+    comment: 'The preparation ends; what it made is left to whoever comes next.', error: 'SupersededError', cause: js('$newer'),
+  });
   const prepare = w.parallel('Prepare the new standby', {
     comment: 'The older one stands by as before.',
-    branches: [bringUp(w, parts, instances, { from: 'the newest template', scalePercent: standbyPercent })],
+    branches: [bringUp(w, parts, asStandby(parts.control, { into: 'newer', next: somethingNewer }), { from: 'the newest template', scalePercent: standbyPercent })],
     assign: {
       taskSet: js('$states.result[0].taskSet'),
       revision: js('$states.result[0].revision'),

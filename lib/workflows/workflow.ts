@@ -38,10 +38,11 @@ export type Assignment = Readonly<Record<string, unknown>>;
 export type CatchTarget = sfn.IChainable | { readonly quietly: sfn.IChainable } | { readonly into: string; readonly next: sfn.IChainable };
 export type Catches<ErrorName extends string> = { readonly [Name in ErrorName | 'States.ALL']?: CatchTarget };
 
-/** Where a step that can be refused goes on when it is: by a Choice of this name, with the reason in `$why`. */
+/** Where a step that can be refused goes on when it is: by a Choice of this name, with the reason in `$why`, or in another variable. */
 export interface Refused {
   readonly judge: string;
   readonly next: sfn.IChainable;
+  readonly into?: string;
 }
 type HasRefusals<S extends StepContract> = [StepRefusal<S>] extends [never] ? false : true;
 
@@ -163,10 +164,10 @@ export class Workflow {
   }
 
   /** The chain that goes on with the answer that was wanted. */
-  #unlessRefused(task: tasks.LambdaInvoke, name: string, { judge, next }: Refused, assign: Assignment): sfn.Chain {
+  #unlessRefused(task: tasks.LambdaInvoke, name: string, { judge, next, into = 'why' }: Refused, assign: Assignment): sfn.Chain {
     const choice = sfn.Choice.jsonata(this.#scope, judge, { comment: 'A refusal is an answer: nothing has failed.', ...assignOf({ assign }) });
     choice.when(sfn.Condition.jsonata(js('$exists($states.input.refusal)')), next, {
-      comment: 'It was refused.', assign: { why: js(`${quoted(`${name}: `)} & $states.input.refusal.message`) },
+      comment: 'It was refused.', assign: { [into]: js(`${quoted(`${name}: `)} & $states.input.refusal.message`) },
     });
     task.next(choice);
     const goOn: sfn.INextable = {
@@ -293,7 +294,7 @@ export class Workflow {
     readonly begin: string;
     /** Keeps when the loop began, in ms. */
     readonly since: string;
-    readonly ask: sfn.INextable & sfn.State;
+    readonly ask: sfn.INextable & sfn.IChainable;
     /** The state that begins each round and leads to `ask`, when that is not `ask` itself. */
     readonly first?: sfn.State;
     readonly judge: string;
@@ -306,7 +307,7 @@ export class Workflow {
     readonly everySeconds: number;
     readonly limitSeconds: number;
   }): sfn.Pass {
-    const { ask, limitSeconds, since, meanwhile, first = ask } = options;
+    const { ask, limitSeconds, since, meanwhile, first = ask.startState } = options;
     const begin = this.pass(options.begin, {
       comment: `From here it may take ${limitSeconds} s.`,
       assign: { [since]: js('$toMillis($states.context.State.EnteredTime)') },

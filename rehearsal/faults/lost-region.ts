@@ -109,7 +109,7 @@ const promotionFailsOnce: FailoverFault = {
 
 const promotionSlow: FailoverFault = {
   name: 'promotion-slow',
-  summary: 'The promotion stays without visible progress for half a minute more than AWS usually takes, uncompressed; trading does not notice.',
+  summary: 'Half a minute long, uncompressed, whoever looks is told that the replica is being modified: the promotion seems not to end, and trading does not notice.',
   outcome: 'succeeded',
   inject(stage) {
     let looks = 0;

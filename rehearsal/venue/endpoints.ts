@@ -1,14 +1,15 @@
 /**
- * The part of Bybit's v5 REST API that ccxt uses to trade spot: what each path takes and gives, field by field as Bybit names them.
+ * The part of Bybit's v5 REST API that ccxt uses to trade spot, and to manage the keys of sub-accounts: what each path takes and gives, field by field as Bybit names them.
  * A path that is not here answers 10017; nothing answers an empty success.
  */
-import type { VenueKey } from './gate.ts';
+import type { SignedKind } from './gate.ts';
+import type { KeyRing, NewKey, Permissions, VenueKey } from './keys.ts';
 import { instrument, Refusal, units, type Market, type MarketExecution, type MarketOrder, type OrderReference } from './market.ts';
 
 export type Arguments = Readonly<Record<string, unknown>>;
 export interface Endpoint {
-  /** Open to anybody, or signed: to look, to change, or to place or amend an order (which has a rate of its own). */
-  readonly kind: 'public' | 'look' | 'change' | 'order';
+  /** Open to anybody, or signed; to place or amend an order has a rate of its own. */
+  readonly kind: 'public' | SignedKind;
   readonly answer: (args: Arguments, key: VenueKey) => Record<string, unknown>;
 }
 
@@ -17,8 +18,9 @@ const category = 'spot';
 const cancelledTogetherMax = 10;
 const ordersPage = { usual: 20, most: 50 };
 const executionsPage = { usual: 50, most: 100 };
+const keysPage = 20;
 
-export function endpoints(market: Market, nowMs: () => number): Readonly<Record<string, Endpoint>> {
+export function endpoints(market: Market, keys: KeyRing, nowMs: () => number): Readonly<Record<string, Endpoint>> {
   return {
     'GET /v5/market/time': publicly(() => {
       const now = Math.floor(nowMs());
@@ -45,24 +47,22 @@ export function endpoints(market: Market, nowMs: () => number): Readonly<Record<
       };
     }),
 
-    'GET /v5/user/query-api': signed('look', (_args, key) => ({
-      id: key.apiKey,
-      note: '',
-      apiKey: key.apiKey,
-      readOnly: key.readOnly ? 1 : 0,
-      secret: '',
-      permissions: { Spot: ['SpotTrade'] },
-      ips: key.ips ?? ['*'],
-      type: 1,
-      deadlineDay: 90,
-      expiredAt: '2027-01-01T00:00:00Z',
-      createdAt: '2026-01-01T00:00:00Z',
-      unified: 0,
-      uta: 1,
-      userID: key.account,
-      isMaster: false,
-      parentUid: '0',
-    })),
+    'GET /v5/user/query-api': signed('look', (_args, key) => keys.describe(key)),
+    'GET /v5/user/sub-apikeys': signed('manage', (args) =>
+      keys.list(text(args, 'subMemberId'), Number(args['cursor'] ?? 0), Math.min(keysPage, Number(args['limit'] ?? keysPage)))),
+    'POST /v5/user/create-sub-api': signed('manage', (args) => {
+      if (args['readOnly'] !== 0 && args['readOnly'] !== 1) throw new Refusal(10001, 'params error: readOnly');
+      const wish = { note: text(args, 'note'), readOnly: args['readOnly'] === 1, permissions: {}, ...keyChange(args) };
+      return keys.create(text(args, 'subuid'), wish);
+    }),
+    'POST /v5/user/update-sub-api': signed('manage', (args) => {
+      const readOnly = args['readOnly'] === undefined ? {} : { readOnly: args['readOnly'] === 1 };
+      return keys.update(text(args, 'apikey'), { ...readOnly, ...keyChange(args) });
+    }),
+    'POST /v5/user/delete-sub-api': signed('manage', (args) => {
+      keys.delete(text(args, 'apikey'));
+      return {};
+    }),
     'GET /v5/account/info': signed('look', () => ({ unifiedMarginStatus: 5, marginMode: 'REGULAR_MARGIN', updatedTime: '1' })),
     'GET /v5/account/wallet-balance': signed('look', (_args, { account }) => {
       const { baseNano, quoteE8 } = market.wallet(account);
@@ -170,7 +170,14 @@ export function endpoints(market: Market, nowMs: () => number): Readonly<Record<
 }
 
 const publicly = (answer: Endpoint['answer']): Endpoint => ({ kind: 'public', answer });
-const signed = (kind: 'look' | 'change' | 'order', answer: Endpoint['answer']): Endpoint => ({ kind, answer });
+const signed = (kind: SignedKind, answer: Endpoint['answer']): Endpoint => ({ kind, answer });
+
+/** Addresses come as one text; none, or an asterisk, binds to none. */
+function keyChange(args: Arguments): Partial<NewKey> {
+  const ips = text(args, 'ips').split(',').filter((ip) => ip !== '' && ip !== '*');
+  const permissions = args['permissions'] as Permissions | undefined;
+  return { ...(ips.length > 0 && { ips }), ...(permissions && { permissions }) };
+}
 
 /** Empty for what is missing or no text and no number. */
 function text(args: Arguments, name: string): string {

@@ -4,19 +4,8 @@
  * The rule for time is Bybit's, word for word: `server_time - recv_window <= timestamp < server_time + 1000`.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { mayTrade, type KeyRing, type VenueKey } from './keys.ts';
 import { Refusal } from './market.ts';
-
-/** An API key is data: several may belong to one account, each fails in its own way. */
-export interface VenueKey {
-  readonly apiKey: string;
-  readonly secret: string;
-  /** The sub-account that it trades. */
-  readonly account: string;
-  readonly readOnly?: boolean;
-  /** Addresses it is bound to; any when absent. */
-  readonly ips?: readonly string[];
-  readonly expiresAtVenueMs?: number;
-}
 
 export interface SignedRequest {
   readonly method: string;
@@ -34,8 +23,11 @@ export interface RateLimits {
 /** An account without a special standing, on spot. */
 export const usualRateLimits: RateLimits = { ordersPerSecond: 20, requestsPer5Seconds: 600 };
 
+/** To look, to change, to place or amend an order, or to manage the keys of sub-accounts. */
+export type SignedKind = 'look' | 'change' | 'order' | 'manage';
+
 export interface GateOptions {
-  readonly keys: readonly VenueKey[];
+  readonly keys: KeyRing;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   readonly limits: RateLimits;
@@ -44,7 +36,7 @@ export interface GateOptions {
 const usualWindowMs = 5000;
 
 export class Gate {
-  readonly #keys: ReadonlyMap<string, VenueKey>;
+  readonly #keys: KeyRing;
   readonly #nowMs: () => number;
   readonly #monotonicMs: () => number;
   readonly #limits: RateLimits;
@@ -53,20 +45,18 @@ export class Gate {
 
   /** Rates are counted on a clock of their own, which nobody sets. */
   constructor({ keys, nowMs, monotonicMs, limits }: GateOptions) {
-    this.#keys = new Map(keys.map((key) => [key.apiKey, key]));
+    this.#keys = keys;
     this.#nowMs = nowMs;
     this.#monotonicMs = monotonicMs;
     this.#limits = limits;
   }
 
   /** Throws a Refusal, or gives the key that signed. */
-  pass(request: SignedRequest, kind: 'look' | 'change' | 'order'): VenueKey {
+  pass(request: SignedRequest, kind: SignedKind): VenueKey {
     const { apiKey, timestamp, window, signature } = signedHeaders(request);
     if (apiKey === '' || timestamp === '' || signature === '') throw new Refusal(10001, 'empty value: openapi sign params error!');
-    const key = this.#keys.get(apiKey);
-    if (key === undefined) throw new Refusal(10003, 'API key is invalid.');
+    const key = this.#keys.find(apiKey);
     const nowMs = this.#nowMs();
-    if (key.expiresAtVenueMs !== undefined && key.expiresAtVenueMs <= nowMs) throw new Refusal(33004, 'Your api key has expired.');
     if (key.ips !== undefined && !key.ips.includes(request.address)) {
       throw new Refusal(10010, "Unmatched IP, please check your API key's bound IP addresses.");
     }
@@ -83,7 +73,8 @@ export class Gate {
     if (!sameText(createHmac('sha256', key.secret).update(text).digest('hex'), signature)) {
       throw new Refusal(10004, 'error sign! Please check your signature generation algorithm.');
     }
-    if (key.readOnly && kind !== 'look') throw new Refusal(10005, 'Permission denied, please check your API key permissions.');
+    const isPermitted = kind === 'look' || (kind === 'manage' ? key.manages === true : mayTrade(key));
+    if (!isPermitted) throw new Refusal(10005, 'Permission denied, please check your API key permissions.');
     if (!windowOf(this.#requests, request.address, 5_000, this.#limits.requestsPer5Seconds).take(this.#monotonicMs())) {
       throw new Refusal(10018, 'Exceeded the IP Rate Limit.');
     }

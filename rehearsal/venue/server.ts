@@ -8,7 +8,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { listenLocally } from '../processes/listen.ts';
 import { seeded } from '../seeded.ts';
 import { endpoints, type Arguments, type Endpoint } from './endpoints.ts';
-import { Gate, signedHeaders, usualRateLimits, type RateLimits, type VenueKey } from './gate.ts';
+import { Gate, signedHeaders, usualRateLimits, type RateLimits } from './gate.ts';
+import { KeyRing, type VenueKey } from './keys.ts';
 import { Market, Refusal } from './market.ts';
 import { authorOf, monotonicMs, type VenueEntry } from './record.ts';
 
@@ -39,6 +40,8 @@ export interface VenueOptions {
 export interface RunningVenue {
   readonly url: string;
   readonly market: Market;
+  /** They come and go; `keys.ever` has them all. */
+  readonly keys: KeyRing;
   /** Every request, in the order of the decisions; grows while the venue runs. */
   readonly record: readonly VenueEntry[];
   setFault(fault: Partial<VenueFault>): void;
@@ -51,13 +54,14 @@ const noFault: VenueFault = { arrivalDelayMs: 0, replyDelayMs: 0, reply: 'sent' 
 const largestBodyBytes = 64 * 1024;
 
 export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
-  const { seed, keys, latencyMs = 0, limits = usualRateLimits, stepEveryMs = 100 } = options;
+  const { seed, latencyMs = 0, limits = usualRateLimits, stepEveryMs = 100 } = options;
   let clockOffsetMs = options.clockOffsetMs ?? 0;
   let fault = noFault;
   const nowMs = () => Date.now() + clockOffsetMs;
   const market = new Market({ random: seeded(seed), nowMs });
+  const keys = new KeyRing(options.keys, nowMs);
   const gate = new Gate({ keys, nowMs, monotonicMs, limits });
-  const routes = endpoints(market, nowMs);
+  const routes = endpoints(market, keys, nowMs);
   const record: VenueEntry[] = [];
   const closing = new AbortController();
 
@@ -126,6 +130,7 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
   return {
     url: `http://127.0.0.1:${port}`,
     market,
+    keys,
     record,
     setFault: (change) => {
       fault = { ...fault, ...change };

@@ -2,7 +2,8 @@
 import { createHmac } from 'node:crypto';
 import { bybit, AuthenticationError, InvalidNonce, InvalidOrder, PermissionDenied, type Balances } from 'ccxt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Gate, usualRateLimits, type VenueKey } from '../../rehearsal/venue/gate.ts';
+import { Gate, usualRateLimits } from '../../rehearsal/venue/gate.ts';
+import { KeyRing, type VenueKey } from '../../rehearsal/venue/keys.ts';
 import { startVenue, type RunningVenue } from '../../rehearsal/venue/server.ts';
 
 const keys: VenueKey[] = [
@@ -51,7 +52,7 @@ describe('the rates', () => {
 
   it('are twenty orders in any second for an account', () => {
     let atMs = nowMs;
-    const gate = new Gate({ keys: [key, other], nowMs: () => atMs, monotonicMs: () => atMs, limits: usualRateLimits });
+    const gate = new Gate({ keys: new KeyRing([key, other], () => atMs), nowMs: () => atMs, monotonicMs: () => atMs, limits: usualRateLimits });
     const orders = (count: number) => Array.from({ length: count }, () => knock(gate, key, atMs, 'a', 'order'));
     expect(orders(22)).toEqual([...Array<number>(20).fill(0), 10006, 10006]);
     expect(knock(gate, other, atMs, 'a', 'order')).toBe(0);
@@ -62,7 +63,7 @@ describe('the rates', () => {
   });
 
   it('are six hundred requests in any five seconds for an address', () => {
-    const gate = new Gate({ keys: [key, other], nowMs: () => nowMs, monotonicMs: () => nowMs, limits: usualRateLimits });
+    const gate = new Gate({ keys: new KeyRing([key, other], () => nowMs), nowMs: () => nowMs, monotonicMs: () => nowMs, limits: usualRateLimits });
     for (let n = 0; n < 600; n++) expect(knock(gate, n % 2 === 0 ? key : other, nowMs, 'a', 'look')).toBe(0);
     expect([knock(gate, key, nowMs, 'a', 'look'), knock(gate, key, nowMs, 'b', 'look')]).toEqual([10018, 0]);
   });

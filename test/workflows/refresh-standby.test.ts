@@ -190,7 +190,7 @@ await coverage.everyFault({
     if (error === 'Ecs.TaskSetNotFoundException') world.taskSets = world.taskSets.filter(({ Id }) => Id !== (args as { TaskSet: string }).TaskSet);
   },
   endingOf: (state, error, usually) => {
-    if (error === 'SupersededError') return 'Succeeded';
+    if (error === 'refusal' && /^(Look at|Look whether|Forget)/.test(state)) return 'Succeeded';
     if (error === 'refusal' || ['Check ', 'Look what runs', 'Decide what'].some((words) => state.startsWith(words))) return 'Refused';
     return error === 'Ecs.TaskSetNotFoundException' ? usually : 'NeedsAPerson';
   },

@@ -2,19 +2,21 @@
  * How a machine asks about the instances of a colour. One that has the book names its token with each question; that of the
  * standby Region has no book, and names the release that it refreshes to. What tells them to stop differs alike.
  */
-import type * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { standbyControl } from '../../contracts/standby.ts';
 import type { ContractFunction } from '../../constructs/function.ts';
-import { js, type Catches, type Jsonata, type Workflow } from '../workflow.ts';
+import { js, type Catches, type Jsonata, type Refused, type Workflow } from '../workflow.ts';
 import type { CutoverParts } from './parts.ts';
 import { book, fresh, incoming } from './variables.ts';
+
+type Asking = sfn.INextable & sfn.IChainable;
 
 /** `Fence`: the error by which the machine learns that it must write nothing more. */
 export interface Instances<Fence extends string> {
   /** Are those of the incoming colour ready? Leaves `$standbysReady`, `$missing`, `$sightings`. */
-  look(w: Workflow, name: string, comment: string): tasks.LambdaInvoke;
+  look(w: Workflow, name: string, comment: string): Asking;
   /** Forgets what those of a colour said of themselves. */
-  forget(w: Workflow, name: string, options: { readonly comment: string; readonly colour: Jsonata; readonly catches: Catches<Fence> }): tasks.LambdaInvoke;
+  forget(w: Workflow, name: string, options: { readonly comment: string; readonly colour: Jsonata; readonly catches: Catches<Fence> }): Asking;
 }
 
 const asked = { colour: incoming, imageDigest: js('$request.images.trader'), tasks: js('$started.tasks'), sightings: js('$sightings') };
@@ -32,16 +34,22 @@ export function withTheToken({ inspection, leaseControl }: Pick<CutoverParts, 'i
   };
 }
 
-export function asStandby(control: ContractFunction<typeof standbyControl>): Instances<'SupersededError'> {
+/**
+ * @param otherwise where the machine goes when something newer decides: another release is live by now, or the book has moved here;
+ *   with the reason in that variable
+ */
+export function asStandby(control: ContractFunction<typeof standbyControl>, otherwise: { readonly into: string; readonly next: sfn.IChainable }): Instances<never> {
   const toWhat = { book, of: js('$plan.of') };
+  const refusedAt = (name: string): Refused => ({ ...otherwise, judge: `Is it still right to ${name.charAt(0).toLowerCase()}${name.slice(1)}?` });
   return {
     look: (w, name, comment) =>
       w.invoke(name, control, 'standbys', {
         comment,
         input: { ...toWhat, ...asked },
         assign: (answer) => ({ standbysReady: answer.ready, missing: answer.missing, sightings: answer.sightings }),
+        refused: refusedAt(name),
       }),
     forget: (w, name, { comment, colour, catches }) =>
-      w.invoke(name, control, 'forgetColour', { comment, input: { ...toWhat, colour }, catches }),
+      w.invoke(name, control, 'forgetColour', { comment, input: { ...toWhat, colour }, refused: refusedAt(name), catches }),
   };
 }

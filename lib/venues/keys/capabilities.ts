@@ -1,0 +1,92 @@
+/** What each venue can do for keys, as it documents it. What a venue does not say counts as no. */
+import type { KeyCapabilities } from './provider.ts';
+
+export const keyVenues = ['bybit', 'binance', 'okx', 'deribit', 'kucoin', 'gate', 'kraken'] as const;
+export type KeyVenue = (typeof keyVenues)[number];
+
+export const keyCapabilities: Readonly<Record<KeyVenue, KeyCapabilities>> = {
+  bybit: {
+    createsKeys: true,
+    ownPublicKey: false,
+    bindsAddresses: true,
+    unboundKeyLivesDays: 90,
+    keysAtMost: 20,
+    orderExpiry: 'header X-BAPI-RECV-WINDOW',
+    deadManSwitch: { scope: 'connection' },
+    tellsLastUse: false,
+    sources: [
+      'https://bybit-exchange.github.io/docs/v5/user/create-subuid-apikey',
+      'https://bybit-exchange.github.io/docs/v5/user/list-sub-apikeys',
+      'https://bybit-exchange.github.io/docs/v5/user/rm-sub-apikey',
+    ],
+  },
+  binance: {
+    createsKeys: true,
+    ownPublicKey: true,
+    bindsAddresses: true,
+    unboundKeyLivesDays: null,
+    keysAtMost: null,
+    orderExpiry: 'recvWindow',
+    deadManSwitch: { scope: 'symbol' },
+    tellsLastUse: false,
+    sources: ['https://developers.binance.com/legacy-docs/sub_account/api-management/Create-Sub-account-API-Key-V2'],
+  },
+  okx: {
+    createsKeys: true,
+    ownPublicKey: false,
+    bindsAddresses: true,
+    unboundKeyLivesDays: 14,
+    keysAtMost: null,
+    orderExpiry: 'header expTime',
+    deadManSwitch: { scope: 'account' },
+    tellsLastUse: false,
+    sources: ['https://www.okx.com/docs-v5/en/#sub-account-rest-api-create-an-api-key-for-a-sub-account'],
+  },
+  deribit: {
+    createsKeys: true,
+    ownPublicKey: true,
+    bindsAddresses: false,
+    unboundKeyLivesDays: null,
+    keysAtMost: null,
+    orderExpiry: 'valid_until',
+    deadManSwitch: { scope: 'connection' },
+    tellsLastUse: false,
+    sources: [
+      'https://docs.deribit.com/api-reference/account-management/private-create_api_key',
+      'https://docs.deribit.com/articles/asymmetric-api-keys',
+    ],
+  },
+  kucoin: {
+    createsKeys: true,
+    ownPublicKey: false,
+    bindsAddresses: true,
+    unboundKeyLivesDays: null,
+    keysAtMost: null,
+    orderExpiry: 'clientTimestamp and allowMaxTimeWindow',
+    deadManSwitch: { scope: 'symbol' },
+    tellsLastUse: false,
+    sources: ['https://www.kucoin.com/docs-new/rest/account-info/sub-account/add-sub-account-api'],
+  },
+  gate: {
+    createsKeys: true,
+    ownPublicKey: false,
+    bindsAddresses: true,
+    unboundKeyLivesDays: null,
+    keysAtMost: null,
+    orderExpiry: 'header X-Gate-Exptime',
+    deadManSwitch: { scope: 'account' },
+    tellsLastUse: true,
+    sources: ['https://www.gate.io/docs/developers/apiv4/en/#create-api-key-of-the-sub-account'],
+  },
+  kraken: {
+    createsKeys: false,
+    ownPublicKey: false,
+    bindsAddresses: true,
+    unboundKeyLivesDays: null,
+    keysAtMost: null,
+    orderExpiry: 'deadline',
+    deadManSwitch: { scope: 'account' },
+    tellsLastUse: false,
+    sources: ['https://support.kraken.com/hc/en-us/articles/360000919966-How-to-create-an-API-key'],
+  },
+};
