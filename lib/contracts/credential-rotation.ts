@@ -29,7 +29,11 @@ export const credentialRotation = functionContract({
     /** Where this function runs. */
     BATON_REGION: z.string(),
     BATON_ROTATE_DAYS: z.string().check(z.regex(/^\d+$/)),
-    BATON_ROTATION_HOURS: z.string(),
+    /** As Secrets Manager writes it, `cron(…)`; and for how long after that a rotation may begin. */
+    BATON_ROTATION_SCHEDULE: z.string(),
+    BATON_ROTATION_WINDOW: z.string(),
+    /** Of this function: what a promoted secret is rotated by. */
+    BATON_ROTATION_FUNCTION: z.string(),
     BATON_DATABASE_HOST: z.string(),
     BATON_DATABASE_PORT: z.string(),
     BATON_DATABASE_NAME: z.string(),
@@ -67,13 +71,3 @@ export const credentialRotation = functionContract({
     },
   },
 });
-
-/** How Secrets Manager calls. */
-export const RotationEvent = z.object({
-  Step: z.enum(['createSecret', 'setSecret', 'testSecret', 'finishSecret']),
-  SecretId: z.string(),
-  ClientRequestToken: z.string(),
-});
-
-/** Cron of the schedule, and for how long rotations may begin: UTC, and not over midnight. */
-export const rotationWindowHours = '2h';

@@ -29,6 +29,10 @@ export function secretNameOf(environment: string, role: RoleName): string {
 export function masterSecretName(environment: string): string {
   return `baton-${environment}/database`;
 }
+/** Of each Region its own, by one name. */
+export function cacheSecretName(environment: string): string {
+  return `baton-${environment}/cache`;
+}
 
 export function usersOf(role: RoleName): readonly [string, string] {
   return [`${role}_a`, `${role}_b`];

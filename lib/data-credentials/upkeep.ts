@@ -4,7 +4,7 @@
  * by the way in which it stays half-done: there is an alarm for each.
  */
 import type { CacheCredential } from './cache-token.ts';
-import type { Rotation, SecretVersions, Credential } from './rotation.ts';
+import type { Credential, Rotation, SecretVersions } from './rotation.ts';
 import type { Secret } from '../secret.ts';
 
 export interface WatchedSecret {
@@ -56,8 +56,8 @@ export interface Found {
   readonly recent: Answer;
   /** Redis takes one token, unless a new one has only just come. */
   readonly retired: Answer;
-  readonly done: readonly string[];
-  readonly faults: readonly string[];
+  readonly done: string[];
+  readonly faults: string[];
 }
 type Answer = 'yes' | 'no';
 type Way = 'finished' | 'rotating' | 'accepted' | 'recent' | 'retired';

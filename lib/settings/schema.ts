@@ -128,6 +128,10 @@ export const Settings = z
       ),
       withinMinutes: z.int().min(5).max(60),
     }),
+    credentials: z.strictObject({
+      /** The logins of the database and the token of Redis are replaced every so many days. */
+      rotateDays: z.int().min(1).max(365),
+    }),
     notifications: z.strictObject({ emails: z.array(z.email()) }),
     logs: z.strictObject({ retentionDays: logRetentionDays }),
     budget: z.strictObject({
