@@ -1,7 +1,7 @@
 /** The app: settings in, stacks out. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer } from 'aws-cdk-lib';
+import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer, Stack } from 'aws-cdk-lib';
 import { boundEveryRole } from '../lib/constructs/boundary.ts';
 import { tagEverything } from '../lib/constructs/required-tags.ts';
 import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
@@ -13,6 +13,7 @@ import { CostStack } from '../stacks/cost.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
 import { DataStack } from '../stacks/data.ts';
 import { FoundationStack } from '../stacks/foundation.ts';
+import { KeysStack } from '../stacks/keys.ts';
 import { NetworkStack } from '../stacks/network.ts';
 import { RecoveryStack } from '../stacks/recovery.ts';
 import { TradingStateStack } from '../stacks/trading-state.ts';
@@ -56,15 +57,17 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   const second = buildRegion(app, settings, settings.regions.second);
   // What is replicated is declared in the first Region, and needs a key or a bucket at its other end before.
   second.state.addStackDependency(first.state);
-  for (const stack of [first.data, first.trading, first.cutover]) stack.addStackDependency(second.foundation);
+  for (const stack of [first.data, first.trading, first.cutover, first.keys]) stack.addStackDependency(second.foundation);
   second.cutover.addStackDependency(first.foundation);
   second.data.addStackDependency(first.data);
   second.trading.addStackDependency(first.trading);
   second.credentials.addStackDependency(first.credentials);
+  second.keys.addStackDependency(first.keys);
   boundEveryRole(app, first.state, environment);
 
   new CostStack(app, stackIdOf(settings, 'cost', settings.regions.first.name), {
-    settings, env: { account: settings.account, region: settings.regions.first.name }, terminationProtection: true,
+    settings, others: app.node.children.filter((child) => Stack.isStack(child)),
+    env: { account: settings.account, region: settings.regions.first.name }, terminationProtection: true,
     stackName: `baton-${environment}-cost`, description: 'Baton: the bill, watched',
   });
   tagEverything(app, settings);
@@ -91,7 +94,8 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
   const credentials = new CredentialsStack(app, id('credentials'), {
     ...described('credentials', 'what opens the database and Redis, rotated'), network, data, cutover,
   });
+  const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation });
   // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
-  for (const stack of [network, data, trading, cutover, recovery, credentials]) stack.addStackDependency(state);
-  return { foundation, state, network, data, trading, cutover, recovery, credentials };
+  for (const stack of [network, data, trading, cutover, recovery, keys, credentials]) stack.addStackDependency(state);
+  return { foundation, state, network, data, trading, cutover, recovery, keys, credentials };
 }

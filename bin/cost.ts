@@ -5,15 +5,14 @@
  */
 import { STSClient } from '@aws-sdk/client-sts';
 import { Command, CommanderError } from 'commander';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { assumed, AssumptionError } from '../lib/cost/assumptions.ts';
-import { SynthesisError, synthesize } from '../lib/cost/assembly.ts';
+import { readStacks, SynthesisError, synthesize } from '../lib/cost/assembly.ts';
 import { difference, estimate, risesTooMuch, total } from '../lib/cost/estimate.ts';
 import { type Ask, priceListRegion, refresh } from '../lib/cost/price-list.ts';
-import { loadPriceTable, priceTableFile, priceTableText } from '../lib/cost/price-table.ts';
+import { loadPriceTable, type PriceTable, priceTableText } from '../lib/cost/price-table.ts';
 import { compareWithReference } from '../lib/cost/reference-bill.ts';
 import { differenceInWords, reportOf } from '../lib/cost/report.ts';
-import { readStacks } from '../lib/cost/stacks.ts';
 import { environmentNames, loadSettings, SettingsError } from '../lib/settings/index.ts';
 
 interface Options {
@@ -25,9 +24,12 @@ interface Options {
   readonly json: boolean;
 }
 
+const usualTable = new URL('../lib/cost/prices.json', import.meta.url);
+const tableIn = (file: string | URL = usualTable): PriceTable => loadPriceTable(JSON.parse(readFileSync(file, 'utf8')));
+
 async function price({ env, assembly, against, assume, prices, json }: Options): Promise<number> {
   const { regions } = loadSettings(env);
-  const question = { table: loadPriceTable(prices), assumed: assumed(assume), home: regions.home.name };
+  const question = { table: tableIn(prices), assumed: assumed(assume), home: regions.home.name };
   const [stacks, before] = await Promise.all([
     assembly === undefined ? synthesize(env) : readStacks(assembly),
     against === undefined ? undefined : synthesize(env, against),
@@ -76,8 +78,8 @@ interface RefreshOptions {
 async function refreshTable({ region: regions, endpoint, prices }: RefreshOptions): Promise<number> {
   const { ask, close } = asking(endpoint);
   try {
-    const { table, changed, kept } = await refresh(loadPriceTable(prices), regions, ask, new Date().toISOString().slice(0, 10));
-    writeFileSync(prices ?? priceTableFile, priceTableText(table));
+    const { table, changed, kept } = await refresh(tableIn(prices), regions, ask, new Date().toISOString().slice(0, 10));
+    writeFileSync(prices ?? usualTable, priceTableText(table));
     for (const { id, region, beforeUsd, afterUsd } of changed) process.stdout.write(`${id} in ${region}: ${beforeUsd ?? 'none'} → ${afterUsd} USD\n`);
     for (const { id, region, why } of kept) process.stdout.write(`${id} in ${region} stays as it was: ${why}\n`);
     process.stdout.write(`${changed.length} prices changed, ${kept.length} could not be read\n`);

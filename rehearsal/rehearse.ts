@@ -11,7 +11,7 @@ export async function rehearse(
   const { seed, progress } = options;
   const began = performance.now();
   progress.heading(`${scenario.name}${faults.map((fault) => ` --fault ${fault}`).join('')} (seed ${seed})`);
-  const stage = await Stage.open({ ...options, cuttable: faults.length > 0, bothRegions: scenario.bothRegions ?? false });
+  const stage = await Stage.open({ ...options, cuttable: faults.length > 0, bothRegions: scenario.bothRegions ?? false, keepsBackups: scenario.keepsBackups ?? false });
   try {
     const end = await scenario.run(stage, new Set(faults)).catch(brokenOff);
     // In one breath: orders go on meanwhile, and both are to count the same.

@@ -2,20 +2,36 @@
  * The bill, watched by AWS itself: a monthly budget with a notice at 80 % and at 100 % of what was spent and at 100 % of what
  * is forecast, and a notice of what is out of the ordinary. The budget is of the whole account, which an environment has to
  * itself: tasks carry no tags of ours, and a budget that does not see them would be one of the rest. AWS's figures are 8 to 12
- * hours old, so this is for people who plan, not for anything that must stop at once.
+ * hours old; so a function of ours estimates every hour what is burnt, from what is deployed and runs, and an alarm tells of an
+ * hour that would break the month if it stayed.
  */
-import { Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as budgets from 'aws-cdk-lib/aws-budgets';
 import * as ce from 'aws-cdk-lib/aws-ce';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
+import { MonitoredFunction } from '../lib/constructs/function.ts';
+import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { costBurn } from '../lib/contracts/cost-burn.ts';
+import type { EnvironmentIn } from '../lib/contracts/step.ts';
+import { assumptions } from '../lib/cost/assumptions.ts';
 import type { Settings } from '../lib/settings/index.ts';
 
 export interface CostStackProps extends StackProps {
   readonly settings: Settings;
+  /** All others, in both Regions. */
+  readonly others: readonly Stack[];
 }
+
+/** For so many hours together: a cutover runs two colours for less than one. */
+const hoursAbove = 3;
 
 /** In per cent of the budget. */
 const thresholds = [
@@ -24,17 +40,18 @@ const thresholds = [
   { of: 'FORECASTED', percent: 100 },
 ] as const;
 
-/** Who tells: Budgets, and Cost Anomaly Detection. */
-const tellers = ['budgets.amazonaws.com', 'costalerts.amazonaws.com'];
+/** Who tells: Budgets, Cost Anomaly Detection, and the alarms below. */
+const tellers = ['budgets.amazonaws.com', 'costalerts.amazonaws.com', 'cloudwatch.amazonaws.com'];
 
 export class CostStack extends Stack {
   readonly topic: sns.Topic;
 
-  constructor(scope: Construct, id: string, { settings, ...props }: CostStackProps) {
+  constructor(scope: Construct, id: string, { settings, others, ...props }: CostStackProps) {
     super(scope, id, props);
     this.topic = this.#topic(settings);
     this.#budget(settings);
     this.#anomalies(settings);
+    this.#burn(settings, [...others, this]);
   }
 
   #topic({ environment, notifications }: Settings): sns.Topic {
@@ -88,5 +105,55 @@ export class CostStack extends Stack {
       }),
     });
     subscription.node.addDependency(this.topic);
+  }
+
+  #burn(settings: Settings, stacks: readonly Stack[]): void {
+    const prefix = `baton-${settings.environment}`;
+    const services = settings.books.map(({ name }) => `${prefix}-${name}`);
+    const { name, purpose, timeoutSeconds, errorImpact, runbook } = costBurn;
+    const environment: EnvironmentIn<typeof costBurn> = {
+      BATON_STACKS: stacks.map(({ region, stackName }) => `${region}/${stackName}`).join(','),
+      BATON_CLUSTER: prefix,
+      BATON_SERVICES: services.join(','),
+    };
+    const burn = new MonitoredFunction(this, 'Burn', {
+      name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention: retentionOf(settings),
+    });
+    // CloudFormation ends the name of a stack with an id of its own making.
+    const deployed = stacks.map(({ region, stackName }) => this.formatArn({ service: 'cloudformation', region, resource: 'stack', resourceName: `${stackName}/*` }));
+    const regions = [...new Set(stacks.map(({ region }) => region))];
+    const running = regions.flatMap((region) => services.map((service) => this.formatArn({ service: 'ecs', region, resource: 'service', resourceName: `${prefix}/${service}` })));
+    burn.function.addToRolePolicy(new iam.PolicyStatement({ actions: ['cloudformation:GetTemplate'], resources: deployed }));
+    burn.function.addToRolePolicy(new iam.PolicyStatement({ actions: ['ecs:DescribeServices'], resources: running }));
+    for (const arn of deployed) {
+      Validations.of(burn).acknowledge({ id: `AwsSolutions-IAM5[Resource::${arn}]`, reason: 'CloudFormation ends the name of a stack with an id of its own making.' });
+    }
+    new events.Rule(this, 'EveryHour', {
+      ruleName: `${prefix}-${name}`,
+      description: 'Estimates what the environment costs an hour',
+      schedule: events.Schedule.rate(Duration.hours(1)),
+      targets: [new targets.LambdaFunction(burn.function, { retryAttempts: 2, maxEventAge: Duration.minutes(30) })],
+    });
+
+    const metricName = `${prefix}-usd-per-hour`;
+    const line = new logs.MetricFilter(this, 'BurnLines', {
+      logGroup: burn.function.logGroup,
+      filterName: metricName,
+      // A field whose value is taken must be in the pattern.
+      filterPattern: logs.FilterPattern.literal('{ $.output.usdPerHour = * }'),
+      metricNamespace: 'Baton',
+      metricName,
+      metricValue: '$.output.usdPerHour',
+    });
+    const perHourUsd = settings.budget.monthlyUsd / assumptions.hours.value;
+    const alarm = line.metric({ period: Duration.hours(1), statistic: 'Maximum' }).createAlarm(this, 'BurnAlarm', {
+      alarmName: `${prefix}-${name}`,
+      alarmDescription: `The environment costs more an hour than its monthly budget has room for: if it stays so, the month costs more than ${settings.budget.monthlyUsd} USD. Runbook: ${runbook}`,
+      threshold: Math.round(perHourUsd * 1000) / 1000,
+      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: hoursAbove,
+      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+    });
+    for (const each of [alarm, burn.errorsAlarm]) each.addAlarmAction(new SnsAction(this.topic));
   }
 }

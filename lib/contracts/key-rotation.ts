@@ -85,8 +85,12 @@ export const keyRotation = functionContract({
     /** Of the key that trades, and of the one that makes keys: by name, which is the same in both Regions. */
     BATON_VENUE_SECRET: z.string(),
     BATON_MANAGEMENT_SECRET: z.string(),
-    /** Comma-separated: the fixed addresses of both Regions; empty binds keys to none. */
-    BATON_EGRESS_ADDRESSES: z.string(),
+    /**
+     * Comma-separated names of parameters of this Region, one for each Region: the fixed addresses from where it speaks to the venue,
+     * comma-separated. A template knows those of its own Region only; the watch keeps a copy of the other's, for when that is gone.
+     * A key that would be bound to one Region's alone is not made.
+     */
+    BATON_ADDRESS_PARAMETERS: z.string(),
     /** How long the old key lives on after everybody has proved the new one. */
     BATON_GRACE_HOURS: z.string().check(z.regex(/^\d+$/, 'a whole number')),
     /** Where the one-shot of the revocation is put, what it invokes, and with which role. */

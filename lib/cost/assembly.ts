@@ -7,7 +7,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type PricedStack, readStacks } from './stacks.ts';
+import { CloudAssembly } from 'aws-cdk-lib/cx-api';
+import { type PricedStack, pricedStack } from './stacks.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -28,6 +29,11 @@ export async function synthesize(environment: string, revision?: string): Promis
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** @param directory that a synthesis wrote */
+export function readStacks(directory: string): PricedStack[] {
+  return new CloudAssembly(directory).stacks.map(({ stackName, environment, template }) => pricedStack(stackName, environment.region, template));
 }
 
 /** The files of a revision, with the packages of this tree. */

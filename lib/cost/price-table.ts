@@ -2,13 +2,11 @@
  * What AWS charges, as a table in the repository: each price with the place it was read at and the day. Prices are USD, on
  * demand, without free tier and discounts. `npm run cost -- refresh` reads them again from the AWS Price List.
  */
-import { readFileSync } from 'node:fs';
-import * as z from 'zod';
-
-export const priceTableFile = new URL('prices.json', import.meta.url);
+import * as z from 'zod/mini';
+import prices from './prices.json' with { type: 'json' };
 
 const Price = z.strictObject({
-  usd: z.number().positive(),
+  usd: z.number().check(z.positive()),
   /** A key of `sources`. */
   source: z.string(),
   read: z.iso.date(),
@@ -40,10 +38,12 @@ const Table = z
     sources: z.record(z.string(), z.strictObject({ url: z.url(), what: z.string() })),
     rows: z.array(Row),
   })
-  .refine(({ rows }) => new Set(rows.map(({ id }) => id)).size === rows.length, 'a row of the price table is there twice')
-  .refine(
-    ({ sources, rows }) => rows.every(({ prices }) => Object.values(prices).every(({ source }) => source in sources)),
-    'a price names a source that the table does not have',
+  .check(
+    z.refine(({ rows }) => new Set(rows.map(({ id }) => id)).size === rows.length, 'a row of the price table is there twice'),
+    z.refine(
+      ({ sources, rows }) => rows.every((row) => Object.values(row.prices).every(({ source }) => source in sources)),
+      'a price names a source that the table does not have',
+    ),
   );
 
 export type PriceTable = z.infer<typeof Table>;
@@ -60,8 +60,9 @@ export interface FoundPrice {
   readonly standsIn: boolean;
 }
 
-export function loadPriceTable(file: URL | string = priceTableFile): PriceTable {
-  return Table.parse(JSON.parse(readFileSync(file, 'utf8')));
+/** @param content of another table than the repository's */
+export function loadPriceTable(content: unknown = prices): PriceTable {
+  return Table.parse(content);
 }
 
 export function priceOf(table: PriceTable, id: string, region: string): FoundPrice | undefined {

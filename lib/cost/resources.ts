@@ -151,11 +151,15 @@ export const free: Readonly<Record<string, string>> = {
   'AWS::RDS::DBParameterGroup': described,
   'AWS::RDS::DBSubnetGroup': described,
   'AWS::S3::BucketPolicy': described,
+  'AWS::Scheduler::Schedule': 'the first fourteen million calls of a month are free',
+  'AWS::Scheduler::ScheduleGroup': described,
   'AWS::SNS::Subscription': 'charged at its topic',
   'AWS::SNS::TopicPolicy': described,
   'AWS::SecretsManager::ResourcePolicy': described,
   'AWS::SecretsManager::RotationSchedule': 'its function is charged',
   'AWS::SecretsManager::SecretTargetAttachment': described,
+  'AWS::SQS::Queue': 'the first million requests of a month are free, and what nobody could take comes to none',
+  'AWS::SQS::QueuePolicy': described,
 };
 
 /** A custom resource is a call of a function at a deployment. */
@@ -181,7 +185,7 @@ function tasksOf({ ServiceName, DesiredCount }: Resource['properties'], { stack,
     ].map((charge) => ({ ...charge, bill, ...(requirement && { requirement }) }));
   const canary = isCanary(definition) ? 'a canary of a book' : undefined;
   return [
-    ...running(stack.region === home ? 'task that trades' : 'task that stands by', assumed.hours, canary),
+    ...(tasks > 0 ? running(stack.region === home ? 'task that trades' : 'task that stands by', assumed.hours, canary) : []),
     ...(tasks > 1 ? running(tasks === 2 ? 'task that stands by' : `${tasks - 1} tasks that stand by`, (tasks - 1) * assumed.hours, canary ?? 'a standby task beside each that trades') : []),
     ...(stack.region === home ? running('colour kept warm', tasks * assumed.warmHours, canary) : []),
     { what: 'metrics of service and tasks', price: 'cloudwatch.metric', quantity: assumed.serviceMetrics + assumed.familyMetrics, requirement: 'metrics of every task' },

@@ -1,5 +1,4 @@
-/** The stacks of a cloud assembly, as far as their price depends on them. */
-import { CloudAssembly } from 'aws-cdk-lib/cx-api';
+/** Stacks as far as their price depends on them, from templates as the CDK writes them and CloudFormation keeps them. */
 
 export interface Resource {
   readonly logicalId: string;
@@ -17,13 +16,7 @@ interface Template {
   readonly Resources?: Record<string, { readonly Type: string; readonly Properties?: Record<string, unknown> }>;
 }
 
-/** @param directory that a synthesis wrote */
-export function readStacks(directory: string): PricedStack[] {
-  return new CloudAssembly(directory).stacks.map(({ stackName, environment, template }) => ({
-    name: stackName,
-    region: environment.region,
-    resources: Object.entries((template as Template).Resources ?? {}).map(([logicalId, { Type: type, Properties: properties = {} }]) => ({
-      logicalId, type, properties,
-    })),
-  }));
+export function pricedStack(name: string, region: string, template: unknown): PricedStack {
+  const resources = Object.entries((template as Template).Resources ?? {});
+  return { name, region, resources: resources.map(([logicalId, { Type: type, Properties: properties = {} }]) => ({ logicalId, type, properties })) };
 }

@@ -132,6 +132,14 @@ export const Settings = z
       /** The logins of the database and the token of Redis are replaced every so many days. */
       rotateDays: z.int().min(1).max(365),
     }),
+    keys: z.strictObject({
+      /** A book's exchange key is replaced every so many days; Secrets Manager takes up to 1000, and no venue's key lives as long. */
+      rotateDays: z.int().min(1).max(365),
+      /** How long the old key still works after the new one is proved by every task. */
+      graceHours: z.int().min(1).max(168),
+      /** People are told once when a key has so many days left, each time. */
+      warnDays: z.array(z.int().min(1).max(90)).min(1),
+    }),
     notifications: z.strictObject({ emails: z.array(z.email()) }),
     logs: z.strictObject({ retentionDays: logRetentionDays }),
     budget: z.strictObject({

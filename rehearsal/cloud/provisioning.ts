@@ -52,6 +52,21 @@ export const provisioningDelays: Readonly<Record<string, ProvisioningDelay>> = {
     awaitedElsewhere: true,
     source: 'the new name becomes effective "in about 10 minutes", and the instance is not available until then (USER_RenameInstance.html)',
   },
+  'rds-restore': {
+    typicalSeconds: 600,
+    pessimisticSeconds: 1800,
+    source: 'assumed: a new instance whose 100 GB load lazily; AWS gives no figure',
+  },
+  'rds-deletion': {
+    typicalSeconds: 180,
+    pessimisticSeconds: 600,
+    source: 'assumed: AWS says only that it takes a few minutes',
+  },
+  'rds-log-archive': {
+    typicalSeconds: 300,
+    pessimisticSeconds: 300,
+    source: '"RDS uploads transaction logs for DB instances to Amazon S3 every five minutes" (USER_PIT.html)',
+  },
   'rds-modification': {
     typicalSeconds: 60,
     pessimisticSeconds: 300,

@@ -40,6 +40,7 @@ export const sdkClients: Readonly<Record<string, SdkClientSource>> = {
   monitoring: { clientName: 'CloudWatchClient', load: () => import('@aws-sdk/client-cloudwatch') },
   rds: { clientName: 'RDSClient', load: () => import('@aws-sdk/client-rds') },
   s3: { clientName: 'S3Client', load: () => import('@aws-sdk/client-s3') },
+  scheduler: { clientName: 'SchedulerClient', load: () => import('@aws-sdk/client-scheduler') },
   secretsmanager: { clientName: 'SecretsManagerClient', load: () => import('@aws-sdk/client-secrets-manager') },
   servicequotas: { clientName: 'ServiceQuotasClient', load: () => import('@aws-sdk/client-service-quotas') },
   sns: { clientName: 'SNSClient', load: () => import('@aws-sdk/client-sns') },

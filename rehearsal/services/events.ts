@@ -2,7 +2,8 @@
  * EventBridge: rules on each Region's default bus. What the services emit is matched against every rule of its
  * Region, and a rule that matches calls its targets, with the retries that the target asks for: a function as the service
  * `events.amazonaws.com`, a state machine or the bus of another Region with the role of the target. A rule with a rate
- * calls them as often, on the compressed clock.
+ * calls them as often, on the compressed clock; one that comes once an hour or less often comes when somebody says so
+ * (`comesDue`): no rehearsal lasts for hours, and what it does in between would disturb what is measured.
  */
 import { compressedMs } from '../clock.ts';
 import { AwsError, awsService, type BusEvent, type OperationHandler, type ServiceModel } from '../cloud/model.ts';
@@ -45,12 +46,20 @@ interface PutEventsInput {
   }>;
 }
 
+export interface Events extends ServiceModel {
+  /** The next time of a rule with a schedule is now. */
+  comesDue(region: string, ruleName: string): void;
+}
+
+/** A rule that comes less often than so comes by hand. */
+const seldomSeconds = 3600;
+
 /** EventBridge retries for up to a day; here a handful of tries in real time, as many as the target allows. */
 const attemptsMax = 5;
 const retryBaseMs = 200;
 const pageMax = 100;
 
-export function events(world: CloudWorld): ServiceModel {
+export function events(world: CloudWorld): Events {
   const rules: Rule[] = [];
   const schedules = new Set<NodeJS.Timeout>();
 
@@ -111,17 +120,18 @@ export function events(world: CloudWorld): ServiceModel {
     }
   }
 
+  function come(rule: Rule): void {
+    const envelope: Envelope = {
+      version: '0', id: eventId(), 'detail-type': 'Scheduled Event', source: 'aws.events', account: world.accountId,
+      time: world.now().toISOString().replace(/\.\d{3}Z$/, 'Z'), region: rule.region, resources: [rule.arn], detail: {},
+    };
+    deliverAll(rule, envelope);
+  }
+
   /** Its first time is one interval from now. */
   function schedule(rule: Rule): void {
     const seconds = rateSeconds(rule.schedule ?? '');
-    const timer = setInterval(() => {
-      const envelope: Envelope = {
-        version: '0', id: eventId(), 'detail-type': 'Scheduled Event', source: 'aws.events', account: world.accountId,
-        time: world.now().toISOString().replace(/\.\d{3}Z$/, 'Z'), region: rule.region, resources: [rule.arn], detail: {},
-      };
-      deliverAll(rule, envelope);
-    }, compressedMs(seconds));
-    schedules.add(timer);
+    if (seconds < seldomSeconds) schedules.add(setInterval(() => come(rule), compressedMs(seconds)));
   }
 
   const eventId = (): string => world.uniqueId(32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
@@ -206,6 +216,11 @@ export function events(world: CloudWorld): ServiceModel {
         return { ref: name, attributes: { Arn: arn } };
       },
     },
+    comesDue(region, ruleName) {
+      const rule = ruleOf(ruleName, region);
+      if (rule.schedule === undefined) throw new Error(`the rule ${ruleName} has no schedule: it waits for events`);
+      if (rule.enabled) come(rule);
+    },
     async close() {
       for (const timer of schedules) clearInterval(timer);
     },
@@ -224,10 +239,13 @@ function kindOf(arn: string): 'function' | 'machine' | 'bus' {
   throw new AwsError('ValidationException', `the target ${arn} of a rule is not modelled: functions, state machines and default buses are`);
 }
 
+/** How often a rule comes; a time of day is seldom enough to come by hand. */
 function rateSeconds(expression: string): number {
+  // Minutes, hours, day of the month, month, day of the week, year; one of the two days is a question mark.
+  if (/^cron\([\d*,/-]+ [\d*,/-]+ (\? [\w*,/-]+ [\w*,/#-]+|[\w*,/-]+ [\w*,/-]+ \?) [\d*,/-]+\)$/.test(expression)) return seldomSeconds;
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
   const seconds = { minute: 60, hour: 3600, day: 86_400 }[unit ?? ''];
-  if (seconds === undefined) throw new AwsError('ValidationException', `the schedule '${expression}' is not modelled: rates are, such as rate(1 minute)`);
+  if (seconds === undefined) throw new AwsError('ValidationException', `the schedule '${expression}' is not modelled: rate(1 minute) and cron(0 6 1 * ? *) are`);
   return Number(count) * seconds;
 }
 

@@ -14,9 +14,11 @@ import { monitoring, type Monitoring } from './monitoring.ts';
 import { rds, type RdsModel } from './rds.ts';
 import type { ServerHostOptions } from './rds-instances.ts';
 import { s3 } from './s3.ts';
-import { secretsmanager } from './secretsmanager.ts';
+import { scheduler, type SchedulerModel } from './scheduler.ts';
+import { secretsmanager, type SecretsManagerModel } from './secretsmanager.ts';
 import { serviceQuotas } from './service-quotas.ts';
 import { sns } from './sns.ts';
+import { sqs, type Sqs } from './sqs.ts';
 import { ssm } from './ssm.ts';
 import { statesModel, type StatesOptions } from './states.ts';
 import { sts } from './sts.ts';
@@ -32,6 +34,9 @@ export interface OtherServices {
   readonly logs: Logs;
   readonly registry: Ecr;
   readonly monitoring: Monitoring;
+  readonly schedules: SchedulerModel;
+  readonly storedSecrets: SecretsManagerModel;
+  readonly queues: Sqs;
 }
 
 export function otherServices(world: CloudWorld, options: OtherServicesOptions): OtherServices {
@@ -46,7 +51,11 @@ export function otherServices(world: CloudWorld, options: OtherServicesOptions):
   ]);
   const written = logs(world, metrics.record);
   const measured = { ...options, measure: metrics.record };
-  const small = [cloudformation, ec2, events, iam, kms, s3, secretsmanager, serviceQuotas, sns, ssm, sts].map((model) => model(world));
+  const small = [cloudformation, ec2, events, iam, kms, s3, serviceQuotas, sns, ssm, sts].map((model) => model(world));
   const withProcesses = [databases, caches, lambdaModel(world, measured)];
-  return { models: [...small, written, registry, metrics, ...withProcesses, statesModel(world, measured)], databases, caches, logs: written, registry, monitoring: metrics };
+  const schedules = scheduler(world);
+  const storedSecrets = secretsmanager(world);
+  const queues = sqs(world, metrics.record);
+  const models = [...small, storedSecrets, queues, schedules, written, registry, metrics, ...withProcesses, statesModel(world, measured)];
+  return { models, databases, caches, logs: written, registry, monitoring: metrics, schedules, storedSecrets, queues };
 }

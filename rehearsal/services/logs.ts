@@ -30,9 +30,10 @@ interface FilterInput extends Paged, Period {
 
 interface MetricFilter {
   readonly matches: (message: string) => boolean;
-  /** Of the metric that counts the lines. */
   readonly namespace: string;
   readonly name: string;
+  /** What a line adds to the metric. */
+  readonly valueOf: (message: string) => number;
 }
 interface MetricTransformation {
   readonly MetricNamespace: string;
@@ -60,10 +61,11 @@ export function logs(world: World, record?: Monitoring['record']): Logs {
 
   /** Lines count when they come in: a filter is no search in what was there before. */
   function count({ region, input }: Call, events: readonly LogEvent[]): void {
-    for (const { matches, namespace, name } of filters.get(`${region}:${String(input['logGroupName'])}`) ?? []) {
-      const value = events.filter(({ message }) => matches(message)).length;
-      counts.set(`${namespace}/${name}`, (counts.get(`${namespace}/${name}`) ?? 0) + value);
-      if (value > 0) record?.({ region, namespace, name, value, dimensions: {} });
+    for (const { matches, namespace, name, valueOf } of filters.get(`${region}:${String(input['logGroupName'])}`) ?? []) {
+      for (const value of events.filter(({ message }) => matches(message)).map(({ message }) => valueOf(message))) {
+        counts.set(`${namespace}/${name}`, (counts.get(`${namespace}/${name}`) ?? 0) + value);
+        record?.({ region, namespace, name, value, dimensions: {} });
+      }
     }
   }
 
@@ -167,8 +169,11 @@ export function logs(world: World, record?: Monitoring['record']): Logs {
         const matches = matcher(String(properties['FilterPattern']));
         const transformations = properties['MetricTransformations'] as readonly MetricTransformation[];
         const made = transformations.map(({ MetricNamespace, MetricName, MetricValue }) => {
-          if (MetricValue !== '1') throw notModelled(`a metric value of '${MetricValue}' is not modelled; 1 is`);
-          return { matches, namespace: MetricNamespace, name: MetricName };
+          const selector = /^\$\.([\w.]+)$/.exec(MetricValue)?.[1];
+          if (selector !== undefined && !String(properties['FilterPattern']).includes(MetricValue)) throw notModelled(`the pattern does not ask for '${MetricValue}', so no value is taken from it`);
+          if (MetricValue !== '1' && selector === undefined) throw notModelled(`a metric value of '${MetricValue}' is not modelled; 1 is, and a property such as $.latency`);
+          const valueOf = (line: string): number => (selector === undefined ? 1 : Number(propertyOf(line, selector.split('.')) ?? 0));
+          return { matches, namespace: MetricNamespace, name: MetricName, valueOf };
         });
         filters.set(group, [...(filters.get(group) ?? []), ...made]);
         return { ref: String(properties['FilterName'] ?? generatedName), attributes: {} };
@@ -187,13 +192,15 @@ const ingested = ({ timestamp, message }: LogEvent): LogEvent & { readonly inges
 
 /**
  * Terms and quoted phrases, all of which a line must have, as the plain kind of filter pattern asks for; and of the patterns for JSON
- * the one that asks for a text in a property. Others, and those for columns, are not modelled.
+ * those that ask for a text in a property, or for the property. Others, and those for columns, are not modelled.
  */
 function matcher(pattern = ''): (message: string) => boolean {
   const [, property, text] = /^\s*\{\s*\$\.([\w.]+)\s*=\s*"([^"*]*)"\s*\}\s*$/.exec(pattern) ?? [];
   if (property !== undefined) return (message) => propertyOf(message, property.split('.')) === text;
+  const [, present] = /^\s*\{\s*\$\.([\w.]+)\s*=\s*\*\s*\}\s*$/.exec(pattern) ?? [];
+  if (present !== undefined) return (message) => propertyOf(message, present.split('.')) !== undefined;
   if (/^\s*[{[%]/.test(pattern) || /(^|\s)[-?]/.test(pattern)) {
-    throw notModelled(`the filter pattern '${pattern}' is not modelled; terms, "quoted phrases" and { $.property = "text" } are`);
+    throw notModelled(`the filter pattern '${pattern}' is not modelled; terms, "quoted phrases", { $.property = "text" } and { $.property = * } are`);
   }
   const terms = [...pattern.matchAll(/"([^"]*)"|(\S+)/g)].map(([, phrase, term]) => phrase ?? term ?? '');
   return (message) => terms.every((term) => message.includes(term));

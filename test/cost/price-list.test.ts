@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -83,7 +83,7 @@ async function command(table: PriceTable, ...regions: string[]): Promise<{ code:
   child.stdout.on('data', (text: Buffer) => (output += text.toString()));
   child.stderr.on('data', (text: Buffer) => (output += text.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output, table: loadPriceTable(file) };
+  return { code, output, table: loadPriceTable(JSON.parse(readFileSync(file, 'utf8'))) };
 }
 
 const node = { serviceCode: 'AmazonElastiCache', filters: { instanceType: 'cache.t4g.small', cacheEngine: 'Valkey' }, usagetype: 'NodeUsage:cache.t4g.small' };

@@ -3,7 +3,8 @@ import { App, aws_sns as sns, aws_ssm as ssm, Stack, Tags } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { requiredTags, tagBook, tagEverything } from '../../lib/constructs/required-tags.ts';
-import { readStacks, type Resource } from '../../lib/cost/stacks.ts';
+import { readStacks } from '../../lib/cost/assembly.ts';
+import type { Resource } from '../../lib/cost/stacks.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
 import { assemblyOf } from '../assemblies.ts';
 
@@ -41,11 +42,23 @@ describe('the cost stack', () => {
     });
   });
 
-  test('hears nobody but the two services, for this account', () => {
+  test('alarms when hours cost more than the month has room for', () => {
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      AlarmName: 'baton-production-cost-burn', Namespace: 'Baton', MetricName: 'baton-production-usd-per-hour', Statistic: 'Maximum', Period: 3600,
+      ComparisonOperator: 'GreaterThanThreshold', EvaluationPeriods: 3, Threshold: Number((settings.budget.monthlyUsd / 730).toFixed(3)),
+    });
+    template.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 hour)' });
+    // The field whose value is taken is asked for by the pattern: without, CloudWatch takes none.
+    template.hasResourceProperties('AWS::Logs::MetricFilter', {
+      FilterPattern: '{ $.output.usdPerHour = * }', MetricTransformations: [Match.objectLike({ MetricValue: '$.output.usdPerHour' })],
+    });
+  });
+
+  test('hears nobody but the three services, for this account', () => {
     const [{ Statement }] = Object.values(template.findResources('AWS::SNS::TopicPolicy')).map(({ Properties }) => Properties.PolicyDocument) as [{ Statement: any[] }];
     expect(Statement.filter(({ Effect }) => Effect === 'Allow')).toEqual([
       expect.objectContaining({
-        Action: 'sns:Publish', Principal: { Service: ['budgets.amazonaws.com', 'costalerts.amazonaws.com'] },
+        Action: 'sns:Publish', Principal: { Service: ['budgets.amazonaws.com', 'cloudwatch.amazonaws.com', 'costalerts.amazonaws.com'] },
         Condition: { StringEquals: { 'aws:SourceAccount': settings.account } },
       }),
     ]);

@@ -34,6 +34,7 @@ beforeAll(async () => {
   judge = installation.world.judge as Judge;
   await soundTheAlarms();
   await tellOfTheBill();
+  await estimateTheHour();
   const recorded = JSON.parse(readFileSync(recordedFile, 'utf8')) as readonly RecordedAccess[];
   accesses = [...recorded, ...judge.recorded];
   granted = accesses.map((access) => decided(access).grants);
@@ -52,6 +53,15 @@ async function tellOfTheBill(): Promise<void> {
     const caller = awsService(`${service}.amazonaws.com`, `arn:aws:${service}::${settings.account}:baton-production`);
     await installation.world.call({ service: 'sns', operation: 'Publish', region, caller, input: { TopicArn, Message: 'spent' } });
   }
+}
+
+/** Hours do not pass here: so EventBridge is played by hand. */
+async function estimateTheHour(): Promise<void> {
+  const name = 'baton-production-cost-burn';
+  const region = settings.regions.first.name;
+  const caller = awsService('events.amazonaws.com', `arn:aws:events:${region}:${settings.account}:rule/${name}`);
+  const answer = await installation.world.call({ service: 'lambda', operation: 'Invoke', region, caller, input: { FunctionName: name } });
+  expect(answer).not.toHaveProperty('FunctionError');
 }
 
 /** Each alarm tells whom it tells. */

@@ -164,10 +164,14 @@ test('logs: lines with a text in a property are found, and counted as they come 
     LogGroupName: '/y', FilterPattern: filterPattern, MetricTransformations: [{ MetricNamespace: 'Baton', MetricName, MetricValue }],
   });
   await create('AWS::Logs::MetricFilter', metric('pages', '1'));
-  await expect(create('AWS::Logs::MetricFilter', metric('seconds', '$.seconds'))).rejects.toThrow('is not modelled');
+  await expect(create('AWS::Logs::MetricFilter', metric('seconds', '$.seconds'))).rejects.toThrow("the pattern does not ask for '$.seconds'");
+  await expect(create('AWS::Logs::MetricFilter', metric('tens', '10'))).rejects.toThrow('is not modelled');
+  await create('AWS::Logs::MetricFilter', { ...metric('took', '$.output.seconds'), FilterPattern: '{ $.output.seconds = * }' });
   await put(pages, '{"severity":"P1"}', 'severity P0', 'null', '{"other":{"severity":"P0"}}');
   expect(names((await ask('logs', 'FilterLogEvents', { logGroupName: '/y', filterPattern }))['events'], 'message')).toEqual([pages, pages]);
   expect([lines.counted('Baton', 'pages'), lines.counted('Baton', 'other')]).toEqual([1, 0]);
+  await put('{"output":{"seconds":1.5}}', '{"output":{"seconds":2}}', '{"output":{}}', 'seconds');
+  expect(lines.counted('Baton', 'took')).toBe(3.5);
 });
 
 test('buckets and what shares a prefix', async () => {

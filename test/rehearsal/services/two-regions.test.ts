@@ -6,7 +6,7 @@ import { startFront, type Front } from '../../../rehearsal/cloud/front.ts';
 import type { Call } from '../../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../../rehearsal/cloud/world.ts';
 import { ecr, type Ecr } from '../../../rehearsal/services/ecr.ts';
-import { events } from '../../../rehearsal/services/events.ts';
+import { events, type Events } from '../../../rehearsal/services/events.ts';
 import { kms } from '../../../rehearsal/services/kms.ts';
 import { monitoring } from '../../../rehearsal/services/monitoring.ts';
 import { secretsmanager } from '../../../rehearsal/services/secretsmanager.ts';
@@ -129,7 +129,27 @@ test('a rule with a rate calls its target as often, on the compressed clock; ano
   await until('three calls', () => called.length === 3);
   const event = JSON.parse(Buffer.from(called[0]?.input['Payload'] as Uint8Array).toString()) as Record<string, unknown>;
   expect(event).toMatchObject({ source: 'aws.events', 'detail-type': 'Scheduled Event', region: west });
-  await expect(create(west, 'AWS::Events::Rule', { ScheduleExpression: 'cron(0 12 * * ? *)' })).rejects.toThrow('not modelled');
+  await expect(create(west, 'AWS::Events::Rule', { ScheduleExpression: 'cron(0 12 * * *)' })).rejects.toThrow('not modelled');
+});
+
+test.each(['rate(1 hour)', 'cron(0 6 ? * MON *)', 'cron(0 6 1 * ? *)'])('a rule that comes seldom, %s, comes when somebody says so', async (ScheduleExpression) => {
+  const Targets = [{ Arn: `arn:aws:lambda:${west}:${accountId}:function:watch`, Id: 'Watch' }];
+  const name = `seldom-${world.uniqueId(6)}`;
+  await create(west, 'AWS::Events::Rule', { Name: name, ScheduleExpression, Targets });
+  await create(west, 'AWS::Events::Rule', { Name: `${name}-off`, ScheduleExpression, Targets, State: 'DISABLED' });
+  const bus = world.model('events') as Events;
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  called.splice(0);
+  try {
+    vi.advanceTimersByTime(600_000);
+    expect(called.filter(({ region }) => region === west)).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
+  bus.comesDue(west, name);
+  bus.comesDue(west, `${name}-off`);
+  await until('one call', () => called.length === 1);
+  expect(called).toMatchObject([{ service: 'lambda', region: west, caller: { service: 'events.amazonaws.com' } }]);
 });
 
 test('metrics are read where they were put; those of a service are what it measures', async () => {
