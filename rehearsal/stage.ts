@@ -2,9 +2,7 @@
  * What a scenario can do and see: start cutovers, kill tasks, wait for orders, and look at what is left, on an
  * installation of its own.
  */
-import { readFile } from 'node:fs/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { Client } from 'pg';
 import { endings } from '../lib/contracts/cutover.ts';
 import { databaseRecovery } from '../lib/contracts/recovery.ts';
 import { LeaseControl } from '../lib/lease/control.ts';
@@ -713,20 +711,10 @@ export class Stage {
   }
 
   async #ledger(query: string): Promise<ReadonlySet<string>> {
-    const { databases, secrets, caFile } = this.#installation;
-    const database = databases.running(this.home).get(this.#databaseName);
+    const database = this.#installation.databases.running(this.home).get(this.#databaseName);
     if (database === undefined) throw new Error(`there is no database in ${this.home}`);
-    const client = new Client({
-      ...database.endpoint, database: 'baton', user: 'baton', password: secrets.get('database password') ?? '',
-      ssl: { ca: await readFile(caFile, 'utf8') },
-    });
-    await client.connect();
-    try {
-      const { rows } = await client.query<{ client_order_id: string }>(query);
-      return new Set(rows.map((row) => row.client_order_id));
-    } finally {
-      await client.end();
-    }
+    const rows = await database.server.ask<{ client_order_id: string }>(query, [], 'baton');
+    return new Set(rows.map((row) => row.client_order_id));
   }
 }
 

@@ -77,17 +77,6 @@ export class CredentialRotation extends Construct {
     rotation.function.addPermission('SecretsManager', {
       principal: new iam.ServicePrincipal('secretsmanager.amazonaws.com'), sourceAccount: stack.account,
     });
-    const isFirst = stack.region === settings.regions.first.name;
-    for (const [name, secret] of Object.entries({ ...(isFirst ? databaseSecrets : {}), cache: cacheSecret })) {
-      const rotated = new secretsmanager.CfnRotationSchedule(this, `Schedule-${name.split('/').slice(1).join('-') || name}`, {
-        secretId: secret.secretArn,
-        rotationLambdaArn: rotation.function.functionArn,
-        rotationRules: { scheduleExpression: schedule, duration: window },
-        // A deployment changes no password: the roles get theirs below.
-        rotateImmediatelyOnUpdate: false,
-      });
-      rotated.node.addDependency(rotation.function);
-    }
     const roles = new CustomResource(this, 'Roles', {
       resourceType: 'Custom::BatonDatabaseRoles',
       serviceToken: rotation.function.functionArn,
@@ -96,6 +85,17 @@ export class CredentialRotation extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     roles.node.addDependency(rotation);
+    const isFirst = stack.region === settings.regions.first.name;
+    for (const [name, secret] of Object.entries({ ...(isFirst ? databaseSecrets : {}), cache: cacheSecret })) {
+      const rotated = new secretsmanager.CfnRotationSchedule(this, `Schedule-${name.split('/').slice(1).join('-') || name}`, {
+        secretId: secret.secretArn,
+        rotationLambdaArn: rotation.function.functionArn,
+        rotationRules: { scheduleExpression: schedule, duration: window },
+        // A deployment changes no password. Secrets Manager tries whether the function can test what there is: so the roles come first.
+        rotateImmediatelyOnUpdate: false,
+      });
+      rotated.node.addDependency(roles);
+    }
     const event: { readonly step: 'upkeep' } & StepInput<(typeof credentialRotation)['steps']['upkeep']> = { step: 'upkeep', unfinishedSeconds, retireSeconds };
     new events.Rule(this, 'EveryHour', {
       ruleName: `${prefix}-credential-upkeep`,
