@@ -2,7 +2,7 @@
  * The rotation of what opens the database and Redis in one Region: its function, when Secrets Manager calls it, the roles that a deployment makes, the hourly upkeep,
  * and an alarm for each way to stay half-done. Rotation is declared where a secret is; where one was promoted to, the upkeep turns it on.
  */
-import { ArnFormat, CustomResource, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, CustomResource, Duration, Stack, Validations } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as events from 'aws-cdk-lib/aws-events';
@@ -82,7 +82,6 @@ export class CredentialRotation extends Construct {
       serviceToken: rotation.function.functionArn,
       // Another role is another deployment of them.
       properties: { Roles: roleNames.join(',') },
-      removalPolicy: RemovalPolicy.RETAIN,
     });
     roles.node.addDependency(rotation);
     const isFirst = stack.region === settings.regions.first.name;

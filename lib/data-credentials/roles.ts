@@ -29,6 +29,10 @@ export function secretNameOf(environment: string, role: RoleName): string {
 export function masterSecretName(environment: string): string {
   return `baton-${environment}/database`;
 }
+/** The master's and those of the roles: all that both Regions have. */
+export function databaseSecretNames(environment: string): readonly string[] {
+  return [masterSecretName(environment), ...roleNames.map((role) => secretNameOf(environment, role))];
+}
 /** Of each Region its own, by one name. */
 export function cacheSecretName(environment: string): string {
   return `baton-${environment}/cache`;

@@ -81,7 +81,10 @@ export async function keepUp(upkeep: Upkeep, { unfinishedSeconds, retireSeconds 
     }
   };
   const ageSeconds = ({ createdAt }: { readonly createdAt: Date }): number => (upkeep.now().getTime() - createdAt.getTime()) / 1000;
-  const isWritten = await upkeep.databaseIsWritten();
+  let isWritten = false;
+  await attempt('accepted', 'ask whether the database is written here', async () => {
+    isWritten = await upkeep.databaseIsWritten();
+  });
 
   for (const { name, credential, repair, target } of upkeep.secrets) {
     // Between the promotion of the secrets and that of the database nothing can be done here; nor where the original is elsewhere.

@@ -9,6 +9,7 @@ import { access, constants, copyFile, mkdir, readdir, readFile, realpath, rm, wr
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
 
 import { cached } from './cache.ts';
 import type { CertificateAuthority } from './certificate.ts';
@@ -28,6 +29,11 @@ export interface RedisOptions {
   /** Where to look for a server; of this process when absent. */
   readonly environment?: RedisSearch;
   readonly onLine?: (line: string) => void;
+}
+
+export interface RedisServer extends RunningServer {
+  /** From now on these are its passwords; whoever is connected stays. */
+  accept(tokens: readonly string[]): Promise<void>;
 }
 
 export interface RedisSearch {
@@ -75,7 +81,7 @@ const aptBoundMs = 90_000;
 const run = promisify(execFile);
 const serverNames = ['redis-server', 'valkey-server'];
 
-export async function startRedis(options: RedisOptions): Promise<RunningServer> {
+export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   const program = await findRedis(options.environment ?? process.env);
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   const certificate = options.authority.issue(['127.0.0.1', 'localhost']);
@@ -83,9 +89,22 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
   await writeFile(files.certificate, certificate.certificatePem);
   await writeFile(files.key, certificate.privateKeyPem, { mode: 0o600 });
 
-  const listening = async (port: number): Promise<RunningServer> => {
+  const listening = async (port: number): Promise<RedisServer> => {
     const child = await start(options, program, port, files);
+    let password = options.authToken;
     return {
+      async accept(tokens) {
+        const [first] = tokens;
+        if (first === undefined) throw new Error('a Redis without a password is open to everybody: name one');
+        const client = new Redis({ host: '127.0.0.1', port, password, tls: { rejectUnauthorized: false }, lazyConnect: true, retryStrategy: () => null });
+        try {
+          await client.connect();
+          await client.call('ACL', 'SETUSER', 'default', 'resetpass', ...tokens.map((token) => `>${token}`));
+          password = first;
+        } finally {
+          client.disconnect();
+        }
+      },
       host: '127.0.0.1',
       port,
       caFile: options.authority.caFile,

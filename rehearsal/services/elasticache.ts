@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { AwsError, type OperationHandler, type ResourceHandler, type ServiceModel, type World } from '../cloud/model.ts';
 import type { RunningServer } from '../processes/postgres.ts';
-import { startRedis, type RedisOptions } from '../processes/redis.ts';
+import { startRedis, type RedisOptions, type RedisServer } from '../processes/redis.ts';
 import { pageOf } from './pages.ts';
 import type { ServerHostOptions } from './rds-instances.ts';
 
@@ -20,7 +20,18 @@ interface Group {
   readonly arn: string;
   readonly region: string;
   readonly properties: Readonly<Record<string, any>>;
-  server: RunningServer;
+  server: RedisServer;
+  /** What AUTH takes, oldest first: one token, or two between ROTATE and SET. */
+  tokens: readonly string[];
+  /** While it is changed. */
+  modifying?: { readonly strategy: Strategy; readonly token: string };
+}
+type Strategy = 'ROTATE' | 'SET';
+interface ModifyInput extends Readonly<Record<string, unknown>> {
+  readonly ReplicationGroupId: string;
+  readonly AuthToken?: string;
+  readonly AuthTokenUpdateStrategy?: Strategy;
+  readonly ApplyImmediately?: boolean;
 }
 
 const pageMax = 100;
@@ -30,9 +41,26 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
   const key = (region: string, id: string): string => `${region}/${id.toLowerCase()}`;
   const inRegion = (region: string): Group[] => [...groups.values()].filter((group) => group.region === region);
 
-  const serverOf = (region: string, id: string, properties: Group['properties']): RedisOptions => ({
-    supervisor, authority, directory: join(directory, `elasticache-${region}-${id}`), authToken: properties['AuthToken'] as string,
+  const serverOf = (region: string, id: string, authToken: string): RedisOptions => ({
+    supervisor, authority, directory: join(directory, `elasticache-${region}-${id}`), authToken,
   });
+
+  function groupOf(region: string, id: string): Group {
+    const group = groups.get(key(region, id));
+    if (!group) throw new AwsError('ReplicationGroupNotFoundFault', `ReplicationGroup ${id} not found.`);
+    return group;
+  }
+
+  /** Goes on after the call that asked for it. Whoever is connected stays; the next AUTH is judged by what is then. */
+  async function changeToken(group: Group, { strategy, token }: { readonly strategy: Strategy; readonly token: string }): Promise<void> {
+    await world.provision('elasticache-modification', group.region);
+    // A third one would push out the oldest.
+    const tokens = strategy === 'SET' ? [token] : [...group.tokens.filter((each) => each !== token).slice(-1), token];
+    if (group.server.child.exit === undefined) await group.server.accept(tokens);
+    group.tokens = tokens;
+    delete group.modifying;
+    world.log('the tokens of Redis were changed', { region: group.region, replicationGroup: group.id, strategy, accepted: tokens.length });
+  }
 
   const operations: Record<string, OperationHandler> = {
     DescribeReplicationGroups(input, { region }) {
@@ -43,9 +71,27 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
         });
         return { ReplicationGroups: elements.map(describeGroup), Marker: next };
       }
-      const group = groups.get(key(region, id));
-      if (!group) throw new AwsError('ReplicationGroupNotFoundFault', `ReplicationGroup ${id} not found.`);
-      return { ReplicationGroups: [describeGroup(group)] };
+      return { ReplicationGroups: [describeGroup(groupOf(region, id))] };
+    },
+    ModifyReplicationGroup({ ReplicationGroupId, AuthToken: token, AuthTokenUpdateStrategy: strategy = 'ROTATE', ApplyImmediately, ...more }: ModifyInput, { region }) {
+      const group = groupOf(region, ReplicationGroupId);
+      const unknown = Object.keys(more);
+      if (token === undefined || unknown.length > 0 || !['ROTATE', 'SET'].includes(strategy) || ApplyImmediately !== true) {
+        throw new AwsError('NotImplemented', `of ModifyReplicationGroup, another AuthToken by ROTATE or SET, applied immediately, is modelled; not ${unknown.join(', ') || 'this'}`, { fault: 'server' });
+      }
+      checkToken(token);
+      if (statusOf(group) !== 'available') {
+        throw new AwsError('InvalidReplicationGroupStateFault', `Replication group ${group.id} is not in available state.`);
+      }
+      if (strategy === 'SET' && (group.tokens.length < 2 || !group.tokens.includes(token))) {
+        throw new AwsError('InvalidParameterCombinationException', 'The SET strategy is allowed only after ROTATE, for one of the tokens that are in use.');
+      }
+      group.modifying = { strategy, token };
+      changeToken(group, group.modifying).catch((error: unknown) => {
+        delete group.modifying;
+        world.log(`ElastiCache could not change the token of ${group.id}`, { region, error: String(error) });
+      });
+      return { ReplicationGroup: describeGroup(group) };
     },
   };
 
@@ -54,10 +100,11 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
       const id = String(properties['ReplicationGroupId'] ?? generatedName).toLowerCase();
       checkGroup(id, properties);
       if (groups.has(key(region, id))) throw new AwsError('ReplicationGroupAlreadyExistsFault', `Replication group ${id} already exists.`);
-      const server = await startRedis(serverOf(region, id, properties));
+      const token = String(properties['AuthToken']);
+      const server = await startRedis(serverOf(region, id, token));
       world.log('Redis started', { region, replicationGroup: id, port: server.port });
       const arn = `arn:aws:elasticache:${region}:${world.accountId}:replicationgroup:${id}`;
-      groups.set(key(region, id), { id, arn, region, properties, server });
+      groups.set(key(region, id), { id, arn, region, properties, server, tokens: [token] });
       const port = String(server.port);
       return {
         ref: id,
@@ -92,7 +139,9 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
       const ended = inRegion(region).filter(({ server }) => server.child.exit !== undefined);
       await Promise.all(
         ended.map(async (group) => {
-          group.server = await startRedis({ ...serverOf(region, group.id, group.properties), port: group.server.port });
+          const { id, server, tokens } = group;
+          group.server = await startRedis({ ...serverOf(region, id, tokens[0] ?? ''), port: server.port });
+          if (tokens.length > 1) await group.server.accept(tokens);
         }),
       );
     },
@@ -102,13 +151,20 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
   };
 }
 
-function describeGroup({ id, arn, properties, server }: Group): Record<string, unknown> {
+function statusOf({ server, modifying }: Group): string {
+  if (server.child.exit !== undefined) return 'create-failed';
+  return modifying === undefined ? 'available' : 'modifying';
+}
+
+function describeGroup(group: Group): Record<string, unknown> {
+  const { id, arn, properties, server, modifying } = group;
   const endpoint = { Address: server.host, Port: server.port };
   return {
     ReplicationGroupId: id,
     ARN: arn,
     Description: properties['ReplicationGroupDescription'],
-    Status: server.child.exit ? 'create-failed' : 'available',
+    Status: statusOf(group),
+    ...(modifying !== undefined && { PendingModifiedValues: { AuthTokenStatus: modifying.strategy === 'SET' ? 'SETTING' : 'ROTATING' } }),
     NodeGroups: [{ NodeGroupId: '0001', Status: 'available', PrimaryEndpoint: endpoint, ReaderEndpoint: endpoint }],
     AutomaticFailover: isTrue(properties['AutomaticFailoverEnabled']) ? 'enabled' : 'disabled',
     MultiAZ: isTrue(properties['MultiAZEnabled']) ? 'enabled' : 'disabled',
@@ -134,7 +190,10 @@ function checkGroup(id: string, properties: Readonly<Record<string, unknown>>): 
   if (!isTrue(properties['TransitEncryptionEnabled']) || token === undefined) {
     refuse(`${id}: a replication group without TransitEncryptionEnabled and AuthToken is not modelled.`);
   }
-  if (typeof token !== 'string' || !/^[A-Za-z0-9!&#$^<>-]{16,128}$/.test(token)) {
-    refuse('Invalid AuthToken provided: it must be 16 to 128 letters, digits and the characters ! & # $ ^ < > -.');
-  }
+  checkToken(token);
+}
+
+function checkToken(token: unknown): void {
+  if (typeof token === 'string' && /^[A-Za-z0-9!&#$^<>-]{16,128}$/.test(token)) return;
+  throw new AwsError('InvalidParameterValueException', 'Invalid AuthToken provided: it must be 16 to 128 letters, digits and the characters ! & # $ ^ < > -.');
 }
