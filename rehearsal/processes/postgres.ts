@@ -371,6 +371,8 @@ async function createMaster({ masterUser, masterPassword, database }: PostgresOp
   // What the master of RDS has beyond that.
   await server.ask(`CREATE ROLE rds_superuser NOLOGIN; GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION; GRANT rds_superuser TO ${master}`);
   await server.ask(`CREATE DATABASE ${escapeIdentifier(database)} OWNER ${master}`);
+  // RDS lets its master have the extensions that it offers; PostgreSQL leaves this one to superusers.
+  await server.ask(`CREATE EXTENSION amcheck; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ${master}`, undefined, database);
 }
 
 /** Hands a directory to the server's user, closed to all others. */
