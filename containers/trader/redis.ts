@@ -8,7 +8,7 @@ import type { Log } from '../../lib/trading/trader.ts';
 
 export interface TokenRedisOptions {
   /** But for its password. */
-  readonly redis: RedisOptions;
+  readonly redis: Omit<RedisOptions, 'replyMapping'>;
   readonly token: Secret;
   readonly readToken: () => Promise<Secret>;
   /** Between two looks at what is current. */
