@@ -26,9 +26,11 @@ import { cutoverPhases, recordPhase } from './scenarios/cutover-phases.ts';
 import { waysBackPhases, type WayBack } from './scenarios/ways-back-phases.ts';
 import { secretsFound } from './secrets-found.ts';
 import type { Settings } from '../lib/settings/index.ts';
+import type { RunningServer } from './processes/postgres.ts';
 import type { RunningTask } from './processes/tasks.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
 import type { Ringing } from './services/monitoring.ts';
+import type { RunningDatabase } from './services/rds.ts';
 import { parseDefinition } from './states/definition.ts';
 import type { ProgressEvent } from './states/execution.ts';
 import { until } from './until.ts';
@@ -286,6 +288,15 @@ export class Stage {
       if (missing > 0) lost.push(`${missing} ${table}`);
     }
     return lost.join(', ');
+  }
+
+  /** The database and the Redis of a Region themselves, for whoever tries what they accept. */
+  stores(region: string): { readonly database: RunningDatabase; readonly cache: RunningServer; readonly caFile: string } {
+    const { databases, caches, caFile } = this.#installation;
+    const database = databases.running(region).get(this.#databaseName);
+    const cache = caches.servers(region).get(this.#databaseName);
+    if (database === undefined || cache === undefined) throw new Error(`${region} has no database, or no Redis`);
+    return { database, cache, caFile };
   }
 
   get #databaseName(): string {
