@@ -35,9 +35,9 @@ export class ExchangeKeys {
     return this.#installation.venue;
   }
 
-  /** Every request that the venue refused for its key in that time, but for those of this class. */
-  refusedForTheirKey(fromMs: number, toMs: number): readonly VenueEntry[] {
-    return this.#installation.venue.record.filter(({ arrivedAtMs, code }) => arrivedAtMs >= fromMs && arrivedAtMs <= toMs && refusalsOfKeys.has(code));
+  /** Every request that the venue refused for its key since then. */
+  refusedForTheirKey(fromMs: number): readonly VenueEntry[] {
+    return this.#installation.venue.record.filter(({ arrivedAtMs, code }) => arrivedAtMs >= fromMs && refusalsOfKeys.has(code));
   }
 
   /** Somebody tries a key: the venue's code when it refuses, `accepted` otherwise. */
