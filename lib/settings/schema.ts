@@ -128,7 +128,12 @@ export const Settings = z
       ),
       withinMinutes: z.int().min(5).max(60),
     }),
-    notifications: z.strictObject({ emails: z.array(z.email()) }),
+    notifications: z.strictObject({
+      emails: z.array(z.email()),
+      /** Whether the environment has them; where they are reached is a secret, which a person puts there (docs/runbooks/cost.md). */
+      slack: z.boolean().default(false),
+      pagerDuty: z.boolean().default(false),
+    }),
     logs: z.strictObject({ retentionDays: logRetentionDays }),
     budget: z.strictObject({
       /** For the whole account, in all Regions. `npm run cost` says what to expect. */

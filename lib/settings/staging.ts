@@ -44,7 +44,7 @@ export const staging: SettingsInput = {
   canary: { watchMinutes: 60 },
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
   approvals: { required: 2, approvers: ['permission-set/BatonApprover'], withinMinutes: 30 },
-  notifications: { emails: [] },
+  notifications: { emails: [], slack: true },
   budget: { monthlyUsd: 1000, anomalyUsd: 50 },
   logs: { retentionDays: 90 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },

@@ -26,6 +26,7 @@ export interface SdkClientSource {
 }
 
 export const sdkClients: Readonly<Record<string, SdkClientSource>> = {
+  ce: { clientName: 'CostExplorerClient', load: () => import('@aws-sdk/client-cost-explorer') },
   cloudformation: { clientName: 'CloudFormationClient', load: () => import('@aws-sdk/client-cloudformation') },
   dynamodb: { clientName: 'DynamoDBClient', load: () => import('@aws-sdk/client-dynamodb') },
   ec2: { clientName: 'EC2Client', load: () => import('@aws-sdk/client-ec2') },

@@ -2,6 +2,7 @@
 import type { ServiceModel } from '../cloud/model.ts';
 import type { CloudWorld } from '../cloud/world.ts';
 import { cloudformation } from './cloudformation.ts';
+import { costExplorer } from './cost-explorer.ts';
 import { ec2 } from './ec2.ts';
 import { ecr, type Ecr } from './ecr.ts';
 import { elasticache, type ElastiCacheModel } from './elasticache.ts';
@@ -46,7 +47,7 @@ export function otherServices(world: CloudWorld, options: OtherServicesOptions):
   ]);
   const written = logs(world, metrics.record);
   const measured = { ...options, measure: metrics.record };
-  const small = [cloudformation, ec2, events, iam, kms, s3, secretsmanager, serviceQuotas, sns, ssm, sts].map((model) => model(world));
+  const small = [cloudformation, costExplorer, ec2, events, iam, kms, s3, secretsmanager, serviceQuotas, sns, ssm, sts].map((model) => model(world));
   const withProcesses = [databases, caches, lambdaModel(world, measured)];
   return { models: [...small, written, registry, metrics, ...withProcesses, statesModel(world, measured)], databases, caches, logs: written, registry, monitoring: metrics };
 }

@@ -55,6 +55,8 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'approvals.approvers': (s) => void s.approvals.approvers.push('user/ada', 'user/grace'),
   'approvals.withinMinutes': (s) => void (s.approvals.withinMinutes = 20),
   'notifications.emails': (s) => void s.notifications.emails.push('desk@example.com'),
+  'notifications.slack': (s) => void (s.notifications.slack = !s.notifications.slack),
+  'notifications.pagerDuty': (s) => void (s.notifications.pagerDuty = !s.notifications.pagerDuty),
   'budget.monthlyUsd': (s) => void (s.budget.monthlyUsd = 2000),
   'budget.anomalyUsd': (s) => void (s.budget.anomalyUsd = 99),
   'logs.retentionDays': (s) => void (s.logs.retentionDays = 365),
