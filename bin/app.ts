@@ -12,6 +12,7 @@ import { CostStack } from '../stacks/cost.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
 import { DataStack } from '../stacks/data.ts';
 import { FoundationStack } from '../stacks/foundation.ts';
+import { KeysStack } from '../stacks/keys.ts';
 import { NetworkStack } from '../stacks/network.ts';
 import { RecoveryStack } from '../stacks/recovery.ts';
 import { TradingStateStack } from '../stacks/trading-state.ts';
@@ -55,10 +56,11 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   const second = buildRegion(app, settings, settings.regions.second);
   // What is replicated is declared in the first Region, and needs a key or a bucket at its other end before.
   second.state.addStackDependency(first.state);
-  for (const stack of [first.data, first.trading, first.cutover]) stack.addStackDependency(second.foundation);
+  for (const stack of [first.data, first.trading, first.cutover, first.keys]) stack.addStackDependency(second.foundation);
   second.cutover.addStackDependency(first.foundation);
   second.data.addStackDependency(first.data);
   second.trading.addStackDependency(first.trading);
+  second.keys.addStackDependency(first.keys);
   boundEveryRole(app, first.state, environment);
 
   new CostStack(app, stackIdOf(settings, 'cost', settings.regions.first.name), {
@@ -87,7 +89,8 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
   const recovery = new RecoveryStack(app, id('recovery'), {
     ...described('recovery', 'the loss of a Region'), state, network, data, trading, cutover,
   });
+  const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation });
   // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
-  for (const stack of [network, data, trading, cutover, recovery]) stack.addStackDependency(state);
-  return { foundation, state, network, data, trading, cutover, recovery };
+  for (const stack of [network, data, trading, cutover, recovery, keys]) stack.addStackDependency(state);
+  return { foundation, state, network, data, trading, cutover, recovery, keys };
 }

@@ -7,8 +7,11 @@
  * | process starts, Lambda and state time-outs           | real       |
  * | `Wait` states and retry intervals of 10 s and less   | real       |
  * | `Wait` states and retry intervals above 10 s         | compressed |
- * | rules with a rate of less than an hour               | compressed |
- * | rules that come less often                           | by hand    |
+ * | rules and schedules with a rate of less than an hour | compressed |
+ * | rules and schedules that come less often, or at an hour of the day | by hand |
+ * | schedules of a single time (`at`)                    | compressed |
+ * | rotations of secrets that are due                    | by hand    |
+ * | Secrets Manager's pauses between tries of a rotation | compressed |
  * | how far a replica of the database is behind          | real       |
  * | Lambda's retries of asynchronous events              | compressed |
  * | provisioning delays of the models (one table there)  | compressed |

@@ -28,7 +28,7 @@ import { dynamodb, type DynamoDb, type TableWrite } from './services/dynamodb.ts
 import type { ElastiCacheModel } from './services/elasticache.ts';
 import type { Ecr } from './services/ecr.ts';
 import { ecs, type EcsModel } from './services/ecs.ts';
-import { otherServices } from './services/index.ts';
+import { otherServices, type OtherServices } from './services/index.ts';
 import type { Logs } from './services/logs.ts';
 import type { Monitoring } from './services/monitoring.ts';
 import type { RdsModel } from './services/rds.ts';
@@ -59,6 +59,8 @@ export interface InstallationOptions {
   readonly besideOthers?: boolean;
   /** The second Region is deployed too; else only what the first refers to there. */
   readonly bothRegions?: boolean;
+  /** Backups of databases hold what was backed up; else they are names. */
+  readonly keepsBackups?: boolean;
   /** Of the local AWS; the system chooses one when not said. */
   readonly port?: number | undefined;
 }
@@ -100,6 +102,10 @@ interface Parts {
   readonly caches: ElastiCacheModel;
   readonly logs: Logs;
   readonly monitoring: Monitoring;
+  readonly schedules: OtherServices['schedules'];
+  readonly backups: OtherServices['backups'];
+  readonly storedSecrets: OtherServices['storedSecrets'];
+  readonly queues: OtherServices['queues'];
   readonly watchers: Watchers;
   readonly releases: Releases;
   readonly disturbances: Disturbances;
@@ -130,7 +136,7 @@ export interface Installation extends Parts {
   close(): Promise<void>;
 }
 
-export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, besideOthers = false, port }: InstallationOptions): Promise<Installation> {
+export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, keepsBackups = false, besideOthers = false, port }: InstallationOptions): Promise<Installation> {
   const settings = loadSettings(assembly.environment);
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
@@ -166,7 +172,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     };
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
-    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring } = {};
+    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring; rest?: Pick<OtherServices, 'schedules' | 'backups' | 'storedSecrets' | 'queues'> } = {};
     const world = createWorld({
       seed,
       provisioning,
@@ -188,7 +194,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         models.tables = dynamodb(made);
         models.tasks = ecs(made, { launcher, images, isPushed: (region, repository, digest) => models.registry?.has(region, repository, digest) === true });
         const rest = otherServices(made, {
-          servers: { supervisor, authority, directory },
+          servers: { supervisor, authority, directory, keepsBackups },
           caFile: authority.caFile,
           assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
           aheadMs: () => watchers.aheadMs,
@@ -203,12 +209,13 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         models.logs = rest.logs;
         models.monitoring = rest.monitoring;
         models.registry = rest.registry;
+        models.rest = rest;
         return [models.tables, models.tasks, ...rest.models].map((model) => disturbances.around(model));
       },
     });
     opened.push(() => world.close());
-    const { tables, tasks, databases, caches, logs, monitoring } = models;
-    if (tables === undefined || tasks === undefined || databases === undefined || caches === undefined || logs === undefined || monitoring === undefined) {
+    const { tables, tasks, databases, caches, logs, monitoring, rest: services } = models;
+    if (!tables || !tasks || !databases || !caches || !logs || !monitoring || !services) {
       throw new Error('the world did not ask for its services');
     }
     tables.onWrite((write) => {
@@ -253,6 +260,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     return installed({
       settings, seed, provisioning, besideOthers, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, monitoring, watchers, releases, log, secrets,
       disturbances, routes, variant, people, caFile: authority.caFile,
+      schedules: services.schedules, backups: services.backups, storedSecrets: services.storedSecrets, queues: services.queues,
     });
   } catch (error) {
     for (const close of opened.reverse()) await close().catch(() => undefined);
@@ -319,9 +327,9 @@ async function bootstrap(world: CloudWorld, { regions }: Settings): Promise<void
   }
 }
 
-/** The first Region's stacks, and what they refer to. */
+/** The first Region's stacks, and what is of the other one there: keys and buckets, and the addresses to which exchange keys are bound. */
 export function isOfFirst({ regions }: Settings): (stack: AssemblyStack) => boolean {
-  return ({ region, stackName }) => region === regions.first.name || stackName.endsWith('-foundation');
+  return ({ region, stackName }) => region === regions.first.name || /-(foundation|network)$/.test(stackName);
 }
 
 /** The policy of the assembly, on each stack: a deployment sets none. */

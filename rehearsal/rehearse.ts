@@ -7,11 +7,11 @@ import { Stage } from './stage.ts';
 
 export async function rehearse(
   scenario: Scenario, faults: readonly string[], options: InstallationOptions,
-): Promise<{ readonly report: Report; readonly log: readonly object[]; readonly accesses: readonly RecordedAccess[] }> {
+): Promise<{ readonly report: Report; readonly log: readonly object[]; readonly accesses: readonly RecordedAccess[]; readonly beganAtMs: number }> {
   const { seed, progress } = options;
   const began = performance.now();
   progress.heading(`${scenario.name}${faults.map((fault) => ` --fault ${fault}`).join('')} (seed ${seed})`);
-  const stage = await Stage.open({ ...options, cuttable: faults.length > 0, bothRegions: scenario.bothRegions ?? false });
+  const stage = await Stage.open({ ...options, cuttable: faults.length > 0, bothRegions: scenario.bothRegions ?? false, keepsBackups: scenario.keepsBackups ?? false });
   try {
     const end = await scenario.run(stage, new Set(faults)).catch(brokenOff);
     // In one breath: orders go on meanwhile, and both are to count the same.
@@ -39,7 +39,7 @@ export async function rehearse(
       unusedGrants: stage.permissions.unusedGrants(),
       observed,
     };
-    return { report, log: stage.log, accesses: stage.permissions.recorded };
+    return { report, log: stage.log, accesses: stage.permissions.recorded, beganAtMs: stage.beganAtMs };
   } finally {
     const closed = progress.begin('Put everything away');
     await stage.close();

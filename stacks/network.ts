@@ -2,15 +2,22 @@
  * Where traders run and whom they may talk to: three zones, fixed addresses towards the venue, and the security
  * groups of traders, database and cache together in one place, so that who reaches whom is read here.
  */
-import { RemovalPolicy, Stack, type StackProps, Tags, Validations } from 'aws-cdk-lib';
+import { Fn, RemovalPolicy, Stack, type StackProps, Tags, Validations } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as logs from 'aws-cdk-lib/aws-logs';
+import * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { keepAsRecorded } from '../lib/constructs/topology.ts';
 import type { RegionSettings, Settings } from '../lib/settings/index.ts';
 
 export const databasePort = 5432;
 export const cachePort = 6379;
+
+/** The same in both Regions: each has both. */
+export function venueAddressesParameterName({ environment }: Settings, region: string): string {
+  return `/baton/${environment}/venue-addresses/${region}`;
+}
 
 export interface NetworkStackProps extends StackProps {
   readonly settings: Settings;
@@ -25,6 +32,8 @@ export class NetworkStack extends Stack {
   readonly databaseClientSecurityGroup: ec2.SecurityGroup;
   readonly databaseSecurityGroup: ec2.SecurityGroup;
   readonly cacheSecurityGroup: ec2.SecurityGroup;
+  /** For functions that speak to the venue. */
+  readonly venueClientSecurityGroup: ec2.SecurityGroup;
   readonly #zones: string[];
 
   constructor(scope: Construct, id: string, { settings, of, ...props }: NetworkStackProps) {
@@ -38,6 +47,13 @@ export class NetworkStack extends Stack {
       Tags.of(address).add('Name', `baton-${settings.environment}-nat-${index + 1}`);
       return address;
     });
+    // An exchange key is bound to the addresses of both Regions: each Region says its own, and keeps a copy of the other's (stacks/keys.ts).
+    keepAsRecorded(new ssm.CfnParameter(this, 'VenueAddresses', {
+      name: venueAddressesParameterName(settings, of.name),
+      type: 'String',
+      value: Fn.join(',', addresses.map(({ ref }) => ref)),
+      description: 'From where this Region speaks to the venue.',
+    }));
 
     // The CDK's classes miss their own interfaces by a hair under exactOptionalPropertyTypes: hence `as`, here and below.
     this.vpc = new ec2.Vpc(this, 'Vpc', {
@@ -79,13 +95,16 @@ export class NetworkStack extends Stack {
     const group = (name: string, description: string): ec2.SecurityGroup =>
       new ec2.SecurityGroup(this, name, { vpc: this.vpc, description, allowAllOutbound: false });
     this.traderSecurityGroup = group('TraderSecurityGroup', 'Trading tasks: out to venue, AWS, database and cache; nothing comes in');
+    this.venueClientSecurityGroup = group('VenueClientSecurityGroup', 'Functions that manage exchange keys: out to venue and AWS; nothing comes in');
     this.databaseClientSecurityGroup = group('DatabaseClientSecurityGroup', 'Functions that speak SQL: out to AWS and the database; nothing comes in');
     this.databaseSecurityGroup = group('DatabaseSecurityGroup', 'PostgreSQL: from trading tasks and functions that speak SQL only');
     this.cacheSecurityGroup = group('CacheSecurityGroup', 'Redis: from trading tasks only');
 
     // AWS's own interfaces are at 443, wherever the venue is. Security groups know no names.
     for (const port of new Set([443, ...settings.network.venuePorts])) {
-      this.traderSecurityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(port), `Out to venue and AWS at ${port}`);
+      for (const each of [this.traderSecurityGroup, this.venueClientSecurityGroup]) {
+        each.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(port), `Out to venue and AWS at ${port}`);
+      }
     }
     this.traderSecurityGroup.connections.allowTo(this.databaseSecurityGroup, ec2.Port.tcp(databasePort), 'Traders to PostgreSQL');
     this.traderSecurityGroup.connections.allowTo(this.cacheSecurityGroup, ec2.Port.tcp(cachePort), 'Traders to Redis');

@@ -151,11 +151,15 @@ export const free: Readonly<Record<string, string>> = {
   'AWS::RDS::DBParameterGroup': described,
   'AWS::RDS::DBSubnetGroup': described,
   'AWS::S3::BucketPolicy': described,
+  'AWS::Scheduler::Schedule': 'the first fourteen million calls of a month are free',
+  'AWS::Scheduler::ScheduleGroup': described,
   'AWS::SNS::Subscription': 'charged at its topic',
   'AWS::SNS::TopicPolicy': described,
   'AWS::SecretsManager::ResourcePolicy': described,
   'AWS::SecretsManager::RotationSchedule': 'its function is charged',
   'AWS::SecretsManager::SecretTargetAttachment': described,
+  'AWS::SQS::Queue': 'the first million requests of a month are free, and what nobody could take comes to none',
+  'AWS::SQS::QueuePolicy': described,
 };
 
 /** A custom resource is a call of a function at a deployment. */

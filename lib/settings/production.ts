@@ -32,6 +32,7 @@ export const production: SettingsInput = {
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
   approvals: { required: 2, approvers: ['permission-set/BatonApprover'], withinMinutes: 30 },
   notifications: { emails: [], slack: true, pagerDuty: true },
+  keys: { rotateDays: 90, graceHours: 24, warnDays: [30, 14, 7, 1] },
   budget: { monthlyUsd: 750, anomalyUsd: 50 },
   logs: { retentionDays: 90 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },

@@ -134,6 +134,14 @@ export const Settings = z
       slack: z.boolean().default(false),
       pagerDuty: z.boolean().default(false),
     }),
+    keys: z.strictObject({
+      /** A book's exchange key is replaced every so many days; Secrets Manager takes up to 1000, and no venue's key lives as long. */
+      rotateDays: z.int().min(1).max(365),
+      /** How long the old key still works after the new one is proved by every task. */
+      graceHours: z.int().min(1).max(168),
+      /** People are told once when a key has so many days left, each time. */
+      warnDays: z.array(z.int().min(1).max(90)).min(1),
+    }),
     logs: z.strictObject({ retentionDays: logRetentionDays }),
     budget: z.strictObject({
       /** For the whole account, in all Regions. `npm run cost` says what to expect. */

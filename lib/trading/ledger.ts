@@ -172,7 +172,8 @@ export class Ledger {
   async #writeBatch(client: Client): Promise<boolean> {
     const orders = [...this.#orders.values()].slice(0, batchRowsAtMost);
     const fills = [...this.#fills.values()].slice(0, batchRowsAtMost);
-    const position = this.#position;
+    // It is what all fills lead to: it follows the last of them.
+    const position = fills.length < this.#fills.size ? undefined : this.#position;
     const mark = this.#mark;
     if (orders.length === 0 && fills.length === 0 && position === undefined && mark === undefined) return false;
     if (orders.length > 0) await client.query(upsertOrders, [JSON.stringify(orders.map(orderRow))]);

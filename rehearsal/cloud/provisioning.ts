@@ -52,6 +52,36 @@ export const provisioningDelays: Readonly<Record<string, ProvisioningDelay>> = {
     awaitedElsewhere: true,
     source: 'the new name becomes effective "in about 10 minutes", and the instance is not available until then (USER_RenameInstance.html)',
   },
+  'rds-restore': {
+    typicalSeconds: 600,
+    pessimisticSeconds: 1800,
+    source: 'assumed: a new instance whose 100 GB load lazily; AWS gives no figure',
+  },
+  'rds-deletion': {
+    typicalSeconds: 180,
+    pessimisticSeconds: 600,
+    source: 'assumed: AWS says only that it takes a few minutes',
+  },
+  'rds-log-archive': {
+    typicalSeconds: 300,
+    pessimisticSeconds: 300,
+    source: '"RDS uploads transaction logs for DB instances to Amazon S3 every five minutes" (USER_PIT.html)',
+  },
+  'elasticache-snapshot': {
+    typicalSeconds: 120,
+    pessimisticSeconds: 600,
+    source: 'assumed: a snapshot of a node with a few hundred megabytes, and as long for its export; AWS gives no figure',
+  },
+  'elasticache-group': {
+    typicalSeconds: 600,
+    pessimisticSeconds: 1200,
+    source: 'assumed: a new node, and what is loaded into it; AWS gives no figure',
+  },
+  'elasticache-deletion': {
+    typicalSeconds: 300,
+    pessimisticSeconds: 600,
+    source: 'assumed; AWS gives no figure',
+  },
   'rds-modification': {
     typicalSeconds: 60,
     pessimisticSeconds: 300,

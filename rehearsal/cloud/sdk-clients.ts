@@ -27,6 +27,7 @@ export interface SdkClientSource {
 
 export const sdkClients: Readonly<Record<string, SdkClientSource>> = {
   ce: { clientName: 'CostExplorerClient', load: () => import('@aws-sdk/client-cost-explorer') },
+  backup: { clientName: 'BackupClient', load: () => import('@aws-sdk/client-backup') },
   cloudformation: { clientName: 'CloudFormationClient', load: () => import('@aws-sdk/client-cloudformation') },
   dynamodb: { clientName: 'DynamoDBClient', load: () => import('@aws-sdk/client-dynamodb') },
   ec2: { clientName: 'EC2Client', load: () => import('@aws-sdk/client-ec2') },
@@ -41,6 +42,7 @@ export const sdkClients: Readonly<Record<string, SdkClientSource>> = {
   monitoring: { clientName: 'CloudWatchClient', load: () => import('@aws-sdk/client-cloudwatch') },
   rds: { clientName: 'RDSClient', load: () => import('@aws-sdk/client-rds') },
   s3: { clientName: 'S3Client', load: () => import('@aws-sdk/client-s3') },
+  scheduler: { clientName: 'SchedulerClient', load: () => import('@aws-sdk/client-scheduler') },
   secretsmanager: { clientName: 'SecretsManagerClient', load: () => import('@aws-sdk/client-secrets-manager') },
   servicequotas: { clientName: 'ServiceQuotasClient', load: () => import('@aws-sdk/client-service-quotas') },
   sns: { clientName: 'SNSClient', load: () => import('@aws-sdk/client-sns') },

@@ -101,7 +101,7 @@ const taskSet: AccessOf = on((asked) => taskSetArn(asked, asked.input['taskSet']
 const task = (name: (input: Record<string, any>) => unknown): AccessOf =>
   on((asked) => asked.arn('ecs', `task/${clusterOf(asked)}/${lastPart(name(asked.input))}`), ofCluster);
 /** The roles of a task definition are handed to ECS, by whoever registers it and by whoever starts it. */
-const passed = (definition: Record<string, any> | undefined): Access[] =>
+const passedToTasks = (definition: Record<string, any> | undefined): Access[] =>
   [definition?.['taskRoleArn'], definition?.['executionRoleArn']].flatMap((role: unknown) =>
     typeof role === 'string'
       ? [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } }]
@@ -171,6 +171,25 @@ const replicate: AccessOf = async (asked) => {
   return [...(primary === undefined ? [] : [primary]), ...keys, ...(await Promise.all(written)).flat()];
 };
 
+/** Whoever has a secret rotated must be allowed to have the function called. */
+const rotate: AccessOf = async (asked) => {
+  const { SecretId, RotationLambdaARN } = asked.input;
+  const described = await asked.ask('DescribeSecret', { SecretId });
+  const lambdaArn: unknown = RotationLambdaARN ?? described?.['RotationLambdaARN'];
+  const [own, ...keys] = await secret([])(asked);
+  const rotated = own === undefined ? [] : [{ ...own, context: { ...own.context, ...(typeof lambdaArn === 'string' && { 'secretsmanager:RotationLambdaARN': lambdaArn }) } }];
+  return [...rotated, ...keys, ...(typeof lambdaArn === 'string' ? [{ action: 'lambda:InvokeFunction', resource: lambdaArn }] : [])];
+};
+
+const scheduleArn = (asked: Asked): string => asked.arn('scheduler', `schedule/${text(asked.input['GroupName'], 'default')}/${text(asked.input['Name'], '*')}`);
+/** A schedule's role is handed over by whoever makes it or changes it. */
+const scheduled: AccessOf = (asked) => {
+  const role: unknown = asked.input['Target']?.RoleArn;
+  const passed = typeof role === 'string' ? [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': 'scheduler.amazonaws.com' } }] : [];
+  return [{ action: `scheduler:${asked.call.operation}`, resource: scheduleArn(asked) }, ...passed];
+};
+const scheduleGroup = on((asked) => asked.arn('scheduler', `schedule-group/${text(asked.input['Name'], '*')}`));
+
 const publish: AccessOf = async (asked) => {
   const topic = String(asked.input['TopicArn'] ?? asked.input['TargetArn']);
   const answer = await asked.ask('GetTopicAttributes', { TopicArn: topic });
@@ -198,6 +217,44 @@ const bucket: AccessOf = ({ input }) => [
   { action: 's3:ListBucket', resource: `arn:aws:s3:::${String(input['Bucket'])}`, context: { 's3:prefix': String(input['Prefix'] ?? '') } },
 ];
 const database = on((asked) => asked.named('rds', 'db:', asked.input['DBInstanceIdentifier']));
+/** An instance that is restored: from what, as what, and with what, named or by default. */
+const restored = (source: (asked: Asked) => readonly string[], target: string): AccessOf => async (asked) => {
+  const { DBSubnetGroupName, DBParameterGroupName, Tags } = asked.input;
+  const instance = asked.named('rds', 'db:', asked.input[target]);
+  const resources = [
+    instance, ...source(asked),
+    asked.named('rds', 'subgrp:', DBSubnetGroupName ?? 'default'),
+    asked.named('rds', 'pg:', DBParameterGroupName ?? 'default.postgres17'),
+    asked.named('rds', 'og:', 'default:postgres-17'),
+  ];
+  return [
+    ...resources.map((resource) => ({ action: `rds:${asked.call.operation}`, resource })),
+    ...(Tags === undefined ? [] : [{ action: 'rds:AddTagsToResource', resource: instance, context: tagKeysOf(asked) }]),
+    // Its storage has the key of what it is restored from.
+    ...asked.key(await asked.keyArn(await restoredKey(asked)), ['kms:CreateGrant', 'kms:DescribeKey'], {}),
+  ];
+};
+const restoredKey = async (asked: Asked): Promise<unknown> => {
+  const { DBSnapshotIdentifier, SourceDBInstanceIdentifier } = asked.input;
+  if (DBSnapshotIdentifier !== undefined) return (await asked.ask('DescribeDBSnapshots', { DBSnapshotIdentifier }))?.['DBSnapshots']?.[0]?.KmsKeyId as unknown;
+  return (await asked.ask('DescribeDBInstances', { DBInstanceIdentifier: SourceDBInstanceIdentifier }))?.['DBInstances']?.[0]?.KmsKeyId as unknown;
+};
+/** The keys that a request with tags has. */
+const tagKeysOf = ({ input }: Asked): OwnContext => {
+  const tags = (input['Tags'] ?? []) as readonly { readonly Key: string; readonly Value?: string }[];
+  return {
+    'aws:TagKeys': tags.map(({ Key }) => Key),
+    ...Object.fromEntries(tags.flatMap(({ Key, Value = '' }) => [[`aws:RequestTag/${Key}`, Value], [`rds:req-tag/${Key}`, Value]])),
+  };
+};
+const taggedResource = on(({ input }) => text(input['ResourceName'], '*'));
+/** The role of a job is handed to AWS Backup. */
+const backupJob = (resources: (asked: Asked) => readonly string[]): AccessOf => (asked) => [
+  ...resources(asked).map((resource) => ({ action: `backup:${asked.call.operation}`, resource })),
+  { action: 'iam:PassRole', resource: text(asked.input['IamRoleArn']), context: { 'iam:PassedToService': 'backup.amazonaws.com' } },
+];
+const vault = (asked: Asked): string => asked.named('backup', 'backup-vault:', asked.input['BackupVaultName']);
+const recoveryPoint = on(({ input }) => text(input['RecoveryPointArn'], '*'));
 const repository = on((asked) => asked.named('ecr', 'repository/', asked.input['repositoryName']));
 const each =
   (list: string, of: (name: unknown) => AccessOf): AccessOf =>
@@ -206,6 +263,21 @@ const each =
 /** By signing name and operation. An operation that is not here cannot be judged. */
 const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
   ce: { GetCostAndUsage: billingView },
+  backup: {
+    DescribeBackupVault: on(vault),
+    ListRecoveryPointsByBackupVault: on(vault),
+    DescribeRecoveryPoint: recoveryPoint,
+    GetRecoveryPointRestoreMetadata: recoveryPoint,
+    DeleteRecoveryPoint: recoveryPoint,
+    StartBackupJob: backupJob((asked) => [vault(asked)]),
+    StartCopyJob: backupJob(({ input }) => [text(input['RecoveryPointArn'], '*')]),
+    StartRestoreJob: backupJob(({ input }) => [text(input['RecoveryPointArn'], '*')]),
+    DescribeBackupJob: anything,
+    ListBackupJobs: anything,
+    DescribeCopyJob: anything,
+    ListCopyJobs: anything,
+    DescribeRestoreJob: anything,
+  },
   cloudformation: {
     async GetTemplate(asked) {
       const described = await asked.ask('DescribeStacks', { StackName: asked.input['StackName'] });
@@ -228,7 +300,7 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
       // Its id is not known before it exists.
       const resource = taskSetArn(asked, '*');
       const context = { ...ofService(asked), 'ecs:task-definition': text(definition?.['taskDefinitionArn'], text(asked.input['taskDefinition'])) };
-      return [{ action: 'ecs:CreateTaskSet', resource, context }, ...tagged(asked, resource), ...passed(definition)];
+      return [{ action: 'ecs:CreateTaskSet', resource, context }, ...tagged(asked, resource), ...passedToTasks(definition)];
     },
     UpdateTaskSet: taskSet,
     DeleteTaskSet: taskSet,
@@ -238,12 +310,12 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     RegisterTaskDefinition: (asked) => {
       // Its revision is not known before it exists.
       const resource = asked.arn('ecs', `task-definition/${String(asked.input['family'])}:*`);
-      return [{ action: 'ecs:RegisterTaskDefinition', resource }, ...tagged(asked, resource), ...passed(asked.input)];
+      return [{ action: 'ecs:RegisterTaskDefinition', resource }, ...tagged(asked, resource), ...passedToTasks(asked.input)];
     },
     RunTask: async (asked) => {
       const definition = await started(asked);
       const resource = text(definition?.['taskDefinitionArn'], asked.named('ecs', 'task-definition/', asked.input['taskDefinition']));
-      return [{ action: 'ecs:RunTask', resource, context: ofCluster(asked) }, ...tagged(asked, asked.arn('ecs', `task/${clusterOf(asked)}/*`)), ...passed(definition)];
+      return [{ action: 'ecs:RunTask', resource, context: ofCluster(asked) }, ...tagged(asked, asked.arn('ecs', `task/${clusterOf(asked)}/*`)), ...passedToTasks(definition)];
     },
     DescribeTaskDefinition: anything,
     ListTaskDefinitions: anything,
@@ -253,6 +325,14 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     StopTask: task((input) => input['task']),
   },
   elasticache: {
+    CreateSnapshot: (asked) => [
+      asked.named('elasticache', 'snapshot:', asked.input['SnapshotName']), asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId']),
+    ].map((resource) => ({ action: 'elasticache:CreateSnapshot', resource })),
+    CopySnapshot: (asked) =>
+      ['SourceSnapshotName', 'TargetSnapshotName'].map((name) => ({ action: 'elasticache:CopySnapshot', resource: asked.named('elasticache', 'snapshot:', asked.input[name]) })),
+    DescribeSnapshots: on((asked) => asked.named('elasticache', 'snapshot:', asked.input['SnapshotName'])),
+    DeleteSnapshot: on((asked) => asked.named('elasticache', 'snapshot:', asked.input['SnapshotName'])),
+    DeleteReplicationGroup: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
     DescribeReplicationGroups: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
   },
   events: { PutEvents: on((asked) => asked.arn('events', 'event-bus/default')) },
@@ -299,6 +379,28 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
       const granted = asked.key(await asked.keyArn(KmsKeyId), ['kms:CreateGrant', 'kms:DescribeKey'], {});
       return [...resources.map((resource) => ({ action: 'rds:CreateDBInstanceReadReplica', resource })), ...granted];
     },
+    DeleteDBInstance: async (asked) => {
+      const { DBInstanceIdentifier } = asked.input;
+      const resource = asked.named('rds', 'db:', DBInstanceIdentifier);
+      const { TagList = [] } = ((await asked.ask('ListTagsForResource', { ResourceName: resource })) ?? {}) as { TagList?: readonly { readonly Key: string; readonly Value?: string }[] };
+      const context = Object.fromEntries(TagList.flatMap(({ Key, Value = '' }) => [[`aws:ResourceTag/${Key}`, Value], [`rds:db-tag/${Key}`, Value]]));
+      return [{ action: 'rds:DeleteDBInstance', resource, context }];
+    },
+    RestoreDBInstanceFromDBSnapshot: restored((asked) => [asked.named('rds', 'snapshot:', asked.input['DBSnapshotIdentifier'])], 'DBInstanceIdentifier'),
+    RestoreDBInstanceToPointInTime: restored(
+      (asked) => (asked.input['SourceDBInstanceIdentifier'] === undefined ? [asked.arn('rds', 'auto-backup:*')] : [asked.named('rds', 'db:', asked.input['SourceDBInstanceIdentifier'])]),
+      'TargetDBInstanceIdentifier',
+    ),
+    DescribeDBInstanceAutomatedBackups: on((asked) => asked.named('rds', 'db:', asked.input['DBInstanceIdentifier'])),
+    CopyDBSnapshot: (asked) => [
+      ...[asked.input['SourceDBSnapshotIdentifier'], asked.input['TargetDBSnapshotIdentifier']].map((name) => ({ action: 'rds:CopyDBSnapshot', resource: asked.named('rds', 'snapshot:', name) })),
+      ...(asked.input['Tags'] === undefined
+        ? []
+        : [{ action: 'rds:AddTagsToResource', resource: asked.named('rds', 'snapshot:', asked.input['TargetDBSnapshotIdentifier']), context: tagKeysOf(asked) }]),
+    ],
+    AddTagsToResource: taggedResource,
+    RemoveTagsFromResource: taggedResource,
+    ListTagsForResource: taggedResource,
     DeleteDBSnapshot: on((asked) => asked.named('rds', 'snapshot:', asked.input['DBSnapshotIdentifier'])),
   },
   s3: {
@@ -308,6 +410,14 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     HeadBucket: bucket,
     ListObjectsV2: bucket,
   },
+  scheduler: {
+    CreateSchedule: scheduled,
+    UpdateSchedule: scheduled,
+    GetSchedule: on(scheduleArn),
+    DeleteSchedule: on(scheduleArn),
+    ListSchedules: anything,
+    GetScheduleGroup: scheduleGroup,
+  },
   secretsmanager: {
     GetSecretValue: secret(['kms:Decrypt']),
     PutSecretValue: secret(['kms:GenerateDataKey', 'kms:Decrypt']),
@@ -315,8 +425,16 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     ReplicateSecretToRegions: replicate,
     StopReplicationToReplica: secret([]),
     RemoveRegionsFromReplication: secret([]),
+    ListSecretVersionIds: secret([]),
+    UpdateSecretVersionStage: secret([]),
+    RotateSecret: rotate,
+    CancelRotateSecret: secret([]),
+    GetRandomPassword: anything,
+    TagResource: secret([]),
+    UntagResource: secret([]),
   },
   sns: { Publish: publish },
+  sqs: { SendMessage: on((asked) => asked.arn('sqs', lastPart(asked.input['QueueUrl']))) },
   ssm: {
     GetParameter: on((asked) => parameter(asked, asked.input['Name'])),
     GetParameters: each('Names', (name) => on((asked) => parameter(asked, name))),

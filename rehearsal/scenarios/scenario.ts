@@ -28,6 +28,8 @@ export interface Scenario {
   readonly provisioningAmongAll?: ProvisioningColumn;
   /** It needs the second Region too; without, nothing of that is started. */
   readonly bothRegions?: boolean;
+  /** Backups hold what was backed up, so that it can be restored; else they are names. */
+  readonly keepsBackups?: boolean;
   /** Whether these settings have what it is about; every environment has, when not said. */
   fits?(settings: Settings): boolean;
   /** Runs on a fresh stage. Throws only when the rehearsal itself could not go on. */

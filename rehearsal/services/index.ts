@@ -1,6 +1,7 @@
 /** Every service of the local AWS besides those that the caller makes because it watches them. */
 import type { ServiceModel } from '../cloud/model.ts';
 import type { CloudWorld } from '../cloud/world.ts';
+import { backup, type BackupModel } from './backup.ts';
 import { cloudformation } from './cloudformation.ts';
 import { costExplorer } from './cost-explorer.ts';
 import { ec2 } from './ec2.ts';
@@ -15,9 +16,11 @@ import { monitoring, type Monitoring } from './monitoring.ts';
 import { rds, type RdsModel } from './rds.ts';
 import type { ServerHostOptions } from './rds-instances.ts';
 import { s3 } from './s3.ts';
-import { secretsmanager } from './secretsmanager.ts';
+import { scheduler, type SchedulerModel } from './scheduler.ts';
+import { secretsmanager, type SecretsManagerModel } from './secretsmanager.ts';
 import { serviceQuotas } from './service-quotas.ts';
 import { sns } from './sns.ts';
+import { sqs, type Sqs } from './sqs.ts';
 import { ssm } from './ssm.ts';
 import { statesModel, type StatesOptions } from './states.ts';
 import { sts } from './sts.ts';
@@ -29,10 +32,14 @@ export interface OtherServicesOptions extends LambdaOptions, StatesOptions {
 export interface OtherServices {
   readonly models: readonly ServiceModel[];
   readonly databases: RdsModel;
+  readonly backups: BackupModel;
   readonly caches: ElastiCacheModel;
   readonly logs: Logs;
   readonly registry: Ecr;
   readonly monitoring: Monitoring;
+  readonly schedules: SchedulerModel;
+  readonly storedSecrets: SecretsManagerModel;
+  readonly queues: Sqs;
 }
 
 export function otherServices(world: CloudWorld, options: OtherServicesOptions): OtherServices {
@@ -47,7 +54,12 @@ export function otherServices(world: CloudWorld, options: OtherServicesOptions):
   ]);
   const written = logs(world, metrics.record);
   const measured = { ...options, measure: metrics.record };
-  const small = [cloudformation, costExplorer, ec2, events, iam, kms, s3, secretsmanager, serviceQuotas, sns, ssm, sts].map((model) => model(world));
+  const small = [cloudformation, costExplorer, ec2, events, iam, kms, s3, serviceQuotas, sns, ssm, sts].map((model) => model(world));
   const withProcesses = [databases, caches, lambdaModel(world, measured)];
-  return { models: [...small, written, registry, metrics, ...withProcesses, statesModel(world, measured)], databases, caches, logs: written, registry, monitoring: metrics };
+  const backups = backup(world, metrics.record);
+  const schedules = scheduler(world);
+  const storedSecrets = secretsmanager(world);
+  const queues = sqs(world, metrics.record);
+  const models = [...small, backups, storedSecrets, queues, schedules, written, registry, metrics, ...withProcesses, statesModel(world, measured)];
+  return { models, databases, backups, caches, logs: written, registry, monitoring: metrics, schedules, storedSecrets, queues };
 }

@@ -10,6 +10,7 @@ interface Key {
   readonly region: string;
   readonly properties: Readonly<Record<string, unknown>>;
   readonly createdAt: Date;
+  enabled: boolean;
 }
 interface Alias {
   readonly name: string;
@@ -64,14 +65,22 @@ export function kms(world: World): ServiceModel {
         };
       },
       DescribeKey: ({ KeyId }: { KeyId: string }, { region }: Call) => {
-        const { id, arn, properties, createdAt } = keyOf(KeyId, region);
+        const { id, arn, properties, createdAt, enabled } = keyOf(KeyId, region);
         return {
           KeyMetadata: {
-            AWSAccountId: world.accountId, KeyId: id, Arn: arn, CreationDate: createdAt, Enabled: true, Description: properties['Description'] ?? '',
-            KeyUsage: properties['KeyUsage'] ?? 'ENCRYPT_DECRYPT', KeySpec: properties['KeySpec'] ?? 'SYMMETRIC_DEFAULT', KeyState: 'Enabled',
+            AWSAccountId: world.accountId, KeyId: id, Arn: arn, CreationDate: createdAt, Enabled: enabled, Description: properties['Description'] ?? '',
+            KeyUsage: properties['KeyUsage'] ?? 'ENCRYPT_DECRYPT', KeySpec: properties['KeySpec'] ?? 'SYMMETRIC_DEFAULT', KeyState: enabled ? 'Enabled' : 'Disabled',
             Origin: 'AWS_KMS', KeyManager: 'CUSTOMER', MultiRegion: String(properties['MultiRegion']) === 'true',
           },
         };
+      },
+      DisableKey: ({ KeyId }: { KeyId: string }, { region }: Call) => {
+        keyOf(KeyId, region).enabled = false;
+        return {};
+      },
+      EnableKey: ({ KeyId }: { KeyId: string }, { region }: Call) => {
+        keyOf(KeyId, region).enabled = true;
+        return {};
       },
       GetKeyPolicy: ({ KeyId }: { KeyId: string }, { region }: Call) => ({
         Policy: JSON.stringify(keyOf(KeyId, region).properties['KeyPolicy'], null, 2), PolicyName: 'default',
@@ -91,7 +100,7 @@ export function kms(world: World): ServiceModel {
         const hex = createHash('sha256').update(generatedName).digest('hex').slice(0, 32);
         const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
         const arn = arnOf(region, `key/${id}`);
-        keys.push({ id, arn, region, properties, createdAt: world.now() });
+        keys.push({ id, arn, region, properties, createdAt: world.now(), enabled: true });
         return { ref: id, attributes: { Arn: arn, KeyId: id } };
       },
       'AWS::KMS::Alias': ({ region, properties }) => {

@@ -6,16 +6,20 @@
 import { join } from 'node:path';
 import type { World } from '../cloud/model.ts';
 import type { CertificateAuthority } from '../processes/certificate.ts';
-import { startPostgres, startReplica, type PostgresServer } from '../processes/postgres.ts';
+import { startPostgres, startReplica, startRestored, type PostgresHost, type PostgresServer } from '../processes/postgres.ts';
 import { Relay, type Destination } from '../processes/relay.ts';
+import { removeTree } from '../processes/remove-tree.ts';
 import type { Supervisor } from '../processes/supervisor.ts';
 import { until } from '../until.ts';
+import { BackupStore, type Contents } from './rds-backups.ts';
 
 export interface ServerHostOptions {
   readonly supervisor: Supervisor;
   readonly authority: CertificateAuthority;
   /** Holds what the servers keep; one directory for each is made in it. */
   readonly directory: string;
+  /** Snapshots and automated backups hold what was backed up; else they are names, and cost nothing. */
+  readonly keepsBackups?: boolean | undefined;
 }
 
 export interface Instance {
@@ -26,11 +30,18 @@ export interface Instance {
   readonly createdAt: Date;
   /** Of CloudFormation or of the call, with what was modified since. */
   properties: Readonly<Record<string, any>>;
-  status: 'creating' | 'available' | 'modifying' | 'renaming' | 'rebooting' | 'backing-up';
+  status: 'creating' | 'available' | 'modifying' | 'renaming' | 'rebooting' | 'backing-up' | 'deleting' | 'failed' | 'incompatible-restore';
+  /** Its own, with those that were added and less those that were taken away. */
+  tags: readonly Tag[];
   endpoint: Relay;
   /** Absent while it is made. */
   server?: PostgresServer;
   replication?: Replication;
+}
+
+export interface Tag {
+  readonly Key: string;
+  readonly Value?: string;
 }
 
 interface Replication {
@@ -43,6 +54,7 @@ interface Replication {
 }
 
 export class InstanceLives {
+  readonly backups: BackupStore;
   readonly #world: World;
   readonly #host: ServerHostOptions;
   readonly #endpoints = new Map<string, Relay>();
@@ -51,11 +63,13 @@ export class InstanceLives {
   constructor(world: World, host: ServerHostOptions) {
     this.#world = world;
     this.#host = host;
+    this.backups = new BackupStore(world, host);
   }
 
   async created(region: string, identifier: string, properties: Readonly<Record<string, any>>): Promise<Instance> {
     return {
       identifier, region, properties,
+      tags: (properties['Tags'] ?? []) as readonly Tag[],
       resourceId: `db-${this.#world.uniqueId(26).toUpperCase()}`,
       createdAt: this.#world.now(),
       status: 'creating',
@@ -66,7 +80,7 @@ export class InstanceLives {
   async startPrimary(instance: Instance): Promise<void> {
     const { MasterUsername, MasterUserPassword, DBName } = instance.properties;
     const database = String(DBName ?? 'postgres');
-    this.#opened(instance, await startPostgres({ ...this.#site(instance), masterUser: MasterUsername, masterPassword: MasterUserPassword, database }));
+    this.#opened(instance, await startPostgres({ ...(await this.#site(instance)), masterUser: MasterUsername, masterPassword: MasterUserPassword, database }));
   }
 
   /** A base backup of the source as it is now, and the stream of what comes after it. */
@@ -76,7 +90,26 @@ export class InstanceLives {
     const replicationPassword = this.#world.uniqueId(32);
     instance.replication = { source, link, slot, furtherBehindSeconds: 0 };
     this.#replications.add(instance.replication);
-    this.#opened(instance, await startReplica({ ...this.#site(instance), source: serverOf(source), link, slot, replicationPassword }));
+    this.#opened(instance, await startReplica({ ...(await this.#site(instance)), source: serverOf(source), link, slot, replicationPassword }));
+  }
+
+  /** A server of its own with what a backup holds. */
+  async startRestored(instance: Instance, contents: Contents): Promise<void> {
+    const server = await startRestored({ ...(await this.#site(instance)), ...contents });
+    // Deleted meanwhile: nobody else will end it.
+    if (instance.status === 'deleting') await server.kill();
+    else this.#opened(instance, server);
+  }
+
+  /** Nothing of it stays but its backups, and those not unless they are to be kept. */
+  async remove(instance: Instance, keepBackups: boolean): Promise<void> {
+    instance.endpoint.lead(undefined);
+    await this.backups.end(instance, keepBackups);
+    await instance.server?.stop();
+    const { replication } = instance;
+    delete instance.replication;
+    if (replication !== undefined) await this.#unlink(replication);
+    removeTree(this.#directoryOf(instance));
   }
 
   /** It becomes a primary, reboots, and knows its source no more. */
@@ -150,8 +183,13 @@ export class InstanceLives {
     await server.ask('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [slot]);
   }
 
-  #site({ region, resourceId }: Instance): ServerHostOptions {
-    return { ...this.#host, directory: join(this.#host.directory, `rds-${region}-${resourceId}`) };
+  async #site(instance: Instance): Promise<PostgresHost> {
+    const { supervisor, authority } = this.#host;
+    return { supervisor, authority, directory: this.#directoryOf(instance), archive: await this.backups.archiveOf(instance) };
+  }
+
+  #directoryOf({ region, resourceId }: Instance): string {
+    return join(this.#host.directory, `rds-${region}-${resourceId}`);
   }
 
   async #endpointOf(region: string, identifier: string): Promise<Relay> {
@@ -175,6 +213,8 @@ const slotBoundMs = 10_000;
 function whileUp<Row>(rows: Promise<readonly Row[]>): Promise<readonly Row[]> {
   return rows.catch(() => []);
 }
+
+export const isTrue = (value: unknown): boolean => value === true || value === 'true';
 
 export function addressOf({ host, port }: Destination): Destination {
   return { host, port };

@@ -1,12 +1,14 @@
 /**
  * RDS for PostgreSQL: each instance is a real server on this machine, a read replica in another Region one that streams
- * from it. A snapshot is a state here that becomes `available`; what it holds is a later matter.
+ * from it. Snapshots, automated backups and restored instances are in rds-snapshots.ts.
  */
-import { AwsError, type OperationHandler, type ResourceHandler, type ServiceModel, type World } from '../cloud/model.ts';
+import { AwsError, type OperationHandler, type ResourceHandler, type ServiceModel } from '../cloud/model.ts';
+import type { CloudWorld } from '../cloud/world.ts';
 import type { PostgresServer } from '../processes/postgres.ts';
 import type { Destination } from '../processes/relay.ts';
 import { pageOf, type Page } from './pages.ts';
-import { addressOf, InstanceLives, type Instance, type ServerHostOptions } from './rds-instances.ts';
+import { addressOf, InstanceLives, isTrue, type Instance, type ServerHostOptions, type Tag } from './rds-instances.ts';
+import { snapshotOperations, type Snapshot } from './rds-snapshots.ts';
 
 /** A running instance, for whoever looks at it or lets it go wrong. */
 export interface RunningDatabase {
@@ -22,15 +24,14 @@ export interface RdsModel extends ServiceModel {
   replicaLagSeconds(region: string, identifier: string): Promise<number | undefined>;
   /** The stream of a replica is cut, and so many seconds are said to have passed since, until the answer is called. */
   letReplicaLag(region: string, identifier: string, seconds: number): () => void;
-}
-
-interface Snapshot {
-  readonly identifier: string;
-  readonly arn: string;
-  readonly instance: Instance;
-  readonly createdAt: Date;
-  readonly tags: unknown;
-  status: 'creating' | 'available';
+  /** Instances that are restored there stay `creating` until the answer is called. */
+  holdRestores(region: string): () => void;
+  /** The directory in which a snapshot's base backup is, `base.tar`; undefined where none is kept. */
+  baseOf(region: string, snapshot: string): string | undefined;
+  /** The archive of an instance's write-ahead log, a file for each segment; undefined where none is kept. */
+  archiveOf(region: string, identifier: string): string | undefined;
+  /** What was committed until now can be restored at once, without waiting for the five minutes. */
+  archiveNow(region: string, identifier: string): Promise<void>;
 }
 
 interface Group {
@@ -53,9 +54,6 @@ interface DescribeInput {
 /** "Default: 100. Constraints: Minimum 20, maximum 100." */
 const pageMax = 100;
 
-/** The quota "Manual DB instance snapshots". */
-const manualSnapshotsPerRegion = 100;
-
 /** "The default value is 1" where a promotion does not say for how many days backups are kept. */
 const promotedRetentionDays = 1;
 const retentionDaysMax = 35;
@@ -65,7 +63,7 @@ interface ReplicaInput extends Readonly<Record<string, unknown>> {
   readonly SourceDBInstanceIdentifier: string;
 }
 
-export function rds(world: World, host: ServerHostOptions): RdsModel {
+export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
   const lives = new InstanceLives(world, host);
   const regions = new Map<string, Region>();
   const inRegion = (name: string): Region => {
@@ -78,19 +76,13 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
     regions.set(name, found);
     return found;
   };
-  const arn = (region: string, kind: 'db' | 'snapshot', name: string): string => `arn:aws:rds:${region}:${world.accountId}:${kind}:${name}`;
+  const arn = (region: string, kind: 'db' | 'snapshot' | 'auto-backup', name: string): string => `arn:aws:rds:${region}:${world.accountId}:${kind}:${name}`;
   /** Identifiers are stored in lower case, and an ARN names as well as an identifier. */
   const identifierOf = (nameOrArn: string): string => (nameOrArn.split(':').at(-1) ?? nameOrArn).toLowerCase();
 
   function instanceOf(region: string, name: string): Instance {
     const found = inRegion(region).instances.get(identifierOf(name));
     if (!found) throw new AwsError('DBInstanceNotFoundFault', `DBInstance ${name} not found.`);
-    return found;
-  }
-
-  function snapshotOf(region: string, name: string): Snapshot {
-    const found = inRegion(region).snapshots.get(identifierOf(name));
-    if (!found) throw new AwsError('DBSnapshotNotFoundFault', `DBSnapshot ${name} not found.`);
     return found;
   }
 
@@ -146,6 +138,7 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
     await world.provision('rds-promotion', instance.region);
     await lives.promote(instance);
     instance.properties = { ...instance.properties, ...more };
+    await lives.backups.begin(instance);
     instance.status = 'available';
   }
 
@@ -156,8 +149,9 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
       instance.properties = { ...instance.properties, ...changes };
       if (!hadBackups && retentionDaysOf(instance) > 0) {
         instance.status = 'backing-up';
-        await world.provision('rds-snapshot', instance.region);
+        await Promise.all([world.provision('rds-snapshot', instance.region), ...(instance.replication === undefined ? [lives.backups.begin(instance)] : [])]);
       }
+      if (hadBackups && retentionDaysOf(instance) === 0) await lives.backups.end(instance, false);
     }
     if (NewDBInstanceIdentifier !== undefined) {
       instance.status = 'renaming';
@@ -177,6 +171,7 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
     const nameFrom = (other: Instance): string => (other.region === region ? other.identifier : arnOf(other));
     return {
       ...describedOf(instance, arnOf(instance)),
+      LatestRestorableTime: lives.backups.of(instance)?.latest,
       ReadReplicaDBInstanceIdentifiers: replicas.map(nameFrom),
       ...(replication !== undefined && {
         ReadReplicaSourceDBInstanceIdentifier: nameFrom(replication.source),
@@ -185,14 +180,29 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
     };
   }
 
-  async function complete(snapshot: Snapshot): Promise<void> {
-    try {
-      await world.provision('rds-snapshot', snapshot.instance.region);
-      snapshot.status = 'available';
-    } catch {
-      // The world closed meanwhile: it stays as it is.
-    }
+  async function remove(instance: Instance, keepBackups: boolean): Promise<void> {
+    await world.provision('rds-deletion', instance.region);
+    await lives.remove(instance, keepBackups);
+    inRegion(instance.region).instances.delete(instance.identifier);
   }
+
+  /** What may be tagged here. */
+  function taggedOf(name: string): { tags: readonly Tag[] } {
+    const [, , , region = '', , kind, ...rest] = name.split(':');
+    const found = kind === 'db' ? inRegion(region).instances.get(rest.join(':')) : kind === 'snapshot' ? inRegion(region).snapshots.get(rest.join(':')) : undefined;
+    if (found !== undefined) return found;
+    if (kind === 'snapshot') throw new AwsError('DBSnapshotNotFoundFault', `DBSnapshot ${name} not found.`);
+    throw new AwsError('DBInstanceNotFoundFault', `${name} not found: instances and snapshots are tagged here.`);
+  }
+
+  const held = new Map<string, PromiseWithResolvers<void>>();
+  const backupOperations = snapshotOperations({
+    world, lives, instanceOf, arn, freeIdentifier, checkIdentifier, describeInstance, later,
+    snapshots: (region) => inRegion(region).snapshots,
+    instances: (region) => inRegion(region).instances,
+    hasSubnetGroup: (region, name) => inRegion(region).subnetGroups.has(name.toLowerCase()),
+    mayFinish: async (region) => held.get(region)?.promise,
+  });
 
   const operations: Record<string, OperationHandler> = {
     async DescribeDBInstances(input, { region }) {
@@ -257,54 +267,32 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
         })),
       };
     },
-    CreateDBSnapshot(input, { region }) {
-      const { instances, snapshots } = inRegion(region);
-      const identifier = checkIdentifier(input.DBSnapshotIdentifier, 'DBSnapshotIdentifier');
-      const instance = instances.get(identifierOf(input.DBInstanceIdentifier));
-      if (!instance) throw new AwsError('DBInstanceNotFoundFault', `DBInstance ${input.DBInstanceIdentifier} not found.`);
-      if (snapshots.has(identifier)) {
-        throw new AwsError(
-          'DBSnapshotAlreadyExistsFault',
-          `Cannot create the snapshot because a snapshot with the identifier ${identifier} already exists.`,
-        );
+    async DeleteDBInstance({ DBInstanceIdentifier, SkipFinalSnapshot = false, FinalDBSnapshotIdentifier, DeleteAutomatedBackups = true }, { region }) {
+      const instance = instanceOf(region, DBInstanceIdentifier);
+      if (instance.status === 'deleting') throw new AwsError('InvalidDBInstanceStateFault', `Instance ${instance.identifier} is already being deleted.`);
+      if (isTrue(instance.properties['DeletionProtection'])) {
+        throw new AwsError('InvalidParameterCombination', 'Cannot delete protected DB Instance, please disable deletion protection and try again.');
       }
-      if (snapshots.size >= manualSnapshotsPerRegion) {
-        throw new AwsError('SnapshotQuotaExceededFault', 'Cannot create more than 100 manual snapshots');
+      if (SkipFinalSnapshot !== true) {
+        const what = FinalDBSnapshotIdentifier === undefined ? 'FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.' : 'a final snapshot is not modelled; skip it';
+        throw new AwsError(FinalDBSnapshotIdentifier === undefined ? 'InvalidParameterCombination' : 'NotImplemented', what);
       }
-      const snapshot: Snapshot = {
-        identifier,
-        arn: arn(region, 'snapshot', identifier),
-        instance,
-        createdAt: world.now(),
-        tags: input.Tags ?? [],
-        status: 'creating',
-      };
-      snapshots.set(identifier, snapshot);
-      void complete(snapshot);
-      return { DBSnapshot: describeSnapshot(snapshot) };
+      instance.status = 'deleting';
+      later('delete', instance, () => remove(instance, DeleteAutomatedBackups === false));
+      return { DBInstance: await describeInstance(instance) };
     },
-    DescribeDBSnapshots(input, { region }) {
-      const name: string | undefined = input.DBSnapshotIdentifier;
-      if (name !== undefined) return { DBSnapshots: [describeSnapshot(snapshotOf(region, name))] };
-      checkKind(input.SnapshotType);
-      const ofInstance: string | undefined = input.DBInstanceIdentifier;
-      const found = [...inRegion(region).snapshots.values()].filter(
-        ({ instance }) => ofInstance === undefined || instance.identifier === identifierOf(ofInstance),
-      );
-      const { elements, next } = paged(found, input, ({ identifier }) => identifier);
-      return { DBSnapshots: elements.map(describeSnapshot), Marker: next };
+    AddTagsToResource({ ResourceName, Tags }: { ResourceName: string; Tags: readonly Tag[] }) {
+      const tagged = taggedOf(ResourceName);
+      tagged.tags = [...tagged.tags.filter(({ Key }) => !Tags.some((tag) => tag.Key === Key)), ...Tags];
+      return {};
     },
-    DeleteDBSnapshot(input, { region }) {
-      const snapshot = snapshotOf(region, input.DBSnapshotIdentifier);
-      if (snapshot.status !== 'available') {
-        throw new AwsError(
-          'InvalidDBSnapshotStateFault',
-          `Cannot delete the snapshot because it is not currently in the available or failed state.`,
-        );
-      }
-      inRegion(region).snapshots.delete(snapshot.identifier);
-      return { DBSnapshot: { ...describeSnapshot(snapshot), Status: 'deleted' } };
+    RemoveTagsFromResource({ ResourceName, TagKeys }: { ResourceName: string; TagKeys: readonly string[] }) {
+      const tagged = taggedOf(ResourceName);
+      tagged.tags = tagged.tags.filter(({ Key }) => !TagKeys.includes(Key));
+      return {};
     },
+    ListTagsForResource: ({ ResourceName }: { ResourceName: string }) => ({ TagList: taggedOf(ResourceName).tags }),
+    ...backupOperations,
   };
 
   const resources: Record<string, ResourceHandler> = {
@@ -318,6 +306,7 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
         instance = await lives.created(region, identifier, properties);
         instances.set(identifier, instance);
         await lives.startPrimary(instance);
+        if (retentionDaysOf(instance) > 0) await lives.backups.begin(instance);
       } else {
         const created = await createdReplica(region, { ...(properties as ReplicaInput), DBInstanceIdentifier });
         instance = created.instance;
@@ -366,6 +355,21 @@ export function rds(world: World, host: ServerHostOptions): RdsModel {
         replication.link.restore();
       };
     },
+    holdRestores(region) {
+      const restores = Promise.withResolvers<void>();
+      held.set(region, restores);
+      return () => {
+        held.delete(region);
+        restores.resolve();
+      };
+    },
+    baseOf: (region, snapshot) => inRegion(region).snapshots.get(snapshot.toLowerCase())?.base,
+    archiveOf: (region, identifier) => lives.backups.of(instanceOf(region, identifier))?.archive,
+    async archiveNow(region, identifier) {
+      const continuous = lives.backups.of(instanceOf(region, identifier));
+      if (continuous === undefined) throw new Error(`${identifier} in ${region} has no automated backups here`);
+      await lives.backups.archiveNow(continuous);
+    },
     async regionLost(region) {
       await Promise.all([...inRegion(region).instances.values()].map(async ({ server }) => server?.kill()));
     },
@@ -399,12 +403,6 @@ function groupsOf(groups: ReadonlyMap<string, Group>, name: string | undefined, 
   return [found];
 }
 
-/** Only a person or a machine makes snapshots here. */
-function checkKind(kind: string | undefined): void {
-  if (kind === undefined || kind === 'manual') return;
-  throw new AwsError('NotImplemented', `snapshots of the type '${kind}' are not modelled; manual ones are`, { fault: 'server' });
-}
-
 function describedOf(instance: Instance, DBInstanceArn: string): Record<string, unknown> {
   const { identifier, resourceId, properties, createdAt, endpoint } = instance;
   return {
@@ -424,29 +422,13 @@ function describedOf(instance: Instance, DBInstanceArn: string): Record<string, 
     KmsKeyId: properties['KmsKeyId'],
     MultiAZ: isTrue(properties['MultiAZ']),
     DeletionProtection: isTrue(properties['DeletionProtection']),
+    DBSubnetGroup: { DBSubnetGroupName: properties['DBSubnetGroupName'] ?? 'default' },
+    VpcSecurityGroups: ((properties['VpcSecurityGroupIds'] ?? properties['VPCSecurityGroups'] ?? []) as readonly string[]).map((id) => ({ VpcSecurityGroupId: id, Status: 'active' })),
     BackupRetentionPeriod: retentionDaysOf(instance),
     InstanceCreateTime: createdAt,
+    TagList: instance.tags,
   };
 }
-
-function describeSnapshot({ identifier, arn, instance, createdAt, status, tags }: Snapshot): Record<string, unknown> {
-  return {
-    DBSnapshotIdentifier: identifier,
-    DBSnapshotArn: arn,
-    DBInstanceIdentifier: instance.identifier,
-    SnapshotCreateTime: createdAt,
-    Engine: instance.properties['Engine'],
-    EngineVersion: instance.properties['EngineVersion'],
-    AllocatedStorage: Number(instance.properties['AllocatedStorage'] ?? 0),
-    Status: status,
-    PercentProgress: status === 'available' ? 100 : 0,
-    SnapshotType: 'manual',
-    Encrypted: isTrue(instance.properties['StorageEncrypted']),
-    TagList: tags,
-  };
-}
-
-const isTrue = (value: unknown): boolean => value === true || value === 'true';
 
 function checkIdentifier(value: unknown, member: string): string {
   const identifier = typeof value === 'string' ? value.toLowerCase() : '';

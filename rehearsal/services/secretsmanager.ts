@@ -1,24 +1,40 @@
 /**
- * Secrets Manager: secrets by name and Region with staged versions, their replicas in other Regions, and the passwords that
- * CloudFormation asks it to make.
+ * Secrets Manager: secrets by name and Region with staged versions, their replicas in other Regions, their rotation by a function,
+ * and the passwords that it makes.
  */
 import { AwsError, type OperationHandler, type ServiceModel, type World } from '../cloud/model.ts';
 import { pageOf } from './pages.ts';
+import { Rotations, type RotationRules } from './secretsmanager-rotation.ts';
 
-interface Version {
+export interface SecretsManagerModel extends ServiceModel {
+  /** Rotates every secret whose rotation is due by then, as its schedule would; answers their ARNs. Nothing rotates by itself here. */
+  rotateDue(region: string, by: Date): readonly string[];
+}
+export interface Version {
   readonly id: string;
-  readonly secretString: string;
+  /** Undefined: a rotation has begun it, and nothing was put into it yet. */
+  secretString: string | undefined;
   readonly createdAt: Date;
   stages: string[];
 }
-interface Secret {
+export interface Secret {
   readonly arn: string;
   readonly name: string;
   readonly region: string;
   readonly description: string | undefined;
   readonly kmsKeyId: string | undefined;
   readonly createdAt: Date;
+  changedAt: Date;
   versions: Version[];
+  tags: readonly Tag[];
+  rotation?: {
+    readonly lambdaArn: string;
+    readonly rules: RotationRules;
+    readonly enabled: boolean;
+    /** When the schedule began to count. */
+    readonly since: Date;
+  };
+  rotatedAt?: Date;
   /** Of a replica. */
   primaryRegion?: string;
   /** Of a primary. */
@@ -30,6 +46,10 @@ interface ReplicaStatus {
   readonly KmsKeyId: string | undefined;
   readonly Status: 'InSync' | 'InProgress' | 'Failed';
   readonly StatusMessage?: string;
+}
+interface Tag {
+  readonly Key: string;
+  readonly Value?: string;
 }
 interface ReplicaRegion {
   readonly Region: string;
@@ -47,6 +67,13 @@ interface GenerateSecretString {
   readonly SecretStringTemplate?: string;
   readonly GenerateStringKey?: string;
 }
+interface RotateInput {
+  readonly SecretId: string;
+  readonly ClientRequestToken?: string;
+  readonly RotationLambdaARN?: string;
+  readonly RotationRules?: RotationRules;
+  readonly RotateImmediately?: boolean;
+}
 interface ListInput {
   readonly Filters?: ReadonlyArray<{ readonly Key?: string; readonly Values?: readonly string[] }>;
   readonly MaxResults?: number;
@@ -56,8 +83,9 @@ const listMax = 100;
 const passwordLength = 32;
 const punctuation = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
 
-export function secretsmanager(world: World): ServiceModel {
+export function secretsmanager(world: World): SecretsManagerModel {
   const secrets: Secret[] = [];
+  const rotations = new Rotations(world, { propagate });
 
   function secretOf(id: string, region: string): Secret {
     const found = secrets.find((secret) => secret.region === region && [secret.name, secret.arn, secret.arn.slice(0, -7)].includes(id));
@@ -70,7 +98,7 @@ export function secretsmanager(world: World): ServiceModel {
     const current = secret.versions.find((other) => other !== version && other.stages.includes('AWSCURRENT'));
     const moved = stages.includes('AWSCURRENT') ? [...stages, 'AWSPREVIOUS'] : stages;
     for (const other of secret.versions) other.stages = other.stages.filter((name) => !moved.includes(name));
-    version.stages = [...version.stages, ...stages];
+    version.stages = [...new Set([...version.stages, ...stages])];
     if (current && stages.includes('AWSCURRENT')) current.stages = [...current.stages, 'AWSPREVIOUS'];
   }
 
@@ -112,7 +140,7 @@ export function secretsmanager(world: World): ServiceModel {
     const { name, description, arn } = secret;
     secrets.push({
       name, description, kmsKeyId, region: Region, arn: arn.replace(`:${secret.region}:`, `:${Region}:`),
-      createdAt: world.now(), versions: [], primaryRegion: secret.region, replicas: [],
+      createdAt: world.now(), changedAt: world.now(), versions: [], tags: secret.tags, primaryRegion: secret.region, replicas: [],
     });
     secret.replicas = [...secret.replicas.filter((each) => each.Region !== Region), { Region, KmsKeyId, Status: 'InSync' }];
     propagate(secret);
@@ -125,12 +153,19 @@ export function secretsmanager(world: World): ServiceModel {
   }
 
   function put(secret: Secret, secretString: string, id: string, stages: readonly string[]): Version {
-    const version: Version = { id, secretString, createdAt: world.now(), stages: [] };
-    secret.versions = [...secret.versions, version];
+    const begun = secret.versions.find((version) => version.id === id);
+    const version: Version = begun ?? { id, secretString, createdAt: world.now(), stages: [] };
+    version.secretString = secretString;
+    if (begun === undefined) secret.versions = [...secret.versions, version];
     stage(secret, version, stages);
-    secret.versions = secret.versions.filter(({ stages: left }) => left.length > 0);
-    propagate(secret);
+    changed(secret);
     return version;
+  }
+
+  function changed(secret: Secret): void {
+    secret.versions = secret.versions.filter(({ stages: left }) => left.length > 0);
+    secret.changedAt = world.now();
+    propagate(secret);
   }
 
   const putSecretValue: OperationHandler = (
@@ -141,7 +176,7 @@ export function secretsmanager(world: World): ServiceModel {
     if (input.SecretString === undefined)
       throw new AwsError('InvalidRequestException', 'You must provide either SecretString or SecretBinary.');
     const id = input.ClientRequestToken ?? world.uniqueId(32);
-    const repeated = secret.versions.find((version) => version.id === id);
+    const repeated = secret.versions.find((version) => version.id === id && version.secretString !== undefined);
     if (repeated && repeated.secretString !== input.SecretString) {
       throw new AwsError(
         'ResourceExistsException',
@@ -152,8 +187,63 @@ export function secretsmanager(world: World): ServiceModel {
     return { ARN: secret.arn, Name: secret.name, VersionId: version.id, VersionStages: version.stages };
   };
 
+  /** A stage goes from one version to another, and whoever moves it must know where it was. */
+  const updateSecretVersionStage: OperationHandler = (
+    { SecretId, VersionStage, MoveToVersionId, RemoveFromVersionId }: { SecretId: string; VersionStage: string; MoveToVersionId?: string; RemoveFromVersionId?: string },
+    { region },
+  ) => {
+    const secret = primaryOf(SecretId, region);
+    const versionOf = (id: string): Version => {
+      const found = secret.versions.find((version) => version.id === id);
+      if (found === undefined) throw new AwsError('ResourceNotFoundException', `Secrets Manager can't find the specified secret value for VersionId: ${id}`);
+      return found;
+    };
+    const from = secret.versions.find(({ stages }) => stages.includes(VersionStage));
+    const to = MoveToVersionId === undefined ? undefined : versionOf(MoveToVersionId);
+    if (from !== undefined && from !== to && RemoveFromVersionId !== from.id) {
+      throw new AwsError(
+        'InvalidParameterException',
+        `The parameter RemoveFromVersionId ${RemoveFromVersionId === undefined ? "can't be empty" : 'is wrong'}. Staging label ${VersionStage} is currently attached to version ${from.id}, so you must explicitly reference that version in RemoveFromVersionId.`,
+      );
+    }
+    if (RemoveFromVersionId !== undefined && !versionOf(RemoveFromVersionId).stages.includes(VersionStage)) {
+      throw new AwsError('InvalidParameterException', `The staging label ${VersionStage} isn't attached to version ${RemoveFromVersionId}.`);
+    }
+    if (to === undefined && VersionStage === 'AWSCURRENT') {
+      throw new AwsError('InvalidParameterException', "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed.");
+    }
+    if (to === undefined) {
+      if (from !== undefined) from.stages = from.stages.filter((name) => name !== VersionStage);
+    } else {
+      stage(secret, to, [VersionStage]);
+    }
+    changed(secret);
+    return { ARN: secret.arn, Name: secret.name };
+  };
+
+  function tag(secret: Secret, tags: readonly Tag[]): void {
+    secret.tags = tags;
+    for (const { Region } of secret.replicas) {
+      const replica = replicaIn(secret, Region);
+      if (replica?.primaryRegion === secret.region) replica.tags = tags;
+    }
+  }
+
+  const uuid = (): string => world.uniqueId(32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+
   return {
     service: 'secretsmanager',
+    rotateDue(region, by) {
+      const due = secrets.filter((secret) => secret.region === region && secret.rotation?.enabled === true && (rotations.nextDate(secret) ?? Infinity) <= by);
+      return due.flatMap((secret) => {
+        const token = uuid();
+        // A rotation that is not over stands in the way of the next one, whoever asks for it.
+        if (rotations.unfinished(secret) !== undefined) return [];
+        rotations.start(secret, token);
+        return [secret.arn];
+      });
+    },
+    close: () => rotations.close(),
     operations: {
       GetSecretValue: (input: { SecretId: string; VersionId?: string; VersionStage?: string }, { region }) => {
         const secret = secretOf(input.SecretId, region);
@@ -162,7 +252,7 @@ export function secretsmanager(world: World): ServiceModel {
           ({ id, stages }) =>
             (input.VersionId === undefined || id === input.VersionId) && (wantedStage === undefined || stages.includes(wantedStage)),
         );
-        if (!version) {
+        if (version?.secretString === undefined) {
           const what = input.VersionId === undefined ? `staging label: ${wantedStage}` : `VersionId: ${input.VersionId}`;
           throw new AwsError('ResourceNotFoundException', `Secrets Manager can't find the specified secret value for ${what}`);
         }
@@ -172,6 +262,34 @@ export function secretsmanager(world: World): ServiceModel {
         };
       },
       PutSecretValue: putSecretValue,
+      UpdateSecretVersionStage: updateSecretVersionStage,
+      RotateSecret: (input: RotateInput, call) => {
+        const secret = primaryOf(input.SecretId, call.region);
+        const token = input.ClientRequestToken ?? uuid();
+        const { RotationLambdaARN: lambdaArn = secret.rotation?.lambdaArn, RotationRules: rules = secret.rotation?.rules } = input;
+        rotations.check(secret, token, { lambdaArn, rules, call });
+        secret.rotation = { lambdaArn: lambdaArn ?? '', rules: rules ?? {}, enabled: true, since: world.now() };
+        if (input.RotateImmediately === false) rotations.test(secret, token);
+        else rotations.start(secret, token);
+        return { ARN: secret.arn, Name: secret.name, VersionId: token };
+      },
+      CancelRotateSecret: ({ SecretId }: { SecretId: string }, { region }) => {
+        const secret = primaryOf(SecretId, region);
+        const VersionId = rotations.cancel(secret);
+        if (secret.rotation !== undefined) secret.rotation = { ...secret.rotation, enabled: false };
+        return { ARN: secret.arn, Name: secret.name, VersionId };
+      },
+      GetRandomPassword: (input: GenerateSecretString) => ({ RandomPassword: generated(world, input) }),
+      TagResource: ({ SecretId, Tags }: { SecretId: string; Tags: readonly Tag[] }, { region }) => {
+        const secret = primaryOf(SecretId, region);
+        tag(secret, [...secret.tags.filter(({ Key }) => !Tags.some((other) => other.Key === Key)), ...Tags]);
+        return {};
+      },
+      UntagResource: ({ SecretId, TagKeys }: { SecretId: string; TagKeys: readonly string[] }, { region }) => {
+        const secret = primaryOf(SecretId, region);
+        tag(secret, secret.tags.filter(({ Key }) => !TagKeys.includes(Key)));
+        return {};
+      },
       ReplicateSecretToRegions: async (
         input: { SecretId: string; AddReplicaRegions: readonly ReplicaRegion[]; ForceOverwriteReplicaSecret?: boolean },
         { region },
@@ -204,7 +322,7 @@ export function secretsmanager(world: World): ServiceModel {
       },
       DescribeSecret: ({ SecretId }: { SecretId: string }, { region }) => {
         const secret = secretOf(SecretId, region);
-        return { ...described(secret), VersionIdsToStages: stagesOf(secret) };
+        return { ...described(secret, rotations), VersionIdsToStages: stagesOf(secret) };
       },
       ListSecrets: ({ Filters = [], MaxResults, NextToken }: ListInput, { region }) => {
         const foreign = Filters.find(({ Key }) => Key !== 'name');
@@ -215,7 +333,7 @@ export function secretsmanager(world: World): ServiceModel {
         const { elements, next } = pageOf(found, {
           token: NextToken, size: MaxResults, sizeMax: listMax, keyOf: ({ arn }) => arn, invalidToken: 'InvalidNextTokenException',
         });
-        return { SecretList: elements.map((secret) => ({ ...described(secret), SecretVersionsToStages: stagesOf(secret) })), NextToken: next };
+        return { SecretList: elements.map((secret) => ({ ...described(secret, rotations), SecretVersionsToStages: stagesOf(secret) })), NextToken: next };
       },
       ListSecretVersionIds: ({ SecretId, MaxResults, NextToken }: ListInput & { SecretId: string }, { region }) => {
         const { arn, name, versions } = secretOf(SecretId, region);
@@ -239,7 +357,9 @@ export function secretsmanager(world: World): ServiceModel {
           description: properties['Description'] as string | undefined,
           kmsKeyId: properties['KmsKeyId'] as string | undefined,
           createdAt: world.now(),
+          changedAt: world.now(),
           versions: [],
+          tags: (properties['Tags'] ?? []) as readonly Tag[],
           replicas: [],
         };
         secrets.push(secret);
@@ -248,6 +368,17 @@ export function secretsmanager(world: World): ServiceModel {
         if (generate || given !== undefined) put(secret, given ?? generated(world, generate ?? {}), world.uniqueId(32), ['AWSCURRENT']);
         for (const wanted of (properties['ReplicaRegions'] ?? []) as readonly ReplicaRegion[]) await replicate(secret, wanted, false);
         return { ref: secret.arn, attributes: { Id: secret.arn } };
+      },
+      'AWS::SecretsManager::RotationSchedule': async ({ properties, region }) => {
+        const { SecretId, RotationLambdaARN, RotationRules, RotateImmediatelyOnUpdate } = properties;
+        if (RotationLambdaARN === undefined) throw new AwsError('InvalidParameterException', 'Rotation without RotationLambdaARN (managed or hosted) is not modelled.');
+        const RotateImmediately = String(RotateImmediatelyOnUpdate ?? true) === 'true';
+        const rules = RotationRules === undefined ? {} : { RotationRules: inNumbers(RotationRules as Record<keyof RotationRules, string | number | undefined>) };
+        await world.call({
+          service: 'secretsmanager', operation: 'RotateSecret', region, caller: { accessKeyId: 'cloudformation.amazonaws.com' },
+          input: { SecretId, RotationLambdaARN, RotateImmediately, ...rules },
+        });
+        return { ref: String(SecretId), attributes: { Id: String(SecretId) } };
       },
       /** Adds where the database is to the secret that opens it. */
       'AWS::SecretsManager::SecretTargetAttachment': async ({ properties, region }) => {
@@ -290,10 +421,15 @@ export function secretsmanager(world: World): ServiceModel {
   };
 }
 
-function described({ arn, name, description, kmsKeyId, createdAt, region, primaryRegion, replicas }: Secret): Record<string, unknown> {
+function described(secret: Secret, rotations: Rotations): Record<string, unknown> {
+  const { arn, name, description, kmsKeyId, createdAt, changedAt, region, primaryRegion, replicas, rotation, rotatedAt, tags } = secret;
   const replicated = primaryRegion !== undefined || replicas.length > 0;
+  const next = rotations.nextDate(secret);
   return {
-    ARN: arn, Name: name, Description: description, KmsKeyId: kmsKeyId, CreatedDate: createdAt,
+    ARN: arn, Name: name, Description: description, KmsKeyId: kmsKeyId, CreatedDate: createdAt, LastChangedDate: changedAt, Tags: tags,
+    ...(rotation !== undefined && { RotationEnabled: rotation.enabled, RotationLambdaARN: rotation.lambdaArn, RotationRules: rotation.rules }),
+    ...(rotatedAt !== undefined && { LastRotatedDate: rotatedAt }),
+    ...(next !== undefined && { NextRotationDate: next }),
     ...(replicated && { PrimaryRegion: primaryRegion ?? region }),
     ...(replicas.length > 0 && { ReplicationStatus: replicas }),
   };
@@ -321,6 +457,11 @@ function generated(world: World, options: GenerateSecretString): string {
   const password = Array.from({ length }, (_unused, index) => pick((everyType ? included[index] : undefined) ?? all, index)).join('');
   if (options.SecretStringTemplate === undefined || options.GenerateStringKey === undefined) return password;
   return JSON.stringify({ ...(JSON.parse(options.SecretStringTemplate) as object), [options.GenerateStringKey]: password });
+}
+
+/** Templates may spell a number as text. */
+function inNumbers({ AutomaticallyAfterDays: days, ...rules }: Record<keyof RotationRules, string | number | undefined>): object {
+  return { ...rules, ...(days !== undefined && { AutomaticallyAfterDays: Number(days) }) };
 }
 
 /** Templates may spell a boolean as text. */
