@@ -62,7 +62,9 @@ async function estimateTheHour(): Promise<void> {
   const caller = awsService('events.amazonaws.com', `arn:aws:events:${region}:${settings.account}:rule/${name}`);
   const call = { service: 'lambda', operation: 'Invoke', region, caller, input: { FunctionName: name } };
   const { FunctionError, Payload } = (await installation.world.call(call)) as { FunctionError?: string; Payload: Uint8Array };
-  expect(FunctionError, Buffer.from(Payload).toString()).toBeUndefined();
+  const answer = Buffer.from(Payload).toString();
+  expect(FunctionError, answer).toBeUndefined();
+  expect(JSON.parse(answer)).toMatchObject({ unseen: [] });
 }
 
 /** Each alarm tells whom it tells. */
