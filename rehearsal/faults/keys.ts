@@ -153,12 +153,15 @@ export const lateVenue: KeyFault = {
     const keys = stage.exchangeKeys;
     keys.venue.setFault({ reply: 'cut', paths: ['/v5/user/create-sub-api'] });
     const over = stage.injected("the venue's answers about new keys are lost");
-    void until('a key that nobody was told of', strikesWithinMs, () => keys.ever.some(({ note }) => note?.startsWith('baton'))).then(() => {
-      keys.venue.clearFault();
-      over();
-    }, () => undefined);
     return {
       struck: async () => undefined,
+      async rotate() {
+        const version = await keys.rotate();
+        await until('a key that nobody was told of', strikesWithinMs, () => keys.ever.some(({ note }) => note?.startsWith('baton')));
+        keys.venue.clearFault();
+        over();
+        return version;
+      },
       promises: () => [atLeast('struck', 'The fault struck: keys that the venue made', keys.ever.filter(({ note }) => note?.startsWith('baton')).length, 2, '')],
     };
   },
