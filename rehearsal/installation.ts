@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadSettings, type Settings } from '../lib/settings/index.ts';
+import type { Settings } from '../lib/settings/index.ts';
 import { readAssembly, type AssemblyStack } from './cloud/assembly.ts';
 import { deploy } from './cloud/deploy.ts';
 import { startFront, type Front } from './cloud/front.ts';
@@ -136,7 +136,7 @@ export interface Installation extends Parts {
 }
 
 export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, keepsBackups = false, besideOthers = false, port }: InstallationOptions): Promise<Installation> {
-  const settings = loadSettings(assembly.environment);
+  const { settings } = assembly;
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
   const supervisor = new Supervisor();

@@ -222,7 +222,7 @@ export class Guard {
     const silentMs = this.#status === undefined ? undefined : nowMs - this.#status.atMs;
     if (silentMs === undefined) reasons.push('the trader has not reported yet');
     else if (silentMs > traderSilenceMs) reasons.push(`the trader has been silent for ${Math.round(silentMs / 1000)} s`);
-    else if (this.#status?.said.ready === false) reasons.push(`the trader is not ready: ${missingOf(this.#status.said)}`);
+    else if (this.#status?.said.ready === false && this.#status.said.waitsFor === undefined) reasons.push(`the trader is not ready: ${missingOf(this.#status.said)}`);
     const storeMs = nowMs - this.#storeAnsweredAtMs;
     if (storeMs > storeSilenceMs) reasons.push(`the lease table has not answered for ${Math.round(storeMs / 1000)} s`);
     if (view.state === 'held') {

@@ -69,6 +69,8 @@ export const TraderStatus = z.object({
   reconciled: z.boolean(),
   /** Whether everything this bot requires is there. */
   ready: z.boolean(),
+  /** What alone it waits for, where another task would wait for the same: it stands by, and is not replaced. */
+  waitsFor: z.optional(z.enum(['database'])),
   /** Metrics of the trader, exposed by the guard's /metrics: name (Prometheus alphabet) to value. */
   gauges: z.optional(z.record(z.string(), z.number())),
 });

@@ -610,6 +610,8 @@ export class Trader {
       reconciled: this.#reconciled,
       // Not for Redis: each task keeps to its share of the limits without it, and a task replaced for it would meet the same.
       ready: venueConnected && (databaseWritable || !requiresDatabase),
+      // A replica is not written before it is promoted, and another task finds the same.
+      ...(venueConnected && requiresDatabase && !databaseWritable && { waitsFor: 'database' as const }),
       gauges: {
         trader_orders_sent: sent,
         trader_orders_accepted: accepted,
