@@ -1,6 +1,8 @@
 /** Every scenario, in the order in which `npm run rehearse` begins them: what takes longest early. */
+import { automaticFailover } from './automatic-failover.ts';
 import { canary } from './canary.ts';
 import { cutover } from './cutover.ts';
+import { databaseRequired } from './database-required.ts';
 import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
@@ -10,4 +12,4 @@ import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
 
-export const scenarios: readonly Scenario[] = [cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary];
+export const scenarios: readonly Scenario[] = [cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, databaseRequired, automaticFailover];
