@@ -6,8 +6,9 @@
  * something that is needed is not on this machine; 130 and 143 interrupted (nothing is left running). `serve` ends with 0
  * when it is interrupted after it was up: that is how it ends.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { join, resolve as absolute } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
@@ -15,6 +16,7 @@ import { environmentNames, loadSettings } from '../lib/settings/index.ts';
 import { page } from './report/html/page.ts';
 import { createProgress, type Progress, type TerminalProgress } from './report/progress.ts';
 import { held, render, seconds, type Report } from './report/report.ts';
+import { whatWasLogged } from './report/silence.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { rehearse } from './rehearse.ts';
 import { serve } from './serve/serve.ts';
@@ -231,13 +233,13 @@ function silence({ silenceLimitMs }: Scenario['faults'][number]): string {
 async function run(plan: readonly Telling[], { env, seed, out, json, provisioning, jobs }: Options): Promise<0 | 1> {
   const began = performance.now();
   const progress = createProgress(json === true ? process.stderr : process.stdout);
-  const reports: Report[] = [];
+  const told: Told[] = [];
   endOnSignals(progress);
   try {
     progress.heading(`Synthesizing ${env}`);
     // One that wants other settings is told alone.
     await using assembly = await synthesize(env, progress, plan[0]?.scenario.variant);
-    reports.push(
+    told.push(
       ...(await sideBySide(plan, jobs, progress, ({ scenario, faults }, part) =>
         tell(scenario, faults, {
           assembly, seed, out: directoryFor(out, plan, scenario, faults), progress: part,
@@ -248,6 +250,7 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
   } finally {
     progress.close();
   }
+  const reports = told.map(({ report }) => report);
   const kept = reports.every(held);
   if (json === true) console.log(JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2));
   else console.log(`\n${reports.map(render).join('\n\n')}`);
@@ -255,14 +258,21 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
     const tookMs = performance.now() - began;
     console.log(`\n${reports.filter(held).length} of ${reports.length} scenarios kept every promise, in ${seconds(tookMs)}`);
   }
-  if (out !== undefined && json !== true) {
-    const pages = plan.map(({ scenario, faults }) => absolute(directoryFor(out, plan, scenario, faults) ?? out, 'report.html'));
-    console.log(`\nTo look at: ${pages.join('\n            ')}`);
-  }
+  const pages = told.flatMap((each) => each.page ?? []);
+  if (pages.length > 0 && json !== true) console.log(`\nTo look at: ${pages.join('\n            ')}`);
   if (!kept) {
+    console.error(told.flatMap(({ seen }) => seen).join('\n'));
     console.error(pc.red(`A promise was broken. To see it again: npm run rehearse -- <scenario> --seed ${seed} --out <directory>`));
   }
   return kept ? 0 : 1;
+}
+
+interface Told {
+  readonly report: Report;
+  /** Where it is drawn, if it was written. */
+  readonly page?: string;
+  /** Of a broken promise, what may explain it. */
+  readonly seen: readonly string[];
 }
 
 /** So many at a time, in order. Each mostly waits; the answers are in the order of the plan. When one cannot be told, those that run come to their end. */
@@ -293,16 +303,18 @@ async function tell(
   scenario: Scenario,
   faults: readonly string[],
   options: InstallationOptions & { readonly out: string | undefined },
-): Promise<Report> {
-  const { report, log, accesses } = await rehearse(scenario, faults, options);
-  if (options.out !== undefined) {
-    await mkdir(options.out, { recursive: true });
-    await writeFile(join(options.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
-    await writeFile(join(options.out, 'report.html'), await page(report));
-    await writeFile(join(options.out, 'accesses.json'), `${JSON.stringify(accesses, null, 2)}\n`);
-    await writeFile(join(options.out, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  }
-  return report;
+): Promise<Told> {
+  const { report, log, accesses, beganAtMs } = await rehearse(scenario, faults, options);
+  const isBroken = !held(report);
+  // What may go wrong once in many is kept, whether or not somebody asked for it before.
+  const out = options.out ?? (isBroken ? await mkdtemp(join(tmpdir(), `baton-broken-${scenario.name}-`)) : undefined);
+  if (out === undefined) return { report, seen: [] };
+  await mkdir(out, { recursive: true });
+  await writeFile(join(out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(join(out, 'report.html'), await page(report));
+  await writeFile(join(out, 'accesses.json'), `${JSON.stringify(accesses, null, 2)}\n`);
+  await writeFile(join(out, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  return { report, page: absolute(out, 'report.html'), seen: isBroken ? whatWasLogged(report, log, beganAtMs) : [] };
 }
 
 /** One telling writes into the directory itself, several each into one of their own. */

@@ -7,7 +7,7 @@ import { Stage } from './stage.ts';
 
 export async function rehearse(
   scenario: Scenario, faults: readonly string[], options: InstallationOptions,
-): Promise<{ readonly report: Report; readonly log: readonly object[]; readonly accesses: readonly RecordedAccess[] }> {
+): Promise<{ readonly report: Report; readonly log: readonly object[]; readonly accesses: readonly RecordedAccess[]; readonly beganAtMs: number }> {
   const { seed, progress } = options;
   const began = performance.now();
   progress.heading(`${scenario.name}${faults.map((fault) => ` --fault ${fault}`).join('')} (seed ${seed})`);
@@ -39,7 +39,7 @@ export async function rehearse(
       unusedGrants: stage.permissions.unusedGrants(),
       observed,
     };
-    return { report, log: stage.log, accesses: stage.permissions.recorded };
+    return { report, log: stage.log, accesses: stage.permissions.recorded, beganAtMs: stage.beganAtMs };
   } finally {
     const closed = progress.begin('Put everything away');
     await stage.close();

@@ -168,6 +168,11 @@ export class Stage {
     return judging;
   }
 
+  /** The time of day at which the installation began to be opened, in milliseconds: that of the logs' own times. */
+  get beganAtMs(): number {
+    return Date.now() - this.#installation.watchers.nowMs();
+  }
+
   /** What the models did, then what the functions and containers printed. */
   get log(): readonly object[] {
     return [...this.#installation.log, ...this.#installation.logs.everything()];

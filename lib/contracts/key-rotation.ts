@@ -29,11 +29,16 @@ export type KeyProof = z.infer<typeof KeyProof>;
 /** To delete the old key without the grace, in an emergency, is a person's decision. */
 export const WithoutGrace = z.object({ reason: z.string().check(z.minLength(3)), approvedBy: z.string().check(z.minLength(1)) });
 
-export const Revocation = z.object({ proof: KeyProof, withoutGrace: z.optional(WithoutGrace) });
+export const Revocation = z.object({
+  proof: KeyProof,
+  /** When the scheduler says that it is; by the function's own clock when nobody says. */
+  at: z.optional(z.iso.datetime({ offset: true })),
+  withoutGrace: z.optional(WithoutGrace),
+});
 export type Revocation = z.infer<typeof Revocation>;
 
-/** A key that another has replaced, and that the venue still has. */
-const retired = z.object({ keyId: z.string(), name: z.string() });
+/** Keys by their names at the venue: what signs is in no answer, nor its public half. */
+const names = z.array(z.string());
 const stepOutput = z.object({ version, name: z.string() });
 
 const venueErrors = {
@@ -57,11 +62,11 @@ export const KeysSeen = z.object({
   tasks: z.int(),
   unprovedBy: z.array(z.string()),
   /** Keys that were replaced and are still at the venue. */
-  retiring: z.array(retired),
+  retiring: names,
   /** When the revocation of those is due; null when nobody has scheduled it. */
   revocationAt: z.nullable(z.string()),
   /** Keys of ours that no version has. */
-  orphans: z.array(retired),
+  orphans: names,
   /** What is wrong with the current key by the policy: it may move money, or is bound to other addresses. */
   faults: z.array(z.string()),
 });
@@ -93,6 +98,8 @@ export const keyRotation = functionContract({
     BATON_ADDRESS_PARAMETERS: z.string(),
     /** How long the old key lives on after everybody has proved the new one. */
     BATON_GRACE_HOURS: z.string().check(z.regex(/^\d+$/, 'a whole number')),
+    /** How long nobody may have signed with the old key before it is deleted. */
+    BATON_UNUSED_SECONDS: z.string().check(z.regex(/^\d+$/, 'a whole number')),
     /** Where the one-shot of the revocation is put, what it invokes, and with which role. */
     BATON_SCHEDULE_GROUP: z.string(),
     BATON_REVOCATION_TARGET: z.string(),
@@ -102,7 +109,11 @@ export const keyRotation = functionContract({
   }),
   steps: {
     create: {
-      input: z.object({ version }),
+      input: z.object({
+        version,
+        /** By whoever begins a rotation without Secrets Manager, which stages its own versions; takes over from one that is pending. */
+        begins: z.optional(z.boolean()),
+      }),
       output: stepOutput,
       errors: { KeyLimitError: 'final', KeyMadeByHandError: 'final', ...pendingErrors },
     },
@@ -115,7 +126,7 @@ export const keyRotation = functionContract({
     /** Promotes; then waits for the roster's proof and schedules the revocation, within its time. */
     finish: {
       input: z.object({ version }),
-      output: z.object({ version, proof: KeyProof, revocationAt: z.string() }),
+      output: z.object({ version, proof: KeyProof, revocationAt: z.nullable(z.string()) }),
       errors: { KeyRefusedError: 'retry', NotProvedYetError: 'retry', ...pendingErrors },
     },
     /** What `finish` does after the promotion, with one look at the roster: for whoever goes on with what it could not end. */
@@ -137,12 +148,12 @@ export const keyRotation = functionContract({
         /** `superseded`: another version is current by now; its own revocation follows. */
         state: z.enum(['revoked', 'superseded']),
         version,
-        deleted: z.array(retired),
+        deleted: names,
       }),
-      errors: { StillInUseError: 'retry', NotProvedYetError: 'retry', StillAcceptedError: 'retry', KeyRefusedError: 'retry', ...venueErrors },
+      errors: { GraceNotOverError: 'retry', StillInUseError: 'retry', NotProvedYetError: 'retry', StillAcceptedError: 'retry', KeyRefusedError: 'retry', ...venueErrors },
     },
     /** Deletes keys of ours that no version has. */
-    sweep: { input: z.object({}), output: z.object({ deleted: z.array(retired) }), errors: venueErrors },
+    sweep: { input: z.object({}), output: z.object({ deleted: names }), errors: venueErrors },
     inspect: { input: z.object({}), output: KeysSeen, errors: venueErrors },
   },
 });

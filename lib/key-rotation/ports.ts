@@ -3,11 +3,11 @@
  * home, and the scheduler of the revocation. Each call may fail and may be repeated.
  */
 import type { Revocation } from '../contracts/key-rotation.ts';
-import type { TradingKey } from '../venues/keys/provider.ts';
+import type { KeyProvider, TradingKey } from '../venues/keys/provider.ts';
 
-/** A key that was current before, by what the venue knows it. */
+/** A key that was current before. */
 export interface RetiredKey {
-  readonly keyId: string;
+  readonly apiKey: string;
   readonly name: string;
   /** The version that held it; gone from Secrets Manager once nothing is staged on it. */
   readonly version: string;
@@ -15,10 +15,8 @@ export interface RetiredKey {
 
 /** One version of the secret. */
 export interface StoredKey extends TradingKey {
-  /** Of a key that a person put in, what they call it, or nothing. */
+  /** At the venue; empty for one that a person put in without it. */
   readonly name: string;
-  /** By which the venue deletes it; its `apiKey` where a person did not say. */
-  readonly keyId: string;
   readonly createdAt?: string;
   readonly expiresAt?: string;
   /** What it replaces: current when it was made, or replaced and not deleted then. */
@@ -34,14 +32,16 @@ export interface SecretSeen {
   readonly current: string;
   /** Staged to become current, with or without a value yet; absent when it is the current one. */
   readonly pending?: string;
+  /** Current before; current again if somebody moves the stage back by hand. */
+  readonly previous?: string;
 }
 
 export interface KeySecret {
   see(): Promise<SecretSeen>;
   /** Undefined for a version without a value, or that is gone. */
   read(version: string): Promise<StoredKey | undefined>;
-  /** Stages it AWSPENDING; false when the version has another value already, which stays. */
-  storePending(version: string, key: StoredKey): Promise<boolean>;
+  /** Stages it AWSPENDING. A value that the version has already stays. */
+  storePending(version: string, key: StoredKey): Promise<void>;
   /** Moves AWSCURRENT; done already is done. */
   promote(version: string, insteadOf: string): Promise<void>;
   /** Takes AWSPENDING off a version whose key is lost, so that the next rotation may begin. */
@@ -74,6 +74,7 @@ export interface RevocationSchedule {
 }
 
 export interface RotationPorts {
+  readonly provider: KeyProvider;
   readonly secret: KeySecret;
   readonly roster: KeyRoster;
   readonly schedule: RevocationSchedule;

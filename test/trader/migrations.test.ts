@@ -42,13 +42,13 @@ const made = (id: string, kind: MigrationKind, up: string, down: string): KnownM
 });
 /** What a later release might bring. */
 const strategy = made(
-  '0003-strategy', 'expansion',
+  '0004-strategy', 'expansion',
   `ALTER TABLE orders ADD COLUMN strategy text, ADD COLUMN attempts integer NOT NULL DEFAULT 0;
    COMMENT ON COLUMN orders.strategy IS 'a; b';`,
   'ALTER TABLE orders DROP COLUMN strategy, DROP COLUMN attempts',
 );
 const noReason = made(
-  '0004-no-reason', 'contraction', 'ALTER TABLE orders DROP COLUMN reason', 'ALTER TABLE orders ADD COLUMN reason text',
+  '0005-no-reason', 'contraction', 'ALTER TABLE orders DROP COLUMN reason', 'ALTER TABLE orders ADD COLUMN reason text',
 );
 const next = [...knownMigrations, strategy, noReason];
 
@@ -70,16 +70,16 @@ const order = (sequence: number) => {
 
 describe('migrations', () => {
   it('are wanted before a release writes, and say what is missing', async () => {
-    await expect(checkSchema(client)).rejects.toThrow(/lacks 0001-ledger, 0002-ledger-marks: a cutover runs them/);
+    await expect(checkSchema(client)).rejects.toThrow(/lacks 0001-ledger, 0002-ledger-marks, 0003-watermarks: a cutover runs them/);
     await expect(checkSchema(client)).rejects.toBeInstanceOf(SchemaTooOldError);
   });
 
   it('run once, whoever runs them again, and are recorded', async () => {
-    expect(await migrate(client, 'expansion', { log })).toEqual(['0001-ledger', '0002-ledger-marks']);
+    expect(await migrate(client, 'expansion', { log })).toEqual(['0001-ledger', '0002-ledger-marks', '0003-watermarks']);
     expect(await migrate(client, 'expansion', { log })).toEqual([]);
     await checkSchema(client);
     const { rows } = await client.query<{ name: string; run_on: Date }>('SELECT name, run_on FROM migrations ORDER BY name');
-    expect(rows).toEqual(['0001-ledger', '0002-ledger-marks'].map((name) => ({ name, run_on: expect.any(Date) as Date })));
+    expect(rows).toEqual(['0001-ledger', '0002-ledger-marks', '0003-watermarks'].map((name) => ({ name, run_on: expect.any(Date) as Date })));
   });
 
   it('expand under the release that runs, which writes on; then contract; and come down to what was', async () => {
@@ -88,7 +88,7 @@ describe('migrations', () => {
     ledger.start();
     ledger.order(order(1));
     await until('the first order', () => ledger.writable && ledger.queuedRows === 0);
-    expect(await migrate(client, 'expansion', { log, migrations: next })).toEqual(['0003-strategy']);
+    expect(await migrate(client, 'expansion', { log, migrations: next })).toEqual(['0004-strategy']);
     // The old release's own queries, on the new schema, over the connection it had all the while.
     ledger.order(order(2));
     await until('an order after the expansion', () => ledger.queuedRows === 0);
@@ -98,12 +98,29 @@ describe('migrations', () => {
     ]);
     expect(await columns()).toContain('orders.reason');
     expect(await contractionWaits(client, next)).toBe(true);
-    expect(await migrate(client, 'contraction', { log, migrations: next })).toEqual(['0004-no-reason']);
+    expect(await migrate(client, 'contraction', { log, migrations: next })).toEqual(['0005-no-reason']);
     expect(await columns()).not.toContain('orders.reason');
     expect(await contractionWaits(client, next)).toBe(false);
-    expect(await migrate(client, 'contraction', { log, migrations: next, direction: 'down' })).toEqual(['0004-no-reason']);
-    expect(await migrate(client, 'expansion', { log, migrations: next, direction: 'down' })).toEqual(['0003-strategy']);
+    expect(await migrate(client, 'contraction', { log, migrations: next, direction: 'down' })).toEqual(['0005-no-reason']);
+    expect(await migrate(client, 'expansion', { log, migrations: next, direction: 'down' })).toEqual(['0004-strategy']);
     expect(await columns()).toEqual(before);
+  });
+
+  it('give every row the transaction that brought it, and rewrite no table for those that were there', async () => {
+    const file = async () => (await client.query<{ file: string }>("SELECT pg_relation_filenode('fills') AS file")).rows[0]?.file;
+    const fill = (id: string) => client.query(
+      `INSERT INTO fills (execution_id, client_order_id, venue_order_id, book, symbol, side, price, quantity, fee, fee_currency, executed_at)
+       VALUES ($1, 'c', 'v', 'alpha', 'BTC/USDT', 'buy', 1, 1, 0, 'BTC', now())`, [id]);
+    await migrate(client, 'expansion', { log, direction: 'down' });
+    await fill('older-1');
+    await fill('older-2');
+    const before = await file();
+    expect(await migrate(client, 'expansion', { log })).toEqual(['0003-watermarks']);
+    expect(await file()).toBe(before);
+    await fill('newer');
+    const { rows } = await client.query<{ n: string }>('SELECT count(*) AS n FROM fills GROUP BY inserted_by ORDER BY inserted_by');
+    expect(rows).toEqual([{ n: '2' }, { n: '1' }]);
+    await client.query('DELETE FROM fills');
   });
 
   it('leave nothing of one that fails, and keep those before it', async () => {
@@ -144,6 +161,7 @@ describe('an expansion', () => {
     'ALTER TABLE orders ADD COLUMN note text',
     "ALTER TABLE ONLY orders ADD note text DEFAULT 'DROP; TABLE', ADD COLUMN IF NOT EXISTS n numeric(10, 2) NOT NULL DEFAULT -1.5",
     'ALTER TABLE orders ADD COLUMN seen timestamptz NOT NULL DEFAULT now()',
+    'ALTER TABLE orders ADD COLUMN made_by xid8 NOT NULL DEFAULT pg_current_xact_id()',
     '-- DROP TABLE orders;\nCREATE VIEW open AS SELECT 1 /* ; DROP TABLE orders; */;',
     'CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $body$ DELETE FROM orders; SELECT 1 $body$',
     "COMMENT ON TABLE orders IS E'it\\'s; DROP'",

@@ -78,7 +78,7 @@ describe('the ledger', () => {
     await Promise.all(clients.map(quietly));
     await Promise.all(clients.map(quietly));
     const { rows } = await clients[0]!.query<{ name: string }>('SELECT name FROM migrations ORDER BY name');
-    expect(rows).toEqual([{ name: '0001-ledger' }, { name: '0002-ledger-marks' }]);
+    expect(rows).toEqual([{ name: '0001-ledger' }, { name: '0002-ledger-marks' }, { name: '0003-watermarks' }]);
     await Promise.all(clients.map((client) => client.end()));
     reader = connect();
     await reader.connect();

@@ -19,8 +19,8 @@ const alteredTable = new RegExp(String.raw`^ALTER TABLE (?:IF EXISTS )?(?:ONLY )
 const insertion = new RegExp(String.raw`^INSERT INTO (${name})`, 'i');
 /** They make something that nobody uses yet. REPLACE and triggers would change what is used. */
 const harmless = /^(CREATE (VIEW|MATERIALIZED VIEW|SEQUENCE|TYPE|FUNCTION|SCHEMA) |COMMENT ON |GRANT |ALTER TYPE [\w."$]+ ADD VALUE )/i;
-/** Of these alone PostgreSQL does not rewrite the table for its present rows. */
-const constantDefault = /\bDEFAULT (NULL|TRUE|FALSE|-?[\d.]+|''|NOW\(\)|CURRENT_TIMESTAMP)(::[\w ]+)?(?=$| )/i;
+/** Of these alone PostgreSQL does not rewrite the table for its present rows: what is the same throughout a transaction is one value for them all. */
+const constantDefault = /\bDEFAULT (NULL|TRUE|FALSE|-?[\d.]+|''|NOW\(\)|CURRENT_TIMESTAMP|PG_CURRENT_XACT_ID\(\))(::[\w ]+)?(?=$| )/i;
 
 function judge(statement: string, created: Set<string>): string | undefined {
   const table = newTable.exec(statement)?.[1];

@@ -11,6 +11,7 @@ import { MigrationBuilder, runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import * as ledger from './0001-ledger.ts';
 import * as ledgerMarks from './0002-ledger-marks.ts';
+import * as watermarks from './0003-watermarks.ts';
 import { contractionsIn } from './expand-only.ts';
 
 export type MigrationKind = 'expansion' | 'contraction';
@@ -26,6 +27,7 @@ export interface KnownMigration {
 export const knownMigrations: readonly KnownMigration[] = [
   { id: '0001-ledger', kind: 'expansion', actions: ledger },
   { id: '0002-ledger-marks', kind: 'expansion', actions: ledgerMarks },
+  { id: '0003-watermarks', kind: 'expansion', actions: watermarks },
 ];
 
 /** What calls itself an expansion does more than add. Nothing was changed. */

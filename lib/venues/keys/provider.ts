@@ -41,14 +41,8 @@ export interface TradingKey {
   readonly passphrase?: Secret;
 }
 
-/** As the venue answered its creation; its secret was never shown before and never will be again. */
-export interface CreatedKey extends TradingKey {
-  readonly keyId: string;
-}
-
 export interface ListedKey {
-  /** By which the venue deletes it. */
-  readonly keyId: string;
+  readonly apiKey: string;
   /** As it was given, or a person gave it. */
   readonly name: string;
   readonly addresses: readonly string[];
@@ -62,11 +56,12 @@ export interface ListedKey {
 
 export interface KeyProvider {
   readonly capabilities: KeyCapabilities;
-  create(name: string): Promise<CreatedKey>;
+  /** The secret was never shown before and never will be again. */
+  create(name: string): Promise<TradingKey>;
   /** Every key of the sub-account, whoever made it. */
   list(): Promise<readonly ListedKey[]>;
   /** A key that is gone already is deleted. */
-  delete(keyId: string): Promise<void>;
+  delete(apiKey: string): Promise<void>;
   /** A signed request that only looks was accepted; else {@link KeyRefusedError}. */
   proveRead(key: TradingKey): Promise<void>;
   /** A request that may be made with the permission to trade only was accepted, and nothing is left of it. */
