@@ -9,7 +9,7 @@ import { endings } from '../lib/contracts/cutover.ts';
 import { databaseRecovery } from '../lib/contracts/recovery.ts';
 import { LeaseControl } from '../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
-import { colourOf, otherColour, regionOf, type BookName, type Colour, type InstanceId, type Lease } from '../lib/lease/model.ts';
+import { colourOf, otherColour, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease } from '../lib/lease/model.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
 import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
@@ -181,7 +181,7 @@ export class Stage {
   /** What a function printed, in whatever Region. */
   printed(functionName: string): readonly string[] {
     const group = `/aws/lambda/baton-${this.environment}-${functionName}`;
-    return [...this.#installation.logs.everything()].filter((line) => line.group === group).map(({ message }) => message);
+    return [...this.#installation.logs.everything()].filter((line) => line.group.endsWith(group)).map(({ message }) => message);
   }
 
   /** Runs the machine as a person would from its console, and waits for its end. */
@@ -234,7 +234,7 @@ export class Stage {
   /** The failover that nobody starts: that of the automatic mode, should this book be lost now. It is waited for from now on. */
   async failoverByItself(region: string, phases: readonly Phase[]): Promise<WorkflowEnd> {
     const stateMachineArn = this.#installation.machineArn('failover', region);
-    const name = automaticName([await this.control.read(this.book)]);
+    const name = automaticName([{ book: this.book, epoch: (this.tenures().at(-1)?.epoch ?? 0) as Epoch }]);
     const begun = async (): Promise<void> => {
       await until(`a failover that begins by itself in ${region}`, byItselfBoundMs, () => this.executionsOf('failover').some((each) => each.name === name));
     };

@@ -126,7 +126,13 @@ export class Trader {
         });
       },
     });
-    this.#completion = new LedgerCompletion({ ...options, signal: this.#closed.signal });
+    const { venue } = options;
+    this.#completion = new LedgerCompletion({
+      ...options,
+      venue: { executionsOfLast: (ms) => this.#counted(venue.executionsOfLast(ms)), endedOfLast: (ms) => this.#counted(venue.endedOfLast(ms)) },
+      open: () => this.#orders.all,
+      signal: this.#closed.signal,
+    });
   }
 
   /** Runs until `close`. */
@@ -532,6 +538,13 @@ export class Trader {
   /** Signed reads count for the shared limit; they are few, so they do not wait for it. */
   #countReads(count: number): void {
     for (let read = 0; read < count; read++) void this.#options.limits.request();
+  }
+
+  async *#counted<Page>(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
+    for await (const read of pages) {
+      this.#countReads(1);
+      yield read;
+    }
   }
 
   async #lookAsHolder(): Promise<void> {
