@@ -20,7 +20,8 @@ export interface LedgerPosition {
 }
 
 export interface LedgerOptions {
-  readonly connect: () => Client;
+  /** Answers a connection that stands, with whatever login is valid then. */
+  readonly connect: () => Promise<Client>;
   /** Throws unless the schema is one that this release can write; asked once, on the first connection. */
   readonly checkSchema: (client: ClientBase) => Promise<void>;
   readonly book: string;
@@ -165,15 +166,15 @@ export class Ledger {
     let checked = false;
     let pauseMs = reconnectAfterMs.first;
     for (;;) {
-      const client = this.#options.connect();
+      let client: Client | undefined;
       let failed: Error | undefined;
-      client.on('error', (error) => {
-        failed = error;
-        this.#setWritable(false);
-        this.#wake?.();
-      });
       try {
-        await client.connect();
+        client = await this.#options.connect();
+        client.on('error', (error) => {
+          failed = error;
+          this.#setWritable(false);
+          this.#wake?.();
+        });
         if (!checked) await this.#options.checkSchema(client);
         checked = true;
         pauseMs = reconnectAfterMs.first;
@@ -185,7 +186,7 @@ export class Ledger {
       } finally {
         this.#client = undefined;
         // A connection that hangs must not keep this from going on.
-        client.end().catch(() => undefined);
+        client?.end().catch(() => undefined);
       }
       if (this.#closing) return;
       await this.#pause(pauseMs);
@@ -219,7 +220,8 @@ export class Ledger {
   async #writeBatch(client: Client): Promise<boolean> {
     const orders = [...this.#orders.values()].slice(0, batchRowsAtMost);
     const fills = [...this.#fills.values()].slice(0, batchRowsAtMost);
-    const position = this.#position;
+    // It is what all fills lead to: it follows the last of them.
+    const position = fills.length < this.#fills.size ? undefined : this.#position;
     const mark = this.#mark;
     if (orders.length === 0 && fills.length === 0 && position === undefined && mark === undefined) return false;
     if (orders.length > 0) await client.query(upsertOrders, [JSON.stringify(orders.map(orderRow))]);

@@ -67,11 +67,31 @@ export const provisioningDelays: Readonly<Record<string, ProvisioningDelay>> = {
     pessimisticSeconds: 300,
     source: '"RDS uploads transaction logs for DB instances to Amazon S3 every five minutes" (USER_PIT.html)',
   },
+  'elasticache-snapshot': {
+    typicalSeconds: 120,
+    pessimisticSeconds: 600,
+    source: 'assumed: a snapshot of a node with a few hundred megabytes, and as long for its export; AWS gives no figure',
+  },
+  'elasticache-group': {
+    typicalSeconds: 600,
+    pessimisticSeconds: 1200,
+    source: 'assumed: a new node, and what is loaded into it; AWS gives no figure',
+  },
+  'elasticache-deletion': {
+    typicalSeconds: 300,
+    pessimisticSeconds: 600,
+    source: 'assumed; AWS gives no figure',
+  },
   'rds-modification': {
     typicalSeconds: 60,
     pessimisticSeconds: 300,
     awaitedElsewhere: true,
     source: 'assumed: backups and Multi-AZ turned on or off; AWS gives no figure',
+  },
+  'elasticache-modification': {
+    typicalSeconds: 60,
+    pessimisticSeconds: 300,
+    source: 'assumed: another AUTH token on every node; AWS gives no figure',
   },
 };
 

@@ -26,6 +26,7 @@ export interface SdkClientSource {
 }
 
 export const sdkClients: Readonly<Record<string, SdkClientSource>> = {
+  backup: { clientName: 'BackupClient', load: () => import('@aws-sdk/client-backup') },
   cloudformation: { clientName: 'CloudFormationClient', load: () => import('@aws-sdk/client-cloudformation') },
   dynamodb: { clientName: 'DynamoDBClient', load: () => import('@aws-sdk/client-dynamodb') },
   ec2: { clientName: 'EC2Client', load: () => import('@aws-sdk/client-ec2') },

@@ -245,6 +245,13 @@ const tagKeysOf = ({ input }: Asked): OwnContext => {
   };
 };
 const taggedResource = on(({ input }) => text(input['ResourceName'], '*'));
+/** The role of a job is handed to AWS Backup. */
+const backupJob = (resources: (asked: Asked) => readonly string[]): AccessOf => (asked) => [
+  ...resources(asked).map((resource) => ({ action: `backup:${asked.call.operation}`, resource })),
+  { action: 'iam:PassRole', resource: text(asked.input['IamRoleArn']), context: { 'iam:PassedToService': 'backup.amazonaws.com' } },
+];
+const vault = (asked: Asked): string => asked.named('backup', 'backup-vault:', asked.input['BackupVaultName']);
+const recoveryPoint = on(({ input }) => text(input['RecoveryPointArn'], '*'));
 const repository = on((asked) => asked.named('ecr', 'repository/', asked.input['repositoryName']));
 const each =
   (list: string, of: (name: unknown) => AccessOf): AccessOf =>
@@ -252,6 +259,21 @@ const each =
 
 /** By signing name and operation. An operation that is not here cannot be judged. */
 const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
+  backup: {
+    DescribeBackupVault: on(vault),
+    ListRecoveryPointsByBackupVault: on(vault),
+    DescribeRecoveryPoint: recoveryPoint,
+    GetRecoveryPointRestoreMetadata: recoveryPoint,
+    DeleteRecoveryPoint: recoveryPoint,
+    StartBackupJob: backupJob((asked) => [vault(asked)]),
+    StartCopyJob: backupJob(({ input }) => [text(input['RecoveryPointArn'], '*')]),
+    StartRestoreJob: backupJob(({ input }) => [text(input['RecoveryPointArn'], '*')]),
+    DescribeBackupJob: anything,
+    ListBackupJobs: anything,
+    DescribeCopyJob: anything,
+    ListCopyJobs: anything,
+    DescribeRestoreJob: anything,
+  },
   cloudformation: {
     async GetTemplate(asked) {
       const described = await asked.ask('DescribeStacks', { StackName: asked.input['StackName'] });
@@ -299,6 +321,14 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     StopTask: task((input) => input['task']),
   },
   elasticache: {
+    CreateSnapshot: (asked) => [
+      asked.named('elasticache', 'snapshot:', asked.input['SnapshotName']), asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId']),
+    ].map((resource) => ({ action: 'elasticache:CreateSnapshot', resource })),
+    CopySnapshot: (asked) =>
+      ['SourceSnapshotName', 'TargetSnapshotName'].map((name) => ({ action: 'elasticache:CopySnapshot', resource: asked.named('elasticache', 'snapshot:', asked.input[name]) })),
+    DescribeSnapshots: on((asked) => asked.named('elasticache', 'snapshot:', asked.input['SnapshotName'])),
+    DeleteSnapshot: on((asked) => asked.named('elasticache', 'snapshot:', asked.input['SnapshotName'])),
+    DeleteReplicationGroup: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
     DescribeReplicationGroups: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
   },
   events: { PutEvents: on((asked) => asked.arn('events', 'event-bus/default')) },

@@ -5,9 +5,10 @@
  * a substitute that only pretends would prove nothing.
  */
 import { execFile } from 'node:child_process';
-import { access, constants, copyFile, mkdir, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { access, constants, copyFile, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
+import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 
 import { cached } from './cache.ts';
@@ -20,14 +21,23 @@ import type { Child, Supervisor } from './supervisor.ts';
 export interface RedisOptions {
   readonly supervisor: Supervisor;
   readonly authority: CertificateAuthority;
-  /** Empty or absent; holds the server's key and nothing else: nothing is saved. */
+  /** Empty or absent; holds the server's key and nothing else: nothing is saved but when `save` is called. */
   readonly directory: string;
+  /** A file that `save` wrote; what is in it is there from the start. */
+  readonly from?: string | undefined;
   readonly authToken: string;
   /** Where one listened before; a free one when not said. */
   readonly port?: number;
   /** Where to look for a server; of this process when absent. */
   readonly environment?: RedisSearch;
   readonly onLine?: (line: string) => void;
+}
+
+export interface RedisServer extends RunningServer {
+  /** Writes all that it has to a file, in Redis's own format. */
+  save(file: string): Promise<void>;
+  /** From now on these are its passwords; whoever is connected stays. */
+  accept(tokens: readonly [string, ...string[]]): Promise<void>;
 }
 
 export interface RedisSearch {
@@ -73,9 +83,11 @@ const answerBoundMs = 5_000;
 /** For everything that `apt-get` may do; it gives up far earlier when there is no network. */
 const aptBoundMs = 90_000;
 const run = promisify(execFile);
+/** Of Redis, where nothing else is said. */
+const dumpName = 'dump.rdb';
 const serverNames = ['redis-server', 'valkey-server'];
 
-export async function startRedis(options: RedisOptions): Promise<RunningServer> {
+export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   const program = await findRedis(options.environment ?? process.env);
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   const certificate = options.authority.issue(['127.0.0.1', 'localhost']);
@@ -83,8 +95,12 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
   await writeFile(files.certificate, certificate.certificatePem);
   await writeFile(files.key, certificate.privateKeyPem, { mode: 0o600 });
 
-  const listening = async (port: number): Promise<RunningServer> => {
+  if (options.from !== undefined) await copyFile(options.from, join(options.directory, dumpName));
+
+  const listening = async (port: number): Promise<RedisServer> => {
     const child = await start(options, program, port, files);
+    let { authToken } = options;
+    const asked = async (command: string): Promise<void> => ask({ port, authToken, ca: await readFile(options.authority.caFile, 'utf8') }, command);
     return {
       host: '127.0.0.1',
       port,
@@ -92,9 +108,35 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
       child,
       stop: async () => void (await child.stop(stopBoundMs)),
       kill: async () => void (await child.kill()),
+      async accept(tokens) {
+        await asked(`ACL SETUSER default resetpass ${tokens.map((token) => `>${token}`).join(' ')}`);
+        [authToken] = tokens;
+      },
+      async save(file) {
+        await asked('SAVE');
+        // It would be loaded at the next start.
+        await rename(join(options.directory, dumpName), file);
+      },
     };
   };
   return options.port === undefined ? onFreePort(listening) : listening(options.port);
+}
+
+/** One command, over TLS and with the token, that answers OK. */
+function ask({ port, authToken, ca }: { readonly port: number; readonly authToken: string; readonly ca: string }, command: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let answer = '';
+  const socket = connect({ host: '127.0.0.1', port, ca, timeout: answerBoundMs }, () => socket.write(`AUTH ${authToken}\r\n${command}\r\n`));
+  socket.on('data', (data) => {
+    answer += data.toString();
+    if (answer.split('\r\n').length <= 2) return;
+    socket.destroy();
+    if (answer === '+OK\r\n+OK\r\n') resolve();
+    else reject(new Error(`Redis answered ${command.split(' ')[0]} with ${answer.trim()}`));
+  });
+  socket.on('timeout', () => socket.destroy(new Error(`Redis did not answer ${command.split(' ')[0]} within ${answerBoundMs / 1000} s`)));
+  socket.on('error', reject);
+  return promise;
 }
 
 async function start(

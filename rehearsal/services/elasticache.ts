@@ -6,7 +6,9 @@ import { join } from 'node:path';
 
 import { AwsError, type OperationHandler, type ResourceHandler, type ServiceModel, type World } from '../cloud/model.ts';
 import type { RunningServer } from '../processes/postgres.ts';
-import { startRedis, type RedisOptions } from '../processes/redis.ts';
+import { startRedis, type RedisOptions, type RedisServer } from '../processes/redis.ts';
+import { removeTree } from '../processes/remove-tree.ts';
+import { CacheSnapshots } from './elasticache-snapshots.ts';
 import { pageOf } from './pages.ts';
 import type { ServerHostOptions } from './rds-instances.ts';
 
@@ -15,12 +17,25 @@ export interface ElastiCacheModel extends ServiceModel {
   servers(region: string): ReadonlyMap<string, RunningServer>;
 }
 
-interface Group {
+export interface Group {
   readonly id: string;
   readonly arn: string;
   readonly region: string;
   readonly properties: Readonly<Record<string, any>>;
-  server: RunningServer;
+  /** Absent while it is made. */
+  server?: RedisServer;
+  deleting?: boolean;
+  /** What AUTH takes, the newest last: one token, or two between ROTATE and SET. */
+  tokens: readonly [string, ...string[]];
+  /** While they are changed. */
+  modifying?: Strategy;
+}
+type Strategy = 'ROTATE' | 'SET';
+interface ModifyInput extends Readonly<Record<string, unknown>> {
+  readonly ReplicationGroupId: string;
+  readonly AuthToken?: string;
+  readonly AuthTokenUpdateStrategy?: Strategy;
+  readonly ApplyImmediately?: boolean;
 }
 
 const pageMax = 100;
@@ -30,9 +45,35 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
   const key = (region: string, id: string): string => `${region}/${id.toLowerCase()}`;
   const inRegion = (region: string): Group[] => [...groups.values()].filter((group) => group.region === region);
 
-  const serverOf = (region: string, id: string, properties: Group['properties']): RedisOptions => ({
-    supervisor, authority, directory: join(directory, `elasticache-${region}-${id}`), authToken: properties['AuthToken'] as string,
-  });
+  const directoryOf = (region: string, id: string): string => join(directory, `elasticache-${region}-${id}`);
+  const serverOf = ({ region, id, tokens: [authToken] }: Group): RedisOptions => ({ supervisor, authority, directory: directoryOf(region, id), authToken });
+  const arnOf = (region: string, id: string): string => `arn:aws:elasticache:${region}:${world.accountId}:replicationgroup:${id}`;
+
+  function groupOf(region: string, id: string): Group {
+    const found = groups.get(key(region, id));
+    if (!found) throw new AwsError('ReplicationGroupNotFoundFault', `ReplicationGroup ${id} not found.`);
+    return found;
+  }
+
+  function added(region: string, id: string, properties: Group['properties']): Group {
+    checkGroup(id, properties);
+    if (groups.has(key(region, id))) throw new AwsError('ReplicationGroupAlreadyExistsFault', `Replication group ${id} already exists.`);
+    const group: Group = { id, arn: arnOf(region, id), region, properties, tokens: [properties['AuthToken'] as string] };
+    groups.set(key(region, id), group);
+    return group;
+  }
+
+  /** Goes on after the call that asked for it. Whoever is connected stays; the next AUTH is judged by what is then. */
+  async function changeToken(group: Group, token: string, strategy: Strategy): Promise<void> {
+    await world.provision('elasticache-modification', group.region);
+    // A third one pushes out the oldest.
+    const kept = group.tokens.findLast((each) => each !== token);
+    group.tokens = strategy === 'SET' || kept === undefined ? [token] : [kept, token];
+    if (group.server?.child.exit === undefined) await group.server?.accept(group.tokens);
+    world.log('the tokens of Redis were changed', { region: group.region, replicationGroup: group.id, strategy, accepted: group.tokens.length });
+  }
+
+  const snapshots = new CacheSnapshots(world, { directory, groupOf });
 
   const operations: Record<string, OperationHandler> = {
     DescribeReplicationGroups(input, { region }) {
@@ -43,21 +84,60 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
         });
         return { ReplicationGroups: elements.map(describeGroup), Marker: next };
       }
-      const group = groups.get(key(region, id));
-      if (!group) throw new AwsError('ReplicationGroupNotFoundFault', `ReplicationGroup ${id} not found.`);
-      return { ReplicationGroups: [describeGroup(group)] };
+      return { ReplicationGroups: [describeGroup(groupOf(region, id))] };
     },
+    /** With what a snapshot has, of this account or in a bucket: an empty one is made by CloudFormation only. */
+    async CreateReplicationGroup(input, { region }) {
+      const from = await snapshots.contentsFor(region, input);
+      const group = added(region, String(input.ReplicationGroupId).toLowerCase(), input);
+      const made = async (): Promise<void> => {
+        const [server] = await Promise.all([startRedis({ ...serverOf(group), from }), world.provision('elasticache-group', region)]);
+        if (group.deleting === true) await server.kill();
+        else group.server = server;
+      };
+      made().catch((error: unknown) => world.log('ElastiCache could not make a group', { region, replicationGroup: group.id, error: String(error) }));
+      return { ReplicationGroup: describeGroup(group) };
+    },
+    ModifyReplicationGroup({ ReplicationGroupId, AuthToken: token, AuthTokenUpdateStrategy: strategy = 'ROTATE', ApplyImmediately, ...more }: ModifyInput, { region }) {
+      const group = groupOf(region, ReplicationGroupId);
+      const unknown = Object.keys(more);
+      if (token === undefined || unknown.length > 0 || !['ROTATE', 'SET'].includes(strategy) || ApplyImmediately !== true) {
+        throw new AwsError('NotImplemented', `of ModifyReplicationGroup another AuthToken is modelled, by ROTATE or SET, applied immediately; not ${unknown.join(', ') || 'this'}`, { fault: 'server' });
+      }
+      checkToken(token);
+      if (statusOf(group) !== 'available') throw new AwsError('InvalidReplicationGroupStateFault', `Replication group ${group.id} is not in available state.`);
+      if (strategy === 'SET' && (group.tokens.length < 2 || !group.tokens.includes(token))) {
+        throw new AwsError('InvalidParameterCombinationException', 'The SET strategy is allowed only after ROTATE, for one of the tokens that are in use.');
+      }
+      group.modifying = strategy;
+      changeToken(group, token, strategy)
+        .catch((error: unknown) => world.log('ElastiCache could not change a token', { region, replicationGroup: group.id, error: String(error) }))
+        .finally(() => delete group.modifying);
+      return { ReplicationGroup: describeGroup(group) };
+    },
+    DeleteReplicationGroup({ ReplicationGroupId }, { region }) {
+      const group = groupOf(region, ReplicationGroupId);
+      if (group.deleting === true) throw new AwsError('InvalidReplicationGroupStateFault', `Replication group ${group.id} is being deleted.`);
+      group.deleting = true;
+      const gone = async (): Promise<void> => {
+        await world.provision('elasticache-deletion', region);
+        await group.server?.stop();
+        removeTree(directoryOf(region, group.id));
+        groups.delete(key(region, group.id));
+      };
+      gone().catch((error: unknown) => world.log('ElastiCache could not delete a group', { region, replicationGroup: group.id, error: String(error) }));
+      return { ReplicationGroup: describeGroup(group) };
+    },
+    ...snapshots.operations,
   };
 
   const resources: Record<string, ResourceHandler> = {
     'AWS::ElastiCache::ReplicationGroup': async ({ region, properties, generatedName }) => {
-      const id = String(properties['ReplicationGroupId'] ?? generatedName).toLowerCase();
-      checkGroup(id, properties);
-      if (groups.has(key(region, id))) throw new AwsError('ReplicationGroupAlreadyExistsFault', `Replication group ${id} already exists.`);
-      const server = await startRedis(serverOf(region, id, properties));
-      world.log('Redis started', { region, replicationGroup: id, port: server.port });
-      const arn = `arn:aws:elasticache:${region}:${world.accountId}:replicationgroup:${id}`;
-      groups.set(key(region, id), { id, arn, region, properties, server });
+      const group = added(region, String(properties['ReplicationGroupId'] ?? generatedName).toLowerCase(), properties);
+      const server = await startRedis(serverOf(group));
+      group.server = server;
+      world.log('Redis started', { region, replicationGroup: group.id, port: server.port });
+      const { id } = group;
       const port = String(server.port);
       return {
         ref: id,
@@ -83,32 +163,42 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
     service: 'elasticache',
     operations,
     resources,
-    servers: (region) => new Map(inRegion(region).map(({ id, server }) => [id, server])),
+    servers: (region) => new Map(inRegion(region).flatMap(({ id, server }) => (server === undefined ? [] : [[id, server] as const]))),
     async regionLost(region) {
-      await Promise.all(inRegion(region).map(({ server }) => server.kill()));
+      await Promise.all(inRegion(region).map(async ({ server }) => server?.kill()));
     },
     /** Empty, and where it was. */
     async regionBack(region) {
-      const ended = inRegion(region).filter(({ server }) => server.child.exit !== undefined);
+      const ended = inRegion(region).flatMap((group) => (group.server?.child.exit === undefined ? [] : [{ group, port: group.server.port }]));
       await Promise.all(
-        ended.map(async (group) => {
-          group.server = await startRedis({ ...serverOf(region, group.id, group.properties), port: group.server.port });
+        ended.map(async ({ group, port }) => {
+          group.server = await startRedis({ ...serverOf(group), port });
+          await group.server.accept(group.tokens);
         }),
       );
     },
     async close() {
-      await Promise.all([...groups.values()].map(({ server }) => server.stop()));
+      await Promise.all([...groups.values()].map(async ({ server }) => server?.stop()));
     },
   };
 }
 
-function describeGroup({ id, arn, properties, server }: Group): Record<string, unknown> {
-  const endpoint = { Address: server.host, Port: server.port };
+function statusOf({ server, deleting, modifying }: Group): string {
+  if (deleting === true) return 'deleting';
+  if (server === undefined) return 'creating';
+  if (server.child.exit) return 'create-failed';
+  return modifying === undefined ? 'available' : 'modifying';
+}
+
+function describeGroup(group: Group): Record<string, unknown> {
+  const { id, arn, properties, server, modifying } = group;
+  const endpoint = server && { Address: server.host, Port: server.port };
   return {
     ReplicationGroupId: id,
     ARN: arn,
     Description: properties['ReplicationGroupDescription'],
-    Status: server.child.exit ? 'create-failed' : 'available',
+    Status: statusOf(group),
+    ...(modifying !== undefined && { PendingModifiedValues: { AuthTokenStatus: modifying === 'SET' ? 'SETTING' : 'ROTATING' } }),
     NodeGroups: [{ NodeGroupId: '0001', Status: 'available', PrimaryEndpoint: endpoint, ReaderEndpoint: endpoint }],
     AutomaticFailover: isTrue(properties['AutomaticFailoverEnabled']) ? 'enabled' : 'disabled',
     MultiAZ: isTrue(properties['MultiAZEnabled']) ? 'enabled' : 'disabled',
@@ -134,7 +224,10 @@ function checkGroup(id: string, properties: Readonly<Record<string, unknown>>): 
   if (!isTrue(properties['TransitEncryptionEnabled']) || token === undefined) {
     refuse(`${id}: a replication group without TransitEncryptionEnabled and AuthToken is not modelled.`);
   }
-  if (typeof token !== 'string' || !/^[A-Za-z0-9!&#$^<>-]{16,128}$/.test(token)) {
-    refuse('Invalid AuthToken provided: it must be 16 to 128 letters, digits and the characters ! & # $ ^ < > -.');
-  }
+  checkToken(token);
+}
+
+function checkToken(token: unknown): void {
+  if (typeof token === 'string' && /^[A-Za-z0-9!&#$^<>-]{16,128}$/.test(token)) return;
+  throw new AwsError('InvalidParameterValueException', 'Invalid AuthToken provided: it must be 16 to 128 letters, digits and the characters ! & # $ ^ < > -.');
 }

@@ -1,6 +1,7 @@
 /** Every service of the local AWS besides those that the caller makes because it watches them. */
 import type { ServiceModel } from '../cloud/model.ts';
 import type { CloudWorld } from '../cloud/world.ts';
+import { backup, type BackupModel } from './backup.ts';
 import { cloudformation } from './cloudformation.ts';
 import { ec2 } from './ec2.ts';
 import { ecr, type Ecr } from './ecr.ts';
@@ -30,6 +31,7 @@ export interface OtherServicesOptions extends LambdaOptions, StatesOptions {
 export interface OtherServices {
   readonly models: readonly ServiceModel[];
   readonly databases: RdsModel;
+  readonly backups: BackupModel;
   readonly caches: ElastiCacheModel;
   readonly logs: Logs;
   readonly registry: Ecr;
@@ -53,9 +55,10 @@ export function otherServices(world: CloudWorld, options: OtherServicesOptions):
   const measured = { ...options, measure: metrics.record };
   const small = [cloudformation, ec2, events, iam, kms, s3, serviceQuotas, sns, ssm, sts].map((model) => model(world));
   const withProcesses = [databases, caches, lambdaModel(world, measured)];
+  const backups = backup(world, metrics.record);
   const schedules = scheduler(world);
   const storedSecrets = secretsmanager(world);
   const queues = sqs(world, metrics.record);
-  const models = [...small, storedSecrets, queues, schedules, written, registry, metrics, ...withProcesses, statesModel(world, measured)];
-  return { models, databases, caches, logs: written, registry, monitoring: metrics, schedules, storedSecrets, queues };
+  const models = [...small, backups, storedSecrets, queues, schedules, written, registry, metrics, ...withProcesses, statesModel(world, measured)];
+  return { models, databases, backups, caches, logs: written, registry, monitoring: metrics, schedules, storedSecrets, queues };
 }

@@ -63,7 +63,7 @@ export function snapshotOperations(rds: RdsContext): Readonly<Record<string, Ope
 
   function newIdentifier(region: string, given: unknown, { caller }: Call): { identifier: string; kind: Snapshot['kind'] } {
     const name = String(given).toLowerCase();
-    const kind = name.startsWith(ofAwsBackup) && caller.service === 'backup.amazonaws.com' ? 'awsbackup' : 'manual';
+    const kind = name.startsWith(ofAwsBackup) && caller.sessionName?.startsWith('AWSBackup-') === true ? 'awsbackup' : 'manual';
     const identifier = kind === 'awsbackup' ? `${ofAwsBackup}${rds.checkIdentifier(name.slice(ofAwsBackup.length), 'DBSnapshotIdentifier')}` : rds.checkIdentifier(given, 'DBSnapshotIdentifier');
     const known = rds.snapshots(region);
     if (known.has(identifier)) {

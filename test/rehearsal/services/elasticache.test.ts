@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { CreatedResource } from '../../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../../rehearsal/cloud/world.ts';
 import { elasticache, type ElastiCacheModel } from '../../../rehearsal/services/elasticache.ts';
+import { s3 } from '../../../rehearsal/services/s3.ts';
+import { until } from '../../until.ts';
 import { useSite } from '../processes/site.ts';
 
 const site = useSite();
@@ -20,9 +22,10 @@ const properties = {
 let world: CloudWorld;
 let model: ElastiCacheModel;
 
-beforeAll(() => {
-  const services = (made: CloudWorld) => [(model = elasticache(made, { ...site, directory: site.directory }))];
-  world = createWorld({ seed: 1, accountId: '111111111111', regions: [region], services });
+beforeAll(async () => {
+  const services = (made: CloudWorld) => [s3(made), (model = elasticache(made, { ...site, directory: site.directory }))];
+  world = createWorld({ seed: 1, accountId: '111111111111', regions: [region], services, provisioningMs: () => 20 });
+  await world.model('s3')?.resources?.['AWS::S3::Bucket']?.({ type: 'AWS::S3::Bucket', logicalId: 'Thing', stackName: 'test', region, generatedName: 'x', properties: { BucketName: 'exports' } });
 });
 afterAll(() => world?.close());
 
@@ -72,5 +75,59 @@ test.each([
 ])('%s is refused', async (_what, wrong) => {
   await expect(create({ ...properties, ReplicationGroupId: 'wrong', ...wrong })).rejects.toMatchObject({
     name: 'InvalidParameterValueException',
+  });
+});
+
+describe('snapshots', () => {
+  const call = async (operation: string, input: Record<string, unknown>): Promise<any> =>
+    world.call({ service: 'elasticache', operation, region, caller: world.operator.caller, input });
+  const connect = async (id: string): Promise<Redis> => {
+    const { host = '', port = 0, caFile = '' } = model.servers(region).get(id) ?? {};
+    const redis = new Redis({ host, port, password: AuthToken, tls: { ca: readFileSync(caFile) }, lazyConnect: true });
+    await redis.connect();
+    return redis;
+  };
+  const statusOf = async (SnapshotName: string): Promise<string> => (await call('DescribeSnapshots', { SnapshotName })).Snapshots[0].SnapshotStatus;
+  const available = (name: string): Promise<unknown> => until(`${name} is available`, async () => (await statusOf(name)) === 'available', 60_000);
+
+  test('one is exported to a bucket; a group that begins with it has what was there then, and goes without a trace', async () => {
+    await create({ ...properties, ReplicationGroupId: 'kept' });
+    const redis = await connect('kept');
+    await redis.set('bucket:alpha', '17');
+    await call('CreateSnapshot', { SnapshotName: 'one', ReplicationGroupId: 'kept' });
+    await expect(call('DeleteSnapshot', { SnapshotName: 'one' })).rejects.toMatchObject({ name: 'InvalidSnapshotStateFault' });
+    await available('one');
+    await redis.set('bucket:alpha', '18');
+    redis.disconnect();
+    await call('CopySnapshot', { SourceSnapshotName: 'one', TargetSnapshotName: 'exported', TargetBucket: 'exports' });
+    await available('one');
+    await call('DeleteSnapshot', { SnapshotName: 'one' });
+
+    const made = { ReplicationGroupId: 'loaded', ...properties, SnapshotArns: ['arn:aws:s3:::exports/exported-0001.rdb'] };
+    expect((await call('CreateReplicationGroup', made)).ReplicationGroup.Status).toBe('creating');
+    await until('the group', async () => (await describeGroups('loaded')).ReplicationGroups[0].Status === 'available', 60_000);
+    const loaded = await connect('loaded');
+    expect(await loaded.get('bucket:alpha')).toBe('17');
+    loaded.disconnect();
+    await call('DeleteReplicationGroup', { ReplicationGroupId: 'loaded' });
+    await until('it is gone', () => !model.servers(region).has('loaded'), 60_000);
+    await expect(describeGroups('loaded')).rejects.toMatchObject({ name: 'ReplicationGroupNotFoundFault' });
+  });
+
+  test('the 21st of a day is refused', async () => {
+    await create({ ...properties, ReplicationGroupId: 'busy' });
+    for (let index = 0; index < 20; index += 1) {
+      await call('CreateSnapshot', { SnapshotName: `busy-${index}`, ReplicationGroupId: 'busy' });
+      await available(`busy-${index}`);
+      await call('DeleteSnapshot', { SnapshotName: `busy-${index}` });
+    }
+    await expect(call('CreateSnapshot', { SnapshotName: 'busy-20', ReplicationGroupId: 'busy' })).rejects.toMatchObject({ name: 'SnapshotQuotaExceededFault' });
+  });
+
+  test('an export into a bucket that is not there fails', async () => {
+    await call('CreateSnapshot', { SnapshotName: 'lost', ReplicationGroupId: 'kept' });
+    await available('lost');
+    await call('CopySnapshot', { SourceSnapshotName: 'lost', TargetSnapshotName: 'nowhere', TargetBucket: 'none' });
+    await until('it failed', async () => (await statusOf('lost')) === 'failed', 60_000);
   });
 });
