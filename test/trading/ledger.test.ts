@@ -141,7 +141,7 @@ describe('the ledger', () => {
   });
 
   it('says which orders it knows as sent and not as ended, and how old its mark is', async () => {
-    const ledger = new Ledger({ book: 'beta', connect, checkSchema: quietly, log: () => undefined });
+    const ledger = new Ledger({ book: 'beta', connect: () => connected(connect()), checkSchema: quietly, log: () => undefined });
     await expect(ledger.notEnded()).rejects.toThrow(/not connected/);
     ledger.start();
     await until('the ledger is connected', () => ledger.writable);
