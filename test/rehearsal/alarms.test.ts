@@ -18,7 +18,7 @@ import { until } from '../until.ts';
 const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 const boundMs = 20_000;
 /** Counts what is still there: after so many minutes of nothing it rings. The others ring for what they count. */
-const ofLiveness = /region-watch-(stale|failed)$|keys-unwatched$/;
+const ofLiveness = /(region-watch-(stale|failed)|credentials-not-[a-z]+|keys-unwatched)$/;
 
 interface Alarm extends Readonly<Record<string, unknown>> {
   readonly AlarmName: string;
