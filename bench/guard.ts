@@ -107,6 +107,7 @@ async function heldGuard(): Promise<HeldGuard> {
   const port = await freePort();
   const environment: GuardEnvironment = {
     BATON_BOOK: book, BATON_LEASE_TABLE: table.tableName, BATON_VENUE: 'bybit', BATON_VENUE_URL: `http://127.0.0.1:${venuePort}`,
+    BATON_VENUE_SECRET_ARN: table.secretArn,
     BATON_GUARD_PORT: String(port), BATON_DRAIN_TIMEOUT_MS: '1000', BATON_COLOUR: 'blue', BATON_IMAGE_DIGEST: 'none', AWS_REGION: table.region,
   };
   const aws = {

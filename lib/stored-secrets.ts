@@ -8,20 +8,20 @@ export async function readText(secrets: SecretsManagerClient, arn: string): Prom
   return new Secret(SecretString ?? '');
 }
 
+/** The current version: its id, and every text of its JSON object by name. What is no text in it stays behind. */
+export async function readCurrent(secrets: SecretsManagerClient, arn: string): Promise<{ readonly version: string; readonly texts: ReadonlyMap<string, Secret> }> {
+  const { SecretString = '', VersionId = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }));
+  const named = Object.entries(objectIn(new Secret(SecretString), arn, 'texts'));
+  return { version: VersionId, texts: new Map(named.flatMap(([name, value]) => (typeof value === 'string' && value !== '' ? [[name, new Secret(value)] as const] : []))) };
+}
+
 /** A JSON object with a text under each of these names. Its errors never show what was found: it is a secret still. */
 export async function readJson<Name extends string>(
   secrets: SecretsManagerClient,
   arn: string,
   names: readonly Name[],
 ): Promise<Readonly<Record<Name, Secret>>> {
-  const text = await readText(secrets, arn);
-  const shape = z.record(z.string(), z.unknown());
-  let found: Record<string, unknown>;
-  try {
-    found = shape.parse(JSON.parse(text.reveal()));
-  } catch {
-    throw new Error(`secret ${arn} is no JSON object; wanted one with ${names.join(' and ')}`);
-  }
+  const found = objectIn(await readText(secrets, arn), arn, names.join(' and '));
   return Object.fromEntries(
     names.map((name) => {
       const value = found[name];
@@ -29,4 +29,12 @@ export async function readJson<Name extends string>(
       return [name, new Secret(value)];
     }),
   ) as Record<Name, Secret>;
+}
+
+function objectIn(text: Secret, arn: string, wanted: string): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text.reveal()));
+  } catch {
+    throw new Error(`secret ${arn} is no JSON object; wanted one with ${wanted}`);
+  }
 }

@@ -59,6 +59,12 @@ export function guardApi(guard: Guard): Server {
       if (halted !== undefined) return { status: halted ? 200 : 202, body: { halted } };
       throw new Refusal(409, 'not-held', `epoch ${wanted.epoch} is not this instance's: whoever has the book now finds out by itself`);
     },
+    'GET /v1/venue-key': (_request, response) => {
+      const key = guard.venueKey;
+      if (key === undefined) throw new Refusal(503, 'no-key', "no key of the venue is proved yet: follow the stream until a view has 'venueKey'");
+      response.setHeader('cache-control', 'no-store');
+      return { status: 200, body: { version: key.version, key: Object.fromEntries([...key.texts].map(([name, text]) => [name, text.reveal()])) } };
+    },
     'GET /healthz': () => {
       const health = guard.health();
       return { status: health.healthy ? 200 : 503, body: health };

@@ -11,6 +11,7 @@ import type { Identity, InstanceView } from '../../lib/lease/protocol.ts';
 import type { LeaseStore, WriteAnswer } from '../../lib/lease/store.ts';
 import { GuardMetrics } from './metrics.ts';
 import { consistent, measure, type VenueTime } from './venue-clock.ts';
+import type { HeldKey, VenueKeys } from './venue-key.ts';
 
 export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
 
@@ -18,6 +19,8 @@ export interface GuardOptions {
   readonly identity: Identity;
   readonly store: LeaseStore;
   readonly venueTime: VenueTime;
+  /** Absent for a bot that has its key from elsewhere. */
+  readonly venueKeys?: VenueKeys;
   readonly monotonicNs: () => MonotonicNs;
   /** Calls back after that many milliseconds; answers how to cancel. */
   readonly after: (ms: number, callback: () => void) => () => void;
@@ -78,6 +81,10 @@ export class Guard {
       monotonicMs: () => this.#nowMs(),
       after: options.after,
       onView: (view, before) => this.#changed(view, before),
+      onRead: ({ announcedKey }) => {
+        if (announcedKey !== undefined) options.venueKeys?.announced(announcedKey);
+      },
+      keyReport: () => options.venueKeys?.report,
       onWritten: (write, answer, tookMs) => {
         this.metrics.writes.observe({ write: write.name, outcome: answer.outcome }, tookMs / 1000);
         if (answer.outcome !== 'ambiguous') this.#storeAnsweredAtMs = this.#nowMs();
@@ -111,6 +118,9 @@ export class Guard {
         venueUncertaintySeconds: this.#clock === undefined ? undefined : uncertaintyAtMs(this.#clock, this.#nowMs()) / 1000,
         statusAgeSeconds: this.#status === undefined ? undefined : (this.#nowMs() - this.#status.atMs) / 1000,
         healthy,
+        keyVersions: { proved: options.venueKeys?.report?.proved, used: options.venueKeys?.report?.uses },
+        keyProofAgeSeconds: options.venueKeys?.proofAgeMs === undefined ? undefined : options.venueKeys.proofAgeMs / 1000,
+        keyRefused: options.venueKeys?.problem !== undefined,
       };
     });
   }
@@ -121,13 +131,19 @@ export class Guard {
     void this.#keepClock();
   }
 
+  /** For the trader beside, and nobody else: undefined while none is proved. */
+  get venueKey(): HeldKey | undefined {
+    return this.#options.venueKeys?.offered;
+  }
+
   /** What is known now, for the given connection. */
   view(lane = httpLane): LeaseView {
     const { book, instance, colour, region } = this.#options.identity;
     const { state, epoch, validUntil, drain, resumedFrom } = this.#holder.view;
     const validUntilNs = validUntil === null ? null : BigInt(Math.floor(validUntil * 1e6)).toString();
     const view = { book, instance, colour, region, state, epoch, validUntilNs, venueClock: this.#clock ?? null, drain, lane };
-    return resumedFrom === undefined ? view : { ...view, resumedFrom };
+    const venueKey = this.venueKey?.version;
+    return { ...view, ...(venueKey !== undefined && { venueKey }), ...(resumedFrom !== undefined && { resumedFrom }) };
   }
 
   /** Called with each new view, the present one at once; answers how to stop. Each follower has a lane of its own. */
@@ -164,12 +180,20 @@ export class Guard {
     this.#status = { said, atMs: this.#nowMs() };
     this.metrics.takeTrader(said);
     if (before !== said.ready) this.#log('info', said.ready ? 'trader ready' : 'trader not ready', { reconciled: said.reconciled });
-    this.#holder.dispatch({ kind: 'trader-status', ready: said.ready, reconciled: said.reconciled });
+    this.#options.venueKeys?.traderSays(said.venueKey);
+    this.#tellReadiness();
     this.#cancelSilence();
     this.#cancelSilence = this.#options.after(traderSilenceMs, () => {
       this.#log('warn', 'trader silent, counts as not ready', { forMs: traderSilenceMs });
       this.#holder.dispatch({ kind: 'trader-status', ready: false, reconciled: false });
     });
+  }
+
+  /** Nobody is ready who has a key that the venue refuses. */
+  #tellReadiness(): void {
+    if (this.#status === undefined || this.#nowMs() - this.#status.atMs >= traderSilenceMs) return;
+    const { ready, reconciled } = this.#status.said;
+    this.#holder.dispatch({ kind: 'trader-status', ready: ready && this.#options.venueKeys?.problem === undefined, reconciled });
   }
 
   /** One connection's word; the drain is over when nobody else owes one. */
@@ -223,6 +247,8 @@ export class Guard {
     if (silentMs === undefined) reasons.push('the trader has not reported yet');
     else if (silentMs > traderSilenceMs) reasons.push(`the trader has been silent for ${Math.round(silentMs / 1000)} s`);
     else if (this.#status?.said.ready === false) reasons.push(`the trader is not ready: ${missingOf(this.#status.said)}`);
+    const keyProblem = this.#options.venueKeys?.problem;
+    if (keyProblem !== undefined) reasons.push(keyProblem);
     const storeMs = nowMs - this.#storeAnsweredAtMs;
     if (storeMs > storeSilenceMs) reasons.push(`the lease table has not answered for ${Math.round(storeMs / 1000)} s`);
     if (view.state === 'held') {
@@ -243,6 +269,7 @@ export class Guard {
     this.#cancelClock();
     this.#cancelSilence();
     this.#cancelWord();
+    this.#options.venueKeys?.close();
     this.#log('info', 'guard ended');
   }
 
@@ -274,6 +301,7 @@ export class Guard {
       }
       this.#clock = clock;
       this.#tellAll();
+      this.#startKeys(clock);
     } catch (error) {
       againMs = clockRetryMs;
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
@@ -282,6 +310,18 @@ export class Guard {
     this.#measuring = false;
     // A doubt that came meanwhile may be younger than the answers.
     this.#measureAfter(this.#clockDoubted ? clockSpacingMs : againMs);
+  }
+
+  #startKeys(measured: VenueClock): void {
+    this.#options.venueKeys?.start({
+      nowMs: () => this.#nowMs(),
+      venueNowMs: () => this.#nowMs() + (this.#clock ?? measured).offsetMs,
+      log: (level, message, fields) => this.#log(level, message, fields),
+      onChange: () => {
+        this.#tellReadiness();
+        this.#tellAll();
+      },
+    });
   }
 
   #measureAfter(ms: number): void {

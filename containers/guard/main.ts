@@ -5,14 +5,17 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GuardEnvironment } from '../../lib/contracts/task-environment.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import { instanceId, type BookName, type MonotonicNs } from '../../lib/lease/model.ts';
 import { venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
+import { readCurrent } from '../../lib/stored-secrets.ts';
 import { guardApi } from './api.ts';
 import { Guard, type Log } from './guard.ts';
 import { OrderProxy } from './proxy.ts';
 import { bybitTime } from './venue-clock.ts';
+import { bybitProof, VenueKeys } from './venue-key.ts';
 
 /** Clocks of two hosts may run apart by twice this: far beyond a crystal, enough for one that is being slewed. */
 const driftPpm = 10_000;
@@ -43,6 +46,8 @@ const after = (ms: number, callback: () => void): (() => void) => {
   return () => clearTimeout(timer);
 };
 
+const secrets = new SecretsManagerClient({ requestHandler: { connectionTimeout: 1000, requestTimeout: 2000, throwOnRequestTimeout: true } });
+
 const guard = new Guard({
   identity: {
     book: environment.BATON_BOOK as BookName,
@@ -59,6 +64,12 @@ const guard = new Guard({
   // One attempt: the protocol repeats what it must, and needs to know of each doubtful answer.
   store: new DynamoLeaseStore({ client: new DynamoDBClient({ maxAttempts: 1 }), tableName: environment.BATON_LEASE_TABLE }),
   venueTime: bybitTime(environment.BATON_VENUE_URL),
+  venueKeys: new VenueKeys({
+    read: () => readCurrent(secrets, environment.BATON_VENUE_SECRET_ARN),
+    prove: bybitProof(environment.BATON_VENUE_URL),
+    random: Math.random,
+    after,
+  }),
   monotonicNs,
   after,
   log,

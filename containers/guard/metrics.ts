@@ -14,6 +14,10 @@ export interface MetricsReading {
   readonly venueUncertaintySeconds: number | undefined;
   readonly statusAgeSeconds: number | undefined;
   readonly healthy: boolean;
+  /** Of the venue's key: versions, never the key. */
+  readonly keyVersions: { readonly proved: string | undefined; readonly used: string | undefined };
+  readonly keyProofAgeSeconds: number | undefined;
+  readonly keyRefused: boolean;
 }
 
 export class GuardMetrics {
@@ -49,6 +53,18 @@ export class GuardMetrics {
     );
     gauge('baton_trader_status_age_seconds', 'Since the trader last reported; NaN before it did', (now) => now.statusAgeSeconds ?? NaN);
     gauge('baton_guard_healthy', '1 while /healthz says healthy', (reading) => (reading.healthy ? 1 : 0));
+    new Gauge({
+      name: 'baton_venue_key_info',
+      help: "1 for the version of the venue's key that this guard proved, and for the one that its trader signs with; their first eight characters",
+      labelNames: ['of', 'version'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [of, version] of Object.entries(read().keyVersions)) if (version !== undefined) this.set({ of, version: version.slice(0, 8) }, 1);
+      },
+    });
+    gauge('baton_venue_key_proof_age_seconds', 'Since the venue last accepted a signed request of this guard; NaN before', (now) => now.keyProofAgeSeconds ?? NaN);
+    gauge('baton_venue_key_refused', '1 while the venue refuses the key in use', (now) => (now.keyRefused ? 1 : 0));
     this.#trader = new Gauge({
       name: 'baton_trader_condition',
       help: "The trader's report, 1 for true",

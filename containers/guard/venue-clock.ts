@@ -7,10 +7,9 @@
  * stands alone. While answers are slow an older one serves as long as the new ones bear it out; a step that hides within
  * the doubt of slow answers is the one that is not seen.
  */
-import { get as getPlain, Agent as PlainAgent } from 'node:http';
-import { get as getSecure, Agent as SecureAgent } from 'node:https';
 import type { VenueClock } from '../../lib/contracts/guard-api.ts';
 import { uncertaintyAtMs, venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
+import { askAt } from './venue-request.ts';
 
 /** What the kernel may slew a clock by while it follows a time server. */
 const driftPpm = 500;
@@ -84,47 +83,15 @@ export async function measure({ venueTime, monotonicMs, timeoutMs, known }: Meas
   return clock;
 }
 
-/** Bybit v5: nanoseconds as text, and milliseconds beside them. Not by fetch: loading it costs more memory than it saves lines. */
+/** Bybit v5: nanoseconds as text, and milliseconds beside them. */
 export function bybitTime(baseUrl: string): VenueTime {
-  const url = new URL('/v5/market/time', baseUrl);
-  const isSecure = url.protocol === 'https:';
-  const agent = isSecure ? new SecureAgent({ keepAlive: true }) : new PlainAgent({ keepAlive: true });
+  const ask = askAt(baseUrl);
   return async (signal) => {
-    const response = await textAt(url, isSecure ? getSecure : getPlain, { agent, signal });
-    const body = parsed(response.text) as { retCode?: number; time?: number; result?: { timeNano?: string } } | undefined;
+    const answer = await ask('/v5/market/time', { signal });
+    const body = answer.body as { retCode?: number; time?: number; result?: { timeNano?: string } } | undefined;
     const nano = body?.result?.timeNano;
     if (nano !== undefined && /^\d{19}$/.test(nano)) return { venueMs: Number(BigInt(nano) / 1000n) / 1000, resolutionMs: 0.001 };
     if (typeof body?.time === 'number') return { venueMs: body.time, resolutionMs: 1 };
-    throw new Error(`${url.href} answered ${response.status} without a time: is it the REST address of the venue?`);
+    throw new Error(`${baseUrl} answered ${answer.status} without a time: is it the REST address of the venue?`);
   };
-}
-
-/** More than any venue needs to tell its time. */
-const answerBytesMax = 64 * 1024;
-
-async function textAt(
-  url: URL,
-  get: typeof getPlain,
-  options: { readonly agent: PlainAgent; readonly signal: AbortSignal },
-): Promise<{ readonly status: number | undefined; readonly text: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number | undefined; text: string }>();
-  get(url, options, (response) => {
-    let text = '';
-    response.setEncoding('utf8');
-    response.on('data', (chunk: string) => {
-      text += chunk;
-      if (text.length > answerBytesMax) response.destroy(new Error(`${url.href} answered with more than ${answerBytesMax} characters`));
-    });
-    response.on('end', () => resolve({ status: response.statusCode, text }));
-    response.on('error', reject);
-  }).on('error', reject);
-  return promise;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

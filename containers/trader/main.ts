@@ -11,6 +11,7 @@ import { TraderEnvironment } from '../../lib/contracts/task-environment.ts';
 import { databaseClient } from '../../lib/database-client.ts';
 import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
 import { PermitSource } from '../../lib/lease/permit-source.ts';
+import { HandedKey } from '../../lib/trading/handed-key.ts';
 import { Breaker, RedisBreakerStore } from '../../lib/trading/breaker.ts';
 import { Journal } from '../../lib/trading/journal.ts';
 import { Ledger } from '../../lib/trading/ledger.ts';
@@ -52,8 +53,9 @@ async function trade(): Promise<number> {
   });
   const guardHeard = permits.start();
   const secrets = new SecretsManagerClient({});
+  const handed = new HandedKey({ source: permits, sleep: clock.sleep, log });
   const [venueKey, databaseLogin, redisToken] = await Promise.all([
-    readJson(secrets, environment.BATON_VENUE_SECRET_ARN, ['apiKey', 'secret']),
+    handed.first(),
     readJson(secrets, environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']),
     readText(secrets, environment.BATON_REDIS_SECRET_ARN),
   ]);
@@ -81,6 +83,14 @@ async function trade(): Promise<number> {
     log: (message, fields) => log('warn', message, fields),
     onChange: () => trader.statusChanged(),
   });
+  const venue = new Bybit({
+    url: environment.BATON_VENUE_URL,
+    symbol: environment.BATON_SYMBOL,
+    key: venueKey,
+    onKey: () => trader.statusChanged(),
+    monotonicNs: clock.monotonicNs,
+    venueClock: () => permits.view?.venueClock ?? undefined,
+  });
   const trader = new Trader({
     book: environment.BATON_BOOK as BookName,
     symbol: environment.BATON_SYMBOL,
@@ -88,14 +98,7 @@ async function trade(): Promise<number> {
     requiresDatabase: environment.BATON_REQUIRES.split(',').includes('database'),
     quoting: quotingFor(Number(environment.BATON_CAPITAL)),
     permits,
-    venue: new Bybit({
-      url: environment.BATON_VENUE_URL,
-      symbol: environment.BATON_SYMBOL,
-      apiKey: venueKey.apiKey.reveal(),
-      secret: venueKey.secret.reveal(),
-      monotonicNs: clock.monotonicNs,
-      venueClock: () => permits.view?.venueClock ?? undefined,
-    }),
+    venue,
     journal: new Journal({
       client: new DynamoDBClient({
         maxAttempts: 3,
@@ -125,6 +128,7 @@ async function trade(): Promise<number> {
   ledger.start();
   await guardHeard;
   trader.start();
+  handed.follow((key) => venue.useKey(key));
   log('info', 'started', {
     book: environment.BATON_BOOK,
     image: environment.BATON_IMAGE_DIGEST,
@@ -139,6 +143,7 @@ async function trade(): Promise<number> {
   await trader.close();
   await Promise.race([ledger.close(), clock.sleep(flushLedgerMs)]);
   redis.disconnect();
+  handed.close();
   await permits.close();
   log('info', 'stopped', { unwrittenRows: ledger.queuedRows });
   return 0;

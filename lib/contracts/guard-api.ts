@@ -39,6 +39,8 @@ export const LeaseView = z.object({
   drain: z.number(),
   /** Numbers the connections of this guard's life: sequence numbers are unique within (epoch, lane). */
   lane: z.number(),
+  /** The version of the venue's key that `GET /v1/venue-key` gives now; absent while there is none. Another than yours: get it anew. */
+  venueKey: z.optional(z.string()),
   /** The epoch at which a person last resumed the book; absent when none did. A position known from before counts no more. */
   resumedFrom: z.optional(z.number()),
 });
@@ -69,10 +71,16 @@ export const TraderStatus = z.object({
   reconciled: z.boolean(),
   /** Whether everything this bot requires is there. */
   ready: z.boolean(),
+  /** With which version of the venue's key it signs, and why the venue refuses that key, if it does. */
+  venueKey: z.optional(z.object({ version: z.string().check(z.maxLength(100)), refused: z.optional(z.string().check(z.maxLength(300))) })),
   /** Metrics of the trader, exposed by the guard's /metrics: name (Prometheus alphabet) to value. */
   gauges: z.optional(z.record(z.string(), z.number())),
 });
 export type TraderStatus = z.infer<typeof TraderStatus>;
+
+/** The key at the venue, out of the guard's memory: it stands in no environment and no file. Every text of the secret, by its name. */
+export const VenueKeyAnswer = z.object({ version: z.string(), key: z.record(z.string(), z.string()) });
+export type VenueKeyAnswer = z.infer<typeof VenueKeyAnswer>;
 
 /**
  * The trader's word that nobody must trade this book until a person has looked. Answered with whether the halt is in the table;

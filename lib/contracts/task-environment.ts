@@ -17,6 +17,8 @@ export const GuardEnvironment = z.object({
   /** The venue's REST address, for its clock. */
   BATON_VENUE: z.enum(['bybit']),
   BATON_VENUE_URL: z.url(),
+  /** The book's key there: the guard alone reads it, proves it and hands it to the trader in memory. */
+  BATON_VENUE_SECRET_ARN: z.string(),
   BATON_GUARD_PORT: portNumber,
   /** How long a trader may take to drain before the guard waits for expiry instead. */
   BATON_DRAIN_TIMEOUT_MS: whole,
@@ -37,7 +39,6 @@ export const TraderEnvironment = z.object({
   BATON_JOURNAL_TABLE: z.string(),
   BATON_VENUE: z.enum(['bybit']),
   BATON_VENUE_URL: z.url(),
-  BATON_VENUE_SECRET_ARN: z.string(),
   BATON_SYMBOL: z.string(),
   BATON_ORDERS_PER_SECOND: whole,
   /** Of the book, in the quote currency of its symbol: sizes follow it. */

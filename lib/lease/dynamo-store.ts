@@ -21,6 +21,8 @@ const defaultRequestTimeoutMs = 1000;
 /** A write in another Region came between; it was certainly not applied, and is sent again at once. */
 const conflictAttemptsMax = 5;
 const standbyPrefix = 'standby#';
+/** Which version of the venue's key is current. */
+const keyItem = 'venue-key';
 
 export class DynamoLeaseStore implements LeaseStore {
   readonly #client: DynamoDBClient;
@@ -57,7 +59,8 @@ export class DynamoLeaseStore implements LeaseStore {
     } while (from !== undefined);
     const lease = items.find((item) => item['item']?.S === leaseItem);
     const registrations = items.filter((item) => item['item']?.S?.startsWith(standbyPrefix)).map(toRegistration);
-    return lease === undefined ? { registrations } : { lease: toLease(lease), registrations };
+    const announcedKey = items.find((item) => item['item']?.S === keyItem)?.['version']?.S;
+    return { registrations, ...(lease !== undefined && { lease: toLease(lease) }), ...(announcedKey !== undefined && { announcedKey }) };
   }
 
   async write(write: LeaseWrite): Promise<WriteAnswer> {
@@ -85,6 +88,11 @@ export class DynamoLeaseStore implements LeaseStore {
   async deregister(book: BookName, instance: InstanceId): Promise<void> {
     const Key = { book: { S: book }, item: { S: standbyPrefix + instance } };
     await this.#client.send(new DeleteItemCommand({ TableName: this.#tableName, Key }), this.#bound());
+  }
+
+  async announceKey(book: BookName, version: string): Promise<void> {
+    const Item = { book: { S: book }, item: { S: keyItem }, version: { S: version } };
+    await this.#client.send(new PutItemCommand({ TableName: this.#tableName, Item }), this.#bound());
   }
 
   #bound(): { abortSignal: AbortSignal } {

@@ -5,8 +5,8 @@
 import {
   initialState, step, viewOf, type Identity, type InstanceState, type InstanceView, type LeaseEffect, type LeaseEvent,
 } from './protocol.ts';
-import type { Registration } from './model.ts';
-import type { LeaseStore, LeaseWrite, WriteAnswer } from './store.ts';
+import type { KeyReport, Registration } from './model.ts';
+import type { BookState, LeaseStore, LeaseWrite, WriteAnswer } from './store.ts';
 
 type WithoutNow<Event> = Event extends unknown ? Omit<Event, 'now'> : never;
 
@@ -21,6 +21,10 @@ export interface HolderOptions {
   readonly onView: (view: InstanceView, before: InstanceView) => void;
   /** A write's answer, for the log and the metrics. */
   readonly onWritten?: (write: LeaseWrite, answer: WriteAnswer, tookMs: number) => void;
+  /** All of the book, as a read has just seen it. */
+  readonly onRead?: (book: BookState) => void;
+  /** What this instance's registration says beside what the protocol knows. */
+  readonly keyReport?: () => KeyReport | undefined;
   /** A read or a registration answered (no error) or did not. */
   readonly onAnswer?: (call: 'read' | 'register' | 'deregister', error?: Error) => void;
 }
@@ -97,6 +101,7 @@ export class LeaseHolder {
     const { store, identity } = this.#options;
     const book = await this.#try('read', () => store.readAll(identity.book));
     this.dispatch(book === undefined ? { kind: 'read-failed' } : { kind: 'read', book });
+    if (book !== undefined) this.#options.onRead?.(book);
   }
 
   async #write(write: LeaseWrite): Promise<void> {
@@ -107,7 +112,9 @@ export class LeaseHolder {
   }
 
   async #register(registration: Registration): Promise<void> {
-    await this.#try('register', () => this.#options.store.register(registration));
+    const venueKey = this.#options.keyReport?.();
+    const whole = venueKey === undefined ? registration : { ...registration, venueKey };
+    await this.#try('register', () => this.#options.store.register(whole));
     this.dispatch({ kind: 'registered' });
   }
 

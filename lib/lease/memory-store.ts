@@ -10,6 +10,7 @@ type Item = Record<string, unknown>;
 export class MemoryLeaseStore implements LeaseStore {
   readonly #leases = new Map<string, Lease>();
   readonly #registrations = new Map<string, Map<string, Registration>>();
+  readonly #keys = new Map<string, string>();
 
   async read(book: BookName): Promise<Lease | undefined> {
     return this.readNow(book);
@@ -31,6 +32,10 @@ export class MemoryLeaseStore implements LeaseStore {
     this.#registrations.get(book)?.delete(instance);
   }
 
+  async announceKey(book: BookName, version: string): Promise<void> {
+    this.#keys.set(book, version);
+  }
+
   /** The same without promises, for tests that own time. */
   readNow(book: BookName): Lease | undefined {
     return this.#leases.get(book);
@@ -39,7 +44,8 @@ export class MemoryLeaseStore implements LeaseStore {
   readAllNow(book: BookName): BookState {
     const lease = this.readNow(book);
     const registrations = [...(this.#registrations.get(book)?.values() ?? [])];
-    return lease === undefined ? { registrations } : { lease, registrations };
+    const announcedKey = this.#keys.get(book);
+    return { registrations, ...(lease !== undefined && { lease }), ...(announcedKey !== undefined && { announcedKey }) };
   }
 
   registerNow(registration: Registration): void {

@@ -60,6 +60,21 @@ export interface Lease {
   readonly resumedFrom?: Epoch;
 }
 
+/**
+ * What an instance knows of the key at the venue: versions of its secret, and how long ago by its own clock. No condition of the lease
+ * looks at it; who rotates the key reads it off the roster.
+ */
+export interface KeyReport {
+  /** The newest version with which this guard had a signed request accepted. */
+  readonly proved?: string;
+  /** With which its trader signs, by the trader's own word. */
+  readonly uses?: string;
+  /** Since the trader can last have signed with another; absent when it never did. */
+  readonly otherUsedMsAgo?: number;
+  /** The version that the venue refuses, to the guard or to the trader. */
+  readonly refused?: string;
+}
+
 /** What every instance, holder or standby, says of itself beside the lease. */
 export interface Registration {
   readonly book: BookName;
@@ -75,6 +90,7 @@ export interface Registration {
   readonly beat: number;
   /** The epoch whose drain this instance is watching closely, polling without pause. */
   readonly attends?: Epoch;
+  readonly venueKey?: KeyReport;
 }
 
 const instancePattern = /^([a-z]{2}(?:-[a-z]+)+-\d)\/(blue|green)\/([0-9a-z]+)$/;

@@ -4,7 +4,7 @@
  * validity simply runs out.
  */
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
-import { HaltAnswer, LeaseView, type Permit, type PermitRefusal, type TraderStatus } from '../contracts/guard-api.ts';
+import { HaltAnswer, LeaseView, VenueKeyAnswer, type Permit, type PermitRefusal, type TraderStatus } from '../contracts/guard-api.ts';
 import type { MonotonicNs } from './model.ts';
 import { isHeld, permitFor, termsOf, type PermitTerms } from './permits.ts';
 
@@ -87,6 +87,11 @@ export class PermitSource {
     return HaltAnswer.parse(JSON.parse(await this.#post('/v1/halt', { epoch, reason }))).halted;
   }
 
+  /** The key that the guard hands over now; a view with another `venueKey` says that there is a new one. */
+  async venueKey(): Promise<VenueKeyAnswer> {
+    return VenueKeyAnswer.parse(JSON.parse(await this.#call('GET', '/v1/venue-key')));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#reconnect);
@@ -139,12 +144,15 @@ export class PermitSource {
   }
 
   #post(path: string, body: unknown): Promise<string> {
+    return this.#call('POST', path, JSON.stringify(body));
+  }
+
+  #call(method: 'GET' | 'POST', path: string, text = ''): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const text = JSON.stringify(body);
     const timeout = this.#options.requestTimeoutMs ?? 2000;
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-    const call = request({ host: '127.0.0.1', port: this.#options.port, path, method: 'POST', agent: this.#agent, timeout, headers });
-    call.on('timeout', () => call.destroy(new Error(`the guard did not answer POST ${path} within ${timeout} ms: is it alive?`)));
+    const headers = text === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+    const call = request({ host: '127.0.0.1', port: this.#options.port, path, method, agent: this.#agent, timeout, headers });
+    call.on('timeout', () => call.destroy(new Error(`the guard did not answer ${method} ${path} within ${timeout} ms: is it alive?`)));
     call.on('error', reject);
     call.on('response', (response) => {
       response.on('error', reject);
@@ -154,7 +162,7 @@ export class PermitSource {
       });
       response.on('end', () => {
         if (response.statusCode !== undefined && response.statusCode < 300) resolve(answer);
-        else reject(new Error(`the guard refused POST ${path} with ${response.statusCode}: see its README for the body it wants`));
+        else reject(new Error(`the guard refused ${method} ${path} with ${response.statusCode}: see its README for the body it wants`));
       });
     });
     call.end(text);

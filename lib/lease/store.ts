@@ -58,6 +58,8 @@ export type WriteAnswer =
 export interface BookState {
   readonly lease?: Lease;
   readonly registrations: readonly Registration[];
+  /** The version of the venue's key that is current, as whoever made it so said here; absent before anybody did. */
+  readonly announcedKey?: string;
 }
 
 /** Every call answers in bounded time: reads and registrations throw when the table does not, `write` never throws. */
@@ -67,4 +69,6 @@ export interface LeaseStore {
   write(write: LeaseWrite): Promise<WriteAnswer>;
   register(registration: Registration): Promise<void>;
   deregister(book: BookName, instance: InstanceId): Promise<void>;
+  /** Tells every instance which version of the venue's key is current. In an item of its own, which no condition names. */
+  announceKey(book: BookName, version: string): Promise<void>;
 }

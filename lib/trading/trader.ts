@@ -605,6 +605,7 @@ export class Trader {
     const { sent, accepted, rejected, expired, neverSent, ambiguous } = this.#counts;
     return {
       venueConnected,
+      venueKey: this.#options.venue.key,
       redisReachable: redis,
       databaseWritable,
       reconciled: this.#reconciled,

@@ -9,14 +9,16 @@
  */
 import { bybit, type Exchange, type Order as CcxtOrder, type Trade as CcxtTrade } from 'ccxt';
 import { bounded, bybitExpiry, NeverSentError, within, type BoundedOptions, type Deadline } from './bounded.ts';
+import { bybitKeyRefusals } from './key-refusals.ts';
 import {
-  executionsPage, VenueClockError, type Answer, type Execution, type NewOrder, type OrderAtVenue, type Touch, type Venue,
+  executionsPage, VenueClockError, type Answer, type Execution, type KeyInUse, type NewOrder, type OrderAtVenue, type SigningKey, type Touch, type Venue,
 } from './venue.ts';
 
 export interface BybitOptions extends BoundedOptions {
   readonly url: string;
-  readonly apiKey: string;
-  readonly secret: string;
+  readonly key: SigningKey;
+  /** What is known of the key has changed. */
+  readonly onKey?: () => void;
   readonly symbol: string;
   /** For the time-out of a stalled body, which ccxt's own does not see. */
   readonly setTimer?: (action: () => void, ms: number) => { clear(): void };
@@ -50,7 +52,7 @@ export class VenueTimeoutError extends Error {
 export function classify(error: unknown): Exclude<Answer, { kind: 'accepted' }> {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof NeverSentError) return { kind: 'never-sent', reason: message };
-  const code = /"ret_?[cC]ode"\s*:\s*"?(-?\d+)/.exec(message)?.[1];
+  const code = codeIn(message);
   if (code === undefined) return { kind: 'ambiguous', reason: message.slice(0, 300) };
   const reason = `${code} ${/"ret_?[mM]sg"\s*:\s*"([^"]*)"/.exec(message)?.[1] ?? ''}`.trim();
   if (code === windowCode) return { kind: 'expired', reason };
@@ -59,17 +61,26 @@ export function classify(error: unknown): Exclude<Answer, { kind: 'accepted' }> 
   return { kind: refused ? 'rejected' : 'ambiguous', reason };
 }
 
+function codeIn(message: string): string | undefined {
+  return /"ret_?[cC]ode"\s*:\s*"?(-?\d+)/.exec(message)?.[1];
+}
+
 export class Bybit implements Venue {
   readonly #exchange: Exchange;
   readonly #symbol: string;
   readonly #monotonicNs: () => bigint;
   readonly #setTimer: NonNullable<BybitOptions['setTimer']>;
+  readonly #onKey: () => void;
+  #key: KeyInUse;
+  #refusedTo: 'change' | 'look' | undefined;
 
-  constructor({ url, apiKey, secret, symbol, setTimer = realTimer, ...clocks }: BybitOptions) {
+  constructor({ url, key, onKey = () => undefined, symbol, setTimer = realTimer, ...clocks }: BybitOptions) {
     const BoundedBybit = bounded(bybit, bybitExpiry, clocks);
+    this.#onKey = onKey;
+    this.#key = { version: key.version };
     this.#exchange = new BoundedBybit({
-      apiKey,
-      secret,
+      apiKey: key.apiKey.reveal(),
+      secret: key.secret.reveal(),
       // The book's tasks share one account, so they share our limiter; ccxt's own would only add its delay.
       enableRateLimit: false,
       timeout: readTimeoutMs,
@@ -92,8 +103,21 @@ export class Bybit implements Venue {
     this.#setTimer = setTimer;
   }
 
+  get key(): KeyInUse {
+    return this.#key;
+  }
+
+  /** ccxt reads both within its synchronous sign(): no request is signed with half of each, and its connections stay. */
+  useKey({ version, apiKey, secret }: SigningKey): void {
+    this.#exchange.apiKey = apiKey.reveal();
+    this.#exchange.secret = secret.reveal();
+    this.#key = { version };
+    this.#refusedTo = undefined;
+    this.#onKey();
+  }
+
   async warmUp(): Promise<void> {
-    await this.#read('markets', () => this.#exchange.loadMarkets());
+    await this.#read('markets', () => this.#exchange.loadMarkets(), 'public');
   }
 
   async place(order: NewOrder, deadline: Deadline): Promise<Answer> {
@@ -149,7 +173,7 @@ export class Bybit implements Venue {
   }
 
   async touch(): Promise<Touch> {
-    const ticker = await this.#read('the ticker', () => this.#exchange.fetchTicker(this.#symbol));
+    const ticker = await this.#read('the ticker', () => this.#exchange.fetchTicker(this.#symbol), 'public');
     if (ticker.bid === undefined || ticker.ask === undefined) throw new Error(`the venue's ticker of ${this.#symbol} has no bid or no ask`);
     return { bid: ticker.bid, ask: ticker.ask };
   }
@@ -170,22 +194,44 @@ export class Bybit implements Venue {
   async #change(what: string, deadline: Deadline, call: () => Promise<string>): Promise<Answer> {
     const remainingMs = Math.max(0, Number(BigInt(deadline.expiresAtNs) - this.#monotonicNs()) / 1e6);
     try {
-      const venueOrderId = await this.#timed(what, remainingMs + replyGraceMs, () => within(deadline, call));
+      const venueOrderId = await this.#timed(what, remainingMs + replyGraceMs, () => within(deadline, call), 'change');
       return { kind: 'accepted', venueOrderId };
     } catch (error) {
       return classify(error);
     }
   }
 
-  async #read<T>(what: string, call: () => Promise<T>): Promise<T> {
+  async #read<T>(what: string, call: () => Promise<T>, kind: 'look' | 'public' = 'look'): Promise<T> {
     try {
-      return await this.#timed(what, readTimeoutMs, call);
+      return await this.#timed(what, readTimeoutMs, call, kind);
     } catch (error) {
       throw classify(error).kind === 'expired' ? new VenueClockError(what, error) : error;
     }
   }
 
-  async #timed<T>(what: string, ms: number, call: () => Promise<T>): Promise<T> {
+  /** What the answer says of the key counts for the one that was in use when the request began. */
+  async #timed<T>(what: string, ms: number, call: () => Promise<T>, kind: 'change' | 'look' | 'public'): Promise<T> {
+    const { version } = this.#key;
+    try {
+      const answer = await this.#withinTime(what, ms, call);
+      // A key that may look may still not be allowed to trade.
+      if (kind === 'change' || (kind === 'look' && this.#refusedTo !== 'change')) this.#keyAnswered(version);
+      return answer;
+    } catch (error) {
+      const code = error instanceof Error ? codeIn(error.message) : undefined;
+      if (kind !== 'public' && code !== undefined && bybitKeyRefusals.has(code)) this.#keyAnswered(version, `${code} to ${what}`, kind);
+      throw error;
+    }
+  }
+
+  #keyAnswered(version: string, refused?: string, kind?: 'change' | 'look'): void {
+    if (version !== this.#key.version || (this.#key.refused === undefined) === (refused === undefined)) return;
+    this.#key = refused === undefined ? { version } : { version, refused };
+    this.#refusedTo = kind;
+    this.#onKey();
+  }
+
+  async #withinTime<T>(what: string, ms: number, call: () => Promise<T>): Promise<T> {
     let timer: { clear(): void } | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = this.#setTimer(() => reject(new VenueTimeoutError(what, ms)), ms);

@@ -2,6 +2,7 @@
  * What the trader needs of a venue, whichever it is. Every method that changes something takes a deadline that the
  * venue itself enforces; the others only look.
  */
+import type { Secret } from '../secret.ts';
 import type { Deadline } from './bounded.ts';
 
 export type Side = 'buy' | 'sell';
@@ -67,7 +68,24 @@ export interface Touch {
   readonly ask: number;
 }
 
+/** One version of the book's key. */
+export interface SigningKey {
+  readonly version: string;
+  readonly apiKey: Secret;
+  readonly secret: Secret;
+}
+
+/** What is known of the key that requests are signed with. */
+export interface KeyInUse {
+  readonly version: string;
+  /** Why the venue refuses it; absent when it does not. */
+  readonly refused?: string;
+}
+
 export interface Venue {
+  readonly key: KeyInUse;
+  /** From the next signature on; what is under way is not disturbed. */
+  useKey(key: SigningKey): void;
   /** Loads what the first order would wait for, and opens the connection. */
   warmUp(): Promise<void>;
   place(order: NewOrder, deadline: Deadline): Promise<Answer>;

@@ -97,6 +97,7 @@ async function start(colour: Colour): Promise<Running> {
     BATON_LEASE_TABLE: table.tableName,
     BATON_VENUE: 'bybit',
     BATON_VENUE_URL: `http://127.0.0.1:${(venue.address() as AddressInfo).port}`,
+    BATON_VENUE_SECRET_ARN: table.secretArn,
     BATON_GUARD_PORT: String(port),
     BATON_DRAIN_TIMEOUT_MS: '5000',
     BATON_COLOUR: colour,

@@ -1,14 +1,19 @@
-/** A lease table in the local DynamoDB, behind the front that real SDK clients talk to. */
+/** A lease table in the local DynamoDB, and the secret of a venue's key, behind the front that real SDK clients talk to. */
 import { startFront } from '../../rehearsal/cloud/front.ts';
 import type { ServiceModel } from '../../rehearsal/cloud/model.ts';
 import { createWorld } from '../../rehearsal/cloud/world.ts';
 import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
+import { secretsmanager } from '../../rehearsal/services/secretsmanager.ts';
 
 export interface LocalTable {
   readonly tableName: string;
   readonly region: string;
   readonly endpoint: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Of the venue's key. */
+  readonly secretArn: string;
+  /** A new current version; answers its id. */
+  putKey(key: Readonly<Record<string, string>>): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -21,7 +26,7 @@ export async function startLocalTable(latencies: { dynamodbReadMs: number; dynam
     accountId: '111111111111',
     regions: [region, 'us-west-2'],
     services: (made) => {
-      models.push(dynamodb(made));
+      models.push(dynamodb(made), secretsmanager(made));
       return models;
     },
     latencies,
@@ -41,7 +46,18 @@ export async function startLocalTable(latencies: { dynamodbReadMs: number; dynam
       GlobalTableWitnesses: [{ Region: 'us-east-2' }],
     },
   });
+  const { ref: secretArn } = (await models[1]?.resources?.['AWS::SecretsManager::Secret']?.({
+    type: 'AWS::SecretsManager::Secret', logicalId: 'Key', stackName: 'test', region, generatedName: 'baton-test-key', properties: { Name: 'venue' },
+  })) ?? { ref: '' };
+  const putKey = async (key: Readonly<Record<string, string>>): Promise<string> => {
+    const input = { SecretId: secretArn, SecretString: JSON.stringify(key) };
+    const put = await world.call({ service: 'secretsmanager', operation: 'PutSecretValue', region, caller: world.operator.caller, input });
+    return (put as { VersionId: string }).VersionId;
+  };
+  await putKey({ apiKey: 'first', secret: 'first-secret' });
   return {
+    secretArn,
+    putKey,
     tableName,
     region,
     endpoint: world.endpoint,

@@ -45,6 +45,20 @@ describe.each(stores)('the store %s', (_name, make) => {
     expect(await store.read(book)).toEqual(created);
   });
 
+  test('announces a version of the key beside the lease, which stays as it is, and registers what is known of it', async () => {
+    const store = make();
+    const book = newBook();
+    await new LeaseControl(store).createBook({ book, home, leaseMs: 5000 });
+    const before = await store.readAll(book);
+    expect(before).not.toHaveProperty('announcedKey');
+    await store.announceKey(book, 'v1');
+    await store.announceKey(book, 'v2');
+    const venueKey = { proved: 'v2', uses: 'v1', otherUsedMsAgo: 12, refused: 'v0' };
+    const registration = { book, instance: blue, colour: 'blue', region: home, imageDigest: 'd', ready: true, reconciled: false, beat: 3, venueKey } as const;
+    await store.register(registration);
+    expect(await store.readAll(book)).toEqual({ ...before, announcedKey: 'v2', registrations: [registration] });
+  });
+
   test('judges each kind of condition, applies each kind of change, and shows the item it refused', async () => {
     const store = make();
     const book = newBook();

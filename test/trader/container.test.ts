@@ -106,7 +106,7 @@ it('starts, trades under the lease, drains at SIGTERM, and shows no secret', asy
         onLine: (line) => lines.push(line),
       });
     const orders = () => judge(venue.record, { book }).ordersAccepted;
-    const guard = await start('guard', { BATON_LEASE_TABLE: 'lease', BATON_DRAIN_TIMEOUT_MS: '20000' });
+    const guard = await start('guard', { BATON_LEASE_TABLE: 'lease', BATON_VENUE_SECRET_ARN: 'venue', BATON_DRAIN_TIMEOUT_MS: '20000' });
     const database = {
       BATON_DATABASE_HOST: '127.0.0.1',
       BATON_DATABASE_PORT: String(postgres.port),
@@ -119,7 +119,6 @@ it('starts, trades under the lease, drains at SIGTERM, and shows no secret', asy
     const trader = await start('trader', {
       ...database,
       BATON_JOURNAL_TABLE: 'journal',
-      BATON_VENUE_SECRET_ARN: 'venue',
       BATON_SYMBOL: 'BTC/USDT',
       BATON_ORDERS_PER_SECOND: '10',
       BATON_CAPITAL: '100000',

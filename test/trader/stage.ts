@@ -6,6 +6,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { LeaseView, Permit, PermitRefusal, TraderStatus, VenueClock } from '../../lib/contracts/guard-api.ts';
 import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
 import { permitFor, termsOf } from '../../lib/lease/permits.ts';
+import { Secret } from '../../lib/secret.ts';
 import { Breaker, type BreakerOptions, type BreakerStore } from '../../lib/trading/breaker.ts';
 import { Journal } from '../../lib/trading/journal.ts';
 import type { Order } from '../../lib/trading/order.ts';
@@ -164,8 +165,7 @@ export async function startStage(
   const bybit = (guard?: ToldGuard) =>
     new Bybit({
       url: venue.url,
-      apiKey: key.apiKey,
-      secret: key.secret,
+      key: { version: 'v1', apiKey: new Secret(key.apiKey), secret: new Secret(key.secret) },
       symbol,
       monotonicNs,
       venueClock: () => guard?.view?.venueClock ?? exactVenueClock(),

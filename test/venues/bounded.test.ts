@@ -14,6 +14,7 @@ import {
   within,
   type Deadline,
 } from '../../lib/venues/bounded.ts';
+import { Secret } from '../../lib/secret.ts';
 import { Bybit, classify } from '../../lib/venues/bybit.ts';
 import { createOrderPath } from '../../rehearsal/venue/record.ts';
 import { startVenue, type RunningVenue } from '../../rehearsal/venue/server.ts';
@@ -104,7 +105,7 @@ describe('at the venue', () => {
 
   const client = (offsetMs = 0) => {
     const clock = clockOf(offsetMs);
-    return new Bybit({ url: venue.url, apiKey: key.apiKey, secret: key.secret, symbol, monotonicNs, venueClock: () => clock });
+    return new Bybit({ url: venue.url, key: { version: 'v1', apiKey: new Secret(key.apiKey), secret: new Secret(key.secret) }, symbol, monotonicNs, venueClock: () => clock });
   };
   const order = (clientOrderId: string) => ({ clientOrderId, symbol, side: 'buy' as const, price: '59000', quantity: '0.001' });
   const sent = () => venue.record.filter((entry) => entry.path === createOrderPath);
