@@ -45,12 +45,11 @@ export class BackupCare extends Construct {
       ...common, contract: backupCare, environment: { BATON_BUCKET: bucket.bucketName, BATON_PREFIX: prefix, BATON_SETTINGS: written },
     });
     const machines = stack.formatArn({ service: 'states', resource: 'stateMachine', resourceName: `${prefix}-*`, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
-    const anyMachine = stack.formatArn({ service: 'states', resource: 'stateMachine', resourceName: '*', arnFormat: ArnFormat.COLON_RESOURCE_NAME });
-    allow(care, ['states:ListStateMachines'], [anyMachine]);
+    allow(care, ['states:ListStateMachines'], ['*']);
     allow(care, ['states:DescribeStateMachine'], [machines]);
     allow(care, ['s3:PutObject'], [bucket.arnForObjects('configuration/*')]);
     acknowledge(care, {
-      [anyMachine]: 'AWS lists all of a Region or none.',
+      '*': 'To list machines knows no resource.',
       [machines]: 'Every machine of this installation, whatever stack has it.',
       [`<${stack.getLogicalId(bucket.node.defaultChild as CfnElement)}.Arn>/configuration/*`]: 'An object for each machine.',
     });

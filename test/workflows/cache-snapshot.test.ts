@@ -89,6 +89,6 @@ it('a repeat waits for the snapshot that is there', async () => {
   expect((await coverage.run(world, {})).ending).toBe('Succeeded');
 });
 
-it('each branch, repeat and catch was reached', () => {
+it('every Catch, Retry and branch of a Choice was reached by one of these tests', () => {
   expect(coverage.missing()).toEqual([]);
 });
