@@ -48,6 +48,8 @@ function options(): BuildOptions & { readonly write: false } {
     target: 'node24',
     format: 'cjs',
     mainFields: ['module', 'main'],
+    // Of ccxt: what only one exchange needs that is none of ours, and a client of HTTP beside Node's own.
+    external: ['protobufjs', 'undici'],
     alias: { '@aws-sdk/credential-provider-node': path.join(handlers, 'credentials.ts') },
     legalComments: 'none',
     logLevel: 'error',

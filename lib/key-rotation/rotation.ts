@@ -16,7 +16,7 @@
 import type { KeyProof, keyRotation, Revocation } from '../contracts/key-rotation.ts';
 import type { Implementation } from '../contracts/step.ts';
 import { isOurs, keyName } from '../venues/keys/key-name.ts';
-import { isRefused, KeyMadeByHandError, KeyRefusedError, type KeyPolicy, type ListedKey } from '../venues/keys/provider.ts';
+import { isRefused, KeyMadeByHandError, KeyRefusedError, type KeyCapabilities, type KeyPolicy, type ListedKey } from '../venues/keys/provider.ts';
 import {
   GraceNotOverError, KeyLostError, NoPendingVersionError, NotHomeError, NotProvedYetError, PolicyBrokenError, StillAcceptedError, StillInUseError,
 } from './errors.ts';
@@ -26,7 +26,7 @@ export interface Rotation extends RotationPorts {
   readonly book: string;
   readonly venue: string;
   readonly region: string;
-  readonly policy: KeyPolicy;
+  readonly policy: () => Promise<KeyPolicy>;
   readonly graceHours: number;
   /** How long nobody may have signed with an old key before it is deleted. */
   readonly unusedSeconds: number;
@@ -86,7 +86,7 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
     const list = await listed();
     const { orphans } = await surplus(list, await seenHere());
     const doomed = orphans.filter(({ name }) => name !== sparing);
-    for (const { apiKey } of doomed) await provider.delete(apiKey);
+    for (const key of doomed) await provider.delete(key);
     return doomed;
   }
 
@@ -111,7 +111,7 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
 
   async function look(version: string): Promise<{ tasks: readonly RosterTask[]; unprovedBy: string[]; proof: KeyProof | null }> {
     const tasks = await roster.tasks();
-    const unprovedBy = tasks.filter((task) => task.proved !== version || (task.uses ?? version) !== version).map(({ instance }) => instance);
+    const unprovedBy = tasks.filter((task) => task.proved !== version || task.uses !== version).map(({ instance }) => instance);
     // Nobody is nobody's proof.
     const isProved = tasks.length > 0 && unprovedBy.length === 0;
     const proof = isProved ? { version, provedBy: tasks.map(({ instance }) => instance), provedAt: now().toISOString() } : null;
@@ -179,7 +179,7 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
     async test({ version }) {
       const key = await stored(version, await seenHere());
       await prove(version, key);
-      const faults = faultsOf(key, await listed(), rotation.policy, createsKeys);
+      const faults = faultsOf(key, await listed(), await rotation.policy(), provider.capabilities);
       if (faults.length > 0) throw new PolicyBrokenError(`the new key ${key.name} of ${book} ${faults.join(', and ')}; it is not promoted. Rotate anew.`);
       await provider.proveTrade(key);
       await sweep();
@@ -225,7 +225,7 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
       if (revocation.withoutGrace === undefined) checkUnused(tasks, retiring, list);
       if (current !== undefined) await provider.proveRead(current);
       const doomed = [...retiring, ...orphans];
-      if (createsKeys) for (const { apiKey } of doomed) await provider.delete(apiKey);
+      if (createsKeys) for (const key of doomed) await provider.delete({ ...key, ...(await passphraseOf(key)) });
       await checkGone(doomed, retiring);
       return { state: 'revoked', version, deleted: doomed.map(nameOf) };
     },
@@ -259,10 +259,15 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
         retiring: retiring.map(nameOf),
         revocationAt: (await schedule.due(seen.current))?.toISOString() ?? null,
         orphans: orphans.map(nameOf),
-        faults: current === undefined ? ['has no value'] : faultsOf(current, list, rotation.policy, createsKeys),
+        faults: current === undefined ? ['has no value'] : faultsOf(current, list, await rotation.policy(), provider.capabilities),
       };
     },
   };
+
+  async function passphraseOf(key: ListedKey | RetiredKey): Promise<Pick<StoredKey, 'passphrase'>> {
+    const { passphrase } = ('version' in key ? await secret.read(key.version) : undefined) ?? {};
+    return passphrase === undefined ? {} : { passphrase };
+  }
 
   /** Not listed any more, and really refused, as far as its secret is still at hand. */
   async function checkGone(doomed: readonly Pick<RetiredKey, 'apiKey' | 'name'>[], retiring: readonly RetiredKey[]): Promise<void> {
@@ -288,11 +293,11 @@ function nameOf({ apiKey, name }: Pick<RetiredKey, 'apiKey' | 'name'>): string {
 }
 
 /** What is wrong with a key by the policy, as the venue lists it. */
-function faultsOf({ apiKey }: StoredKey, list: readonly ListedKey[], { addresses }: KeyPolicy, createsKeys: boolean): string[] {
+function faultsOf({ apiKey }: StoredKey, list: readonly ListedKey[], policy: KeyPolicy, { createsKeys, bindsAddresses }: KeyCapabilities): string[] {
   const key = list.find((each) => each.apiKey === apiKey);
   if (key === undefined) return createsKeys ? ['is not listed by the venue'] : [];
   const bound = [...key.addresses].toSorted().join(', ');
-  const wanted = [...addresses].toSorted().join(', ');
+  const wanted = bindsAddresses ? [...policy.addresses].toSorted().join(', ') : bound;
   return [
     ...(key.mayMoveMoney ? ['may do more than trade'] : []),
     ...(bound === wanted ? [] : [`is bound to ${bound === '' ? 'no address' : bound} instead of ${wanted === '' ? 'none' : wanted}`]),

@@ -45,6 +45,7 @@ export const staging: SettingsInput = {
   canary: { watchMinutes: 60 },
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
   approvals: { required: 2, approvers: ['permission-set/BatonApprover'], withinMinutes: 30 },
+  credentials: { rotateDays: 30 },
   keys: { rotateDays: 90, graceHours: 24, warnDays: [30, 14, 7, 1] },
   notifications: { emails: [] },
   budget: { monthlyUsd: 1000, anomalyUsd: 50 },

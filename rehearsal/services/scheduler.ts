@@ -185,7 +185,7 @@ export function scheduler(world: World): SchedulerModel {
     const attempts = Math.min(attemptsMax, (RetryPolicy?.MaximumRetryAttempts ?? attemptsMax) + 1);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await callTarget(scheduled);
+        return await callTarget(scheduled, attempt);
       } catch (error) {
         if (closed) return;
         if (attempt < attempts) {
@@ -200,18 +200,30 @@ export function scheduler(world: World): SchedulerModel {
   }
 
   /** One attempt, with the permissions of the schedule's role. */
-  async function callTarget({ name, region, group, input: { Target: target } }: Scheduled): Promise<void> {
+  async function callTarget(scheduled: Scheduled, attempt: number): Promise<void> {
+    const { name, region, group, input: { Target: target } } = scheduled;
     if (!world.mayAssume(target.RoleArn, 'scheduler.amazonaws.com', arnOf(region, 'schedule-group', group))) {
       throw new AwsError('AccessDeniedException', `EventBridge Scheduler cannot assume the role ${target.RoleArn} of the schedule ${name}`);
     }
     const caller = world.callerFor(target.RoleArn);
-    const text = target.Input ?? '{}';
+    const text = withContext(target.Input ?? '{}', scheduled, attempt);
     if (targetKind(target.Arn) === 'machine') {
       await world.call({ service: 'states', operation: 'StartExecution', region, caller, input: { stateMachineArn: target.Arn, input: text } });
       return;
     }
     const input = { FunctionName: target.Arn, InvocationType: 'Event', Payload: new TextEncoder().encode(text) };
     await world.call({ service: 'lambda', operation: 'Invoke', region, caller, input });
+  }
+
+  /** The keywords of a payload that AWS replaces when it calls the target (User Guide, "Adding context attributes"). */
+  function withContext(text: string, { arn, schedule, input }: Scheduled, attempt: number): string {
+    const zone = input.ScheduleExpressionTimezone ?? 'UTC';
+    const at = (schedule.kind === 'at' ? nextTime(schedule, new Date(0), zone) : undefined) ?? world.now();
+    return text
+      .replaceAll('<aws.scheduler.scheduled-time>', `${at.toISOString().slice(0, 19)}Z`)
+      .replaceAll('<aws.scheduler.schedule-arn>', arn)
+      .replaceAll('<aws.scheduler.attempt-number>', String(attempt))
+      .replaceAll('<aws.scheduler.execution-id>', () => world.uniqueId(16));
   }
 
   async function leave({ name, region, input }: Scheduled, queueArn: string, MessageBody: string): Promise<void> {

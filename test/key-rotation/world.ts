@@ -98,7 +98,7 @@ export class World {
       book: 'alpha',
       venue: 'bybit',
       region,
-      policy: { addresses },
+      policy: async () => ({ addresses }),
       graceHours,
       unusedSeconds,
       provider: this.#provider(),
@@ -195,7 +195,7 @@ export class World {
           [...this.keys.values()]
             .filter(({ usableFromSeconds }) => usableFromSeconds <= this.seconds)
             .map(({ apiKey, name, addresses: bound }) => ({ apiKey, name, addresses: bound, mayMoveMoney: false }))),
-      delete: (apiKey) =>
+      delete: ({ apiKey }) =>
         this.#effect('delete', () => {
           if (this.surprises.get('delete') === 'not-done') return;
           if (this.keys.delete(apiKey)) this.deleted.push(apiKey);

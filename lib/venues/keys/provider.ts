@@ -41,6 +41,11 @@ export interface TradingKey {
   readonly passphrase?: Secret;
 }
 
+/** What is to be deleted. Some venues want to hear its passphrase again. */
+export interface DoomedKey extends Pick<TradingKey, 'apiKey' | 'passphrase'> {
+  readonly name: string;
+}
+
 export interface ListedKey {
   readonly apiKey: string;
   /** As it was given, or a person gave it. */
@@ -61,7 +66,7 @@ export interface KeyProvider {
   /** Every key of the sub-account, whoever made it. */
   list(): Promise<readonly ListedKey[]>;
   /** A key that is gone already is deleted. */
-  delete(apiKey: string): Promise<void>;
+  delete(key: DoomedKey): Promise<void>;
   /** A signed request that only looks was accepted; else {@link KeyRefusedError}. */
   proveRead(key: TradingKey): Promise<void>;
   /** A request that may be made with the permission to trade only was accepted, and nothing is left of it. */
