@@ -1,8 +1,10 @@
 /** Every scenario, in the order in which `npm run rehearse` begins them: what takes longest early. */
+import { automaticFailover } from './automatic-failover.ts';
 import { backups } from './backups.ts';
 import { budgetAlert } from './budget-alert.ts';
 import { canary } from './canary.ts';
 import { cutover } from './cutover.ts';
+import { databaseRequired } from './database-required.ts';
 import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
@@ -12,4 +14,6 @@ import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
 
-export const scenarios: readonly Scenario[] = [cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, budgetAlert, backups];
+export const scenarios: readonly Scenario[] = [
+  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, budgetAlert, databaseRequired, automaticFailover, backups,
+];
