@@ -10,10 +10,11 @@ import { failover } from './failover.ts';
 import { halt } from './halt.ts';
 import { positionMismatch } from './position-mismatch.ts';
 import { rollback } from './rollback.ts';
+import { rotateDatabase } from './rotate-database.ts';
 import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
 
 export const scenarios: readonly Scenario[] = [
-  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, budgetAlert, databaseRequired, automaticFailover, backups,
+  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary, budgetAlert, databaseRequired, automaticFailover, backups,
 ];

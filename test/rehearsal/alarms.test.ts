@@ -19,7 +19,7 @@ const boundMs = 20_000;
 /** Machines that a schedule starts with nothing. */
 const withoutInput = /-cache-snapshot-failed$/;
 /** Counts what is still there: after so many minutes of nothing it rings. The others ring for what they count. */
-const ofLiveness = /region-watch-(stale|failed)$/;
+const ofLiveness = /(region-watch-(stale|failed)|credentials-not-[a-z]+)$/;
 
 interface Alarm extends Readonly<Record<string, unknown>> {
   readonly AlarmName: string;
