@@ -112,6 +112,7 @@ interface Parts {
   readonly disturbances: Disturbances;
   readonly people: People;
   readonly routes: Routes;
+  readonly egress: Egress;
   /** A release that goes wrong, with its image in the registry. */
   readonly variant: (name: Variant) => Promise<Release>;
   readonly log: readonly LogLine[];
@@ -175,6 +176,8 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       injected: [],
       aheadMs: 0,
     };
+    const egress = new Egress({ [bookOf(settings).venueUrl]: venue.url }, (region) => natAddressOf(world, settings, region));
+    opened.push(() => egress.close());
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
     const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring; rest?: Pick<OtherServices, 'schedules' | 'backups' | 'storedSecrets' | 'queues'> } = {};
@@ -191,8 +194,6 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         compressed.waited(nowMs(), nowMs() + waitedMs, modelledSeconds * 1000, typeof awaitedIn === 'string' ? awaitedIn : undefined);
       },
       services: (made) => {
-        const egress = new Egress({ [bookOf(settings).venueUrl]: venue.url }, (region) => natAddressOf(made, settings, region));
-        opened.push(() => egress.close());
         const launcher = new TaskLauncher({
           supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: ['BATON_GUARD_PORT'],
           egress,
@@ -267,7 +268,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     };
     return installed({
       settings, seed, provisioning, besideOthers, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, monitoring, watchers, releases, log, secrets,
-      disturbances, routes, variant, people, caFile: authority.caFile,
+      disturbances, routes, egress, variant, people, caFile: authority.caFile,
       schedules: services.schedules, backups: services.backups, storedSecrets: services.storedSecrets, queues: services.queues,
     });
   } catch (error) {
@@ -278,7 +279,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
 
 /** The parts with their names. The table, the service and the machine are named by the stacks after environment and book. */
 function installed(parts: Parts): Installation {
-  const { settings, world, front, venue, supervisor, routes } = parts;
+  const { settings, world, front, venue, supervisor, routes, egress } = parts;
   const { environment, account, regions } = settings;
   const book = bookOf(settings);
   return {
@@ -299,6 +300,7 @@ function installed(parts: Parts): Installation {
       await venue.close();
       await supervisor.close();
       await routes.close();
+      await egress.close();
     },
   };
 }

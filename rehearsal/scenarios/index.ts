@@ -1,5 +1,6 @@
 /** Every scenario, in the order in which `npm run rehearse` begins them: what takes longest early. */
 import { automaticFailover } from './automatic-failover.ts';
+import { backups } from './backups.ts';
 import { budgetAlert } from './budget-alert.ts';
 import { canary } from './canary.ts';
 import { cutover } from './cutover.ts';
@@ -18,5 +19,5 @@ import { takeover } from './takeover.ts';
 
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
-  rotateExchangeKey, revokeKeyNow, budgetAlert, databaseRequired, automaticFailover,
+  rotateExchangeKey, revokeKeyNow, budgetAlert, databaseRequired, automaticFailover, backups,
 ];
