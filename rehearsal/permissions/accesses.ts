@@ -447,6 +447,7 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
   },
   states: {
     StartExecution: machine,
+    ListStateMachines: anything,
     ListExecutions: machine,
     DescribeStateMachine: machine,
     DescribeExecution: execution,
