@@ -8,6 +8,7 @@ import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
 import { addValidations } from '../lib/constructs/validation/index.ts';
 import { stackIdOf, type StackName } from '../lib/contracts/stack-names.ts';
 import type { RegionSettings, Settings } from '../lib/settings/index.ts';
+import { BackupsStack } from '../stacks/backups.ts';
 import { CredentialsStack } from '../stacks/credentials.ts';
 import { CostStack } from '../stacks/cost.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
@@ -91,11 +92,12 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
   const recovery = new RecoveryStack(app, id('recovery'), {
     ...described('recovery', 'the loss of a Region'), state, network, data, trading, cutover,
   });
+  const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation, network, state, trading, cutover });
   const credentials = new CredentialsStack(app, id('credentials'), {
     ...described('credentials', 'what opens the database and Redis, rotated'), network, data, cutover,
   });
-  const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation });
+  const backups = new BackupsStack(app, id('backups'), { ...described('backups', 'backups and what looks after them'), data, cutover });
   // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
-  for (const stack of [network, data, trading, cutover, recovery, keys, credentials]) stack.addStackDependency(state);
-  return { foundation, state, network, data, trading, cutover, recovery, keys, credentials };
+  for (const stack of [network, data, trading, cutover, recovery, keys, credentials, backups]) stack.addStackDependency(state);
+  return { foundation, state, network, data, trading, cutover, recovery, keys, credentials, backups };
 }

@@ -10,6 +10,7 @@ import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import { colourOf, otherColour, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease } from '../lib/lease/model.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
 import { awsService } from './cloud/model.ts';
+import { ExchangeKeys } from './exchange-keys.ts';
 import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
@@ -126,6 +127,12 @@ export class Stage {
   /** The lease, written as the machines write it. */
   get control(): LeaseControl {
     return new LeaseControl(this.#store);
+  }
+
+  /** What AWS does by itself at its hour, for stories that let it come. */
+  get aws(): { readonly plans: Installation['backups'] } & Pick<Installation, 'schedules' | 'databases' | 'world'> {
+    const { backups: plans, schedules, databases, world } = this.#installation;
+    return { plans, schedules, databases, world };
   }
 
   /** In a Region that answers: the home, unless it is dark. */
@@ -489,6 +496,11 @@ export class Stage {
   /** Cuts the network of containers until the answer is called. */
   cut(cut: Cut): () => void {
     return this.#installation.routes.cut(cut);
+  }
+
+  /** Of the book, wherever they are. */
+  get exchangeKeys(): ExchangeKeys {
+    return new ExchangeKeys(this.#installation, this.book);
   }
 
   /** A release that goes wrong. */

@@ -73,12 +73,18 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
     // The previous one too: somebody may have moved the stage back by hand.
     const replaced = [...(current?.retires ?? []), ...(previous && seen.previous !== undefined ? [retired(previous, seen.previous)] : [])];
     const retiring = replaced.filter(({ apiKey }, at) => !kept.includes(apiKey) && replaced.findIndex((other) => other.apiKey === apiKey) === at);
-    const isThere = (apiKey: string): boolean => !createsKeys || list.some((key) => key.apiKey === apiKey);
+    const isThere = await Promise.all(retiring.map(async (key) => (createsKeys ? list.some(({ apiKey }) => apiKey === key.apiKey) : isAccepted(key))));
     return {
       ...(current && { current }),
-      retiring: retiring.filter(({ apiKey }) => isThere(apiKey)),
+      retiring: retiring.filter((_, at) => isThere[at]),
       orphans: list.filter(({ apiKey, name }) => isOurs(name) && !kept.includes(apiKey) && retiring.every((other) => other.apiKey !== apiKey)),
     };
+  }
+
+  /** Of a key that no list shows: by using it, as long as its secret is at hand. */
+  async function isAccepted({ apiKey, version }: RetiredKey): Promise<boolean> {
+    const key = await secret.read(version);
+    return key?.apiKey === apiKey && !(await isRefused(provider, key));
   }
 
   /** @param sparing the name of orphans that another attempt could still store */
@@ -127,19 +133,24 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
     return (await schedule.put({ proof }, at)).toISOString();
   }
 
-  function checkGrace({ proof, at, withoutGrace }: Revocation): void {
+  /** Grace and disuse are judged at one moment: the scheduler's, where it has said which. */
+  const momentMs = ({ at }: Revocation): number => (at === undefined ? now().getTime() : Date.parse(at));
+
+  function checkGrace(revocation: Revocation): void {
+    const { proof, withoutGrace } = revocation;
     const overAtMs = Date.parse(proof.provedAt) + rotation.graceHours * hourMs;
-    const atMs = at === undefined ? now().getTime() : Date.parse(at);
-    if (withoutGrace === undefined && atMs < overAtMs) {
+    if (withoutGrace === undefined && momentMs(revocation) < overAtMs) {
       throw new GraceNotOverError(`the old key of ${book} may be used until ${new Date(overAtMs).toISOString()}. Nothing was deleted.`);
     }
   }
 
   /** By the tasks' own word, and by the venue's where it has one. */
-  function checkUnused(tasks: readonly RosterTask[], retiring: readonly RetiredKey[], list: readonly ListedKey[]): void {
+  function checkUnused(tasks: readonly RosterTask[], retiring: readonly RetiredKey[], list: readonly ListedKey[], untilMs: number): void {
     const { unusedSeconds } = rotation;
-    const users = tasks.filter(({ otherUsedSecondsAgo = Infinity }) => otherUsedSecondsAgo < unusedSeconds).map(({ instance }) => instance);
-    const usedSinceMs = now().getTime() - unusedSeconds * 1000;
+    // Delivered late, the scheduler's moment is past: what tasks say is of now.
+    const sinceNowSeconds = Math.max(0, untilMs - now().getTime()) / 1000;
+    const users = tasks.filter(({ otherUsedSecondsAgo = Infinity }) => otherUsedSecondsAgo + sinceNowSeconds < unusedSeconds).map(({ instance }) => instance);
+    const usedSinceMs = Math.max(untilMs, now().getTime()) - unusedSeconds * 1000;
     const used = list.filter(({ apiKey, lastUsedAtMs = 0 }) => lastUsedAtMs > usedSinceMs && retiring.some((key) => key.apiKey === apiKey));
     if (users.length === 0 && used.length === 0) return;
     const who = users.length > 0 ? `by ${users.join(', ')}` : 'by somebody, says the venue';
@@ -222,7 +233,7 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
       const seen = await seenHere();
       if (seen.current !== version) return { state: 'superseded', version, deleted: [] };
       const { current, retiring, orphans } = await surplus(list, seen);
-      if (revocation.withoutGrace === undefined) checkUnused(tasks, retiring, list);
+      if (revocation.withoutGrace === undefined) checkUnused(tasks, retiring, list, momentMs(revocation));
       if (current !== undefined) await provider.proveRead(current);
       const doomed = [...retiring, ...orphans];
       if (createsKeys) for (const key of doomed) await provider.delete({ ...key, ...(await passphraseOf(key)) });
@@ -273,10 +284,9 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
   async function checkGone(doomed: readonly Pick<RetiredKey, 'apiKey' | 'name'>[], retiring: readonly RetiredKey[]): Promise<void> {
     const left = await listed();
     for (const each of doomed) {
-      const version = retiring.find(({ apiKey }) => apiKey === each.apiKey)?.version;
-      const key = version === undefined ? undefined : await secret.read(version);
-      const isGone = left.every(({ apiKey }) => apiKey !== each.apiKey) && (key?.apiKey !== each.apiKey || (await isRefused(provider, key)));
-      if (isGone) continue;
+      const replaced = retiring.find(({ apiKey }) => apiKey === each.apiKey);
+      const isLeft = left.some(({ apiKey }) => apiKey === each.apiKey) || (replaced !== undefined && (await isAccepted(replaced)));
+      if (!isLeft) continue;
       const remedy = createsKeys ? 'It is deleted again at the next attempt.' : 'Delete it in the pages of the venue.';
       throw new StillAcceptedError(`the venue still accepts the old key ${nameOf(each)} of ${book}. ${remedy}`);
     }

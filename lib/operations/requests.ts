@@ -1,13 +1,17 @@
 /** Reads what a person typed. Every fault is named at once, with what was seen, so that one correction is enough. */
 import type * as z from 'zod/mini';
 import { faultsOf } from '../contracts/faults.ts';
-import { ResumeRequest, RollbackRequest } from '../contracts/operations.ts';
+import { ResumeRequest, KeyRequest, RollbackRequest } from '../contracts/operations.ts';
 import { RefreshRequest, type RefreshAsked } from '../contracts/standby.ts';
 import { SwitchoverRequest } from '../contracts/switchover.ts';
 import { RequestRefusedError } from '../cutover/errors.ts';
 
 export function parseResume(request: unknown, books: readonly string[]): ResumeRequest {
   return parse(ResumeRequest, request, books, '{ "book": "main", "reason": "…", "requestedBy": "…" }');
+}
+
+export function parseKeyRequest(request: unknown, books: readonly string[]): KeyRequest {
+  return parse(KeyRequest, request, books, '{ "book": "main", "reason": "…", "requestedBy": "…" }');
 }
 
 export function parseRollback(request: unknown, books: readonly string[]): RollbackRequest {

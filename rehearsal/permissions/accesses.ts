@@ -333,6 +333,7 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
     DescribeSnapshots: on((asked) => asked.named('elasticache', 'snapshot:', asked.input['SnapshotName'])),
     DeleteSnapshot: on((asked) => asked.named('elasticache', 'snapshot:', asked.input['SnapshotName'])),
     DeleteReplicationGroup: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
+    ModifyReplicationGroup: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
     DescribeReplicationGroups: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
   },
   events: { PutEvents: on((asked) => asked.arn('events', 'event-bus/default')) },
@@ -446,6 +447,7 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
   },
   states: {
     StartExecution: machine,
+    ListStateMachines: anything,
     ListExecutions: machine,
     DescribeStateMachine: machine,
     DescribeExecution: execution,

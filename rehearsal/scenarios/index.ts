@@ -1,5 +1,6 @@
 /** Every scenario, in the order in which `npm run rehearse` begins them: what takes longest early. */
 import { automaticFailover } from './automatic-failover.ts';
+import { backups } from './backups.ts';
 import { budgetAlert } from './budget-alert.ts';
 import { canary } from './canary.ts';
 import { cutover } from './cutover.ts';
@@ -8,11 +9,15 @@ import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
 import { positionMismatch } from './position-mismatch.ts';
+import { revokeKeyNow } from './revoke-key-now.ts';
 import { rollback } from './rollback.ts';
+import { rotateDatabase } from './rotate-database.ts';
+import { rotateExchangeKey } from './rotate-exchange-key.ts';
 import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
 
 export const scenarios: readonly Scenario[] = [
-  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, budgetAlert, databaseRequired, automaticFailover,
+  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
+  rotateExchangeKey, revokeKeyNow, budgetAlert, databaseRequired, automaticFailover, backups,
 ];

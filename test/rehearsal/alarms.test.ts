@@ -3,6 +3,7 @@
  * broken, each metric beyond its threshold. What somebody typed wrong rings no alarm of a function.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keyTroubles } from '../../lib/contracts/key-watch.ts';
 import { page } from '../../lib/contracts/page.ts';
 import { AwsError } from '../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../rehearsal/cloud/world.ts';
@@ -16,8 +17,10 @@ import { until } from '../until.ts';
 
 const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 const boundMs = 20_000;
+/** Machines that a schedule starts with nothing. */
+const withoutInput = /-cache-snapshot-failed$/;
 /** Counts what is still there: after so many minutes of nothing it rings. The others ring for what they count. */
-const ofLiveness = /region-watch-(stale|failed)$/;
+const ofLiveness = /(region-watch-(stale|failed)|credentials-not-[a-z]+|keys-unwatched)$/;
 
 interface Alarm extends Readonly<Record<string, unknown>> {
   readonly AlarmName: string;
@@ -116,7 +119,7 @@ describe('in the system that is synthesized', () => {
   afterAll(() => installation?.close());
 
   test('wrong input rings the alarm of its machine, and none of a function', async () => {
-    const machines = alarms.filter(({ MetricName }) => MetricName === 'ExecutionsFailed');
+    const machines = alarms.filter(({ AlarmName, MetricName }) => MetricName === 'ExecutionsFailed' && !withoutInput.test(AlarmName));
     expect(machines.length).toBeGreaterThan(4);
     for (const { Dimensions: [of] } of machines) {
       await installation.operator('states', 'StartExecution', { stateMachineArn: of?.Value, input: '{}' });
@@ -124,6 +127,59 @@ describe('in the system that is synthesized', () => {
     for (const { AlarmName } of machines) await rings(AlarmName);
     expect(installation.monitoring.rung.map(({ name }) => name).filter((name) => name.endsWith('-errors'))).toEqual([]);
   }, 60_000);
+
+  test('a machine that is given nothing rings when it cannot do its work', async () => {
+    const heal = installation.disturbances.add(({ service, caller }) => {
+      if (service !== 'elasticache' || caller.roleArn === undefined) return undefined;
+      throw new AwsError('SnapshotQuotaExceededFault', 'The fault of this test');
+    });
+    try {
+      for (const { AlarmName, Dimensions: [of] } of alarms.filter((each) => each.MetricName === 'ExecutionsFailed' && withoutInput.test(each.AlarmName))) {
+        await installation.operator('states', 'StartExecution', { stateMachineArn: of?.Value, input: '{}' });
+        await rings(AlarmName);
+      }
+    } finally {
+      heal();
+    }
+  });
+
+  test('a backup that goes before its time rings; one whose time is over does not', async () => {
+    const detail = { backupVaultName: 'baton-dev', recoveryPointArn: 'arn:aws:rds:us-east-1:111111111111:snapshot:awsbackup:job-1', status: 'DELETED' };
+    const gone = (deleteAt: Date): void => installation.world.emit({
+      source: 'aws.backup', detailType: 'Recovery Point State Change', region: home(), resources: [], detail: { ...detail, calculatedLifecycle: { deleteAt: deleteAt.toISOString() } },
+    });
+    gone(new Date(Date.now() - 1000));
+    await until('the judgement', async () => (await judged()).includes('due'), boundMs);
+    expect(ringings('baton-dev-backups-early')).toEqual([]);
+    gone(new Date(Date.now() + 60_000));
+    await rings('baton-dev-backups-early');
+
+    async function judged(): Promise<string> {
+      const of = { logGroupName: '/aws/lambda/baton-dev-backup-care', filterPattern: 'judgeDeletion' };
+      return JSON.stringify(await installation.operator('logs', 'FilterLogEvents', of).catch(() => ''));
+    }
+  });
+
+  test('what a reaper says rings, and so does a job of AWS Backup that fails', async () => {
+    const logGroupName = '/aws/lambda/baton-dev-backup-reaper';
+    await installation.operator('logs', 'CreateLogStream', { logGroupName, logStreamName: 'by-hand' });
+    for (const work of ['reaped', 'failed']) {
+      await installation.operator('logs', 'PutLogEvents', { logGroupName, logStreamName: 'by-hand', logEvents: [{ timestamp: Date.now(), message: JSON.stringify({ output: { work } }) }] });
+      await rings(`baton-dev-backups-${work}-leftovers`);
+    }
+    for (const kind of ['Backup', 'Copy']) {
+      installation.monitoring.record({ region: home(), namespace: 'AWS/Backup', name: `NumberOf${kind}JobsFailed`, value: 1, dimensions: { BackupVaultName: 'baton-dev' } });
+      await rings(`baton-dev-${kind.toLowerCase()}-job-failed`);
+    }
+  });
+
+  test('a schedule whose target was not called rings', async () => {
+    for (const { AlarmName, Dimensions: [of] } of alarms.filter(({ Namespace }) => Namespace === 'AWS/SQS')) {
+      const QueueUrl = `https://sqs.${home()}.amazonaws.com/${installation.settings.account}/${of?.Value}`;
+      await installation.operator('sqs', 'SendMessage', { QueueUrl, MessageBody: '{}' });
+      await rings(AlarmName);
+    }
+  });
 
   test('a function that fails rings its own', async () => {
     const functions = alarms.filter(({ Namespace }) => Namespace === 'AWS/Lambda');
@@ -150,6 +206,22 @@ describe('in the system that is synthesized', () => {
       await installation.operator('logs', 'PutLogEvents', { ...stream, logEvents: [{ timestamp: Date.now(), message: JSON.stringify(page) }] });
       await rings(`baton-dev-${name}-position-mismatch`);
     }
+  });
+
+  test('what the watch over the keys says rings', async () => {
+    const stream = { logGroupName: '/aws/lambda/baton-dev-key-watch', logStreamName: 'by-hand' };
+    await installation.operator('logs', 'CreateLogStream', stream);
+    const message = JSON.stringify({ output: Object.fromEntries(keyTroubles.map((trouble) => [trouble, 'yes'])) });
+    await installation.operator('logs', 'PutLogEvents', { ...stream, logEvents: [{ timestamp: Date.now(), message }] });
+    for (const trouble of keyTroubles) await rings(`baton-dev-keys-${trouble}`);
+  });
+
+  test('a revocation that could not be delivered rings', async () => {
+    const region = home();
+    await installation.operator('sqs', 'SendMessage', {
+      QueueUrl: `https://sqs.${region}.amazonaws.com/${installation.settings.account}/baton-dev-revocations-undelivered`, MessageBody: '{}',
+    });
+    await rings('baton-dev-keys-undelivered');
   });
 
   test('an execution that is stopped, or out of time, rings', async () => {
