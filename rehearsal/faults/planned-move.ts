@@ -4,7 +4,7 @@ import { atLeast, exactly } from '../report/report.ts';
 import type { Fault as ScenarioFault } from '../scenarios/scenario.ts';
 import type { Recovery, Stage } from '../stage.ts';
 import { silentTopics, timedOutAfterSuccess } from './aws.ts';
-import { onEntering, struck, type Injected } from './fault.ts';
+import { struck, type Injected } from './fault.ts';
 
 export interface PlannedMoveFault extends ScenarioFault {
   /** Called when the book trades, before the move is started. */
@@ -73,26 +73,6 @@ const replicaCannotBeMade: PlannedMoveFault = {
   },
 };
 
-const darkAgain: PlannedMoveFault = {
-  name: 'goes-dark-again',
-  summary: 'The Region that came back goes dark once more, while its replica is being made; the failback goes on when it is back.',
-  outcome: 'succeeded',
-  silenceLimitMs: usualSilenceMs,
-  inject(stage) {
-    const { standby } = stage;
-    let over: Promise<void> | undefined;
-    onEntering(stage, ['Begin to wait for the replica here'], () => {
-      over = (async () => {
-        await stage.darken(standby);
-        await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersInTheDark);
-        await stage.relight(standby);
-      })();
-    });
-    return { heal: async () => over, promises: () => [struck('the Region went dark again', over === undefined ? 0 : 1)] };
-  },
-};
-const ordersInTheDark = 30;
-
 const startedTwice: PlannedMoveFault = {
   name: 'started-twice',
   summary: 'Somebody else starts a failback too, a moment later; what the two would both do is done once.',
@@ -114,4 +94,4 @@ const startedTwice: PlannedMoveFault = {
   },
 };
 
-export const failbackFaults: readonly PlannedMoveFault[] = [replicaCannotBeMade, darkAgain, startedTwice];
+export const failbackFaults: readonly PlannedMoveFault[] = [replicaCannotBeMade, startedTwice];
