@@ -19,7 +19,7 @@ export function parseRollback(request: unknown, books: readonly string[]): Rollb
   if (parsed.restoreDatabaseTo !== undefined) {
     throw new RequestRefusedError(
       'A rollback does not restore the database yet: nothing here can. Start it again without restoreDatabaseTo; it changes no data. ' +
-        'Trading needs only the lease and the journal, so the ledger can be restored afterwards, by hand, from a snapshot or to a point in time.',
+        'Trading needs only the lease and the journal, so the ledger can be restored afterwards, by hand: see docs/runbooks/restore-database.md.',
     );
   }
   return parsed;

@@ -2,7 +2,9 @@
 import { automaticFailover } from './automatic-failover.ts';
 import { backups } from './backups.ts';
 import { budgetAlert } from './budget-alert.ts';
+import { budgetResponse } from './budget-response.ts';
 import { canary } from './canary.ts';
+import { costReport } from './cost-report.ts';
 import { cutover } from './cutover.ts';
 import { databaseRequired } from './database-required.ts';
 import { failback } from './failback.ts';
@@ -19,5 +21,5 @@ import { takeover } from './takeover.ts';
 
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
-  rotateExchangeKey, revokeKeyNow, budgetAlert, databaseRequired, automaticFailover, backups,
+  rotateExchangeKey, revokeKeyNow, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups,
 ];

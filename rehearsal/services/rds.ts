@@ -370,6 +370,13 @@ export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
       if (continuous === undefined) throw new Error(`${identifier} in ${region} has no automated backups here`);
       await lives.backups.archiveNow(continuous);
     },
+    linkChanged(one, other, linked) {
+      for (const { region, replication } of [one, other].flatMap((each) => [...inRegion(each).instances.values()])) {
+        if (replication === undefined || region === replication.source.region || ![one, other].includes(replication.source.region)) continue;
+        if (linked) replication.link.restore();
+        else replication.link.silence();
+      }
+    },
     async regionLost(region) {
       await Promise.all([...inRegion(region).instances.values()].map(async ({ server }) => server?.kill()));
     },
@@ -382,7 +389,7 @@ export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
 }
 
 /** What ModifyDBInstance changes here. */
-const modifiable: ReadonlySet<string> = new Set(['NewDBInstanceIdentifier', 'MultiAZ', 'BackupRetentionPeriod', 'PreferredBackupWindow', 'DeletionProtection']);
+const modifiable: ReadonlySet<string> = new Set(['NewDBInstanceIdentifier', 'DBInstanceClass', 'MultiAZ', 'BackupRetentionPeriod', 'PreferredBackupWindow', 'DeletionProtection']);
 
 const retentionDaysOf = ({ properties }: Instance): number => Number(properties['BackupRetentionPeriod'] ?? 1);
 const statusOf = ({ status, server }: Instance): string => (status === 'available' && server?.child.exit ? 'failed' : status);
