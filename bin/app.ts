@@ -8,6 +8,7 @@ import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
 import { addValidations } from '../lib/constructs/validation/index.ts';
 import { stackIdOf, type StackName } from '../lib/contracts/stack-names.ts';
 import type { RegionSettings, Settings } from '../lib/settings/index.ts';
+import { BackupsStack } from '../stacks/backups.ts';
 import { CostStack } from '../stacks/cost.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
 import { DataStack } from '../stacks/data.ts';
@@ -90,7 +91,8 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
     ...described('recovery', 'the loss of a Region'), state, network, data, trading, cutover,
   });
   const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation });
+  const backups = new BackupsStack(app, id('backups'), { ...described('backups', 'backups and what looks after them'), data, cutover });
   // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
-  for (const stack of [network, data, trading, cutover, recovery, keys]) stack.addStackDependency(state);
-  return { foundation, state, network, data, trading, cutover, recovery, keys };
+  for (const stack of [network, data, trading, cutover, recovery, keys, backups]) stack.addStackDependency(state);
+  return { foundation, state, network, data, trading, cutover, recovery, keys, backups };
 }

@@ -37,6 +37,7 @@ const watch = serve(regionWatch, process.env, (environment) =>
     database: watchedDatabase({
       identifier: environment.BATON_DATABASE,
       apis: databaseApi(databases),
+      databases,
       ask: calling(databaseRecovery, environment.BATON_DATABASE_FUNCTION, sendingTo(functions)),
     }),
     pause: () => pause(betweenLooksMs),

@@ -89,7 +89,7 @@ export class Standby extends Construct {
     allow(this.watch, ['dynamodb:GetItem', 'dynamodb:Query'], [leaseTable.tableArn]);
     allow(this.watch, ['ssm:GetParameters', 'ssm:PutParameter', 'ssm:DeleteParameter'], factArns);
     allow(this.watch, ['ssm:GetParameter'], parts.arns.liveParameters);
-    allow(this.watch, ['rds:DescribeDBInstances'], [parts.arns.database]);
+    allow(this.watch, ['rds:DescribeDBInstances', 'rds:AddTagsToResource'], [parts.arns.database]);
     allow(this.watch, ['lambda:InvokeFunction'], [stack.formatArn({
       service: 'lambda', resource: 'function', resourceName: `${prefix}-${databaseRecovery.name}`, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     })]);

@@ -21,6 +21,7 @@ export const assumptions = {
   zoneGb: { value: 50, unit: 'GB a month', why: 'between zones: tasks to database and cache, their replicas; charged in both directions' },
   ledgerGb: { value: 30, unit: 'GB a month', why: "of PostgreSQL's log sent to the read replica in the other Region" },
   backupShare: { value: 1.3, unit: 'share', why: 'of the allocated storage in automated backups and snapshots; AWS charges what exceeds the allocated storage' },
+  vaultGb: { value: 40, unit: 'GB', why: 'of snapshots of the database in a vault of AWS Backup: what is used of it once, and what has changed' },
   cacheSnapshotGb: { value: 0.1, unit: 'GB', why: 'in a snapshot of the cache, one a day kept for the retention' },
   taskLogGb: { value: 2, unit: 'GB a month', why: 'logged by the tasks of a book in the home Region' },
   databaseLogGb: { value: 0.5, unit: 'GB a month', why: 'of logs of PostgreSQL' },

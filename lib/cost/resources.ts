@@ -107,6 +107,12 @@ export const rules: Readonly<Record<string, Rule>> = {
     { what: 'stored', price: 's3.stored', quantity: assumed.reportGb, bill: 'storage' },
     { what: 'written', price: 's3.written', quantity: assumed.reportsWritten, bill: 'storage' },
   ],
+  'AWS::Backup::BackupVault': (_, { assumed, stack, stacks, home }) => [
+    { what: 'snapshots of the database', price: 'rds.backup', quantity: assumed.vaultGb, bill: 'storage' },
+    ...(stack.region === home
+      ? []
+      : ([{ what: 'copies of them from the other Region', price: 'transfer.regions', quantity: assumed.ledgerGb, bill: 'transfer', region: otherRegion(stacks, stack.region) }] as const)),
+  ],
   'AWS::ECR::Repository': (_, { assumed }) => [{ what: 'images', price: 'ecr.stored', quantity: assumed.imageGb, bill: 'storage' }],
   'AWS::SNS::Topic': (_, { assumed }) => [{ what: 'e-mails', price: 'sns.email', quantity: assumed.emails }],
   'AWS::SSM::Parameter': ({ Tier: tier = 'Standard' }) => {
@@ -136,6 +142,8 @@ export const free: Readonly<Record<string, string>> = {
   'AWS::EC2::VPCGatewayAttachment': network,
   'AWS::ECR::ReplicationConfiguration': 'the copies are charged at their repositories',
   'AWS::ECS::TaskDefinition': 'what runs of it is charged at its service',
+  'AWS::Backup::BackupPlan': described,
+  'AWS::Backup::BackupSelection': described,
   'AWS::ElastiCache::ParameterGroup': described,
   'AWS::ElastiCache::SubnetGroup': described,
   'AWS::Events::EventBusPolicy': described,

@@ -40,6 +40,7 @@ export const dev: SettingsInput = {
   network: { natGateways: 1, venuePorts: [443] },
   database: { instanceClass: 't4g.micro', allocatedGb: 20, retentionDays: 7, deletionProtection: false },
   cache: { nodeType: 'cache.t4g.micro', nodes: 2, snapshotRetentionDays: 1 },
+  backups: { locked: false, cacheSnapshotsADay: 1 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 15 },
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },

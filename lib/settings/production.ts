@@ -27,6 +27,7 @@ export const production: SettingsInput = {
   network: { natGateways: 2, venuePorts: [443] },
   database: { instanceClass: 't4g.medium', allocatedGb: 100, retentionDays: 30, deletionProtection: true },
   cache: { nodeType: 'cache.t4g.small', nodes: 2, snapshotRetentionDays: 7 },
+  backups: { locked: true, cacheSnapshotsADay: 12 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 60 },
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },

@@ -94,6 +94,12 @@ export const Settings = z
       nodes: z.int().min(2).max(6),
       snapshotRetentionDays: z.int().min(1).max(35),
     }),
+    backups: z.strictObject({
+      /** Whether nobody at all, root included, may delete a backup before its time: for good, from a week after the first deployment on. */
+      locked: z.boolean(),
+      /** Of the cache, each exported to a bucket; ElastiCache takes 20 in a day, and one of these is its own. */
+      cacheSnapshotsADay: z.union([1, 2, 3, 4, 6, 8, 12].map((often) => z.literal(often)), 'a whole number of hours apart: 1, 2, 3, 4, 6, 8 or 12'),
+    }),
     cutover: z.strictObject({
       /** How long the new colour may take until it is healthy and reconciled. */
       healthySeconds: seconds(30, 300),

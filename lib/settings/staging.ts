@@ -40,6 +40,7 @@ export const staging: SettingsInput = {
   network: { natGateways: 2, venuePorts: [443] },
   database: { instanceClass: 't4g.medium', allocatedGb: 100, retentionDays: 14, deletionProtection: true },
   cache: { nodeType: 'cache.t4g.small', nodes: 2, snapshotRetentionDays: 3 },
+  backups: { locked: false, cacheSnapshotsADay: 4 },
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 60 },
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },

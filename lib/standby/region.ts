@@ -3,6 +3,8 @@ import { ExecutionAlreadyExists, StartExecutionCommand, type SFNClient } from '@
 import {
   DeleteParameterCommand, GetParameterCommand, GetParametersCommand, ParameterNotFound, PutParameterCommand, type SSMClient,
 } from '@aws-sdk/client-ssm';
+import { AddTagsToResourceCommand, type RDSClient } from '@aws-sdk/client-rds';
+import { writtenTag } from '../contracts/backups.ts';
 import type { Call } from '../contracts/call.ts';
 import type { databaseRecovery } from '../contracts/recovery.ts';
 import { RecordedLive } from '../contracts/standby.ts';
@@ -45,9 +47,10 @@ export function watchedRegion({ environment, regions, refreshMachineArn, paramet
 }
 
 /** The database beside the watch: RDS says whether there is one, the function that speaks to it what it may do. */
-export function watchedDatabase({ identifier, apis, ask }: {
+export function watchedDatabase({ identifier, apis, databases, ask }: {
   readonly identifier: string;
   readonly apis: Pick<RegionApis, 'database'>;
+  readonly databases: RDSClient;
   readonly ask: Call<typeof databaseRecovery>;
 }): WatchedRegion['database'] {
   return {
@@ -60,6 +63,13 @@ export function watchedDatabase({ identifier, apis, ask }: {
     },
     async isolate() {
       await ask('isolate', {});
+    },
+    async tagWritten(isWritten) {
+      const wanted = isWritten ? writtenTag.yes : writtenTag.no;
+      const { DBInstanceArn, TagList = [] } = (await apis.database(identifier)) ?? {};
+      if (DBInstanceArn === undefined || TagList.some(({ Key, Value }) => Key === writtenTag.key && Value === wanted)) return false;
+      await databases.send(new AddTagsToResourceCommand({ ResourceName: DBInstanceArn, Tags: [{ Key: writtenTag.key, Value: wanted }] }));
+      return true;
     },
   };
 }

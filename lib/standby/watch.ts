@@ -24,6 +24,8 @@ export interface WatchedRegion {
     readonly isWritable: () => Promise<boolean>;
     /** From then on nobody writes it. */
     readonly isolate: () => Promise<void>;
+    /** Backups take it only while it is written; false when that was known already, or there is none. */
+    readonly tagWritten: (isWritten: boolean) => Promise<boolean>;
   };
 }
 
@@ -85,7 +87,9 @@ export function watchSteps(watch: Watch): Implementation<typeof regionWatch> {
 async function agreeOnDatabase({ region, database, record }: Watch, home: string, leases: readonly Lease[], seen: string[]): Promise<void> {
   if (home === region) {
     // Until it is promoted, nothing is written; what the fact says is changed with it.
-    if ((await database.isWritable()) && (await record('writing-database', region))) seen.push('recorded that the database of this Region is written');
+    if (!(await database.isWritable())) return;
+    if (await record('writing-database', region)) seen.push('recorded that the database of this Region is written');
+    if (await database.tagWritten(true)) seen.push('the database of this Region is backed up from now on');
     return;
   }
   // A planned move lets the ledger of the old home be completed, and isolates its database itself.
@@ -96,6 +100,8 @@ async function agreeOnDatabase({ region, database, record }: Watch, home: string
     seen.push(`isolated the database of this Region: ${home} is home`);
   }
   if (await record('writing-database', home)) seen.push(`recorded that the database of ${home} is written`);
+  // A backup that runs would keep a replica from being promoted.
+  if (await database.tagWritten(false)) seen.push('the database of this Region is not backed up any more');
 }
 
 /** Answers whether the standby is current, and has it refreshed when it is not. */

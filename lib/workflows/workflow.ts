@@ -93,7 +93,7 @@ const startAllowanceSeconds = 5;
 const apiTimeoutSeconds = 10;
 
 /** What an API's errors begin with, where it is not its name with a capital. */
-const errorFamilies: Readonly<Record<string, string>> = { dynamodb: 'DynamoDb' };
+const errorFamilies: Readonly<Record<string, string>> = { dynamodb: 'DynamoDb', elasticache: 'ElastiCache' };
 
 const elapsedMs = (since: string): string => `($toMillis($states.context.State.EnteredTime) - $${since})`;
 

@@ -16,6 +16,8 @@ import { until } from '../until.ts';
 
 const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 const boundMs = 20_000;
+/** Machines that a schedule starts with nothing. */
+const withoutInput = /-cache-snapshot-failed$/;
 /** Counts what is still there: after so many minutes of nothing it rings. The others ring for what they count. */
 const ofLiveness = /region-watch-(stale|failed)$/;
 
@@ -116,7 +118,7 @@ describe('in the system that is synthesized', () => {
   afterAll(() => installation?.close());
 
   test('wrong input rings the alarm of its machine, and none of a function', async () => {
-    const machines = alarms.filter(({ MetricName }) => MetricName === 'ExecutionsFailed');
+    const machines = alarms.filter(({ AlarmName, MetricName }) => MetricName === 'ExecutionsFailed' && !withoutInput.test(AlarmName));
     expect(machines.length).toBeGreaterThan(4);
     for (const { Dimensions: [of] } of machines) {
       await installation.operator('states', 'StartExecution', { stateMachineArn: of?.Value, input: '{}' });
@@ -124,6 +126,59 @@ describe('in the system that is synthesized', () => {
     for (const { AlarmName } of machines) await rings(AlarmName);
     expect(installation.monitoring.rung.map(({ name }) => name).filter((name) => name.endsWith('-errors'))).toEqual([]);
   }, 60_000);
+
+  test('a machine that is given nothing rings when it cannot do its work', async () => {
+    const heal = installation.disturbances.add(({ service, caller }) => {
+      if (service !== 'elasticache' || caller.roleArn === undefined) return undefined;
+      throw new AwsError('SnapshotQuotaExceededFault', 'The fault of this test');
+    });
+    try {
+      for (const { AlarmName, Dimensions: [of] } of alarms.filter((each) => each.MetricName === 'ExecutionsFailed' && withoutInput.test(each.AlarmName))) {
+        await installation.operator('states', 'StartExecution', { stateMachineArn: of?.Value, input: '{}' });
+        await rings(AlarmName);
+      }
+    } finally {
+      heal();
+    }
+  });
+
+  test('a backup that goes before its time rings; one whose time is over does not', async () => {
+    const detail = { backupVaultName: 'baton-dev', recoveryPointArn: 'arn:aws:rds:us-east-1:111111111111:snapshot:awsbackup:job-1', status: 'DELETED' };
+    const gone = (deleteAt: Date): void => installation.world.emit({
+      source: 'aws.backup', detailType: 'Recovery Point State Change', region: home(), resources: [], detail: { ...detail, calculatedLifecycle: { deleteAt: deleteAt.toISOString() } },
+    });
+    gone(new Date(Date.now() - 1000));
+    await until('the judgement', async () => (await judged()).includes('due'), boundMs);
+    expect(ringings('baton-dev-backups-early')).toEqual([]);
+    gone(new Date(Date.now() + 60_000));
+    await rings('baton-dev-backups-early');
+
+    async function judged(): Promise<string> {
+      const of = { logGroupName: '/aws/lambda/baton-dev-backup-care', filterPattern: 'judgeDeletion' };
+      return JSON.stringify(await installation.operator('logs', 'FilterLogEvents', of).catch(() => ''));
+    }
+  });
+
+  test('what a reaper says rings, and so does a job of AWS Backup that fails', async () => {
+    const logGroupName = '/aws/lambda/baton-dev-backup-reaper';
+    await installation.operator('logs', 'CreateLogStream', { logGroupName, logStreamName: 'by-hand' });
+    for (const work of ['reaped', 'failed']) {
+      await installation.operator('logs', 'PutLogEvents', { logGroupName, logStreamName: 'by-hand', logEvents: [{ timestamp: Date.now(), message: JSON.stringify({ output: { work } }) }] });
+      await rings(`baton-dev-backups-${work}-leftovers`);
+    }
+    for (const kind of ['Backup', 'Copy']) {
+      installation.monitoring.record({ region: home(), namespace: 'AWS/Backup', name: `NumberOf${kind}JobsFailed`, value: 1, dimensions: { BackupVaultName: 'baton-dev' } });
+      await rings(`baton-dev-${kind.toLowerCase()}-job-failed`);
+    }
+  });
+
+  test('a schedule whose target was not called rings', async () => {
+    for (const { AlarmName, Dimensions: [of] } of alarms.filter(({ Namespace }) => Namespace === 'AWS/SQS')) {
+      const QueueUrl = `https://sqs.${home()}.amazonaws.com/${installation.settings.account}/${of?.Value}`;
+      await installation.operator('sqs', 'SendMessage', { QueueUrl, MessageBody: '{}' });
+      await rings(AlarmName);
+    }
+  });
 
   test('a function that fails rings its own', async () => {
     const functions = alarms.filter(({ Namespace }) => Namespace === 'AWS/Lambda');

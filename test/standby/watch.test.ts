@@ -19,6 +19,8 @@ class WatchedWorld {
   readonly control = new LeaseControl(this.store);
   facts: Record<string, string> = { 'home-region': there, 'writing-database': there };
   database: 'replica' | 'writable' | 'isolated' | 'unreachable' = 'replica';
+  /** Whether backups take the database. */
+  isBackedUp = false;
   recorded: RecordedLive | undefined = recorded;
   readonly started: string[] = [];
   /** Whether the instances' beats move between two looks. */
@@ -75,6 +77,11 @@ class WatchedWorld {
         },
         isolate: async () => {
           this.database = 'isolated';
+        },
+        tagWritten: async (isWritten) => {
+          const changes = this.isBackedUp !== isWritten;
+          this.isBackedUp = isWritten;
+          return changes;
         },
       },
       pause: async () => {
@@ -159,6 +166,12 @@ describe('a Region that comes back when its books were moved away', () => {
     expect({ ...zombie.facts, database: zombie.database }).toEqual({ 'home-region': there, 'writing-database': there, database: 'isolated' });
   });
 
+  it('has its database backed up no more; a replica would not be promoted while it is', async () => {
+    zombie.isBackedUp = true;
+    await zombie.look();
+    expect(zombie.isBackedUp).toBe(false);
+  });
+
   it('does so while the failover is not done yet', async () => {
     for (const book of books) await zombie.control.takeWorkflow(book, executionOf('failover'));
     await zombie.look();
@@ -187,7 +200,7 @@ describe('the home Region', () => {
     expect(world.facts).toEqual({ 'home-region': here, 'writing-database': there });
     world.database = 'writable';
     await world.look();
-    expect(world.facts['writing-database']).toBe(here);
+    expect({ fact: world.facts['writing-database'], isBackedUp: world.isBackedUp }).toEqual({ fact: here, isBackedUp: true });
     expect(world.started).toEqual([]);
   });
 });
