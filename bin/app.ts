@@ -18,6 +18,7 @@ import { NetworkStack } from '../stacks/network.ts';
 import { RecoveryStack } from '../stacks/recovery.ts';
 import { TradingStateStack } from '../stacks/trading-state.ts';
 import { TradingStack } from '../stacks/trading.ts';
+import { VerificationStack } from '../stacks/verification.ts';
 
 export interface AppOptions {
   readonly settings: Settings;
@@ -92,7 +93,10 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
   });
   const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation });
   const backups = new BackupsStack(app, id('backups'), { ...described('backups', 'backups and what looks after them'), data, cutover });
+  const verification = new VerificationStack(app, id('verification'), {
+    ...described('verification', 'backups are proved'), of, foundation, state, network, data, trading, cutover, backups,
+  });
   // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
-  for (const stack of [network, data, trading, cutover, recovery, keys, backups]) stack.addStackDependency(state);
+  for (const stack of [network, data, trading, cutover, recovery, keys, backups, verification]) stack.addStackDependency(state);
   return { foundation, state, network, data, trading, cutover, recovery, keys, backups };
 }

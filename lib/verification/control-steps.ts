@@ -1,6 +1,7 @@
 /** The steps outside the isolated network: what is verified, who is let in, and what is kept of it. Each may run twice. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
+import { temporaryTags } from '../contracts/backups.ts';
 import { faultsOf } from '../contracts/faults.ts';
 import type { Implementation } from '../contracts/step.ts';
 import { type backupVerification, type Finding, VerificationRequest } from '../contracts/verification.ts';
@@ -60,7 +61,7 @@ export function controlSteps(options: ControlOptions): Implementation<typeof bac
       return {};
     },
     async restoreCache({ name, cacheSnapshot, execution, madeAt }) {
-      await asked(RestoredUnreachableError, () => restoreCache(name, cacheSnapshot, { 'baton:temporary': execution, 'baton:made-at': madeAt }));
+      await asked(RestoredUnreachableError, () => restoreCache(name, cacheSnapshot, { [temporaryTags.execution]: execution, [temporaryTags.madeAt]: madeAt }));
       return {};
     },
     async publish({ execution, name, request, recoveryPointArn, createdAt, begunAt, answeredAt, newestCommitAt, findings, why, leftOver }) {

@@ -6,13 +6,14 @@
  * left by its tags.
  */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import { temporaryTags } from '../contracts/backups.ts';
 import { endings } from '../contracts/cutover.ts';
 import type { backupCheck, backupVerification, venueFills } from '../contracts/verification.ts';
 import type { ContractFunction } from '../constructs/function.ts';
 import { partsMax } from '../verification/physical.ts';
 import { endingsOf, type EndingParts } from './blocks/endings.ts';
 import { noted, nothing } from './blocks/variables.ts';
-import { js, quoted, type CatchTarget, type Workflow } from './workflow.ts';
+import { js, quoted, type CatchTarget, type Jsonata, type Workflow } from './workflow.ts';
 
 export interface BackupVerificationParts extends EndingParts {
   readonly control: ContractFunction<typeof backupVerification>;
@@ -30,14 +31,13 @@ export interface BackupVerificationParts extends EndingParts {
   };
 }
 
-const temporaryTags = { execution: 'baton:temporary', madeAt: 'baton:made-at' } as const;
-
 /** The new instance loads from the backup while it answers; AWS says of no time how long it may take. */
-const restoreLimitSeconds = 5400;
+const restoreLimitSeconds = 3600;
 const admitLimitSeconds = 900;
 const answerLimitSeconds = 600;
-const cacheLimitSeconds = 3600;
-const removalLimitSeconds = 3600;
+const cacheLimitSeconds = 1800;
+const removalLimitSeconds = 1800;
+const removalAttempts = 15;
 const everySeconds = 15;
 const patientSeconds = 60;
 
@@ -105,7 +105,7 @@ export function verifyBackup(w: Workflow, parts: BackupVerificationParts): sfn.I
     ask: w.call('Look at the restored cache', {
       comment: 'ElastiCache makes it in the background.', service: 'elasticache', action: 'DescribeReplicationGroups',
       parameters: { ReplicationGroupId: js('$name') }, resources: [arns.restoredCaches],
-      assign: { status: js('$states.result.ReplicationGroups[0].Status'), cache: js('$states.result.ReplicationGroups[0].NodeGroups[0].PrimaryEndpoint') },
+      assign: { status: js('$states.result.ReplicationGroups[0].Status'), cache: onceThere('$states.result.ReplicationGroups[0].NodeGroups[0].PrimaryEndpoint') },
       catches: failing,
     }),
     judge: 'Is the restored cache available?', judgeComment: 'It loads the snapshot before it is.',
@@ -181,7 +181,7 @@ export function verifyBackup(w: Workflow, parts: BackupVerificationParts): sfn.I
       ask: w.call(names.look, {
         comment: 'RDS works in the background.', service: 'rds', action: 'DescribeDBInstances',
         parameters: { DbInstanceIdentifier: js('$name') }, resources: [arns.restored],
-        assign: { status: js('$states.result.DbInstances[0].DbInstanceStatus'), database: js('$states.result.DbInstances[0].Endpoint') },
+        assign: { status: js('$states.result.DbInstances[0].DbInstanceStatus'), database: onceThere('$states.result.DbInstances[0].Endpoint') },
         catches: failing,
       }),
       judge: names.judge, judgeComment: 'Nothing is asked of it before.',
@@ -245,6 +245,11 @@ export function verifyBackup(w: Workflow, parts: BackupVerificationParts): sfn.I
   }).next(choose);
 }
 
+/** What AWS does not say before it is there. */
+function onceThere(path: string): Jsonata {
+  return js(`$exists(${path}) ? ${path} : ''`);
+}
+
 /** Removes what has the name of this verification and waits until it is gone; what was never made is gone already. */
 function removal(w: Workflow, { what, key, next, gone, tooEarly, service, remove, look, resource, parameters, named }: {
   readonly what: string;
@@ -278,6 +283,6 @@ function removal(w: Workflow, { what, key, next, gone, tooEarly, service, remove
   });
   return w.call(`Remove the ${what}`, {
     comment: 'Whatever happened before.', service, action: remove, parameters, resources: [resource],
-    errors: [gone, tooEarly], tooEarly: { error: tooEarly, everySeconds: patientSeconds, times: 30 }, catches,
+    errors: [gone, tooEarly], tooEarly: { error: tooEarly, everySeconds: patientSeconds, times: removalAttempts }, catches,
   }).next(wait);
 }

@@ -50,7 +50,7 @@ export class VerificationWorld {
   findings: Finding[] = [found('rows'), found('positions')];
   newestCommitAgeMinutes = 30;
   venueAnswers = true;
-  /** How many requests to remove the database are refused first. */
+  /** How many requests to remove something are refused first. */
   removalsRefused = 0;
   removes = true;
   /** What has passed unseen. */
@@ -156,28 +156,34 @@ export class VerificationWorld {
       case 'rds:describeDBInstances': {
         const database = existing(this.database, 'Rds.DbInstanceNotFoundException');
         this.#moveOn(database, this.restoredAs, () => (this.database = undefined));
-        return { DbInstances: [{ DbInstanceStatus: database.status, Endpoint: { Address: 'restored', Port: 5432 } }] };
+        return { DbInstances: [{ DbInstanceStatus: database.status, ...(database.status !== 'creating' && { Endpoint: { Address: 'restored', Port: 5432 } }) }] };
       }
       case 'rds:deleteDBInstance': {
         const database = existing(this.database, 'Rds.DbInstanceNotFoundException');
-        if (this.removalsRefused > 0) {
-          this.removalsRefused -= 1;
-          throw new TaskFailure('Rds.InvalidDbInstanceStateException', 'not now');
-        }
+        this.#refuseFirst('Rds.InvalidDbInstanceStateException');
         Object.assign(database, { status: 'deleting', looks: 0 });
         return { DbInstance: {} };
       }
       case 'elasticache:describeReplicationGroups': {
         const cache = existing(this.cache, 'ElastiCache.ReplicationGroupNotFoundException');
         this.#moveOn(cache, this.cacheAs === 'silent' ? 'available' : this.cacheAs, () => (this.cache = undefined));
-        return { ReplicationGroups: [{ Status: cache.status, NodeGroups: [{ PrimaryEndpoint: { Address: 'cache', Port: 6379 } }] }] };
+        return { ReplicationGroups: [{ Status: cache.status, ...(cache.status !== 'creating' && { NodeGroups: [{ PrimaryEndpoint: { Address: 'cache', Port: 6379 } }] }) }] };
       }
-      case 'elasticache:deleteReplicationGroup':
-        Object.assign(existing(this.cache, 'ElastiCache.ReplicationGroupNotFoundException'), { status: 'deleting', looks: 0 });
+      case 'elasticache:deleteReplicationGroup': {
+        const cache = existing(this.cache, 'ElastiCache.ReplicationGroupNotFoundException');
+        this.#refuseFirst('ElastiCache.InvalidReplicationGroupStateException');
+        Object.assign(cache, { status: 'deleting', looks: 0 });
         return { ReplicationGroup: {} };
+      }
       default:
         throw new Error(`the machine made a call that no test expects: ${what}`);
     }
+  }
+
+  #refuseFirst(error: string): void {
+    if (this.removalsRefused === 0) return;
+    this.removalsRefused -= 1;
+    throw new TaskFailure(error, 'not now');
   }
 
   /** What was begun ends after some looks; what never does takes the time of its limit at once. */
