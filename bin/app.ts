@@ -10,6 +10,7 @@ import { stackIdOf, type StackName } from '../lib/contracts/stack-names.ts';
 import type { RegionSettings, Settings } from '../lib/settings/index.ts';
 import { BackupsStack } from '../stacks/backups.ts';
 import { CostStack } from '../stacks/cost.ts';
+import { CredentialsStack } from '../stacks/credentials.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
 import { DataStack } from '../stacks/data.ts';
 import { FoundationStack } from '../stacks/foundation.ts';
@@ -62,6 +63,7 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   second.cutover.addStackDependency(first.foundation);
   second.data.addStackDependency(first.data);
   second.trading.addStackDependency(first.trading);
+  second.credentials.addStackDependency(first.credentials);
   second.keys.addStackDependency(first.keys);
   boundEveryRole(app, first.state, environment);
 
@@ -91,12 +93,15 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
   const recovery = new RecoveryStack(app, id('recovery'), {
     ...described('recovery', 'the loss of a Region'), state, network, data, trading, cutover,
   });
+  const credentials = new CredentialsStack(app, id('credentials'), {
+    ...described('credentials', 'what opens the database and Redis, rotated'), network, data, cutover,
+  });
   const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation });
   const backups = new BackupsStack(app, id('backups'), { ...described('backups', 'backups and what looks after them'), data, cutover });
   const verification = new VerificationStack(app, id('verification'), {
     ...described('verification', 'backups are proved'), of, foundation, state, network, data, trading, cutover, backups,
   });
   // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
-  for (const stack of [network, data, trading, cutover, recovery, keys, backups, verification]) stack.addStackDependency(state);
-  return { foundation, state, network, data, trading, cutover, recovery, keys, backups };
+  for (const stack of [network, data, trading, cutover, recovery, credentials, keys, backups, verification]) stack.addStackDependency(state);
+  return { foundation, state, network, data, trading, cutover, recovery, credentials, keys, backups };
 }

@@ -1,10 +1,11 @@
-/** Secrets, read from Secrets Manager when a process starts: none is injected, so none is in an environment dump. */
+/** Secrets, read from Secrets Manager by those who use them: none is injected, so none is in an environment dump. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod/mini';
 import { Secret } from './secret.ts';
 
-export async function readText(secrets: SecretsManagerClient, arn: string): Promise<Secret> {
-  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }));
+/** What is current, or the version of another stage. */
+export async function readText(secrets: SecretsManagerClient, arn: string, stage = 'AWSCURRENT'): Promise<Secret> {
+  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn, VersionStage: stage }));
   return new Secret(SecretString ?? '');
 }
 
@@ -20,8 +21,9 @@ export async function readJson<Name extends string>(
   secrets: SecretsManagerClient,
   arn: string,
   names: readonly Name[],
+  stage = 'AWSCURRENT',
 ): Promise<Readonly<Record<Name, Secret>>> {
-  const found = objectIn(await readText(secrets, arn), arn, names.join(' and '));
+  const found = objectIn(await readText(secrets, arn, stage), arn, names.join(' and '));
   return Object.fromEntries(
     names.map((name) => {
       const value = found[name];

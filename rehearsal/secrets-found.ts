@@ -1,6 +1,6 @@
 /**
- * Looks for the value of every secret of an installation in every place where it must not be: what was synthesized,
- * logged, recorded, reported and told, and what any process was started with.
+ * Looks for the value of every secret that an installation ever had, replaced ones and those that only the venue knows of included, in
+ * every place where it must not be: what was synthesized, logged, recorded, reported and told, and what any process was started with.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,8 +8,30 @@ import type { Installation } from './installation.ts';
 
 /** `<secret> in <place>` for each that was found. */
 export async function secretsFound(installation: Installation): Promise<readonly string[]> {
-  return findings(await placesOf(installation), installation.secrets);
+  const { secrets, storedSecrets, venue } = installation;
+  const ofVenue = venue.keys.ever.map(({ account, secret }, nth) => [`venue secret of ${account}, key ${nth + 1}`, secret] as const);
+  const stored = storedSecrets.everHeld.flatMap(({ name, secretString }, nth) => secretTexts(secretString).map((text) => [`value ${nth + 1} of ${name}`, text] as const));
+  // Several names of one value are one finding.
+  const byValue = new Map([...stored, ...ofVenue, ...secrets].map(([name, value]) => [value, name]));
+  return findings(await placesOf(installation), new Map([...byValue].map(([value, name]) => [name, value])));
 }
+
+/** What of a stored value must not be seen: all of a plain text; of a JSON object what is called a secret there. What a template may show is none. */
+export function secretTexts(secretString: string): readonly string[] {
+  let members: unknown;
+  try {
+    members = JSON.parse(secretString);
+  } catch {
+    return [secretString];
+  }
+  if (typeof members !== 'object' || members === null) return [secretString];
+  return Object.entries(members).flatMap(([name, value]) =>
+    /secret|password|passphrase|token/i.test(name) && typeof value === 'string' && value.length >= shortestSecret ? [value] : [],
+  );
+}
+
+/** Shorter ones are the placeholders of a first deployment. */
+const shortestSecret = 16;
 
 export function findings(places: ReadonlyMap<string, string>, secrets: ReadonlyMap<string, string>): readonly string[] {
   return [...places].flatMap(([place, text]) => [...secrets].filter(([, value]) => text.includes(value)).map(([name]) => `${name} in ${place}`));

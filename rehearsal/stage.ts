@@ -2,9 +2,7 @@
  * What a scenario can do and see: start cutovers, kill tasks, wait for orders, and look at what is left, on an
  * installation of its own.
  */
-import { readFile } from 'node:fs/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { Client } from 'pg';
 import { endings } from '../lib/contracts/cutover.ts';
 import { databaseRecovery } from '../lib/contracts/recovery.ts';
 import { LeaseControl } from '../lib/lease/control.ts';
@@ -28,9 +26,11 @@ import { cutoverPhases, recordPhase } from './scenarios/cutover-phases.ts';
 import { waysBackPhases, type WayBack } from './scenarios/ways-back-phases.ts';
 import { secretsFound } from './secrets-found.ts';
 import type { Settings } from '../lib/settings/index.ts';
+import type { RunningServer } from './processes/postgres.ts';
 import type { RunningTask } from './processes/tasks.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
 import type { Ringing } from './services/monitoring.ts';
+import type { RunningDatabase } from './services/rds.ts';
 import { parseDefinition } from './states/definition.ts';
 import type { ProgressEvent } from './states/execution.ts';
 import { until } from './until.ts';
@@ -288,6 +288,15 @@ export class Stage {
       if (missing > 0) lost.push(`${missing} ${table}`);
     }
     return lost.join(', ');
+  }
+
+  /** The database and the Redis of a Region themselves, for whoever tries what they accept. */
+  stores(region: string): { readonly database: RunningDatabase; readonly cache: RunningServer; readonly caFile: string } {
+    const { databases, caches, caFile } = this.#installation;
+    const database = databases.running(region).get(this.#databaseName);
+    const cache = caches.servers(region).get(this.#databaseName);
+    if (database === undefined || cache === undefined) throw new Error(`${region} has no database, or no Redis`);
+    return { database, cache, caFile };
   }
 
   get #databaseName(): string {
@@ -718,20 +727,10 @@ export class Stage {
   }
 
   async #ledger(query: string): Promise<ReadonlySet<string>> {
-    const { databases, secrets, caFile } = this.#installation;
-    const database = databases.running(this.home).get(this.#databaseName);
+    const database = this.#installation.databases.running(this.home).get(this.#databaseName);
     if (database === undefined) throw new Error(`there is no database in ${this.home}`);
-    const client = new Client({
-      ...database.endpoint, database: 'baton', user: 'baton', password: secrets.get('database password') ?? '',
-      ssl: { ca: await readFile(caFile, 'utf8') },
-    });
-    await client.connect();
-    try {
-      const { rows } = await client.query<{ client_order_id: string }>(query);
-      return new Set(rows.map((row) => row.client_order_id));
-    } finally {
-      await client.end();
-    }
+    const rows = await database.server.ask<{ client_order_id: string }>(query, [], 'baton');
+    return new Set(rows.map((row) => row.client_order_id));
   }
 }
 

@@ -14,6 +14,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as rds from 'aws-cdk-lib/aws-rds';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import { cacheSecretName, databaseRoles, masterSecretName, roleNames, secretNameOf, usersOf, type RoleName } from '../lib/data-credentials/roles.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { replicatedSecret } from '../lib/constructs/replicated-secret.ts';
 import { confirmHomeRegion, recordWritingDatabase } from '../lib/constructs/topology.ts';
@@ -40,10 +41,13 @@ export class DataStack extends Stack {
   readonly database: rds.IDatabaseInstance;
   /** A plain name, known at synth. */
   readonly databaseInstanceIdentifier: string;
+  /** The master's: of migrations, and of what rotates the logins. */
   readonly databaseSecret: secretsmanager.ISecret;
-  /** A plain name, the same in both Regions. */
-  readonly databaseSecretName: string;
-  readonly cache: Endpoint;
+  /** Of those who work with the database. */
+  readonly roleSecrets: Readonly<Record<RoleName, secretsmanager.ISecret>>;
+  /** All of these, by plain names that are the same in both Regions. */
+  readonly databaseSecrets: Readonly<Record<string, secretsmanager.ISecret>>;
+  readonly cache: Endpoint & { readonly groupId: string };
   /** A plain string: the token alone. */
   readonly cacheSecret: secretsmanager.ISecret;
 
@@ -54,24 +58,22 @@ export class DataStack extends Stack {
 
     this.key = foundation.dataKey;
 
-    this.databaseSecretName = `baton-${settings.environment}/database`;
-    this.databaseSecret = replicatedSecret(this, 'DatabaseSecret', {
-      settings,
-      key: this.key,
-      keyAlias: keyAliasOf(settings, 'data'),
-      secretName: this.databaseSecretName,
-      description: 'PostgreSQL: username and password',
-      removalPolicy: RemovalPolicy.RETAIN,
-      // Ours, not RDS's: a password that RDS manages cannot be used with a read replica of PostgreSQL.
-      generateSecretString: {
-        secretStringTemplate: JSON.stringify({ username: 'baton' }),
-        generateStringKey: 'password',
-        passwordLength: 40,
-        excludePunctuation: true,
-      },
-    });
+    const masterName = masterSecretName(settings.environment);
+    this.databaseSecret = this.#login(settings, 'DatabaseSecret', { name: masterName, description: 'PostgreSQL: the master', username: 'baton' });
+    this.roleSecrets = Object.fromEntries(
+      roleNames.map((role) => [
+        role,
+        this.#login(settings, `DatabaseSecret-${role}`, {
+          name: secretNameOf(settings.environment, role), description: `PostgreSQL: ${databaseRoles[role].purpose}`, username: usersOf(role)[0],
+        }),
+      ]),
+    ) as Record<RoleName, secretsmanager.ISecret>;
+    this.databaseSecrets = {
+      [masterName]: this.databaseSecret,
+      ...Object.fromEntries(roleNames.map((role) => [secretNameOf(settings.environment, role), this.roleSecrets[role]])),
+    };
     this.cacheSecret = new secretsmanager.Secret(this, 'CacheSecret', {
-      secretName: `baton-${settings.environment}/cache`,
+      secretName: cacheSecretName(settings.environment),
       description: 'Redis: the AUTH token',
       encryptionKey: this.key,
       removalPolicy: RemovalPolicy.RETAIN,
@@ -82,6 +84,21 @@ export class DataStack extends Stack {
     recordWritingDatabase(this, settings, this.database);
     this.cache = this.#cache(settings, network);
     this.#acknowledge(settings);
+  }
+
+  #login(settings: Settings, id: string, { name, description, username }: { readonly name: string; readonly description: string; readonly username: string }): secretsmanager.ISecret {
+    return replicatedSecret(this, id, {
+      settings,
+      key: this.key,
+      keyAlias: keyAliasOf(settings, 'data'),
+      secretName: name,
+      description,
+      removalPolicy: RemovalPolicy.RETAIN,
+      // Ours, not RDS's: a password that RDS manages cannot be used with a read replica of PostgreSQL.
+      generateSecretString: {
+        secretStringTemplate: JSON.stringify({ username }), generateStringKey: 'password', passwordLength: 40, excludePunctuation: true,
+      },
+    });
   }
 
   #database(settings: Settings, network: NetworkStack): rds.IDatabaseInstance {
@@ -158,14 +175,15 @@ export class DataStack extends Stack {
     return replica;
   }
 
-  #cache(settings: Settings, network: NetworkStack): Endpoint {
+  #cache(settings: Settings, network: NetworkStack): DataStack['cache'] {
     const subnets = new elasticache.CfnSubnetGroup(this, 'CacheSubnets', {
       cacheSubnetGroupName: `baton-${settings.environment}`,
       description: 'Baton: isolated subnets',
       subnetIds: network.vpc.isolatedSubnets.map((subnet) => subnet.subnetId),
     });
+    const groupId = `baton-${settings.environment}`;
     const cache = new elasticache.CfnReplicationGroup(this, 'Cache', {
-      replicationGroupId: `baton-${settings.environment}`,
+      replicationGroupId: groupId,
       replicationGroupDescription: 'Baton: cache and rate-limit buckets; never the lease, never the only copy',
       engine: 'valkey',
       engineVersion: '7.2',
@@ -189,7 +207,7 @@ export class DataStack extends Stack {
       autoMinorVersionUpgrade: false,
     });
     cache.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    return { host: cache.attrPrimaryEndPointAddress, port: cache.attrPrimaryEndPointPort };
+    return { host: cache.attrPrimaryEndPointAddress, port: cache.attrPrimaryEndPointPort, groupId };
   }
 
   #acknowledge(settings: Settings): void {
@@ -204,7 +222,7 @@ export class DataStack extends Stack {
       },
       {
         id: 'AwsSolutions-SMG4',
-        reason: 'Our own function rotates these: it must know the replica in the other Region, which no managed rotation does.',
+        reason: 'Our own function rotates these (stacks/credentials.ts): RDS excludes instances with replicas from its own rotation.',
       },
     );
     if (!settings.database.deletionProtection) {

@@ -30,6 +30,8 @@ export class NetworkStack extends Stack {
   readonly traderSecurityGroup: ec2.SecurityGroup;
   /** For functions that speak SQL. */
   readonly databaseClientSecurityGroup: ec2.SecurityGroup;
+  /** For the function that rotates what opens the database and Redis. */
+  readonly credentialSecurityGroup: ec2.SecurityGroup;
   readonly databaseSecurityGroup: ec2.SecurityGroup;
   readonly cacheSecurityGroup: ec2.SecurityGroup;
   /** For functions that speak to the venue. */
@@ -97,8 +99,9 @@ export class NetworkStack extends Stack {
     this.traderSecurityGroup = group('TraderSecurityGroup', 'Trading tasks: out to venue, AWS, database and cache; nothing comes in');
     this.venueClientSecurityGroup = group('VenueClientSecurityGroup', 'Functions that manage exchange keys: out to venue and AWS; nothing comes in');
     this.databaseClientSecurityGroup = group('DatabaseClientSecurityGroup', 'Functions that speak SQL: out to AWS and the database; nothing comes in');
+    this.credentialSecurityGroup = group('CredentialSecurityGroup', 'Rotation of credentials: out to AWS, the database and the cache; nothing comes in');
     this.databaseSecurityGroup = group('DatabaseSecurityGroup', 'PostgreSQL: from trading tasks and functions that speak SQL only');
-    this.cacheSecurityGroup = group('CacheSecurityGroup', 'Redis: from trading tasks only');
+    this.cacheSecurityGroup = group('CacheSecurityGroup', 'Redis: from trading tasks, and from what rotates its token');
 
     // AWS's own interfaces are at 443, wherever the venue is. Security groups know no names.
     for (const port of new Set([443, ...settings.network.venuePorts])) {
@@ -110,6 +113,9 @@ export class NetworkStack extends Stack {
     this.traderSecurityGroup.connections.allowTo(this.cacheSecurityGroup, ec2.Port.tcp(cachePort), 'Traders to Redis');
     this.databaseClientSecurityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'Out to AWS');
     this.databaseClientSecurityGroup.connections.allowTo(this.databaseSecurityGroup, ec2.Port.tcp(databasePort), 'Functions to PostgreSQL');
+    this.credentialSecurityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'Out to AWS');
+    this.credentialSecurityGroup.connections.allowTo(this.databaseSecurityGroup, ec2.Port.tcp(databasePort), 'Rotation to PostgreSQL');
+    this.credentialSecurityGroup.connections.allowTo(this.cacheSecurityGroup, ec2.Port.tcp(cachePort), 'Rotation to Redis');
   }
 
   /** From the settings: looked up, they would need credentials at synth. */

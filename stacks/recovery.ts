@@ -43,13 +43,13 @@ export class RecoveryStack extends Stack {
     const functions = new RecoveryFunctions(this, 'Functions', {
       settings, leaseTable: state.leaseTable, journalTable: state.journalTable, network,
       database: { host: data.database.dbInstanceEndpointAddress, port: data.database.dbInstanceEndpointPort, name: databaseName },
-      databaseSecret: data.databaseSecret, key: data.key,
+      databaseSecret: data.roleSecrets.recovery, key: data.key,
     });
     const failover = new Failover(this, 'Failover', {
       settings, functions, databaseInstanceIdentifier,
       books: trading.books,
       secrets: {
-        [data.databaseSecretName]: data.databaseSecret,
+        ...data.databaseSecrets,
         ...Object.fromEntries(trading.books.map(({ venueSecretName, venueSecret }) => [venueSecretName, venueSecret])),
       },
       reports, topicArn: cutover.topic.topicArn,
@@ -63,7 +63,7 @@ export class RecoveryStack extends Stack {
     const switchover = new Switchover(this, 'Switchover', {
       settings, leaseTable: state.leaseTable, parts: failover.parts, reports,
       secrets: [
-        { name: data.databaseSecretName, keyAlias: keyAliasOf(settings, 'data') },
+        ...Object.keys(data.databaseSecrets).map((name) => ({ name, keyAlias: keyAliasOf(settings, 'data') })),
         ...trading.books.map(({ venueSecretName: name }) => ({ name, keyAlias: keyAliasOf(settings, 'venue') })),
       ],
     });

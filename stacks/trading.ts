@@ -148,14 +148,13 @@ export class TradingStack extends Stack {
       BATON_DATABASE_HOST: data.database.dbInstanceEndpointAddress,
       BATON_DATABASE_PORT: data.database.dbInstanceEndpointPort,
       BATON_DATABASE_NAME: databaseName,
-      BATON_DATABASE_SECRET_ARN: data.databaseSecret.secretArn,
     };
     const migration = new MigrationTaskTemplate(this, `Migration-${book.name}`, {
       family: `${name}-migration-template`,
       repository: this.traderRepository,
       logGroup,
       databaseSecret: { secret: data.databaseSecret, key: data.key },
-      environment: database,
+      environment: { ...database, BATON_DATABASE_SECRET_ARN: data.databaseSecret.secretArn },
     });
     const task = new TradingTaskTemplate(this, `Task-${book.name}`, {
       family: `${name}-template`,
@@ -164,7 +163,7 @@ export class TradingStack extends Stack {
       journalTable: state.journalTable,
       secrets: [
         { secret: venueSecret, key: venueKey },
-        { secret: data.databaseSecret, key: data.key },
+        { secret: data.roleSecrets.trader, key: data.key },
         { secret: data.cacheSecret, key: data.key },
       ],
       guardRepository: this.guardRepository,
@@ -192,6 +191,7 @@ export class TradingStack extends Stack {
         BATON_ORDERS_PER_SECOND: String(book.ordersPerSecond),
         BATON_CAPITAL: String(book.capital),
         ...database,
+        BATON_DATABASE_SECRET_ARN: data.roleSecrets.trader.secretArn,
         BATON_REDIS_HOST: data.cache.host,
         BATON_REDIS_PORT: data.cache.port,
         BATON_REDIS_SECRET_ARN: data.cacheSecret.secretArn,

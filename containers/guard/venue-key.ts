@@ -1,7 +1,7 @@
 /**
  * The book's key at the venue, in this process's memory alone. The guard reads the current version of its secret, proves it by a signed
  * request of its own that the venue accepts, and only then hands it to the trader. It looks for a new version when one is announced
- * beside the lease, when the venue refuses the one in use, and every few minutes in any case.
+ * beside the lease, when the venue refuses the one in use, and every quarter of an hour in any case.
  *
  * A version that is not proved replaces nothing: the trader keeps the key that works.
  */
@@ -37,7 +37,7 @@ export interface VenueKeysSurroundings {
   readonly onChange: () => void;
 }
 
-const lookEveryMs = 5 * 60_000;
+const lookEveryMs = 15 * 60_000;
 /** Each time twice as long: a venue may take half a minute until it knows a new key, a replica a moment until it has it. */
 const firstPauseMs = 250;
 /** Without any key nobody can trade. */

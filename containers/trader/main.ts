@@ -6,9 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { Redis } from 'ioredis';
 import { TraderEnvironment } from '../../lib/contracts/task-environment.ts';
-import { databaseClient } from '../../lib/database-client.ts';
+import { connectToDatabase } from '../../lib/database-client.ts';
 import type { BookName, MonotonicNs } from '../../lib/lease/model.ts';
 import { PermitSource } from '../../lib/lease/permit-source.ts';
 import { HandedKey } from '../../lib/trading/handed-key.ts';
@@ -21,13 +20,17 @@ import { Trader, type Clock, type Log } from '../../lib/trading/trader.ts';
 import { Bybit } from '../../lib/venues/bybit.ts';
 import { runMigrations } from './migrate.ts';
 import { checkSchema } from './migrations/run.ts';
-import { readJson, readText } from '../../lib/stored-secrets.ts';
+import { openRedis } from './redis.ts';
+import { StoredLogin } from '../../lib/stored-login.ts';
+import { readText } from '../../lib/stored-secrets.ts';
 
 /** The guard drains on the same SIGTERM; the platform kills 120 s after it. */
 const goneAfterSigtermMs = 110_000;
 const flushLedgerMs = 3000;
 /** An order does not wait for a cache: after this the limiter counts by itself. */
 const redisTimeoutMs = 50;
+/** The old token is refused an hour after a new one is current; tasks do not all look at once. */
+const lookAtTokenMs = { least: 180_000, most: 300_000 };
 const databaseTimeoutMs = 5000;
 
 const log: Log = (level, message, fields = {}) => {
@@ -54,26 +57,32 @@ async function trade(): Promise<number> {
   const guardHeard = permits.start();
   const secrets = new SecretsManagerClient({});
   const handed = new HandedKey({ source: permits, sleep: clock.sleep, log });
-  const [venueKey, databaseLogin, redisToken] = await Promise.all([
+  const [venueKey, redisToken] = await Promise.all([
     handed.first(),
-    readJson(secrets, environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']),
     readText(secrets, environment.BATON_REDIS_SECRET_ARN),
   ]);
 
-  const redis = new Redis({
-    host: environment.BATON_REDIS_HOST,
-    port: Number(environment.BATON_REDIS_PORT),
-    password: redisToken.reveal(),
-    tls: {},
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    commandTimeout: redisTimeoutMs,
-    retryStrategy: (attempt) => Math.min(100 * attempt, 2000),
+  const cache = openRedis({
+    redis: {
+      host: environment.BATON_REDIS_HOST,
+      port: Number(environment.BATON_REDIS_PORT),
+      tls: {},
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: redisTimeoutMs,
+      retryStrategy: (attempt) => Math.min(100 * attempt, 2000),
+    },
+    token: redisToken,
+    readToken: () => readText(secrets, environment.BATON_REDIS_SECRET_ARN),
+    lookEveryMs: () => lookAtTokenMs.least + Math.random() * (lookAtTokenMs.most - lookAtTokenMs.least),
+    log,
   });
+  const { redis } = cache;
+  const databaseLogin = new StoredLogin(secrets, environment.BATON_DATABASE_SECRET_ARN);
   const ledger = new Ledger({
     book: environment.BATON_BOOK,
     connect: () =>
-      databaseClient(environment, databaseLogin, {
+      connectToDatabase(environment, databaseLogin, {
         connectionTimeoutMillis: databaseTimeoutMs,
         query_timeout: databaseTimeoutMs,
         keepAlive: true,
@@ -142,7 +151,7 @@ async function trade(): Promise<number> {
   await leaseGone(permits);
   await trader.close();
   await Promise.race([ledger.close(), clock.sleep(flushLedgerMs)]);
-  redis.disconnect();
+  cache.close();
   handed.close();
   await permits.close();
   log('info', 'stopped', { unwrittenRows: ledger.queuedRows });

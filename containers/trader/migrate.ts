@@ -4,19 +4,18 @@
  */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { contractionsWait, MigrationEnvironment } from '../../lib/contracts/task-environment.ts';
-import { databaseClient } from '../../lib/database-client.ts';
+import { connectToDatabase } from '../../lib/database-client.ts';
+import { StoredLogin } from '../../lib/stored-login.ts';
 import type { Log } from '../../lib/trading/trader.ts';
 import { contractionWaits, migrate, type MigrationKind } from './migrations/run.ts';
-import { readJson } from '../../lib/stored-secrets.ts';
 
 const connectTimeoutMs = 10_000;
 
 /** Answers the exit code that says what is left to do. */
 export async function runMigrations(kind: MigrationKind, log: Log): Promise<number> {
   const environment = MigrationEnvironment.parse(process.env);
-  const login = await readJson(new SecretsManagerClient({}), environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']);
-  const client = databaseClient(environment, login, { connectionTimeoutMillis: connectTimeoutMs, application_name: 'baton-migrate' });
-  await client.connect();
+  const login = new StoredLogin(new SecretsManagerClient({}), environment.BATON_DATABASE_SECRET_ARN);
+  const client = await connectToDatabase(environment, login, { connectionTimeoutMillis: connectTimeoutMs, application_name: 'baton-migrate' });
   try {
     const ran = await migrate(client, kind, { log: (message) => log('info', 'migrations', { message }) });
     const waits = await contractionWaits(client);

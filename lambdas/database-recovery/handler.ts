@@ -1,12 +1,12 @@
 /** database-recovery: asks, closes and opens the database of its Region. Contract: lib/contracts/recovery.ts, `databaseRecovery`. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { ClientBase } from 'pg';
+import type { Client } from 'pg';
 import { databaseRecovery } from '../../lib/contracts/recovery.ts';
-import { databaseClient, type DatabaseAddress } from '../../lib/database-client.ts';
+import { connectToDatabase, type DatabaseAddress, type LoginSource } from '../../lib/database-client.ts';
 import { databaseSteps } from '../../lib/recovery/database-steps.ts';
 import { DatabaseUnreachableError } from '../../lib/recovery/errors.ts';
-import { readJson } from '../../lib/stored-secrets.ts';
+import { StoredLogin } from '../../lib/stored-login.ts';
 import { Journal } from '../../lib/trading/journal.ts';
 import { serve } from '../serve.ts';
 
@@ -16,15 +16,14 @@ const secrets = new SecretsManagerClient({});
 const connectTimeoutMs = 5000;
 const queryTimeoutMs = 12_000;
 
-export const handler = serve(databaseRecovery, process.env, (environment) =>
-  databaseSteps({
+export const handler = serve(databaseRecovery, process.env, (environment) => {
+  const login = new StoredLogin(secrets, environment.BATON_DATABASE_SECRET_ARN);
+  return databaseSteps({
     journal: new Journal({ client: dynamo, tableName: environment.BATON_JOURNAL_TABLE }),
     nowMs: () => Date.now(),
     connected: async (use) => {
       try {
-        const client = await connect(environment);
-        // A connection that is cut ends the query that waits for it; nobody else listens.
-        client.on('error', () => undefined);
+        const client = await connect(environment, login);
         try {
           return await use(client);
         } finally {
@@ -35,18 +34,15 @@ export const handler = serve(databaseRecovery, process.env, (environment) =>
         throw new DatabaseUnreachableError(error);
       }
     },
-  }));
+  });
+});
 
-/** The login is read at each connection: whoever rotates it tells nobody. */
-async function connect(environment: DatabaseAddress & { readonly BATON_DATABASE_SECRET_ARN: string }): Promise<ClientBase & { end(): Promise<void> }> {
-  const login = await readJson(secrets, environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']);
-  const client = databaseClient(environment, login, {
+function connect(environment: DatabaseAddress, login: LoginSource): Promise<Client> {
+  return connectToDatabase(environment, login, {
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: queryTimeoutMs,
     application_name: 'baton-recovery',
     // So that a database that was closed to writes can be opened again.
     options: '-c default_transaction_read_only=off',
   });
-  await client.connect();
-  return client;
 }

@@ -13,13 +13,12 @@ import { keySecret, readManagementKey } from '../../lib/key-rotation/secret-stor
 import { venueAddresses } from '../../lib/key-rotation/venue-addresses.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
+import { KeyRoster } from '../../lib/lease/key-roster.ts';
 import type { BookName } from '../../lib/lease/model.ts';
 import { keyProvider } from '../../lib/venues/keys/index.ts';
 import { Secret } from '../../lib/secret.ts';
 import { serve } from '../serve.ts';
 
-/** Two beats and a half of an instance. */
-const betweenLooksMs = 2500;
 const secrets = new SecretsManagerClient({});
 const parameters = new SSMClient({});
 const dynamodb = new DynamoDBClient({});
@@ -46,12 +45,7 @@ const steps = serve(keyRotation, process.env, (environment) => {
       keyPair: ed25519Pair,
     }),
     secret: keySecret(secrets, environment.BATON_VENUE_SECRET, environment.BATON_REGION),
-    roster: keyRoster({
-      book,
-      registrations: (name) => control.registrations(name),
-      announce: (name, version) => store.announceKey(name, version),
-      betweenLooks: () => pause(betweenLooksMs),
-    }),
+    roster: keyRoster(new KeyRoster({ store, book, monotonicMs: () => performance.now(), pause })),
     schedule: revocationSchedule({
       client: scheduler,
       book,

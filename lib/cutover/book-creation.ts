@@ -1,14 +1,9 @@
 /** Creates a book's lease item on a deployment's behalf, and answers CloudFormation whatever happens. */
-import { BatonBook, type CustomResourceRequest } from '../contracts/create-book.ts';
+import { BatonBook } from '../contracts/create-book.ts';
+import type { CustomResourceAnswer, CustomResourceRequest } from '../contracts/custom-resource.ts';
 import { faultsOf } from '../contracts/faults.ts';
 import type { LeaseControl } from '../lease/control.ts';
 import type { BookName } from '../lease/model.ts';
-
-export interface CustomResourceAnswer {
-  readonly Status: 'SUCCESS' | 'FAILED';
-  readonly Reason: string;
-  readonly PhysicalResourceId: string;
-}
 
 const neverCreated = 'no-book';
 

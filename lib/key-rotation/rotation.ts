@@ -111,7 +111,7 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
 
   async function look(version: string): Promise<{ tasks: readonly RosterTask[]; unprovedBy: string[]; proof: KeyProof | null }> {
     const tasks = await roster.tasks();
-    const unprovedBy = tasks.filter((task) => task.proved !== version || (task.uses ?? version) !== version).map(({ instance }) => instance);
+    const unprovedBy = tasks.filter((task) => task.proved !== version || task.uses !== version).map(({ instance }) => instance);
     // Nobody is nobody's proof.
     const isProved = tasks.length > 0 && unprovedBy.length === 0;
     const proof = isProved ? { version, provedBy: tasks.map(({ instance }) => instance), provedAt: now().toISOString() } : null;

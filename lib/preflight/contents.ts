@@ -5,6 +5,7 @@ import { DescribeServicesCommand } from '@aws-sdk/client-ecs';
 import { DescribeReplicationGroupsCommand } from '@aws-sdk/client-elasticache';
 import { DescribeSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { ListSubscriptionsByTopicCommand } from '@aws-sdk/client-sns';
+import { databaseSecretNames } from '../data-credentials/roles.ts';
 import type { Settings } from '../settings/index.ts';
 import { type Check, couldNot, failed, type Finding, ok, unlessMissing } from './check.ts';
 import type { Clients } from './clients.ts';
@@ -23,7 +24,7 @@ export function contentChecks(settings: Settings, home: Clients, standby: Client
       name: `The exchange key of ${book.name} was put in`,
       run: () => venueSecret(home, `${prefix}/${book.name}/venue`),
     })),
-    ...['database', ...books.map(({ name }) => `${name}/venue`)].map((name) => replicaCheck(`${prefix}/${name}`, home, standby)),
+    ...[...databaseSecretNames(environment), ...books.map(({ name }) => `${prefix}/${name}/venue`)].map((name) => replicaCheck(name, home, standby)),
     ...(['trader', 'guard'] as const).map((name) => imageCheck(`${prefix}/${name}`, name, images[name], [home, standby])),
     ...[home, standby].flatMap((at) => regionalChecks(settings, at)),
   ];

@@ -20,19 +20,17 @@ export function databaseSteps({ connected, journal, nowMs }: DatabaseOptions): I
     },
     async isolate() {
       return connected(async (client) => {
-        await setReadOnly(client, 'isolate', 'SET default_transaction_read_only = on');
+        await checkWritten(client, 'isolate');
+        await client.query('SELECT control.refuse_writes()');
         // Whoever was connected before keeps what was the default then.
-        const { rows } = await client.query<{ ended: number }>(`
-          SELECT count(*)::int AS ended FROM (
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND usename <> 'rdsadmin'
-          ) AS sessions`);
+        const { rows } = await client.query<{ ended: number }>('SELECT control.end_sessions() AS ended');
         return { sessionsEnded: rows[0]?.ended ?? 0 };
       });
     },
     async readmit() {
       return connected(async (client) => {
-        await setReadOnly(client, 'readmit', 'RESET default_transaction_read_only');
+        await checkWritten(client, 'readmit');
+        await client.query('SELECT control.take_writes()');
         return {};
       });
     },
@@ -79,10 +77,7 @@ async function positionOf(client: ClientBase): Promise<Awaited<ReturnType<Implem
   };
 }
 
-async function setReadOnly(client: ClientBase, what: string, change: string): Promise<void> {
-  const { rows } = await client.query<{ name: string; in_recovery: boolean }>(
-    'SELECT quote_ident(current_database()) AS name, pg_is_in_recovery() AS in_recovery',
-  );
+async function checkWritten(client: ClientBase, what: string): Promise<void> {
+  const { rows } = await client.query<{ in_recovery: boolean }>('SELECT pg_is_in_recovery() AS in_recovery');
   if (rows[0]?.in_recovery !== false) throw new DatabaseInRecoveryError(what);
-  await client.query(`ALTER DATABASE ${rows[0].name} ${change}`);
 }

@@ -33,6 +33,7 @@ export const production: SettingsInput = {
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
   verification: { schedule: 'cron(0 10 * * ? *)', verifiedWithinHours: 36, staleMinutes: 90, sealed: true },
   approvals: { required: 2, approvers: ['permission-set/BatonApprover'], withinMinutes: 30 },
+  credentials: { rotateDays: 30 },
   keys: { rotateDays: 90, graceHours: 24, warnDays: [30, 14, 7, 1] },
   notifications: { emails: [] },
   budget: { monthlyUsd: 750, anomalyUsd: 50 },

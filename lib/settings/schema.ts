@@ -144,6 +144,10 @@ export const Settings = z
       ),
       withinMinutes: z.int().min(5).max(60),
     }),
+    credentials: z.strictObject({
+      /** The logins of the database and the token of Redis are replaced every so many days. */
+      rotateDays: z.int().min(1).max(365),
+    }),
     keys: z.strictObject({
       /** A book's exchange key is replaced every so many days; Secrets Manager takes up to 1000, and no venue's key lives as long. */
       rotateDays: z.int().min(1).max(365),

@@ -20,7 +20,8 @@ export interface LedgerPosition {
 }
 
 export interface LedgerOptions {
-  readonly connect: () => Client;
+  /** Answers a connection that stands, with whatever login is valid then. */
+  readonly connect: () => Promise<Client>;
   /** Throws unless the schema is one that this release can write; asked once, on the first connection. */
   readonly checkSchema: (client: ClientBase) => Promise<void>;
   readonly book: string;
@@ -120,15 +121,15 @@ export class Ledger {
     let checked = false;
     let pauseMs = reconnectAfterMs.first;
     for (;;) {
-      const client = this.#options.connect();
+      let client: Client | undefined;
       let failed: Error | undefined;
-      client.on('error', (error) => {
-        failed = error;
-        this.#setWritable(false);
-        this.#wake?.();
-      });
       try {
-        await client.connect();
+        client = await this.#options.connect();
+        client.on('error', (error) => {
+          failed = error;
+          this.#setWritable(false);
+          this.#wake?.();
+        });
         if (!checked) await this.#options.checkSchema(client);
         checked = true;
         pauseMs = reconnectAfterMs.first;
@@ -139,7 +140,7 @@ export class Ledger {
         this.#options.log('the ledger cannot be written; trading goes on', { error: messageOf(error), queuedRows: this.queuedRows });
       } finally {
         // A connection that hangs must not keep this from going on.
-        client.end().catch(() => undefined);
+        client?.end().catch(() => undefined);
       }
       if (this.#closing) return;
       await this.#pause(pauseMs);

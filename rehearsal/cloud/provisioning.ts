@@ -88,6 +88,11 @@ export const provisioningDelays: Readonly<Record<string, ProvisioningDelay>> = {
     awaitedElsewhere: true,
     source: 'assumed: backups and Multi-AZ turned on or off; AWS gives no figure',
   },
+  'elasticache-modification': {
+    typicalSeconds: 60,
+    pessimisticSeconds: 300,
+    source: 'assumed: another AUTH token on every node; AWS gives no figure',
+  },
 };
 
 export function provisioningSeconds(kind: string, column: ProvisioningColumn): number {

@@ -45,7 +45,9 @@ export function timedOutAfterSuccess(stage: Stage, functions: RegExp, done: Set<
 /** The step that one of these functions is asked for; undefined for any other call. */
 function stepOf({ service, operation, input }: Call, functions: RegExp): string | undefined {
   if (service !== 'lambda' || operation !== 'Invoke' || !functions.test(String(input['FunctionName']))) return undefined;
-  return (JSON.parse(Buffer.from(input['Payload'] as Uint8Array).toString()) as { step?: string }).step;
+  // Secrets Manager has a word of its own.
+  const { step, Step } = JSON.parse(Buffer.from(input['Payload'] as Uint8Array).toString()) as { step?: string; Step?: string };
+  return step ?? Step;
 }
 
 /** What a synchronous invocation answers then. The ten seconds that the function would hang are left out: nothing waits for them. */

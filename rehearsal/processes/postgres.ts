@@ -368,6 +368,8 @@ async function createMaster({ masterUser, masterPassword, database }: PostgresOp
   // A refused statement would be logged with the password in it.
   const quietly = 'SET log_min_error_statement = panic;';
   await server.ask(`${quietly} CREATE ROLE ${master} LOGIN CREATEDB CREATEROLE PASSWORD ${escapeLiteral(masterPassword)}`);
+  // What the master of RDS has beyond that.
+  await server.ask(`CREATE ROLE rds_superuser NOLOGIN; GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION; GRANT rds_superuser TO ${master}`);
   await server.ask(`CREATE DATABASE ${escapeIdentifier(database)} OWNER ${master}`);
   // RDS lets its master have the extensions that it offers; PostgreSQL leaves this one to superusers.
   await server.ask(`CREATE EXTENSION amcheck; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ${master}`, undefined, database);

@@ -35,7 +35,9 @@ export interface RedisOptions {
 
 export interface RedisServer extends RunningServer {
   /** Writes all that it has to a file, in Redis's own format. */
-  save(file: string, authToken: string): Promise<void>;
+  save(file: string): Promise<void>;
+  /** From now on these are its passwords; whoever is connected stays. */
+  accept(tokens: readonly [string, ...string[]]): Promise<void>;
 }
 
 export interface RedisSearch {
@@ -97,6 +99,8 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
 
   const listening = async (port: number): Promise<RedisServer> => {
     const child = await start(options, program, port, files);
+    let { authToken } = options;
+    const asked = async (command: string): Promise<void> => ask({ port, authToken, ca: await readFile(options.authority.caFile, 'utf8') }, command);
     return {
       host: '127.0.0.1',
       port,
@@ -104,8 +108,12 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
       child,
       stop: async () => void (await child.stop(stopBoundMs)),
       kill: async () => void (await child.kill()),
-      async save(file, authToken) {
-        await ask({ port, authToken, ca: await readFile(options.authority.caFile, 'utf8') }, 'SAVE');
+      async accept(tokens) {
+        await asked(`ACL SETUSER default resetpass ${tokens.map((token) => `>${token}`).join(' ')}`);
+        [authToken] = tokens;
+      },
+      async save(file) {
+        await asked('SAVE');
         // It would be loaded at the next start.
         await rename(join(options.directory, dumpName), file);
       },
@@ -124,9 +132,9 @@ function ask({ port, authToken, ca }: { readonly port: number; readonly authToke
     if (answer.split('\r\n').length <= 2) return;
     socket.destroy();
     if (answer === '+OK\r\n+OK\r\n') resolve();
-    else reject(new Error(`Redis answered ${command} with ${answer.trim()}`));
+    else reject(new Error(`Redis answered ${command.split(' ')[0]} with ${answer.trim()}`));
   });
-  socket.on('timeout', () => socket.destroy(new Error(`Redis did not answer ${command} within ${answerBoundMs / 1000} s`)));
+  socket.on('timeout', () => socket.destroy(new Error(`Redis did not answer ${command.split(' ')[0]} within ${answerBoundMs / 1000} s`)));
   socket.on('error', reject);
   return promise;
 }

@@ -90,7 +90,7 @@ export class CacheSnapshots {
     this.#begun.push({ group, at: now });
     this.#snapshots.set(keyOf(region, name), snapshot);
     await mkdir(this.#directory, { recursive: true });
-    void this.#later(snapshot, () => server.save(snapshot.file, String(group.properties['AuthToken'])));
+    void this.#later(snapshot, () => server.save(snapshot.file));
     return { Snapshot: described(snapshot) };
   }
 

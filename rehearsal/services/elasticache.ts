@@ -25,6 +25,17 @@ export interface Group {
   /** Absent while it is made. */
   server?: RedisServer;
   deleting?: boolean;
+  /** What AUTH takes, the newest last: one token, or two between ROTATE and SET. */
+  tokens: readonly [string, ...string[]];
+  /** While they are changed. */
+  modifying?: Strategy;
+}
+type Strategy = 'ROTATE' | 'SET';
+interface ModifyInput extends Readonly<Record<string, unknown>> {
+  readonly ReplicationGroupId: string;
+  readonly AuthToken?: string;
+  readonly AuthTokenUpdateStrategy?: Strategy;
+  readonly ApplyImmediately?: boolean;
 }
 
 const pageMax = 100;
@@ -35,9 +46,7 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
   const inRegion = (region: string): Group[] => [...groups.values()].filter((group) => group.region === region);
 
   const directoryOf = (region: string, id: string): string => join(directory, `elasticache-${region}-${id}`);
-  const serverOf = (region: string, id: string, properties: Group['properties']): RedisOptions => ({
-    supervisor, authority, directory: directoryOf(region, id), authToken: properties['AuthToken'] as string,
-  });
+  const serverOf = ({ region, id, tokens: [authToken] }: Group): RedisOptions => ({ supervisor, authority, directory: directoryOf(region, id), authToken });
   const arnOf = (region: string, id: string): string => `arn:aws:elasticache:${region}:${world.accountId}:replicationgroup:${id}`;
 
   function groupOf(region: string, id: string): Group {
@@ -49,9 +58,19 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
   function added(region: string, id: string, properties: Group['properties']): Group {
     checkGroup(id, properties);
     if (groups.has(key(region, id))) throw new AwsError('ReplicationGroupAlreadyExistsFault', `Replication group ${id} already exists.`);
-    const group: Group = { id, arn: arnOf(region, id), region, properties };
+    const group: Group = { id, arn: arnOf(region, id), region, properties, tokens: [properties['AuthToken'] as string] };
     groups.set(key(region, id), group);
     return group;
+  }
+
+  /** Goes on after the call that asked for it. Whoever is connected stays; the next AUTH is judged by what is then. */
+  async function changeToken(group: Group, token: string, strategy: Strategy): Promise<void> {
+    await world.provision('elasticache-modification', group.region);
+    // A third one pushes out the oldest.
+    const kept = group.tokens.findLast((each) => each !== token);
+    group.tokens = strategy === 'SET' || kept === undefined ? [token] : [kept, token];
+    if (group.server?.child.exit === undefined) await group.server?.accept(group.tokens);
+    world.log('the tokens of Redis were changed', { region: group.region, replicationGroup: group.id, strategy, accepted: group.tokens.length });
   }
 
   const snapshots = new CacheSnapshots(world, { directory, groupOf });
@@ -72,11 +91,28 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
       const from = await snapshots.contentsFor(region, input);
       const group = added(region, String(input.ReplicationGroupId).toLowerCase(), input);
       const made = async (): Promise<void> => {
-        const [server] = await Promise.all([startRedis({ ...serverOf(region, group.id, input), from }), world.provision('elasticache-group', region)]);
+        const [server] = await Promise.all([startRedis({ ...serverOf(group), from }), world.provision('elasticache-group', region)]);
         if (group.deleting === true) await server.kill();
         else group.server = server;
       };
       made().catch((error: unknown) => world.log('ElastiCache could not make a group', { region, replicationGroup: group.id, error: String(error) }));
+      return { ReplicationGroup: describeGroup(group) };
+    },
+    ModifyReplicationGroup({ ReplicationGroupId, AuthToken: token, AuthTokenUpdateStrategy: strategy = 'ROTATE', ApplyImmediately, ...more }: ModifyInput, { region }) {
+      const group = groupOf(region, ReplicationGroupId);
+      const unknown = Object.keys(more);
+      if (token === undefined || unknown.length > 0 || !['ROTATE', 'SET'].includes(strategy) || ApplyImmediately !== true) {
+        throw new AwsError('NotImplemented', `of ModifyReplicationGroup another AuthToken is modelled, by ROTATE or SET, applied immediately; not ${unknown.join(', ') || 'this'}`, { fault: 'server' });
+      }
+      checkToken(token);
+      if (statusOf(group) !== 'available') throw new AwsError('InvalidReplicationGroupStateFault', `Replication group ${group.id} is not in available state.`);
+      if (strategy === 'SET' && (group.tokens.length < 2 || !group.tokens.includes(token))) {
+        throw new AwsError('InvalidParameterCombinationException', 'The SET strategy is allowed only after ROTATE, for one of the tokens that are in use.');
+      }
+      group.modifying = strategy;
+      changeToken(group, token, strategy)
+        .catch((error: unknown) => world.log('ElastiCache could not change a token', { region, replicationGroup: group.id, error: String(error) }))
+        .finally(() => delete group.modifying);
       return { ReplicationGroup: describeGroup(group) };
     },
     DeleteReplicationGroup({ ReplicationGroupId }, { region }) {
@@ -98,7 +134,7 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
   const resources: Record<string, ResourceHandler> = {
     'AWS::ElastiCache::ReplicationGroup': async ({ region, properties, generatedName }) => {
       const group = added(region, String(properties['ReplicationGroupId'] ?? generatedName).toLowerCase(), properties);
-      const server = await startRedis(serverOf(region, group.id, properties));
+      const server = await startRedis(serverOf(group));
       group.server = server;
       world.log('Redis started', { region, replicationGroup: group.id, port: server.port });
       const { id } = group;
@@ -136,7 +172,8 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
       const ended = inRegion(region).flatMap((group) => (group.server?.child.exit === undefined ? [] : [{ group, port: group.server.port }]));
       await Promise.all(
         ended.map(async ({ group, port }) => {
-          group.server = await startRedis({ ...serverOf(region, group.id, group.properties), port });
+          group.server = await startRedis({ ...serverOf(group), port });
+          await group.server.accept(group.tokens);
         }),
       );
     },
@@ -146,20 +183,22 @@ export function elasticache(world: World, { supervisor, authority, directory }: 
   };
 }
 
-function statusOf({ server, deleting }: Group): string {
+function statusOf({ server, deleting, modifying }: Group): string {
   if (deleting === true) return 'deleting';
   if (server === undefined) return 'creating';
-  return server.child.exit ? 'create-failed' : 'available';
+  if (server.child.exit) return 'create-failed';
+  return modifying === undefined ? 'available' : 'modifying';
 }
 
 function describeGroup(group: Group): Record<string, unknown> {
-  const { id, arn, properties, server } = group;
+  const { id, arn, properties, server, modifying } = group;
   const endpoint = server && { Address: server.host, Port: server.port };
   return {
     ReplicationGroupId: id,
     ARN: arn,
     Description: properties['ReplicationGroupDescription'],
     Status: statusOf(group),
+    ...(modifying !== undefined && { PendingModifiedValues: { AuthTokenStatus: modifying === 'SET' ? 'SETTING' : 'ROTATING' } }),
     NodeGroups: [{ NodeGroupId: '0001', Status: 'available', PrimaryEndpoint: endpoint, ReaderEndpoint: endpoint }],
     AutomaticFailover: isTrue(properties['AutomaticFailoverEnabled']) ? 'enabled' : 'disabled',
     MultiAZ: isTrue(properties['MultiAZEnabled']) ? 'enabled' : 'disabled',
@@ -185,7 +224,10 @@ function checkGroup(id: string, properties: Readonly<Record<string, unknown>>): 
   if (!isTrue(properties['TransitEncryptionEnabled']) || token === undefined) {
     refuse(`${id}: a replication group without TransitEncryptionEnabled and AuthToken is not modelled.`);
   }
-  if (typeof token !== 'string' || !/^[A-Za-z0-9!&#$^<>-]{16,128}$/.test(token)) {
-    refuse('Invalid AuthToken provided: it must be 16 to 128 letters, digits and the characters ! & # $ ^ < > -.');
-  }
+  checkToken(token);
+}
+
+function checkToken(token: unknown): void {
+  if (typeof token === 'string' && /^[A-Za-z0-9!&#$^<>-]{16,128}$/.test(token)) return;
+  throw new AwsError('InvalidParameterValueException', 'Invalid AuthToken provided: it must be 16 to 128 letters, digits and the characters ! & # $ ^ < > -.');
 }

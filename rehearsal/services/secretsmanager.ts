@@ -7,6 +7,8 @@ import { pageOf } from './pages.ts';
 import { Rotations, type RotationRules } from './secretsmanager-rotation.ts';
 
 export interface SecretsManagerModel extends ServiceModel {
+  /** Every value that any version of any secret ever had, for whoever looks where they were seen. */
+  readonly everHeld: readonly { readonly name: string; readonly secretString: string }[];
   /** Rotates every secret whose rotation is due by then, as its schedule would; answers their ARNs. Nothing rotates by itself here. */
   rotateDue(region: string, by: Date): readonly string[];
 }
@@ -86,6 +88,7 @@ const punctuation = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
 export function secretsmanager(world: World): SecretsManagerModel {
   const secrets: Secret[] = [];
   const rotations = new Rotations(world, { propagate });
+  const everHeld: { name: string; secretString: string }[] = [];
 
   function secretOf(id: string, region: string): Secret {
     const found = secrets.find((secret) => secret.region === region && [secret.name, secret.arn, secret.arn.slice(0, -7)].includes(id));
@@ -156,6 +159,7 @@ export function secretsmanager(world: World): SecretsManagerModel {
     const begun = secret.versions.find((version) => version.id === id);
     const version: Version = begun ?? { id, secretString, createdAt: world.now(), stages: [] };
     version.secretString = secretString;
+    everHeld.push({ name: secret.name, secretString });
     if (begun === undefined) secret.versions = [...secret.versions, version];
     stage(secret, version, stages);
     changed(secret);
@@ -233,6 +237,7 @@ export function secretsmanager(world: World): SecretsManagerModel {
 
   return {
     service: 'secretsmanager',
+    everHeld,
     rotateDue(region, by) {
       const due = secrets.filter((secret) => secret.region === region && secret.rotation?.enabled === true && (rotations.nextDate(secret) ?? Infinity) <= by);
       return due.flatMap((secret) => {

@@ -1,6 +1,6 @@
 /** The custom resource that creates a book. */
 import { expect, it } from 'vitest';
-import type { CustomResourceRequest } from '../../lib/contracts/create-book.ts';
+import type { CustomResourceRequest } from '../../lib/contracts/custom-resource.ts';
 import { answerBookRequest } from '../../lib/cutover/book-creation.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';

@@ -43,6 +43,8 @@ let control: LeaseControl;
 let venue: Server;
 /** The venue's clock less this host's. */
 let venueOffsetMs: number;
+/** What the venue answers to what is signed with a key; nothing else than 0: accepted. */
+let venueSays: Map<string, number>;
 let running: Running[];
 
 beforeAll(async () => {
@@ -58,9 +60,11 @@ beforeEach(async () => {
   control = new LeaseControl(new DynamoLeaseStore({ client, tableName: table.tableName }));
   await control.createBook({ book, home: table.region, leaseMs });
   venueOffsetMs = 0;
-  venue = createServer((_request, response) => {
+  venueSays = new Map();
+  venue = createServer((request, response) => {
     const nowMs = Date.now() + venueOffsetMs;
-    response.end(JSON.stringify({ retCode: 0, result: { timeNano: `${nowMs}000000` }, time: nowMs }));
+    const retCode = venueSays.get(String(request.headers['x-bapi-api-key'])) ?? 0;
+    response.end(JSON.stringify({ retCode, result: { timeNano: `${nowMs}000000` }, time: nowMs }));
   });
   venue.listen(0, '127.0.0.1');
   await once(venue, 'listening');
@@ -323,6 +327,36 @@ describe('the guard', () => {
     await until('two leases of nobody', () => performance.now() - began > 2.5 * leaseMs, 2.5 * leaseMs + 5000);
     expect(await control.read(book)).toMatchObject({ mode: 'halted', epoch: 2 });
     expect([first, second].map(({ source }) => source.view?.state)).toEqual(['standby', 'standby']);
+  });
+
+  test('hands over the key that the venue accepts, follows the announced one, and is not ready with one that is refused', async () => {
+    const store = new DynamoLeaseStore({ client, tableName: table.tableName });
+    venueSays.set('first', 10003);
+    const guard = await start('blue');
+    await until('the refusal on the roster', async () => (await store.readAll(book)).registrations[0]?.venueKey?.refused !== undefined);
+    expect(await fetch(`${guard.url}/v1/venue-key`).then(async (answer) => [answer.status, await answer.json()])).toMatchObject([503, { error: 'no-key' }]);
+    venueSays.clear();
+    const before = await until('the first key', () => guard.source.view?.venueKey);
+    expect(await guard.source.venueKey()).toEqual({ version: before, key: { apiKey: 'first', secret: 'first-secret' } });
+
+    const next = await table.putKey({ apiKey: 'second', secret: 'second-secret', passphrase: 'third-word' });
+    await store.announceKey(book, next);
+    await until('the next key', () => guard.source.view?.venueKey === next);
+    expect(await guard.source.venueKey()).toEqual({ version: next, key: { apiKey: 'second', secret: 'second-secret', passphrase: 'third-word' } });
+    await guard.source.reportStatus({ ...well, venueKey: { version: before } });
+    await guard.source.reportStatus({ ...well, venueKey: { version: next } });
+    await until('the roster', async () => {
+      const [registration] = (await store.readAll(book)).registrations;
+      return registration?.venueKey?.uses === next && registration.venueKey.proved === next && registration.venueKey.otherUsedMsAgo !== undefined && registration.ready;
+    });
+
+    venueSays.set('second', 33004);
+    await guard.source.reportStatus({ ...well, venueKey: { version: next, refused: '33004 to an order' } });
+    const sick = await fetch(`${guard.url}/healthz`);
+    expect([sick.status, await sick.json()]).toMatchObject([503, { reasons: [expect.stringContaining('33004')] }]);
+    await until('not ready on the roster', async () => (await store.readAll(book)).registrations[0]?.ready === false);
+    expect(await (await fetch(`${guard.url}/metrics`)).text()).toContain('baton_venue_key_refused 1');
+    expect(guard.lines.join('\n')).not.toMatch(/-secret|third-word/);
   });
 
   test('says what is wrong with its environment', async () => {

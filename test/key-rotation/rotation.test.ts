@@ -261,6 +261,18 @@ describe('the old key stays', () => {
     expectOnly(world, v1);
   });
 
+  test('while one task does not say which key its trader signs with', async () => {
+    const world = new World();
+    const steps = world.steps();
+    await rotate(steps, v1);
+    world.stubborn = 'three';
+    delete world.tasks[2]?.uses;
+    expect(await steps.settle({})).toMatchObject({ state: 'waiting', unprovedBy: ['three'] });
+    const proof = { version: v1, provedBy: ['one', 'two', 'three'], provedAt: new Date(0).toISOString() };
+    await expect(steps.revoke({ proof })).rejects.toMatchObject({ name: 'NotProvedYetError' });
+    expect(world.deleted).toEqual([]);
+  });
+
   test('while no task lives', async () => {
     const world = new World();
     world.tasks.length = 0;

@@ -51,7 +51,8 @@ beforeAll(async () => {
     services: (made) => {
       const launcher = new TaskLauncher({ supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: [] });
       const rest = otherServices(made, {
-        servers: { supervisor, authority, directory }, assetDirectory: (key) => assets.assetDirectory(key), onProgress: () => undefined,
+        servers: { supervisor, authority, directory }, caFile: authority.caFile, assetDirectory: (key) => assets.assetDirectory(key),
+        onProgress: () => undefined,
       });
       return [dynamodb(made), ecs(made, { launcher, images: new Map() }), ...rest.models];
     },

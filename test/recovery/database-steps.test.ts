@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client, type ClientBase } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrate } from '../../containers/trader/migrations/run.ts';
+import { ensureRoles } from '../../lib/data-credentials/roles.ts';
 import type { BookName, Epoch } from '../../lib/lease/model.ts';
 import { databaseSteps } from '../../lib/recovery/database-steps.ts';
 import { clientOrderId } from '../../lib/trading/client-order-id.ts';
@@ -11,6 +12,7 @@ import type { JournalEntry, LedgerMark, OutcomeStatus } from '../../lib/trading/
 import { Ledger } from '../../lib/trading/ledger.ts';
 import { startPostgres, type RunningServer } from '../../rehearsal/processes/postgres.ts';
 import { useSite } from '../rehearsal/processes/site.ts';
+import { connected as standing } from '../connected.ts';
 import { until } from '../until.ts';
 
 const site = useSite();
@@ -23,6 +25,7 @@ beforeAll(async () => {
     supervisor: site.supervisor, authority: site.authority, directory: join(site.directory, 'postgres'),
     masterUser: 'baton', masterPassword: password, database: 'baton',
   });
+  await connected(ensureRoles);
 });
 
 const client = (options?: string): Client =>
@@ -64,7 +67,7 @@ const lacking = (belowEpoch = 0): ReturnType<typeof steps.completeness> => steps
 describe('what a database lacks', () => {
   let ledger: Ledger;
   const open = (): Ledger => {
-    const made = new Ledger({ connect: client, checkSchema: async () => undefined, book, log: () => undefined });
+    const made = new Ledger({ connect: () => standing(client()), checkSchema: async () => undefined, book, log: () => undefined });
     made.start();
     return made;
   };
@@ -113,7 +116,7 @@ describe('a database', () => {
     const writer = client();
     writer.on('error', () => (ended += 1));
     await writer.connect();
-    const ledger = new Ledger({ connect: client, checkSchema: async () => undefined, book, log: () => undefined, onChange: () => states.push(ledger.writable) });
+    const ledger = new Ledger({ connect: () => standing(client()), checkSchema: async () => undefined, book, log: () => undefined, onChange: () => states.push(ledger.writable) });
     ledger.start();
     try {
       await until('a ledger that writes', () => ledger.writable);

@@ -17,6 +17,7 @@ import { startPostgres, startReplica, type PostgresServer } from '../../rehearsa
 import { Relay } from '../../rehearsal/processes/relay.ts';
 import { useSite } from '../rehearsal/processes/site.ts';
 import { clock } from '../trader/stage.ts';
+import { connected } from '../connected.ts';
 import { until } from '../until.ts';
 
 const site = useSite();
@@ -67,7 +68,7 @@ const stepsAt = (server: PostgresServer): ReturnType<typeof databaseSteps> => da
 const lacking = (server: PostgresServer, belowEpoch: number) => stepsAt(server).completeness({ books: [{ book, belowEpoch: belowEpoch as Epoch }] });
 
 function ledgerAt(server: PostgresServer): Ledger {
-  const ledger = new Ledger({ connect: () => client(server), checkSchema: async () => undefined, book, log: () => undefined });
+  const ledger = new Ledger({ connect: () => connected(client(server)), checkSchema: async () => undefined, book, log: () => undefined });
   ledgers.push(ledger);
   ledger.start();
   return ledger;

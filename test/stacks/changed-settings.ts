@@ -54,6 +54,7 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'approvals.required': (s) => void (s.approvals.required = 1),
   'approvals.approvers': (s) => void s.approvals.approvers.push('user/ada', 'user/grace'),
   'approvals.withinMinutes': (s) => void (s.approvals.withinMinutes = 20),
+  'credentials.rotateDays': (s) => void (s.credentials.rotateDays = 60),
   'keys.rotateDays': (s) => void (s.keys.rotateDays = 30),
   'keys.graceHours': (s) => void (s.keys.graceHours = 48),
   'keys.warnDays': (s) => void s.keys.warnDays.push(3),

@@ -64,7 +64,8 @@ describe('the moved settings', () => {
       ['Default', 'AllowedValues.0'].map((property) => `baton-production-${name}-${region} Parameters.Confirmed${fact}.${property}`)));
     const home = expect.stringMatching(/^baton-production-trading-state-us-east-1 Resources\.Book\w+\.Properties\.Home$/) as string;
     const expected = [
-      ...confirming(['data', 'trading', 'cutover', 'recovery'], 'HomeRegion'), ...confirming(['trading', 'cutover', 'recovery'], 'WritingDatabase'),
+      ...confirming(['data', 'trading', 'cutover', 'recovery', 'credentials'], 'HomeRegion'),
+      ...confirming(['trading', 'cutover', 'recovery', 'credentials'], 'WritingDatabase'),
     ];
     expect(different.filter((where) => where.includes(' Parameters.')).toSorted()).toEqual(expected.toSorted());
     expect(different.filter((where) => !where.includes(' Parameters.'))).toEqual([home]);

@@ -283,12 +283,12 @@ test('three zones, three kinds of subnet, fixed addresses that outlive the stack
   network.resourceCountIs('AWS::EC2::FlowLog', 1);
 });
 
-test('nothing comes in to a trader; the cache is reached from traders only, the database from functions, too', () => {
+test('nothing comes in to a trader; the cache is reached from traders and from what rotates its token, the database from functions, too', () => {
   const network = template('network');
   const ingress = Object.values(network.findResources('AWS::EC2::SecurityGroupIngress')).map(({ Properties }) => Properties);
   expect(new Set(ingress.map(({ FromPort, ToPort }) => `${FromPort}-${ToPort}`))).toEqual(new Set(['5432-5432', '6379-6379']));
   for (const { FromPort, SourceSecurityGroupId } of ingress) {
-    expect(JSON.stringify(SourceSecurityGroupId)).toMatch(FromPort === 6379 ? /TraderSecurityGroup/ : /TraderSecurityGroup|DatabaseClientSecurityGroup/);
+    expect(JSON.stringify(SourceSecurityGroupId)).toMatch(FromPort === 6379 ? /TraderSecurityGroup|CredentialSecurityGroup/ : /TraderSecurityGroup|DatabaseClientSecurityGroup|CredentialSecurityGroup/);
   }
   for (const { Properties } of Object.values(network.findResources('AWS::EC2::SecurityGroup'))) {
     expect(Properties).not.toHaveProperty('SecurityGroupIngress');
@@ -318,5 +318,5 @@ test('no template needs a resource type that the CDK backs by a Lambda of its ow
   const types = regions.flatMap((region) => stackNames.flatMap((name) =>
     Object.values(template(name, region).toJSON().Resources as Record<string, { Type: string }>).map(({ Type }) => Type),
   ));
-  expect([...new Set(types)].filter((type) => /^Custom::|^AWS::CloudFormation::CustomResource$/.test(type))).toEqual(['Custom::BatonBook']);
+  expect([...new Set(types)].filter((type) => /^Custom::|^AWS::CloudFormation::CustomResource$/.test(type))).toEqual(['Custom::BatonBook', 'Custom::BatonDatabaseRoles']);
 });

@@ -1,15 +1,18 @@
 /**
  * The trader as it ships – its bundle, in a process of its own, beside the guard's – on a real PostgreSQL, a real Redis, the
- * local AWS and the simulated venue: trading soon after its start, gone cleanly, and its secrets nowhere to be read.
+ * local AWS and the simulated venue: trading soon after its start, through a change of its key, gone cleanly, and its secrets nowhere to be read.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { expect, it } from 'vitest';
 import { buildContainer } from '../../containers/build.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
+import { KeyRoster } from '../../lib/lease/key-roster.ts';
+import { bybitKeyRefusals } from '../../lib/venues/key-refusals.ts';
 import { startFront } from '../../rehearsal/cloud/front.ts';
 import { AwsError, type ServiceModel } from '../../rehearsal/cloud/model.ts';
 import { createWorld } from '../../rehearsal/cloud/world.ts';
@@ -18,6 +21,7 @@ import { startPostgres } from '../../rehearsal/processes/postgres.ts';
 import { startRedis } from '../../rehearsal/processes/redis.ts';
 import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
 import { judge } from '../../rehearsal/venue/judge.ts';
+import { createOrderPath } from '../../rehearsal/venue/record.ts';
 import { startVenue } from '../../rehearsal/venue/server.ts';
 import { useSite } from '../rehearsal/processes/site.ts';
 import { book, createTable } from './stage.ts';
@@ -27,9 +31,11 @@ const site = useSite();
 const region = 'us-east-1';
 const canary = 'canary-7f3a';
 const key = { apiKey: `${canary}-key`, secret: `${canary}-venue`, account: '1' };
+const nextKey = { apiKey: `${canary}-next-key`, secret: `${canary}-next-venue`, account: '1' };
+let keyVersion = 'v1';
 const password = `${canary}-database`;
 const authToken = `${canary}-redis`;
-const secrets: Readonly<Record<string, string>> = {
+const secrets: Record<string, string> = {
   venue: JSON.stringify({ apiKey: key.apiKey, secret: key.secret }),
   database: JSON.stringify({ username: 'baton', password }),
   redis: authToken,
@@ -41,12 +47,12 @@ const secretsManager: ServiceModel = {
     GetSecretValue: ({ SecretId }: { SecretId: string }) => {
       const SecretString = secrets[SecretId];
       if (SecretString === undefined) throw new AwsError('ResourceNotFoundException', 'no such secret');
-      return { ARN: SecretId, Name: SecretId, SecretString };
+      return { ARN: SecretId, Name: SecretId, SecretString, VersionId: keyVersion };
     },
   },
 };
 
-it('starts, trades under the lease, drains at SIGTERM, and shows no secret', async () => {
+it('starts, trades under the lease, changes its key between two orders, drains at SIGTERM, and shows no secret', async () => {
   const { supervisor, authority, directory } = site;
   const venue = await startVenue({ seed: 3, keys: [key] });
   const world = createWorld({
@@ -76,7 +82,8 @@ it('starts, trades under the lease, drains at SIGTERM, and shows no secret', asy
         await buildContainer(name, join(directory, name));
       }),
     ]);
-    const control = new LeaseControl(new DynamoLeaseStore({ client, tableName: 'lease' }));
+    const store = new DynamoLeaseStore({ client, tableName: 'lease' });
+    const control = new LeaseControl(store);
     await control.createBook({ book, home: region, leaseMs: 3000 });
     const { token } = await control.takeWorkflow(book, 'test');
     await control.open(book, token);
@@ -134,6 +141,27 @@ it('starts, trades under the lease, drains at SIGTERM, and shows no secret', asy
     await until('the first order', () => alive() && orders() > 0, 15_000);
     await until('some orders', () => alive() && orders() >= 15, 15_000);
     expect(await metrics()).toMatch(/trader_orders_accepted\S* \d+/);
+
+    const roster = new KeyRoster({ store, book, monotonicMs: () => performance.now(), pause: (ms) => delay(ms) });
+    expect(await roster.members()).toMatchObject([{ proved: 'v1', uses: 'v1' }]);
+    venue.keys.add(nextKey);
+    secrets['venue'] = JSON.stringify({ apiKey: nextKey.apiKey, secret: nextKey.secret });
+    keyVersion = 'v2';
+    await roster.announce('v2');
+    const accepted = () => venue.record.filter((entry) => entry.path === createOrderPath && entry.accepted);
+    await until('the roster: the new key is proved and used', async () => alive() && (await roster.members()).every((each) => each.proved === 'v2' && each.uses === 'v2'));
+    expect(await roster.members()).toMatchObject([{ otherUsedMsAgo: expect.any(Number) as number }]);
+    venue.keys.delete(key.apiKey);
+    const before = orders();
+    await until('orders without the old key', () => alive() && orders() >= before + 15, 15_000);
+    expect(new Set(accepted().slice(-15).map(({ apiKey }) => apiKey))).toEqual(new Set([nextKey.apiKey]));
+    // Nobody was refused for a key, the old one's deletion included: nobody used it any more.
+    expect(venue.record.filter(({ code }) => bybitKeyRefusals.has(String(code)))).toEqual([]);
+    const gaps = accepted().map(({ decidedAtMs }, at, all) => decidedAtMs - (all[at - 1]?.decidedAtMs ?? decidedAtMs));
+    expect(Math.max(...gaps)).toBeLessThan(2000);
+    expect(await metrics()).toMatch(/baton_venue_key_info{of="used",version="v2"} 1/);
+    const starts = await Promise.all(children.flatMap(({ pid }) => ['environ', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8'))));
+    expect(starts.join()).not.toContain(canary);
 
     for (const child of children) child.signal('SIGTERM');
     const exits = await Promise.all(children.map((child) => child.exited));

@@ -13,6 +13,7 @@ import { clientOrderId } from '../../lib/trading/client-order-id.ts';
 import { Ledger } from '../../lib/trading/ledger.ts';
 import { startPostgres, type RunningServer } from '../../rehearsal/processes/postgres.ts';
 import { useSite } from '../rehearsal/processes/site.ts';
+import { connected } from '../connected.ts';
 import { until } from '../until.ts';
 
 const site = useSite();
@@ -84,7 +85,7 @@ describe('migrations', () => {
 
   it('expand under the release that runs, which writes on; then contract; and come down to what was', async () => {
     const before = await columns();
-    const ledger = new Ledger({ connect, checkSchema, book: 'alpha', log: () => undefined });
+    const ledger = new Ledger({ connect: () => connected(connect()), checkSchema, book: 'alpha', log: () => undefined });
     ledger.start();
     ledger.order(order(1));
     await until('the first order', () => ledger.writable && ledger.queuedRows === 0);

@@ -10,6 +10,7 @@ import { LedgerCompletion } from '../../lib/trading/ledger-completion.ts';
 import { Ledger } from '../../lib/trading/ledger.ts';
 import type { Order } from '../../lib/trading/order.ts';
 import { clock } from '../trader/stage.ts';
+import { connected } from '../connected.ts';
 
 const book = 'alpha' as BookName;
 const intent = { symbol: 'BTC/USDT', side: 'buy', price: '59000.01', quantity: '0.0005' } as const;
@@ -117,7 +118,7 @@ class Holder {
     this.#table = table;
     this.ledger = new Ledger({
       book,
-      connect: () => database.connect(),
+      connect: () => connected(database.connect()),
       checkSchema: async () => undefined,
       log: () => undefined,
       queuedRowsAtMost,
@@ -359,7 +360,7 @@ describe('the completion of the ledger', () => {
 
   it('leaves news that is queued as it is', async () => {
     const database = new Database();
-    const ledger = new Ledger({ book, connect: () => database.connect(), checkSchema: async () => undefined, log: () => undefined });
+    const ledger = new Ledger({ book, connect: () => connected(database.connect()), checkSchema: async () => undefined, log: () => undefined });
     const author = { book, epoch: 1 as Epoch, sequence: 1 };
     const order: Order = { ...author, ...intent, clientOrderId: clientOrderId(author), state: 'SETTLED', fills: [] };
     ledger.order(order);

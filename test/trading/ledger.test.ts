@@ -12,6 +12,7 @@ import { startPostgres, type RunningServer } from '../../rehearsal/processes/pos
 import { createOrderPath } from '../../rehearsal/venue/record.ts';
 import { useSite } from '../rehearsal/processes/site.ts';
 import { startStage, ToldGuard } from '../trader/stage.ts';
+import { connected } from '../connected.ts';
 import { until } from '../until.ts';
 
 const site = useSite();
@@ -85,7 +86,7 @@ describe('the ledger', () => {
   });
 
   it('writes orders, fills and the position, each once, and never moves an order back', async () => {
-    const ledger = new Ledger({ connect, checkSchema: quietly, book: 'alpha', log: () => undefined });
+    const ledger = new Ledger({ connect: () => connected(connect()), checkSchema: quietly, book: 'alpha', log: () => undefined });
     ledger.start();
     ledger.order(order(1, 'SETTLED'));
     ledger.order(order(2, 'SUBMITTED'));
@@ -112,7 +113,7 @@ describe('the ledger', () => {
     let open = false;
     const words: boolean[] = [];
     const ledger = new Ledger({
-      connect: () => (open ? connect() : new Client({ host: '127.0.0.1', port: 1 })),
+      connect: () => connected(open ? connect() : new Client({ host: '127.0.0.1', port: 1 })),
       checkSchema: quietly,
       book: 'alpha',
       log: () => undefined,
@@ -140,13 +141,13 @@ describe('the ledger', () => {
   });
 
   it('holds a bounded number of rows, the newest', async () => {
-    const ledger = new Ledger({ connect, checkSchema: quietly, book: 'alpha', log: () => undefined, queuedRowsAtMost: 3 });
+    const ledger = new Ledger({ connect: () => connected(connect()), checkSchema: quietly, book: 'alpha', log: () => undefined, queuedRowsAtMost: 3 });
     for (let sequence = 1; sequence <= 5; sequence++) ledger.order(order(sequence, 'SUBMITTED'));
     expect([ledger.queuedRows, ledger.droppedRows]).toEqual([3, 2]);
   });
 
   it('takes what the journal says for what it does not have, and leaves the rest as it is', async () => {
-    const ledger = new Ledger({ connect, checkSchema: quietly, book: 'alpha', log: () => undefined });
+    const ledger = new Ledger({ connect: () => connected(connect()), checkSchema: quietly, book: 'alpha', log: () => undefined });
     ledger.start();
     ledger.order(order(6000, 'CANCELLED'));
     await until('written', () => ledger.queuedRows === 0 && ledger.writable);
@@ -167,8 +168,8 @@ describe('the ledger', () => {
       return accepted().filter((entry) => !known.has(entry.clientOrderId ?? '')).length;
     };
     const options = { checkSchema: quietly, book: 'alpha', log: () => undefined };
-    const dead = new Ledger({ ...options, connect: () => new Client({ host: '127.0.0.1', port: 1 }) });
-    const next = new Ledger({ ...options, connect, queuedRowsAtMost: 300 });
+    const dead = new Ledger({ ...options, connect: () => connected(new Client({ host: '127.0.0.1', port: 1 })) });
+    const next = new Ledger({ ...options, connect: () => connected(connect()), queuedRowsAtMost: 300 });
     const blocker = connect();
     try {
       await blocker.connect();

@@ -110,6 +110,43 @@ describe('at the venue', () => {
   const order = (clientOrderId: string) => ({ clientOrderId, symbol, side: 'buy' as const, price: '59000', quantity: '0.001' });
   const sent = () => venue.record.filter((entry) => entry.path === createOrderPath);
 
+  it('changes its key between two signatures, and says what the venue has against the one in use', async () => {
+    const bybitClient = client();
+    await bybitClient.warmUp();
+    const signing = (version: string, { apiKey, secret }: { apiKey: string; secret: string }) => ({ version, apiKey: new Secret(apiKey), secret: new Secret(secret) });
+    const looker = { apiKey: 'looker', secret: 'looker-secret', account: key.account, readOnly: true };
+    const next = { apiKey: 'next', secret: 'next-secret', account: key.account };
+    venue.keys.add(looker);
+    venue.keys.add(next);
+    // In the midst of orders: each is signed with one key or the other, and none is refused.
+    const answers: Promise<{ kind: string }>[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      answers.push(bybitClient.place(order(`k${n}`), deadlineIn(2000)));
+      if (n === 10) bybitClient.useKey(signing('v2', next));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(new Set((await Promise.all(answers)).map(({ kind }) => kind))).toEqual(new Set(['accepted']));
+    expect(new Set(sent().map(({ apiKey }) => apiKey))).toEqual(new Set([key.apiKey, 'next']));
+    expect(bybitClient.key).toEqual({ version: 'v2' });
+
+    bybitClient.useKey(signing('v3', looker));
+    expect((await bybitClient.place(order('refused'), deadlineIn(2000))).kind).toBe('rejected');
+    expect(bybitClient.key).toEqual({ version: 'v3', refused: '10005 to an order' });
+    // It may look; that it may not trade stays true.
+    await bybitClient.position();
+    expect(bybitClient.key.refused).toBe('10005 to an order');
+
+    venue.keys.delete('next');
+    bybitClient.useKey(signing('v2', next));
+    await expect(bybitClient.position()).rejects.toThrow('10003');
+    expect(bybitClient.key).toEqual({ version: 'v2', refused: '10003 to the wallet' });
+    await bybitClient.touch();
+    expect(bybitClient.key.refused).toBe('10003 to the wallet');
+    venue.keys.add(next);
+    await bybitClient.position();
+    expect(bybitClient.key).toEqual({ version: 'v2' });
+  });
+
   it('sends concurrent orders each with its own window', async () => {
     const bybitClient = client();
     await bybitClient.warmUp();

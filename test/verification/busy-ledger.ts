@@ -13,6 +13,7 @@ import { unscaled, scaled, type Order } from '../../lib/trading/order.ts';
 import type { Execution } from '../../lib/venues/venue.ts';
 import { seeded } from '../../rehearsal/seeded.ts';
 import { clock } from '../trader/stage.ts';
+import { connected } from '../connected.ts';
 import { until } from '../until.ts';
 
 const book = 'alpha' as BookName;
@@ -37,7 +38,7 @@ export class BusyLedger {
 
   constructor(connect: () => Client, seed: number) {
     this.#random = seeded(seed);
-    this.#ledger = new Ledger({ connect, checkSchema: async () => undefined, book, log: () => undefined });
+    this.#ledger = new Ledger({ connect: () => connected(connect()), checkSchema: async () => undefined, book, log: () => undefined });
     this.#completion = new LedgerCompletion({
       book, journal: this.journal, ledger: this.#ledger, log: () => undefined, signal: this.#closed.signal,
       clock: { ...clock, monotonicNs: () => process.hrtime.bigint() },
