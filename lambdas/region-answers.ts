@@ -5,9 +5,9 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 const probeTimeoutMs = 1000;
 
 /** Whatever is answered, somebody answered; a fault of the server is no answer. */
-export async function regionAnswers(region: string): Promise<boolean> {
+export async function regionAnswers(region: string, withinMs = probeTimeoutMs): Promise<boolean> {
   try {
-    await new STSClient({ region, maxAttempts: 1 }).send(new GetCallerIdentityCommand({}), { abortSignal: AbortSignal.timeout(probeTimeoutMs) });
+    await new STSClient({ region, maxAttempts: 1 }).send(new GetCallerIdentityCommand({}), { abortSignal: AbortSignal.timeout(withinMs) });
     return true;
   } catch (error) {
     const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;

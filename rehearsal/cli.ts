@@ -6,23 +6,19 @@
  * something that is needed is not on this machine; 130 and 143 interrupted (nothing is left running). `serve` ends with 0
  * when it is interrupted after it was up: that is how it ends.
  */
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join, resolve as absolute } from 'node:path';
+import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { environmentNames, loadSettings } from '../lib/settings/index.ts';
-import { page } from './report/html/page.ts';
 import { createProgress, type Progress, type TerminalProgress } from './report/progress.ts';
-import { held, render, seconds, type Report } from './report/report.ts';
-import { whatWasLogged } from './report/silence.ts';
+import { held, render, seconds } from './report/report.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
-import { rehearse } from './rehearse.ts';
+import { tellApart } from './tell-apart.ts';
+import { tell, type Told } from './telling.ts';
 import { serve } from './serve/serve.ts';
 import { scenarios } from './scenarios/index.ts';
 import type { Scenario } from './scenarios/scenario.ts';
-import type { InstallationOptions } from './installation.ts';
 import { synthesize } from './synthesize.ts';
 import { UnavailableError } from './unavailable.ts';
 
@@ -42,8 +38,8 @@ interface Options extends SettingOptions {
   readonly list?: true;
 }
 
-/** One telling of a scenario. */
-interface Telling {
+/** What is to be told. */
+interface Planned {
   readonly scenario: Scenario;
   readonly faults: readonly string[];
 }
@@ -137,7 +133,7 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-function tellings(name: string | undefined, { fault: faults, env }: Options): readonly Telling[] {
+function tellings(name: string | undefined, { fault: faults, env }: Options): readonly Planned[] {
   if (name === undefined) {
     if (faults.length > 0) {
       program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
@@ -230,21 +226,22 @@ function silence({ silenceLimitMs }: Scenario['faults'][number]): string {
   return silenceLimitMs === undefined ? '' : ` No order for at most ${silenceLimitMs / 1000} s.`;
 }
 
-async function run(plan: readonly Telling[], { env, seed, out, json, provisioning, jobs }: Options): Promise<0 | 1> {
+async function run(plan: readonly Planned[], { env, seed, out, json, provisioning, jobs }: Options): Promise<0 | 1> {
   const began = performance.now();
   const progress = createProgress(json === true ? process.stderr : process.stdout);
   const told: Told[] = [];
+  const besideOthers = plan.length > 1 && jobs > 1;
   endOnSignals(progress);
   try {
     progress.heading(`Synthesizing ${env}`);
     await using assembly = await synthesize(env, progress);
     told.push(
       ...(await sideBySide(plan, jobs, progress, ({ scenario, faults }, part) =>
-        tell(scenario, faults, {
-          assembly, seed, out: directoryFor(out, plan, scenario, faults), progress: part,
-          besideOthers: plan.length > 1 && jobs > 1,
+        (besideOthers ? tellApart : tell)({
+          scenario: scenario.name, faults, environment: assembly.environment, assemblyDirectory: assembly.directory, seed, besideOthers,
+          out: directoryFor(out, plan, scenario, faults),
           provisioning: plan.length > 1 ? (scenario.provisioningAmongAll ?? provisioning) : provisioning,
-        }))),
+        }, part))),
     );
   } finally {
     progress.close();
@@ -266,17 +263,9 @@ async function run(plan: readonly Telling[], { env, seed, out, json, provisionin
   return kept ? 0 : 1;
 }
 
-interface Told {
-  readonly report: Report;
-  /** Where it is drawn, if it was written. */
-  readonly page?: string;
-  /** Of a broken promise, what may explain it. */
-  readonly seen: readonly string[];
-}
-
 /** So many at a time, in order. Each mostly waits; the answers are in the order of the plan. When one cannot be told, those that run come to their end. */
 async function sideBySide<One>(
-  plan: readonly Telling[], jobs: number, progress: TerminalProgress, one: (telling: Telling, progress: Progress) => Promise<One>,
+  plan: readonly Planned[], jobs: number, progress: TerminalProgress, one: (telling: Planned, progress: Progress) => Promise<One>,
 ): Promise<readonly One[]> {
   const parts = progress.inTurn(plan.length);
   const waiting = plan.map((telling, index) => ({ telling, index, part: parts[index] as Progress }));
@@ -298,28 +287,10 @@ async function sideBySide<One>(
   return done;
 }
 
-async function tell(
-  scenario: Scenario,
-  faults: readonly string[],
-  options: InstallationOptions & { readonly out: string | undefined },
-): Promise<Told> {
-  const { report, log, accesses, beganAtMs } = await rehearse(scenario, faults, options);
-  const isBroken = !held(report);
-  // What may go wrong once in many is kept, whether or not somebody asked for it before.
-  const out = options.out ?? (isBroken ? await mkdtemp(join(tmpdir(), `baton-broken-${scenario.name}-`)) : undefined);
-  if (out === undefined) return { report, seen: [] };
-  await mkdir(out, { recursive: true });
-  await writeFile(join(out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
-  await writeFile(join(out, 'report.html'), await page(report));
-  await writeFile(join(out, 'accesses.json'), `${JSON.stringify(accesses, null, 2)}\n`);
-  await writeFile(join(out, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  return { report, page: absolute(out, 'report.html'), seen: isBroken ? whatWasLogged(report, log, beganAtMs) : [] };
-}
-
 /** One telling writes into the directory itself, several each into one of their own. */
 function directoryFor(
   out: string | undefined,
-  plan: readonly Telling[],
+  plan: readonly Planned[],
   scenario: Scenario,
   faults: readonly string[],
 ): string | undefined {

@@ -48,7 +48,7 @@ export interface Releases {
 }
 
 export interface InstallationOptions {
-  readonly assembly: Assembly;
+  readonly assembly: Pick<Assembly, 'environment' | 'directory'>;
   readonly seed: number;
   readonly progress: Progress;
   /** Which column of the provisioning table holds. */

@@ -9,6 +9,7 @@ import { LeaseControl } from '../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import { colourOf, otherColour, regionOf, type BookName, type Colour, type InstanceId, type Lease } from '../lib/lease/model.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
+import { awsService } from './cloud/model.ts';
 import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
@@ -28,9 +29,11 @@ import { secretsFound } from './secrets-found.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { RunningServer } from './processes/postgres.ts';
 import type { RunningTask } from './processes/tasks.ts';
+import type { CostExplorer, Spending } from './services/cost-explorer.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
 import type { Ringing } from './services/monitoring.ts';
 import type { RunningDatabase } from './services/rds.ts';
+import type { Sns } from './services/sns.ts';
 import { parseDefinition } from './states/definition.ts';
 import type { ProgressEvent } from './states/execution.ts';
 import { until } from './until.ts';
@@ -465,6 +468,38 @@ export class Stage {
   /** Each time that an alarm rang in the home Region, with the topics that it told. */
   ringings(alarmName: string): readonly Ringing[] {
     return this.#installation.monitoring.rung.filter(({ name, region }) => name === alarmName && region === this.regions.home.name);
+  }
+
+  /** What Cost Explorer answers from now on, of what was spent. */
+  spent(...what: readonly Spending[]): void {
+    (this.#installation.world.model('ce') as CostExplorer).spent(...what);
+  }
+
+  /** Letters of AWS Budgets, to the topic that it tells, in this order. */
+  async tellOfTheBill(...letters: readonly string[]): Promise<void> {
+    const { world, settings } = this.#installation;
+    const { environment, account, regions } = settings;
+    const caller = awsService('budgets.amazonaws.com', `arn:aws:budgets::${account}:budget/baton-${environment}`);
+    for (const Message of letters) {
+      const input = { TopicArn: this.#topicArn('cost'), Subject: `AWS Budgets: baton-${environment} has exceeded your alert threshold`, Message };
+      await world.call({ service: 'sns', operation: 'Publish', region: regions.first.name, caller, input });
+    }
+  }
+
+  /** What a topic of the first Region was told. */
+  publishedTo(topic: string): readonly string[] {
+    return (this.#installation.world.model('sns') as Sns).published.filter(({ topicArn }) => topicArn === this.#topicArn(topic)).map(({ message }) => message);
+  }
+
+  #topicArn(topic: string): string {
+    const { environment, account, regions } = this.#installation.settings;
+    return `arn:aws:sns:${regions.first.name}:${account}:baton-${environment}-${topic}`;
+  }
+
+  /** What a function has logged. */
+  linesOf(name: string): readonly string[] {
+    const ofIt = `/aws/lambda/baton-${this.environment}-${name}`;
+    return [...this.#installation.logs.everything()].filter(({ group }) => group.endsWith(ofIt)).map(({ message }) => message);
   }
 
   get environment(): string {

@@ -17,6 +17,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
+import { BudgetAlert } from '../lib/constructs/budget-alert.ts';
 import { MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { costBurn } from '../lib/contracts/cost-burn.ts';
@@ -44,27 +45,35 @@ const thresholds = [
 const tellers = ['budgets.amazonaws.com', 'costalerts.amazonaws.com', 'cloudwatch.amazonaws.com'];
 
 export class CostStack extends Stack {
+  /** What AWS and our alarms say of the bill; the function that tells people hears it. */
   readonly topic: sns.Topic;
+  /** People, by e-mail. */
+  readonly people: sns.Topic;
 
   constructor(scope: Construct, id: string, { settings, others, ...props }: CostStackProps) {
     super(scope, id, props);
-    this.topic = this.#topic(settings);
+    const prefix = `baton-${settings.environment}`;
+    this.topic = this.#topic('Notices', `${prefix}-cost`, settings, tellers);
+    // An alarm of the function itself must not be told by that function.
+    this.people = this.#topic('People', `${prefix}-cost-people`, settings, ['cloudwatch.amazonaws.com']);
+    for (const address of settings.notifications.emails) this.people.addSubscription(new subscriptions.EmailSubscription(address));
     this.#budget(settings);
     this.#anomalies(settings);
     this.#burn(settings, [...others, this]);
+    const alert = new BudgetAlert(this, 'Alert', { settings, prefix, logRetention: retentionOf(settings), heard: this.topic, people: this.people });
+    alert.function.errorsAlarm.addAlarmAction(new SnsAction(this.people));
   }
 
-  #topic({ environment, notifications }: Settings): sns.Topic {
-    const topic = new sns.Topic(this, 'Notices', { topicName: `baton-${environment}-cost`, displayName: `Baton ${environment}: cost`, enforceSSL: true });
+  #topic(id: string, topicName: string, { environment }: Settings, from: readonly string[]): sns.Topic {
+    const topic = new sns.Topic(this, id, { topicName, displayName: `Baton ${environment}: cost`, enforceSSL: true });
     topic.addToResourcePolicy(
       new iam.PolicyStatement({
-        principals: tellers.map((service) => new iam.ServicePrincipal(service)),
+        principals: from.map((service) => new iam.ServicePrincipal(service)),
         actions: ['sns:Publish'],
         resources: [topic.topicArn],
         conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
       }),
     );
-    for (const email of notifications.emails) topic.addSubscription(new subscriptions.EmailSubscription(email));
     Validations.of(topic).acknowledge({
       id: 'AwsSolutions-SNS2',
       reason: 'It says how much of a budget is spent, and nothing of books; a key that these services may use costs more than what it would hide.',

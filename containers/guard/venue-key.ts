@@ -162,6 +162,7 @@ export class VenueKeys {
       this.#trouble = trouble;
     }
     this.#looking = false;
+    if (this.#over) return;
     this.#failures = settled ? 0 : this.#failures + 1;
     const longestMs = this.#offered === undefined ? pauseWithoutKeyMaxMs : lookEveryMs;
     const pauseMs = settled ? lookEveryMs : Math.min(firstPauseMs * 2 ** (this.#failures - 1), longestMs);

@@ -56,6 +56,7 @@ async function trade(): Promise<number> {
   });
   const guardHeard = permits.start();
   const secrets = new SecretsManagerClient({});
+  log('info', "waits until the guard has a key that the venue accepts");
   const handed = new HandedKey({ source: permits, sleep: clock.sleep, log });
   const [venueKey, redisToken] = await Promise.all([
     handed.first(),

@@ -8,12 +8,15 @@ import { pricedStack } from '../../lib/cost/stacks.ts';
 import { regionAnswers } from '../region-answers.ts';
 import { serve } from '../serve.ts';
 
+/** Nobody waits for it, and a Region that is only slow is not left out. */
+const probeTimeoutMs = 10_000;
+
 const burn = serve(costBurn, process.env, ({ BATON_STACKS, BATON_CLUSTER, BATON_SERVICES }) => {
   const named = BATON_STACKS.split(',').map((each) => each.split('/') as [string, string]);
   return burnSteps({
     table: loadPriceTable(),
     regions: [...new Set(named.map(([region]) => region))],
-    answers: regionAnswers,
+    answers: (region) => regionAnswers(region, probeTimeoutMs),
     async stacks(region) {
       const client = new CloudFormationClient({ region });
       const here = named.filter(([each]) => each === region).map(async ([, StackName]) => {

@@ -144,6 +144,12 @@ export const Settings = z
       ),
       withinMinutes: z.int().min(5).max(60),
     }),
+    notifications: z.strictObject({
+      emails: z.array(z.email()),
+      /** Whether the environment has them; where they are reached is a secret, which a person puts there (docs/runbooks/cost.md). */
+      slack: z.boolean().default(false),
+      pagerDuty: z.boolean().default(false),
+    }),
     credentials: z.strictObject({
       /** The logins of the database and the token of Redis are replaced every so many days. */
       rotateDays: z.int().min(1).max(365),
@@ -156,7 +162,6 @@ export const Settings = z
       /** People are told once when a key has so many days left, each time. */
       warnDays: z.array(z.int().min(1).max(90)).min(1),
     }),
-    notifications: z.strictObject({ emails: z.array(z.email()) }),
     logs: z.strictObject({ retentionDays: logRetentionDays }),
     budget: z.strictObject({
       /** For the whole account, in all Regions. `npm run cost` says what to expect. */

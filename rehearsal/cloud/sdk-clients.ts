@@ -26,6 +26,7 @@ export interface SdkClientSource {
 }
 
 export const sdkClients: Readonly<Record<string, SdkClientSource>> = {
+  ce: { clientName: 'CostExplorerClient', load: () => import('@aws-sdk/client-cost-explorer') },
   backup: { clientName: 'BackupClient', load: () => import('@aws-sdk/client-backup') },
   cloudformation: { clientName: 'CloudFormationClient', load: () => import('@aws-sdk/client-cloudformation') },
   dynamodb: { clientName: 'DynamoDBClient', load: () => import('@aws-sdk/client-dynamodb') },

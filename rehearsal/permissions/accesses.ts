@@ -200,6 +200,9 @@ const publish: AccessOf = async (asked) => {
   ];
 };
 
+/** The account's own view of its bill; it is in no Region. */
+const billingView: AccessOf = on((asked) => asked.arn('billing', 'billingview/primary').replace(`:${asked.call.region}:`, '::'));
+
 const logStream = on((asked) => {
   const { logGroupName, logStreamName } = asked.input;
   return asked.arn('logs', `log-group:${String(logGroupName)}:log-stream:${String(logStreamName)}`);
@@ -259,6 +262,7 @@ const each =
 
 /** By signing name and operation. An operation that is not here cannot be judged. */
 const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
+  ce: { GetCostAndUsage: billingView },
   backup: {
     DescribeBackupVault: on(vault),
     ListRecoveryPointsByBackupVault: on(vault),

@@ -3,6 +3,7 @@ import type { ServiceModel } from '../cloud/model.ts';
 import type { CloudWorld } from '../cloud/world.ts';
 import { backup, type BackupModel } from './backup.ts';
 import { cloudformation } from './cloudformation.ts';
+import { costExplorer } from './cost-explorer.ts';
 import { ec2 } from './ec2.ts';
 import { ecr, type Ecr } from './ecr.ts';
 import { elasticache, type ElastiCacheModel } from './elasticache.ts';
@@ -53,7 +54,7 @@ export function otherServices(world: CloudWorld, options: OtherServicesOptions):
   ]);
   const written = logs(world, metrics.record);
   const measured = { ...options, measure: metrics.record };
-  const small = [cloudformation, ec2, events, iam, kms, s3, serviceQuotas, sns, ssm, sts].map((model) => model(world));
+  const small = [cloudformation, costExplorer, ec2, events, iam, kms, s3, serviceQuotas, sns, ssm, sts].map((model) => model(world));
   const withProcesses = [databases, caches, lambdaModel(world, measured)];
   const backups = backup(world, metrics.record);
   const schedules = scheduler(world);

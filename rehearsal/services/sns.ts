@@ -1,5 +1,5 @@
-/** SNS: topics, subscriptions as data, and what was published to whom. */
-import { AwsError, type ServiceModel, type World } from '../cloud/model.ts';
+/** SNS: topics, what was published, and to whom: a function that subscribed is called, other subscriptions are data. */
+import { AwsError, awsService, type ServiceModel, type World } from '../cloud/model.ts';
 import { pageOf, type Page } from './pages.ts';
 
 export interface Notice {
@@ -17,6 +17,11 @@ interface Topic {
   readonly arn: string;
   readonly masterKeyId: string | undefined;
   readonly subscriptions: Array<{ readonly SubscriptionArn: string; readonly Protocol: string; readonly Endpoint: string }>;
+}
+interface Delivered {
+  readonly messageId: string;
+  readonly message: string;
+  readonly subject: string | undefined;
 }
 interface ListInput {
   readonly TopicArn?: string;
@@ -44,6 +49,23 @@ export function sns(world: World): Sns {
     const SubscriptionArn = `${topic.arn}:${world.uniqueId(32)}`;
     topic.subscriptions.push({ SubscriptionArn, Protocol: protocol, Endpoint: endpoint });
     return SubscriptionArn;
+  }
+
+  /** As the service, which the function's own policy lets call it; SNS tries again for hours, here it tries once. */
+  function deliver({ arn, subscriptions }: Topic, { messageId, message, subject }: Delivered): void {
+    for (const { Protocol, Endpoint, SubscriptionArn } of subscriptions) {
+      if (Protocol !== 'lambda') continue;
+      const region = Endpoint.split(':')[3] ?? '';
+      const Sns = {
+        Type: 'Notification', MessageId: messageId, TopicArn: arn, Subject: subject ?? null, Message: message,
+        Timestamp: world.now().toISOString(), MessageAttributes: {},
+      };
+      const event = { Records: [{ EventSource: 'aws:sns', EventVersion: '1.0', EventSubscriptionArn: SubscriptionArn, Sns }] };
+      const input = { FunctionName: Endpoint, InvocationType: 'Event', Payload: Buffer.from(JSON.stringify(event)) };
+      world.call({ service: 'lambda', operation: 'Invoke', region, caller: awsService('sns.amazonaws.com', arn), input }).catch((error: unknown) => {
+        world.log(`the topic ${arn} gave up on ${Endpoint}`, { error: String(error) });
+      });
+    }
   }
 
   const inRegion = (region: string): Topic[] => [...topics.values()].filter(({ arn }) => arn.split(':')[3] === region);
@@ -74,6 +96,7 @@ export function sns(world: World): Sns {
           at: world.now(),
           ...(Subject === undefined ? {} : { subject: Subject }),
         });
+        deliver(topic, { messageId, message: Message, subject: Subject });
         return { MessageId: messageId };
       },
       Subscribe: ({ TopicArn, Protocol, Endpoint }: Record<string, string>) => ({

@@ -183,6 +183,16 @@ test('Secrets Manager that does not answer is asked again, is said once, and tak
   expect([bench.keys.offered?.version, bench.keys.problem]).toEqual(['v1', undefined]);
 });
 
+test('after its end it asks nothing more, also when it was asking', async () => {
+  const bench = await new Bench().start();
+  bench.keys.announced('v2');
+  bench.keys.close();
+  await settled();
+  const { reads } = bench;
+  await bench.pass(180 * minuteMs);
+  expect(bench.reads).toBe(reads);
+});
+
 test('whatever happens: what is handed over was accepted, and the current version is in the end', async () => {
   const moves = fc.oneof(
     fc.record({ do: fc.constant('rotate' as const), version: fc.integer({ min: 2, max: 5 }) }),

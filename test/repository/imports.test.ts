@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const root = dirname(dirname(import.meta.dirname));
-const roots = ['bin', 'stacks', 'lib', 'lambdas', 'containers', 'rehearsal', 'bench', 'test'];
+const roots = ['bin', 'stacks', 'lib', 'lambdas', 'containers', 'rehearsal', 'model', 'bench', 'test'];
 
 interface Import {
   readonly from: string;
@@ -53,6 +53,10 @@ const rules: { readonly rule: string; readonly broken: (i: Import) => boolean }[
     broken: (i) =>
       inside(i.from, 'lib/lease', 'lib/trading', 'lib/venues') &&
       (isCdk(i.to) || inside(i.to, 'lambdas', 'stacks', 'lib/constructs') || i.to.startsWith('@aws-lambda')),
+  },
+  {
+    rule: 'the second model of the lease shares nothing with the first',
+    broken: (i) => inside(i.from, 'model') && inside(i.to, 'bin', 'stacks', 'lib', 'lambdas', 'containers', 'rehearsal'),
   },
   {
     rule: 'what decides for the machines knows no CDK',

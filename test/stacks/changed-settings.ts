@@ -59,6 +59,8 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'keys.graceHours': (s) => void (s.keys.graceHours = 48),
   'keys.warnDays': (s) => void s.keys.warnDays.push(3),
   'notifications.emails': (s) => void s.notifications.emails.push('desk@example.com'),
+  'notifications.slack': (s) => void (s.notifications.slack = !s.notifications.slack),
+  'notifications.pagerDuty': (s) => void (s.notifications.pagerDuty = !s.notifications.pagerDuty),
   'budget.monthlyUsd': (s) => void (s.budget.monthlyUsd = 2000),
   'budget.anomalyUsd': (s) => void (s.budget.anomalyUsd = 99),
   'logs.retentionDays': (s) => void (s.logs.retentionDays = 365),

@@ -6,6 +6,7 @@ import type { Exchange } from 'ccxt';
 import { CcxtKeys, textOf, timeMs, type KeyProviderOptions, type VenueWords } from './ccxt-keys.ts';
 import type { DoomedKey, KeyRefusal, ListedKey, TradingKey } from './provider.ts';
 import { Secret } from '../../secret.ts';
+import { bybitKeyRefusals } from '../key-refusals.ts';
 
 interface Answer<Result> {
   readonly result: Result;
@@ -19,9 +20,6 @@ interface Listed {
   readonly expiredAt?: string;
 }
 
-const refusals: Readonly<Record<string, KeyRefusal>> = {
-  10003: 'unknown', 33004: 'expired', 10004: 'signature', 10005: 'permission', 10009: 'address', 10010: 'address',
-};
 /** They move money, or turn it into something else. */
 const beyondTrade = ['Wallet', 'Exchange', 'Earn'];
 const page = 20;
@@ -43,7 +41,7 @@ export class BybitKeys extends CcxtKeys {
   }
 
   protected override refusalOf({ code }: VenueWords): KeyRefusal | undefined {
-    return refusals[code];
+    return bybitKeyRefusals.get(code);
   }
 
   protected override async made(exchange: Exchange, subAccount: string, name: string): Promise<TradingKey> {

@@ -7,9 +7,9 @@
 import type { Exchange } from 'ccxt';
 import type { DoomedKey, KeyCapabilities, KeyPolicy, KeyProvider, KeyRefusal, ListedKey, TradingKey } from './provider.ts';
 import { KeyLimitError, KeyRefusedError, ManagementKeyRefusedError, VenueRefusedError, VenueUnclearError } from './provider.ts';
-import { keyCapabilities } from './capabilities.ts';
+import { keyCapabilities, type KeyVenue } from './capabilities.ts';
 import type { Secret } from '../../secret.ts';
-import { exchangeFor, type CcxtVenue } from './exchanges.ts';
+import { exchangeFor } from './exchanges.ts';
 
 /** Of the main account: makes and deletes keys of the sub-account, and trades nothing. */
 export interface ManagementKey extends TradingKey {
@@ -45,6 +45,7 @@ export interface VenueWords {
 /** Any of ccxt's implicit calls, by its name. */
 type Calls = Readonly<Record<string, (params?: object) => Promise<unknown>>>;
 
+/** With eight digits, as long as the strictest venue (Kraken) takes; some put their own letters before it. */
 const proofOrderPrefix = 'batonproof';
 /** So far from the market that it is not filled, and near enough that no venue refuses the price. */
 const farFromMarket = 0.7;
@@ -55,12 +56,12 @@ export abstract class CcxtKeys implements KeyProvider {
   protected readonly symbol: string;
   protected readonly randomHex: KeyProviderOptions['randomHex'];
   protected readonly keyPair: KeyProviderOptions['keyPair'];
-  protected readonly venue: CcxtVenue;
+  protected readonly venue: KeyVenue;
   readonly #url: string;
   readonly #managementKey: KeyProviderOptions['managementKey'];
   readonly #answersWithinMs: number;
 
-  constructor(venue: CcxtVenue, { url, symbol, policy, managementKey, randomHex, keyPair, answersWithinMs = 20_000 }: KeyProviderOptions) {
+  constructor(venue: KeyVenue, { url, symbol, policy, managementKey, randomHex, keyPair, answersWithinMs = 20_000 }: KeyProviderOptions) {
     this.capabilities = keyCapabilities[venue];
     this.policy = policy;
     this.symbol = symbol;
@@ -93,8 +94,8 @@ export abstract class CcxtKeys implements KeyProvider {
   protected marketParameters(): Readonly<Record<string, unknown>> {
     return {};
   }
-  /** The venue checks an order that is marked so, with the permission to trade, and places none. */
-  protected readonly hasTestOrders: boolean = false;
+  /** What marks an order that the venue checks, permission and all, and does not place; undefined where it has no such test. */
+  protected readonly testOrder: Readonly<Record<string, unknown>> | undefined = undefined;
 
   async create(name: string): Promise<TradingKey> {
     try {
@@ -129,20 +130,20 @@ export abstract class CcxtKeys implements KeyProvider {
 
   /** The venue's own test of an order; where there is none, an order that cannot be filled, placed and cancelled. */
   async #trade(exchange: Exchange): Promise<void> {
-    if (!this.hasTestOrders) await this.#cancelProofs(exchange);
+    if (this.testOrder === undefined) await this.#cancelProofs(exchange);
     const { price, amount } = await this.#unfillable(exchange);
-    const clientOrderId = `${proofOrderPrefix}${this.randomHex(12)}`;
+    const clientOrderId = `${proofOrderPrefix}${this.randomHex(8)}`;
     let placed;
     try {
       placed = await exchange.createOrder(this.symbol, 'limit', 'buy', amount, price, {
-        clientOrderId, ...(this.hasTestOrders ? { test: true } : { postOnly: true }),
+        clientOrderId, ...(this.testOrder ?? { postOnly: true }),
       });
     } catch (error) {
       // It judged the order, not the key.
       if ((error as Error).name === 'InsufficientFunds') return;
       throw error;
     }
-    if (!this.hasTestOrders) await exchange.cancelOrder(placed.id ?? '', this.symbol);
+    if (this.testOrder === undefined) await exchange.cancelOrder(placed.id ?? '', this.symbol);
   }
 
   /** The smallest order at a price far below the market. */
@@ -160,7 +161,7 @@ export abstract class CcxtKeys implements KeyProvider {
   /** What an attempt has left that died between the two. */
   async #cancelProofs(exchange: Exchange): Promise<void> {
     const open = await exchange.fetchOpenOrders(this.symbol);
-    for (const order of open.filter(({ clientOrderId }) => clientOrderId?.startsWith(proofOrderPrefix))) {
+    for (const order of open.filter(({ clientOrderId }) => clientOrderId?.includes(proofOrderPrefix))) {
       await exchange.cancelOrder(order.id ?? '', this.symbol);
     }
   }

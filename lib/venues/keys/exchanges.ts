@@ -8,23 +8,22 @@ import type { Exchange } from 'ccxt';
 import type { KeyVenue } from './capabilities.ts';
 import type { TradingKey } from './provider.ts';
 
-export type CcxtVenue = Exclude<KeyVenue, 'kraken'>;
-
 type ExchangeClass = new (settings: Readonly<Record<string, unknown>>) => unknown;
 
-const classes: Readonly<Record<CcxtVenue, () => Promise<{ readonly default: ExchangeClass }>>> = {
+const classes: Readonly<Record<KeyVenue, () => Promise<{ readonly default: ExchangeClass }>>> = {
   bybit: () => import('../../../node_modules/ccxt/js/src/bybit.js'),
   binance: () => import('../../../node_modules/ccxt/js/src/binance.js'),
   okx: () => import('../../../node_modules/ccxt/js/src/okx.js'),
   deribit: () => import('../../../node_modules/ccxt/js/src/deribit.js'),
   kucoin: () => import('../../../node_modules/ccxt/js/src/kucoin.js'),
   gate: () => import('../../../node_modules/ccxt/js/src/gate.js'),
+  kraken: () => import('../../../node_modules/ccxt/js/src/kraken.js'),
 };
 
 const timeoutMs = 10_000;
 
 /** A client that signs with the key, speaks to `url` instead of the venue's usual host, and repeats nothing by itself. */
-export async function exchangeFor(venue: CcxtVenue, url: string, key: TradingKey, options: Readonly<Record<string, unknown>>): Promise<Exchange> {
+export async function exchangeFor(venue: KeyVenue, url: string, key: TradingKey, options: Readonly<Record<string, unknown>>): Promise<Exchange> {
   const { default: Client } = await classes[venue]();
   const exchange = new Client({
     apiKey: key.apiKey,

@@ -170,7 +170,7 @@ async function sweep(service: string, protocol?: unknown): Promise<{ tally: Tall
 
 /** How many operations the installed clients have, less those that go another way: an update of the SDK changes them knowingly. */
 const operations: Record<string, number> = {
-  cloudformation: 90, dynamodb: 62, ec2: 811, ecr: 62, ecs: 88, elasticache: 75, events: 57, iam: 180, kms: 56, lambda: 87, logs: 116, monitoring: 55,
+  backup: 109, ce: 47, cloudformation: 90, dynamodb: 62, ec2: 811, ecr: 62, ecs: 88, elasticache: 75, events: 57, iam: 180, kms: 56, lambda: 87, logs: 116, monitoring: 55,
   rds: 168, s3: 109, scheduler: 12, secretsmanager: 23, servicequotas: 26, sns: 42, ssm: 152, states: 37, sts: 9,
 };
 

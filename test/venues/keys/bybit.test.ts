@@ -58,7 +58,7 @@ test('proves the permission to trade by an order that is placed and cancelled, a
   await provider().proveTrade(key('first'));
   const orders = venue.record.filter(({ path }) => path.startsWith('/v5/order/') && path !== '/v5/order/realtime');
   expect(orders.map(({ path, code }) => [path, code])).toEqual([['/v5/order/create', 0], ['/v5/order/cancel', 0]]);
-  expect(orders[0]!.clientOrderId).toBe('batonproofabababababab');
+  expect(orders[0]!.clientOrderId).toBe('batonproofabababab');
   // No trader's, so it is no order of any epoch.
   expect(orders[0]!.epoch).toBeUndefined();
   expect(venue.market.resting('alpha')).toEqual([]);
