@@ -120,6 +120,12 @@ export class Stage {
     return new LeaseControl(this.#store);
   }
 
+  /** What AWS does by itself at its hour, for stories that let it come. */
+  get aws(): { readonly plans: Installation['backups'] } & Pick<Installation, 'schedules' | 'databases' | 'world'> {
+    const { backups: plans, schedules, databases, world } = this.#installation;
+    return { plans, schedules, databases, world };
+  }
+
   /** In a Region that answers: the home, unless it is dark. */
   get #store(): LeaseStore {
     const { world, leaseTable, settings } = this.#installation;

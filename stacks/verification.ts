@@ -44,7 +44,7 @@ export class VerificationStack extends Stack {
       journalTable: state.journalTable,
       databaseInstanceIdentifier: data.databaseInstanceIdentifier,
       database: { host: data.database.dbInstanceEndpointAddress, port: data.database.dbInstanceEndpointPort, name: databaseName },
-      databaseSecret: data.databaseSecret, key: data.key, venueKey: foundation.venueKey,
+      databaseSecret: data.roleSecrets.verifier, key: data.key, venueKey: foundation.venueKey,
       books: trading.books, network,
     });
     this.machineName = verification.machine.name;

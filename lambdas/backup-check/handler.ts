@@ -4,7 +4,8 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Redis } from 'ioredis';
 import { backupCheck } from '../../lib/contracts/verification.ts';
-import { databaseClient } from '../../lib/database-client.ts';
+import { connectToDatabase } from '../../lib/database-client.ts';
+import { StoredLogin } from '../../lib/stored-login.ts';
 import { readJson } from '../../lib/stored-secrets.ts';
 import { Journal } from '../../lib/trading/journal.ts';
 import { checkSteps } from '../../lib/verification/check-steps.ts';
@@ -21,8 +22,7 @@ const connectTimeoutMs = 10_000;
 const queryTimeoutMs = 840_000;
 
 export const handler = serve(backupCheck, process.env, (environment) => {
-  const opened = (): Promise<Awaited<ReturnType<typeof readJson<'username' | 'password' | 'token'>>>> =>
-    readJson(secrets, environment.BATON_CHECK_SECRET_ARN, ['username', 'password', 'token']);
+  const login = new StoredLogin(secrets, environment.BATON_CHECK_SECRET_ARN);
   return checkSteps({
     installation: environment.BATON_INSTALLATION,
     staleMinutes: Number(environment.BATON_STALE_MINUTES),
@@ -32,11 +32,9 @@ export const handler = serve(backupCheck, process.env, (environment) => {
     database: async ({ host, port }, use) => {
       try {
         const address = { BATON_DATABASE_HOST: host, BATON_DATABASE_PORT: String(port), BATON_DATABASE_NAME: environment.BATON_DATABASE_NAME };
-        const client = databaseClient(address, await opened(), {
+        const client = await connectToDatabase(address, login, {
           connectionTimeoutMillis: connectTimeoutMs, query_timeout: queryTimeoutMs, application_name: 'baton-backup-check',
         });
-        client.on('error', () => undefined);
-        await client.connect();
         try {
           return await use(client);
         } finally {
@@ -47,7 +45,7 @@ export const handler = serve(backupCheck, process.env, (environment) => {
       }
     },
     cache: async ({ host, port }) => {
-      const { token } = await opened();
+      const { token } = await readJson(secrets, environment.BATON_CHECK_SECRET_ARN, ['token']);
       const redis = new Redis({ host, port, password: token.reveal(), tls: {}, lazyConnect: true, retryStrategy: null, connectTimeout: connectTimeoutMs });
       redis.on('error', () => undefined);
       try {

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { backupWatermark } from '../../lib/contracts/verification.ts';
-import { databaseClient } from '../../lib/database-client.ts';
+import { connectToDatabase } from '../../lib/database-client.ts';
 import { DatabaseUnreachableError } from '../../lib/recovery/errors.ts';
-import { readJson } from '../../lib/stored-secrets.ts';
+import { StoredLogin } from '../../lib/stored-login.ts';
 import { Evidence } from '../../lib/verification/evidence.ts';
 import { takeWatermark, watermarkKey } from '../../lib/verification/watermark.ts';
 import { serve } from '../serve.ts';
@@ -20,12 +20,9 @@ export const handler = serve(backupWatermark, process.env, (environment) => ({
   async write() {
     const evidence = new Evidence(buckets, environment.BATON_EVIDENCE_BUCKET);
     try {
-      const login = await readJson(secrets, environment.BATON_DATABASE_SECRET_ARN, ['username', 'password']);
-      const client = databaseClient(environment, login, {
+      const client = await connectToDatabase(environment, new StoredLogin(secrets, environment.BATON_DATABASE_SECRET_ARN), {
         connectionTimeoutMillis: connectTimeoutMs, query_timeout: queryTimeoutMs, application_name: 'baton-watermark',
       });
-      client.on('error', () => undefined);
-      await client.connect();
       try {
         const watermark = await takeWatermark(client, { id: randomUUID(), installation: environment.BATON_INSTALLATION });
         if (watermark === undefined) return { key: '', rows: 'a replica' };

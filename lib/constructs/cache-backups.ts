@@ -49,7 +49,7 @@ export class CacheBackups extends Construct {
       { id: 'AwsSolutions-IAM5[Resource::*]', reason: 'Traces and the delivery of logs know no resource.' },
       { id: `AwsSolutions-IAM5[Resource::${snapshots}]`, reason: 'Snapshots are named by their hour and execution.' },
     );
-    this.#letExport(bucket, arn('snapshot', `${prefix}-*`));
+    this.#letExport(bucket);
     const schedule = new Schedule(this, 'Schedule', {
       name: `${prefix}-cache-snapshot`, description: 'The cache into the bucket of the backups',
       expression: `cron(15 0/${24 / settings.backups.cacheSnapshotsADay} * * ? *)`, windowMinutes: 15,
@@ -60,10 +60,10 @@ export class CacheBackups extends Construct {
   }
 
   /** ElastiCache writes the file itself (dg/backups-exporting.html, "Grant ElastiCache access to your Amazon S3 bucket"). */
-  #letExport(bucket: s3.Bucket, snapshots: string): void {
+  #letExport(bucket: s3.Bucket): void {
     const { region, account } = Stack.of(this);
     const principals = [new iam.ServicePrincipal(`${region}.elasticache-snapshot.amazonaws.com`)];
-    const conditions = { StringEquals: { 'aws:SourceAccount': account }, ArnLike: { 'aws:SourceArn': snapshots } };
+    const conditions = { StringEquals: { 'aws:SourceAccount': account } };
     bucket.addToResourcePolicy(new iam.PolicyStatement({
       principals, conditions, actions: ['s3:PutObject', 's3:GetObject', 's3:ListMultipartUploadParts'], resources: [bucket.arnForObjects('*')],
     }));

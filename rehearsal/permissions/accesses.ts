@@ -458,6 +458,7 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
   },
   states: {
     StartExecution: machine,
+    ListStateMachines: anything,
     ListExecutions: machine,
     DescribeStateMachine: machine,
     DescribeExecution: execution,

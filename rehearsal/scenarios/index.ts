@@ -1,4 +1,5 @@
 /** Every scenario, in the order in which `npm run rehearse` begins them: what takes longest early. */
+import { backups } from './backups.ts';
 import { budgetAlert } from './budget-alert.ts';
 import { canary } from './canary.ts';
 import { cutover } from './cutover.ts';
@@ -11,4 +12,6 @@ import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
 
-export const scenarios: readonly Scenario[] = [cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, budgetAlert];
+export const scenarios: readonly Scenario[] = [
+  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, backups, budgetAlert,
+];

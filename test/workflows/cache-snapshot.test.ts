@@ -25,7 +25,7 @@ class Caches implements World {
     return runExecution({
       definition, input, clock: { now, sleep: (ms, signal) => sleep(ms * 60, signal) }, random: { number: () => 0.5, uuid: () => 'uuid' },
       context: { executionArn, executionName: 'run-1' },
-      invoke: async (resource, args, context) => this.faults.get(context.state)?.(context, args as Json) ?? this.#answer(resource.split(':').at(-1) ?? '', args as Record<string, string>),
+      invoke: async (resource, args, context) => this.faults.get(context.state)?.(context, args) ?? this.#answer(resource.split(':').at(-1) ?? '', args as Record<string, string>),
       onEvent: (event) => this.events.push(event),
     });
   }
@@ -89,6 +89,6 @@ it('a repeat waits for the snapshot that is there', async () => {
   expect((await coverage.run(world, {})).ending).toBe('Succeeded');
 });
 
-it('each branch, repeat and catch was reached', () => {
+it('every Catch, Retry and branch of a Choice was reached by one of these tests', () => {
   expect(coverage.missing()).toEqual([]);
 });
