@@ -215,6 +215,8 @@ export function verifyBackup(w: Workflow, parts: BackupVerificationParts): sfn.I
     parameters: {
       DbInstanceIdentifier: js('$name'), DbSnapshotIdentifier: js('$snapshot'), DbInstanceClass: `db.${parts.instanceClass}`,
       DbSubnetGroupName: parts.subnetGroupName, VpcSecurityGroupIds: [parts.securityGroupId], MultiAZ: false, PubliclyAccessible: false, DeletionProtection: false,
+      // A first backup of what is thrown away would be waited for.
+      BackupRetentionPeriod: 0,
       Tags: [{ Key: temporaryTags.execution, Value: js('$states.context.Execution.Id') }, { Key: temporaryTags.madeAt, Value: js('$begunAt') }],
     },
     resources: [arns.restored, arns.snapshots, arns.subnetGroup],

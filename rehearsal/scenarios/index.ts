@@ -11,7 +11,8 @@ import { rollback } from './rollback.ts';
 import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
+import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
-  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, backups, budgetAlert,
+  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, backups, verifyBackup, budgetAlert,
 ];
