@@ -138,7 +138,7 @@ function tellings(name: string | undefined, { fault: faults, env }: Options): re
     if (faults.length > 0) {
       program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
     }
-    return scenarios.filter((scenario) => fits(scenario, env)).flatMap((scenario) => [
+    return scenarios.filter((scenario) => scenario.variant === undefined && fits(scenario, env)).flatMap((scenario) => [
       { scenario, faults: [] },
       ...(scenario.byDefault ?? []).map((fault) => ({ scenario, faults: [fault] })),
     ]);
@@ -234,11 +234,12 @@ async function run(plan: readonly Planned[], { env, seed, out, json, provisionin
   endOnSignals(progress);
   try {
     progress.heading(`Synthesizing ${env}`);
-    await using assembly = await synthesize(env, progress);
+    // One that wants other settings is told alone.
+    await using assembly = await synthesize(env, progress, plan[0]?.scenario.variant);
     told.push(
       ...(await sideBySide(plan, jobs, progress, ({ scenario, faults }, part) =>
         (besideOthers ? tellApart : tell)({
-          scenario: scenario.name, faults, environment: assembly.environment, assemblyDirectory: assembly.directory, seed, besideOthers,
+          scenario: scenario.name, faults, environment: env, assemblyDirectory: assembly.directory, seed, besideOthers,
           out: directoryFor(out, plan, scenario, faults),
           provisioning: plan.length > 1 ? (scenario.provisioningAmongAll ?? provisioning) : provisioning,
         }, part))),

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadSettings, type Settings } from '../lib/settings/index.ts';
+import type { Settings } from '../lib/settings/index.ts';
 import { readAssembly, type AssemblyStack } from './cloud/assembly.ts';
 import { deploy } from './cloud/deploy.ts';
 import { startFront, type Front } from './cloud/front.ts';
@@ -48,7 +48,7 @@ export interface Releases {
 }
 
 export interface InstallationOptions {
-  readonly assembly: Pick<Assembly, 'environment' | 'directory'>;
+  readonly assembly: Pick<Assembly, 'settings' | 'directory'>;
   readonly seed: number;
   readonly progress: Progress;
   /** Which column of the provisioning table holds. */
@@ -137,7 +137,7 @@ export interface Installation extends Parts {
 }
 
 export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, keepsBackups = false, besideOthers = false, port }: InstallationOptions): Promise<Installation> {
-  const settings = loadSettings(assembly.environment);
+  const { settings } = assembly;
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
   const supervisor = new Supervisor();

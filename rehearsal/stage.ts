@@ -7,7 +7,7 @@ import { endings } from '../lib/contracts/cutover.ts';
 import { databaseRecovery } from '../lib/contracts/recovery.ts';
 import { LeaseControl } from '../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
-import { colourOf, otherColour, regionOf, type BookName, type Colour, type InstanceId, type Lease } from '../lib/lease/model.ts';
+import { colourOf, otherColour, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease } from '../lib/lease/model.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
 import { awsService } from './cloud/model.ts';
 import type { Disturbance } from './faults/disturbances.ts';
@@ -26,7 +26,8 @@ import { canaryPhases } from './scenarios/canary-phases.ts';
 import { cutoverPhases, recordPhase } from './scenarios/cutover-phases.ts';
 import { waysBackPhases, type WayBack } from './scenarios/ways-back-phases.ts';
 import { secretsFound } from './secrets-found.ts';
-import type { Settings } from '../lib/settings/index.ts';
+import { automaticName } from '../lib/recovery/automatic.ts';
+import { booksThatWrite, type Settings } from '../lib/settings/index.ts';
 import type { RunningServer } from './processes/postgres.ts';
 import type { RunningTask } from './processes/tasks.ts';
 import type { CostExplorer, Spending } from './services/cost-explorer.ts';
@@ -94,6 +95,8 @@ const orderBoundMs = 90_000;
 const timePassesMs = 1000;
 /** For what follows an event within moments: the ledger's batches, tasks that stop. */
 const settleBoundMs = 20_000;
+/** For the automatic mode: some minutes between looks, which are compressed, and a look that lasts as long as the silence that it waits for. */
+const byItselfBoundMs = 120_000;
 /** Tasks that are provisioned, start, and look at the venue. */
 const instancesBoundMs = 60_000;
 
@@ -156,6 +159,13 @@ export class Stage {
     return new Stage(this.#installation, this.progress, book.canary);
   }
 
+  /** The same installation, looked at from a book whose bot needs the database. */
+  bookThatWrites(): Stage {
+    const [book] = booksThatWrite(this.settings);
+    if (book === undefined) throw new Error(`no book of ${this.environment} needs the database`);
+    return new Stage(this.#installation, this.progress, book);
+  }
+
   async close(): Promise<void> {
     await this.#installation.close();
   }
@@ -175,6 +185,12 @@ export class Stage {
   /** What the models did, then what the functions and containers printed. */
   get log(): readonly object[] {
     return [...this.#installation.log, ...this.#installation.logs.everything()];
+  }
+
+  /** What a function printed, in whatever Region. */
+  printed(functionName: string): readonly string[] {
+    const group = `/aws/lambda/baton-${this.environment}-${functionName}`;
+    return [...this.#installation.logs.everything()].filter((line) => line.group.endsWith(group)).map(({ message }) => message);
   }
 
   /** Runs the machine as a person would from its console, and waits for its end. */
@@ -222,6 +238,21 @@ export class Stage {
     const stateMachineArn = this.#installation.machineArn(machine, region);
     const input = { reason: `A ${machine} of the rehearsal`, requestedBy: 'rehearsal', ...more };
     return this.#execute({ stateMachineArn, name: this.#executionName(), input: JSON.stringify(input) }, phases, 0);
+  }
+
+  /** The failover that nobody starts: that of the automatic mode, should this book be lost now. It is waited for from now on. */
+  async failoverByItself(region: string, phases: readonly Phase[]): Promise<WorkflowEnd> {
+    const stateMachineArn = this.#installation.machineArn('failover', region);
+    const name = automaticName([{ book: this.book, epoch: (this.tenures().at(-1)?.epoch ?? 0) as Epoch }]);
+    const begun = async (): Promise<void> => {
+      await until(`a failover that begins by itself in ${region}`, byItselfBoundMs, () => this.executionsOf('failover').some((each) => each.name === name));
+    };
+    return this.#execute({ stateMachineArn, name, input: '' }, phases, 0, begun);
+  }
+
+  /** Those that have begun of a machine, in whatever Region. */
+  executionsOf(machine: string): readonly { readonly name: string; readonly region: string }[] {
+    return this.#installation.watchers.executionLog.executions.filter((each) => each.machine === `baton-${this.environment}-${machine}`);
   }
 
   /** Where the book's lease says that its home is, and the other Region. */
@@ -329,7 +360,8 @@ export class Stage {
     return `rehearsal-${this.#installation.world.uniqueId(8)}`;
   }
 
-  async #execute(start: Omit<Started, 'executionArn'>, phases: readonly Phase[], redrives: number): Promise<WorkflowEnd> {
+  /** @param begun until it has been started by somebody else */
+  async #execute(start: Omit<Started, 'executionArn'>, phases: readonly Phase[], redrives: number, begun?: () => Promise<void>): Promise<WorkflowEnd> {
     const { progress } = this;
     const { watchers } = this.#installation;
     const { stateMachineArn, name, input } = start;
@@ -345,7 +377,7 @@ export class Stage {
       tracker.see(event);
       for (const follower of this.#followers) follower(event, started);
     });
-    await this.operator('states', 'StartExecution', { stateMachineArn, name, input }, region);
+    await (begun?.() ?? this.operator('states', 'StartExecution', { stateMachineArn, name, input }, region));
     const ended = await this.executionEnded(executionArn, redrives);
     const outcome = outcomeOf(ended);
     tracker.finish(outcome === 'succeeded' || outcome === 'rolled-back' ? 'succeeded' : 'failed');
@@ -471,9 +503,9 @@ export class Stage {
     this.#installation.venue.market.wallet(this.book).baseNano += quantityMicro * 1000;
   }
 
-  /** Each time that an alarm rang in the home Region, with the topics that it told. */
-  ringings(alarmName: string): readonly Ringing[] {
-    return this.#installation.monitoring.rung.filter(({ name, region }) => name === alarmName && region === this.regions.home.name);
+  /** Each time that an alarm rang, in the Region that the settings call home when not said, with the topics that it told. */
+  ringings(alarmName: string, region = this.regions.home.name): readonly Ringing[] {
+    return this.#installation.monitoring.rung.filter((each) => each.name === alarmName && each.region === region);
   }
 
   /** What Cost Explorer answers from now on, of what was spent. */

@@ -7,17 +7,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Settings } from '../lib/settings/index.ts';
 import type { Progress } from './report/progress.ts';
+import { settingsOf, type SettingsVariant } from './settings-variants.ts';
 import { UnavailableError } from './unavailable.ts';
 
 export interface Assembly extends AsyncDisposable {
-  readonly environment: string;
+  readonly settings: Settings;
   readonly directory: string;
 }
 
 const root = dirname(import.meta.dirname);
 
-export async function synthesize(environment: string, progress: Progress): Promise<Assembly> {
+export async function synthesize(environment: string, progress: Progress, variant?: SettingsVariant): Promise<Assembly> {
   const directory = await mkdtemp(join(tmpdir(), 'baton-assembly-'));
   // A signal ends the process without unwinding: the directory must go then too.
   const sweep = (): void => rmSync(directory, { recursive: true, force: true });
@@ -28,20 +30,25 @@ export async function synthesize(environment: string, progress: Progress): Promi
   };
   const end = progress.begin('Synthesize and validate', 3500);
   try {
-    await runApp(environment, directory);
+    await runApp(environment, directory, variant);
     end();
   } catch (error) {
     end('failed');
     await remove();
     throw error;
   }
-  return { environment, directory, [Symbol.asyncDispose]: remove };
+  return { settings: settingsOf(environment, variant), directory, [Symbol.asyncDispose]: remove };
 }
 
-async function runApp(environment: string, directory: string): Promise<void> {
-  const app = spawn(process.execPath, [join(root, 'bin', 'baton.ts')], {
+/** The entry that synthesizes settings, or a variant of them, which BATON_VARIANT names. */
+export function appOf(variant?: SettingsVariant): string {
+  return variant === undefined ? join(root, 'bin', 'baton.ts') : join(import.meta.dirname, 'synthesize-variant.ts');
+}
+
+async function runApp(environment: string, directory: string, variant?: SettingsVariant): Promise<void> {
+  const app = spawn(process.execPath, [appOf(variant)], {
     cwd: root,
-    env: { ...process.env, BATON_ENV: environment, CDK_OUTDIR: directory },
+    env: { ...process.env, BATON_ENV: environment, CDK_OUTDIR: directory, BATON_VARIANT: variant },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said: Buffer[] = [];

@@ -9,6 +9,7 @@ import type { Progress } from './report/progress.ts';
 import { held, type Report } from './report/report.ts';
 import { whatWasLogged } from './report/silence.ts';
 import { scenarios } from './scenarios/index.ts';
+import { settingsOf } from './settings-variants.ts';
 
 /** Plain data, so that another process can be told. */
 export interface Telling {
@@ -37,7 +38,7 @@ export interface Told {
 export async function tell({ scenario: name, faults, environment, assemblyDirectory, out, ...options }: Telling, progress: Progress): Promise<Told> {
   const scenario = scenarios.find((each) => each.name === name);
   if (scenario === undefined) throw new Error(`no scenario '${name}'; there are: ${scenarios.map((each) => each.name).join(', ')}`);
-  const assembly = { environment, directory: assemblyDirectory };
+  const assembly = { settings: settingsOf(environment, scenario.variant), directory: assemblyDirectory };
   const { report, log, accesses, beganAtMs } = await rehearse(scenario, faults, { ...options, assembly, progress });
   const isBroken = !held(report);
   // What goes wrong once in many is kept, whether or not somebody asked for it before.

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
-import type { Assembly } from '../rehearsal/synthesize.ts';
+import { settingsOf, type SettingsVariant } from '../rehearsal/settings-variants.ts';
+import { appOf, type Assembly } from '../rehearsal/synthesize.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -28,15 +29,15 @@ export default function setUp(project: TestProject): () => void {
 }
 
 /** Not to be changed: others read it too. */
-export function assemblyOf(environment: 'dev' | 'staging' | 'production'): Assembly {
-  const directory = path.join(inject('assemblies'), environment);
-  if (claimed(directory)) synthesize(environment, directory);
+export function assemblyOf(environment: 'dev' | 'staging' | 'production', variant?: SettingsVariant): Assembly {
+  const directory = path.join(inject('assemblies'), [environment, ...(variant === undefined ? [] : [variant])].join('-'));
+  if (claimed(directory)) synthesize(environment, directory, variant);
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   for (let waitedMs = 0; !existsSync(directory); waitedMs += pauseMs) {
     if (waitedMs > boundMs) throw new Error(`no other test file synthesized ${environment} within ${boundMs / 1000} s`);
     Atomics.wait(sleeper, 0, 0, pauseMs);
   }
-  return { environment, directory, [Symbol.asyncDispose]: async () => undefined };
+  return { settings: settingsOf(environment, variant), directory, [Symbol.asyncDispose]: async () => undefined };
 }
 
 function claimed(directory: string): boolean {
@@ -50,10 +51,10 @@ function claimed(directory: string): boolean {
 }
 
 /** Without the slow checks, which have tests of their own. It is there whole, or not at all. */
-function synthesize(environment: string, directory: string): void {
+function synthesize(environment: string, directory: string, variant?: SettingsVariant): void {
   const making = `${directory}.making`;
-  const variables = { BATON_ENV: environment, CDK_OUTDIR: making, CDK_VALIDATION: 'false', CDK_CONTEXT_JSON: undefined };
-  const { status, stderr } = spawnSync(process.execPath, ['bin/baton.ts'], {
+  const variables = { BATON_ENV: environment, CDK_OUTDIR: making, CDK_VALIDATION: 'false', CDK_CONTEXT_JSON: undefined, BATON_VARIANT: variant };
+  const { status, stderr } = spawnSync(process.execPath, [appOf(variant)], {
     cwd: root, env: { ...process.env, ...variables }, encoding: 'utf8', timeout: boundMs,
   });
   if (status !== 0) throw new Error(`${environment} does not synthesize:\n${stderr}`);

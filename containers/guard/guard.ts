@@ -246,7 +246,7 @@ export class Guard {
     const silentMs = this.#status === undefined ? undefined : nowMs - this.#status.atMs;
     if (silentMs === undefined) reasons.push('the trader has not reported yet');
     else if (silentMs > traderSilenceMs) reasons.push(`the trader has been silent for ${Math.round(silentMs / 1000)} s`);
-    else if (this.#status?.said.ready === false) reasons.push(`the trader is not ready: ${missingOf(this.#status.said)}`);
+    else if (this.#status?.said.ready === false && this.#status.said.waitsFor === undefined) reasons.push(`the trader is not ready: ${missingOf(this.#status.said)}`);
     const keyProblem = this.#options.venueKeys?.problem;
     if (keyProblem !== undefined) reasons.push(keyProblem);
     const storeMs = nowMs - this.#storeAnsweredAtMs;

@@ -29,6 +29,7 @@ const watch = serve(regionWatch, process.env, (environment) =>
   watchSteps({
     control: new LeaseControl(new DynamoLeaseStore({ client: dynamodb, tableName: environment.BATON_LEASE_TABLE })),
     books: environment.BATON_BOOKS.split(',') as BookName[],
+    booksThatWrite: environment.BATON_BOOKS_THAT_WRITE.split(','),
     region: environment.BATON_REGION,
     ...watchedRegion({
       environment: environment.BATON_ENVIRONMENT, regions: environment.BATON_REGIONS.split(','), refreshMachineArn: environment.BATON_REFRESH_MACHINE,

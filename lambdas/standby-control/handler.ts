@@ -8,5 +8,8 @@ import { serve } from '../serve.ts';
 
 const client = new DynamoDBClient({});
 
-export const handler = serve(standbyControl, process.env, ({ BATON_LEASE_TABLE: tableName, BATON_BOOKS, BATON_REGION }) =>
-  standbySteps({ control: new LeaseControl(new DynamoLeaseStore({ client, tableName })), books: BATON_BOOKS.split(','), region: BATON_REGION }));
+export const handler = serve(standbyControl, process.env, ({ BATON_LEASE_TABLE: tableName, BATON_BOOKS, BATON_BOOKS_THAT_WRITE, BATON_REGION }) =>
+  standbySteps({
+    control: new LeaseControl(new DynamoLeaseStore({ client, tableName })), books: BATON_BOOKS.split(','),
+    booksThatWrite: BATON_BOOKS_THAT_WRITE.split(','), region: BATON_REGION,
+  }));

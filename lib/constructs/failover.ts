@@ -8,7 +8,7 @@ import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, type IConstruct } from 'constructs';
 import { endings } from '../contracts/cutover.ts';
-import type { Settings } from '../settings/index.ts';
+import { booksThatWrite, type Settings } from '../settings/index.ts';
 import { failover, type FailoverBook, type FailoverParts } from '../workflows/failover.ts';
 import { Workflow } from '../workflows/workflow.ts';
 import { catchWhatIsLeft, releaseBooksOfTheExecution } from './last-net.ts';
@@ -20,7 +20,7 @@ import { JudgedStateMachine } from './state-machine.ts';
 export interface FailoverProps {
   readonly settings: Settings;
   readonly functions: RecoveryFunctions;
-  readonly books: readonly (FailoverBook & { readonly liveParameterArn: string })[];
+  readonly books: readonly (Omit<FailoverBook, 'needsDatabase'> & { readonly liveParameterArn: string })[];
   readonly databaseInstanceIdentifier: string;
   /** Those that have a replica, by their names. */
   readonly secrets: Readonly<Record<string, secretsmanager.ISecret>>;
@@ -52,7 +52,9 @@ export class Failover extends Construct {
       region,
       recovery: functions.control,
       database: functions.database,
-      books: books.map(({ name, serviceName, liveParameterName }) => ({ name, serviceName, liveParameterName })),
+      books: books.map(({ name, serviceName, liveParameterName }) => ({
+        name, serviceName, liveParameterName, needsDatabase: booksThatWrite(settings).includes(name),
+      })),
       clusterName: prefix,
       databaseInstanceIdentifier,
       backupRetentionDays: settings.database.retentionDays,

@@ -16,7 +16,7 @@ import { databaseRecovery } from '../contracts/recovery.ts';
 import { regionWatch } from '../contracts/region-watch.ts';
 import { standbyControl } from '../contracts/standby.ts';
 import type { EnvironmentIn } from '../contracts/step.ts';
-import type { Settings } from '../settings/index.ts';
+import { booksThatWrite, type Settings } from '../settings/index.ts';
 import { facts } from '../standby/watch.ts';
 import type { CutoverParts } from '../workflows/blocks/parts.ts';
 import { refreshStandby } from '../workflows/refresh-standby.ts';
@@ -50,7 +50,7 @@ export class Standby extends Construct {
     const prefix = `baton-${settings.environment}`;
     const stack = Stack.of(this);
     const books = parts.books.map(({ name }) => name).join(',');
-    const shared = { BATON_LEASE_TABLE: leaseTable.tableName, BATON_BOOKS: books, BATON_REGION: stack.region };
+    const shared = { BATON_LEASE_TABLE: leaseTable.tableName, BATON_BOOKS: books, BATON_BOOKS_THAT_WRITE: booksThatWrite(settings).join(','), BATON_REGION: stack.region };
 
     const control = new ContractFunction(this, 'Control', {
       contract: standbyControl, prefix, logRetention: retentionOf(settings), environment: shared,

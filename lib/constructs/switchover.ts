@@ -11,7 +11,7 @@ import { Construct, type IConstruct } from 'constructs';
 import { endings } from '../contracts/cutover.ts';
 import { databaseRecovery } from '../contracts/recovery.ts';
 import { otherRegion, switchoverControl } from '../contracts/switchover.ts';
-import type { Settings } from '../settings/index.ts';
+import { booksThatWrite, type Settings } from '../settings/index.ts';
 import type { FailoverParts } from '../workflows/failover.ts';
 import { failback } from '../workflows/failback.ts';
 import { switchover, type SwitchoverParts } from '../workflows/switchover.ts';
@@ -54,7 +54,7 @@ export class Switchover extends Construct {
       environment: {
         BATON_LEASE_TABLE: leaseTable.tableName,
         BATON_BOOKS: settings.books.map(({ name }) => name).join(','),
-        BATON_BOOKS_THAT_WRITE: settings.books.flatMap(({ name, requires }) => (requires.includes('database') ? [name] : [])).join(','),
+        BATON_BOOKS_THAT_WRITE: booksThatWrite(settings).join(','),
         BATON_REGION: region,
       },
     });

@@ -71,6 +71,8 @@ export const TraderStatus = z.object({
   reconciled: z.boolean(),
   /** Whether everything this bot requires is there. */
   ready: z.boolean(),
+  /** What alone it waits for, where another task would wait for the same: it stands by, and is not replaced. */
+  waitsFor: z.optional(z.enum(['database'])),
   /** With which version of the venue's key it signs, and why the venue refuses that key, if it does. */
   venueKey: z.optional(z.object({ version: z.string().check(z.maxLength(100)), refused: z.optional(z.string().check(z.maxLength(300))) })),
   /** Metrics of the trader, exposed by the guard's /metrics: name (Prometheus alphabet) to value. */

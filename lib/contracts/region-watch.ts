@@ -12,6 +12,8 @@ export const regionWatch = functionContract({
     BATON_LEASE_TABLE: z.string(),
     /** Comma-separated names of the books of this installation. */
     BATON_BOOKS: z.string(),
+    /** Of these, the books whose bot is not ready before its database can be written. */
+    BATON_BOOKS_THAT_WRITE: z.string(),
     BATON_ENVIRONMENT: z.string(),
     /** Where this function runs. */
     BATON_REGION: z.string(),

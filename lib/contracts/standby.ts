@@ -55,6 +55,8 @@ export const standbyControl = functionContract({
     BATON_LEASE_TABLE: z.string(),
     /** Comma-separated names of the books of this installation. */
     BATON_BOOKS: z.string(),
+    /** Of these, the books whose bot is not ready before its database can be written. */
+    BATON_BOOKS_THAT_WRITE: z.string(),
     /** Where this function runs, and whose standby it judges. */
     BATON_REGION: z.string(),
   }),

@@ -13,11 +13,13 @@ export interface StandbysWanted {
   readonly region: string;
   readonly imageDigest: string;
   readonly tasks: number;
+  /** Its bot needs the database, and that of its Region is a replica: it cannot be ready before that is promoted. */
+  readonly waitsForDatabase?: boolean;
 }
 export interface StandbysSeen {
   readonly ready: boolean;
   readonly missing: string;
-  /** Those that could take the book at once. */
+  /** Those that could take the book at once, or once they have the database. */
   readonly good: readonly InstanceId[];
   readonly sightings: Record<string, Sighting>;
 }
@@ -34,7 +36,7 @@ export function judgeStandbys(
   for (const registration of ours) {
     const sighting = look(registration, earlier[registration.instance]);
     sightings[registration.instance] = sighting;
-    const fault = faultOf(registration, sighting, wanted.imageDigest);
+    const fault = faultOf(registration, sighting, wanted);
     if (fault === undefined) good.push(registration.instance);
     else faults.push(`${registration.instance} ${fault}`);
   }
@@ -49,11 +51,11 @@ function look({ beat }: Registration, before: Sighting | undefined): Sighting {
   return { beat, moved: before.moved, pollsUnchanged: before.pollsUnchanged + 1 };
 }
 
-function faultOf(registration: Registration, sighting: Sighting, imageDigest: string): string | undefined {
+function faultOf(registration: Registration, sighting: Sighting, { imageDigest, waitsForDatabase = false }: StandbysWanted): string | undefined {
   if (registration.imageDigest !== imageDigest) return `runs ${registration.imageDigest} instead of ${imageDigest}`;
   if (!sighting.moved) return 'has not been seen alive yet';
   if (sighting.pollsUnchanged > pollsUnchangedAtMost) return 'has fallen silent';
-  if (!registration.ready) return 'says that it is not ready';
+  if (!registration.ready && !waitsForDatabase) return 'says that it is not ready';
   if (!registration.reconciled) return 'has not reconciled with the venue';
   return undefined;
 }

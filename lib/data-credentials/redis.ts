@@ -12,10 +12,17 @@ export class CacheBusyError extends Error {
   override readonly name = 'CacheBusyError';
 }
 
+export interface CacheAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Beside those that this process trusts. */
+  readonly ca?: string;
+}
+
 export interface CacheOptions {
   readonly client: ElastiCacheClient;
   readonly groupId: string;
-  readonly address: { readonly host: string; readonly port: number };
+  readonly address: CacheAddress;
   readonly newToken: () => string;
   /** For the change of a token; within the time of the function. */
   readonly availableWithinMs: number;
@@ -54,19 +61,20 @@ export function cacheOf({ client, groupId, address, newToken, availableWithinMs,
 }
 
 /** Throws where Redis does not answer: that says nothing about the token. */
-async function accepts({ host, port }: CacheOptions['address'], token: Secret): Promise<boolean> {
+async function accepts({ host, port, ca }: CacheAddress, token: Secret): Promise<boolean> {
   const redis = new Redis({
-    host, port, tls: {}, password: token.reveal(), lazyConnect: true, connectTimeout: answerWithinMs, commandTimeout: answerWithinMs, maxRetriesPerRequest: 0,
+    host, port, tls: ca === undefined ? {} : { ca }, password: token.reveal(), lazyConnect: true, connectTimeout: answerWithinMs, commandTimeout: answerWithinMs, maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
+  // The client ends the connection after a refusal, and then only says that it is closed.
   let refused = false;
-  redis.on('error', (error: Error) => (refused ||= /WRONGPASS|NOAUTH|invalid password/i.test(error.message)));
+  redis.on('error', (error: Error) => (refused ||= error.message.startsWith('WRONGPASS')));
   try {
     await redis.connect();
     await redis.ping();
-    return !refused;
+    return true;
   } catch (error) {
-    if (refused || /WRONGPASS|NOAUTH|invalid password/i.test(error instanceof Error ? error.message : '')) return false;
+    if (refused) return false;
     throw error;
   } finally {
     redis.disconnect();

@@ -54,11 +54,12 @@ export interface RotationRules {
 export function watchedSecrets(client: SecretsManagerClient, region: string, { functionArn, schedule, window }: RotationRules): Pick<Upkeep, 'state' | 'turnOn'> {
   return {
     async state(name): Promise<SecretState> {
-      const { PrimaryRegion = region, RotationEnabled = false } = await client.send(new DescribeSecretCommand({ SecretId: name }));
+      const { PrimaryRegion = region, RotationEnabled = false, CreatedDate: madeAt = new Date(0), LastChangedDate: changedAt = madeAt } = await client.send(new DescribeSecretCommand({ SecretId: name }));
       const { Versions = [] } = await client.send(new ListSecretVersionIdsCommand({ SecretId: name }));
       return {
         isPrimary: PrimaryRegion === region,
         rotates: RotationEnabled,
+        changedAt,
         versions: Versions.map(({ VersionId = '', VersionStages = [], CreatedDate = new Date(0) }) => ({
           id: VersionId, stages: VersionStages, createdAt: CreatedDate,
         })),

@@ -20,6 +20,8 @@ export interface WatchedSecret {
 export interface SecretState {
   readonly isPrimary: boolean;
   readonly rotates: boolean;
+  /** In any way: no version became current after that. */
+  readonly changedAt: Date;
   readonly versions: readonly { readonly id: string; readonly stages: readonly string[]; readonly createdAt: Date }[];
 }
 
@@ -62,7 +64,7 @@ export interface Found {
 type Answer = 'yes' | 'no';
 type Way = 'finished' | 'rotating' | 'accepted' | 'recent' | 'retired';
 
-const dayMs = 86_400_000;
+const daySeconds = 86_400;
 /** A rotation may come that much later than it is due: its schedule has a window, and it is repeated. */
 const lateDays = 2;
 
@@ -80,7 +82,7 @@ export async function keepUp(upkeep: Upkeep, { unfinishedSeconds, retireSeconds 
       return false;
     }
   };
-  const ageSeconds = ({ createdAt }: { readonly createdAt: Date }): number => (upkeep.now().getTime() - createdAt.getTime()) / 1000;
+  const secondsSince = (date: Date): number => (upkeep.now().getTime() - date.getTime()) / 1000;
   let isWritten = false;
   await attempt('accepted', 'ask whether the database is written here', async () => {
     isWritten = await upkeep.databaseIsWritten();
@@ -101,25 +103,25 @@ export async function keepUp(upkeep: Upkeep, { unfinishedSeconds, retireSeconds 
           done.push(`made valid what ${name} has`);
         }
         await credential.test(current);
-      } else if (ageSeconds(pending) >= unfinishedSeconds) {
+      } else if (secondsSince(pending.createdAt) >= unfinishedSeconds) {
         const isFinished = await attempt('finished', `finish the rotation of ${name} that was left`, () => upkeep.rotation.complete({ secretId: name, token: pending.id }));
         if (isFinished) done.push(`finished the rotation of ${name} that was left`);
       }
       if (!rotates && (await attempt('rotating', `turn on the rotation of ${name}`, () => upkeep.turnOn(name)))) done.push(`turned on the rotation of ${name}`);
       const newest = versions.find(({ stages }) => stages.includes('AWSCURRENT'));
-      if (newest !== undefined && ageSeconds(newest) * 1000 > (upkeep.rotateDays + lateDays) * dayMs) {
+      const days = newest === undefined ? 0 : secondsSince(newest.createdAt) / daySeconds;
+      if (days > upkeep.rotateDays + lateDays) {
         bad.add('recent');
-        faults.push(`${name} is ${Math.floor(ageSeconds(newest) / 86_400)} days old, and is rotated every ${upkeep.rotateDays}`);
+        faults.push(`${name} is ${Math.floor(days)} days old, and is rotated every ${upkeep.rotateDays}`);
       }
     });
   }
 
   await attempt('retired', 'retire the old token of Redis', async () => {
     const { name, credential } = upkeep.cache;
-    const { versions } = await upkeep.state(name);
-    const newest = versions.find(({ stages }) => stages.includes('AWSCURRENT'));
-    // While a token is being added there are two that must work.
-    if (newest === undefined || ageSeconds(newest) < retireSeconds || versions.some(({ stages }) => stages.includes('AWSPENDING') && !stages.includes('AWSCURRENT'))) return;
+    const { versions, changedAt } = await upkeep.state(name);
+    // Everybody has had the current token for so long; and while another is being added there are two that must work.
+    if (secondsSince(changedAt) < retireSeconds || versions.some(({ stages }) => stages.includes('AWSPENDING') && !stages.includes('AWSCURRENT'))) return;
     const previous = await upkeep.versions.read(name, { stage: 'AWSPREVIOUS' });
     const current = await upkeep.versions.read(name, { stage: 'AWSCURRENT' });
     if (previous === undefined || current === undefined) return;

@@ -73,12 +73,18 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
     // The previous one too: somebody may have moved the stage back by hand.
     const replaced = [...(current?.retires ?? []), ...(previous && seen.previous !== undefined ? [retired(previous, seen.previous)] : [])];
     const retiring = replaced.filter(({ apiKey }, at) => !kept.includes(apiKey) && replaced.findIndex((other) => other.apiKey === apiKey) === at);
-    const isThere = (apiKey: string): boolean => !createsKeys || list.some((key) => key.apiKey === apiKey);
+    const isThere = await Promise.all(retiring.map(async (key) => (createsKeys ? list.some(({ apiKey }) => apiKey === key.apiKey) : isAccepted(key))));
     return {
       ...(current && { current }),
-      retiring: retiring.filter(({ apiKey }) => isThere(apiKey)),
+      retiring: retiring.filter((_, at) => isThere[at]),
       orphans: list.filter(({ apiKey, name }) => isOurs(name) && !kept.includes(apiKey) && retiring.every((other) => other.apiKey !== apiKey)),
     };
+  }
+
+  /** Of a key that no list shows: by using it, as long as its secret is at hand. */
+  async function isAccepted({ apiKey, version }: RetiredKey): Promise<boolean> {
+    const key = await secret.read(version);
+    return key?.apiKey === apiKey && !(await isRefused(provider, key));
   }
 
   /** @param sparing the name of orphans that another attempt could still store */
@@ -273,10 +279,9 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
   async function checkGone(doomed: readonly Pick<RetiredKey, 'apiKey' | 'name'>[], retiring: readonly RetiredKey[]): Promise<void> {
     const left = await listed();
     for (const each of doomed) {
-      const version = retiring.find(({ apiKey }) => apiKey === each.apiKey)?.version;
-      const key = version === undefined ? undefined : await secret.read(version);
-      const isGone = left.every(({ apiKey }) => apiKey !== each.apiKey) && (key?.apiKey !== each.apiKey || (await isRefused(provider, key)));
-      if (isGone) continue;
+      const replaced = retiring.find(({ apiKey }) => apiKey === each.apiKey);
+      const isLeft = left.some(({ apiKey }) => apiKey === each.apiKey) || (replaced !== undefined && (await isAccepted(replaced)));
+      if (!isLeft) continue;
       const remedy = createsKeys ? 'It is deleted again at the next attempt.' : 'Delete it in the pages of the venue.';
       throw new StillAcceptedError(`the venue still accepts the old key ${nameOf(each)} of ${book}. ${remedy}`);
     }

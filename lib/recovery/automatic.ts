@@ -3,7 +3,7 @@
  * second one lasts as many leases as the settings say, and must find the same on every side that counts. A move not long ago holds it
  * down: what fails over twice within the hour is mended by nobody, and a person decides.
  */
-import type { BookName } from '../lease/model.ts';
+import type { BookName, Lease } from '../lease/model.ts';
 import { judgeLoss } from './evidence.ts';
 import { longestLeaseMs, observe, watchLeases, type ObservationOptions } from './observe.ts';
 import { HeldDownError } from './errors.ts';
@@ -46,7 +46,11 @@ export async function takeOverByItself(
   if (sinceMinutes !== undefined && sinceMinutes < holdDownMs / 60_000) {
     throw new HeldDownError(from, Math.floor(sinceMinutes), holdDownMs / 60_000, words);
   }
-  const name = ['automatic', ...elsewhere.map(({ book, epoch }) => `${book}-${epoch}`)].join('-').slice(0, 80);
-  await options.start(name, { reason: `${from} is lost, as seen from ${here}: ${words}`.slice(0, 500), requestedBy: 'the automatic mode' });
+  await options.start(automaticName(elsewhere), { reason: `${from} is lost, as seen from ${here}: ${words}`.slice(0, 500), requestedBy: 'the automatic mode' });
   return { result: 'started', seen: words };
+}
+
+/** Of the execution: as long as the same epochs are lost it is the same one, whoever sees it how often. */
+export function automaticName(lost: readonly Pick<Lease, 'book' | 'epoch'>[]): string {
+  return ['automatic', ...lost.map(({ book, epoch }) => `${book}-${epoch}`)].join('-').slice(0, 80);
 }

@@ -31,6 +31,11 @@ export function settingsInputOf(environment: string): SettingsInput {
   return input;
 }
 
+/** Whose bot is not ready before its database can be written. */
+export function booksThatWrite({ books }: Settings): readonly string[] {
+  return books.flatMap(({ name, requires }) => (requires.includes('database') ? [name] : []));
+}
+
 /** @param source where a person finds what is wrong */
 export function parseSettings(input: unknown, source: string): Settings {
   const parsed = Settings.safeParse(input, { reportInput: true });

@@ -1,7 +1,7 @@
 /** Does the standby Region run what is live of a book? Its own record says what was made so, its instances whether they live. */
 import type { Sighting } from '../contracts/cutover.ts';
 import type { RecordedLive } from '../contracts/standby.ts';
-import { judgeStandbys } from '../cutover/standbys.ts';
+import { judgeStandbys, type StandbysWanted } from '../cutover/standbys.ts';
 import type { Colour, Lease, Registration } from '../lease/model.ts';
 
 export type StandbySeen =
@@ -13,7 +13,8 @@ export type StandbySeen =
 
 /** @param looks what instances said of themselves, a beat or more apart: that it changes shows that they live */
 export function judgeStandby(
-  { live }: Pick<Lease, 'live'>, recorded: RecordedLive | undefined, looks: readonly (readonly Registration[])[], region: string,
+  { live }: Pick<Lease, 'live'>, recorded: RecordedLive | undefined, looks: readonly (readonly Registration[])[],
+  { region, waitsForDatabase }: Pick<StandbysWanted, 'region' | 'waitsForDatabase'>,
 ): StandbySeen {
   if (live === undefined) return { state: 'current' };
   // What was live here when the book moved away is the same release under the revision of then.
@@ -26,7 +27,7 @@ export function judgeStandby(
     let sightings: Record<string, Sighting> = {};
     let seen = { ready: false, missing: '' };
     for (const registrations of looks) {
-      const judged = judgeStandbys(registrations, sightings, { colour, region, imageDigest: live.imageDigest, tasks: 1 });
+      const judged = judgeStandbys(registrations, sightings, { colour, region, imageDigest: live.imageDigest, tasks: 1, ...(waitsForDatabase && { waitsForDatabase }) });
       ({ sightings } = judged);
       seen = judged;
     }

@@ -9,10 +9,13 @@ import { assertWanted, planRefresh } from './refresh.ts';
 export function standbySteps({
   control,
   books,
+  booksThatWrite,
   region,
 }: {
   readonly control: LeaseControl;
   readonly books: readonly string[];
+  /** Whose bot is not ready before its database can be written. */
+  readonly booksThatWrite: readonly string[];
   readonly region: string;
 }): Implementation<typeof standbyControl> {
   return {
@@ -25,7 +28,7 @@ export function standbySteps({
     async standbys({ book, of, sightings, ...wanted }) {
       const [registrations, lease] = await Promise.all([control.registrations(book), control.read(book)]);
       assertWanted(lease, of, region);
-      const { good: _good, ...seen } = judgeStandbys(registrations, sightings, { ...wanted, region });
+      const { good: _good, ...seen } = judgeStandbys(registrations, sightings, { ...wanted, region, waitsForDatabase: booksThatWrite.includes(book) });
       return seen;
     },
     async stillWanted({ book, of }) {

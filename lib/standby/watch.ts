@@ -32,6 +32,8 @@ export interface WatchedRegion {
 export interface Watch extends WatchedRegion {
   readonly control: LeaseControl;
   readonly books: readonly BookName[];
+  /** Whose bot is not ready before its database can be written. */
+  readonly booksThatWrite: readonly string[];
   /** Longer than the pause between two beats of an instance. */
   readonly pause: () => Promise<void>;
   readonly now: () => Date;
@@ -107,7 +109,7 @@ async function agreeOnDatabase({ region, database, record }: Watch, home: string
 /** Answers whether the standby is current, and has it refreshed when it is not. */
 async function agreeOnRelease(watch: Watch, lease: Lease, looks: Parameters<typeof judgeStandby>[2], seen: string[]): Promise<boolean> {
   const { book, live, workflow } = lease;
-  const judged = judgeStandby(lease, await watch.live(book), looks, watch.region);
+  const judged = judgeStandby(lease, await watch.live(book), looks, { region: watch.region, waitsForDatabase: watch.booksThatWrite.includes(book) });
   if (judged.state === 'current' || live === undefined) return true;
   seen.push(`${book}: ${judged.seen}`);
   // While the book moves, what stands by here may be what trades in a moment, or what traded a moment ago.

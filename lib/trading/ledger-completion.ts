@@ -10,10 +10,17 @@
  * it has to be told, by whichever holder and of whichever epoch that was; and a connection that comes back may be to another database,
  * so whatever was known of the one before counts no more.
  *
+ * The journal does not say what became of an order that the venue had taken: the venue does. What happened there while nobody told this
+ * database – before an epoch began, or before it was connected – is asked there: once, every execution from a minute before its mark on; and
+ * the end of each order that rests in the database and not at the venue. The executions come before a mark is raised, which would forget from
+ * when on they have to be asked for.
+ *
  * It runs beside the trader and nothing waits for it. A page is read only while the database writes and the queue is short, so
  * it crowds out no news, and one after the other, so that the journal's table keeps its capacity for orders.
  */
 import type { BookName, Epoch } from '../lease/model.ts';
+import type { OrderAtVenue, Venue } from '../venues/venue.ts';
+import { clientOrderId, type OrderAuthor } from './client-order-id.ts';
 import type { Journal, JournalEntry, LedgerMark } from './journal.ts';
 import type { Ledger } from './ledger.ts';
 import type { Order } from './order.ts';
@@ -21,7 +28,13 @@ import type { Order } from './order.ts';
 export interface LedgerCompletionOptions {
   readonly book: BookName;
   readonly journal: Pick<Journal, 'entries'>;
-  readonly ledger: Pick<Ledger, 'recover' | 'isQueued' | 'writable' | 'queuedRows' | 'droppedRows' | 'connections' | 'completeBelow' | 'completed'>;
+  readonly ledger: Pick<
+    Ledger,
+    'recover' | 'isQueued' | 'fill' | 'isFillQueued' | 'writable' | 'queuedRows' | 'droppedRows' | 'connections' | 'completeBelow' | 'lookAtMark' | 'notEnded' | 'endedBelow' | 'completed'
+  >;
+  readonly venue: Pick<Venue, 'executionsOfLast' | 'endedOfLast'>;
+  /** Orders of this book that may still change at the venue, as far as the trader knows: with what it has journaled and not sent. */
+  readonly open: () => readonly OrderAuthor[];
   readonly clock: {
     readonly monotonicNs: () => bigint;
     readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -33,13 +46,29 @@ export interface LedgerCompletionOptions {
 /** So much of the journal a takeover reads at least: what the dead holder wrote since its last raise. */
 const againAfterMs = 10_000;
 const lookEveryMs = 100;
+/** How far the clocks of the database and the venue may run apart, a look be late, and the venue's history too. */
+const marginMs = 60_000;
+/** How far back a database is completed that says nothing of itself. */
+const unmarkedMs = 7 * 24 * 3_600_000;
 /** A page waits until the ledger has fewer rows to write. */
 const queuedRowsAtMost = 500;
+
+/** What happened at the venue before somebody told this database, of an epoch and a connection. */
+interface Unseen {
+  readonly of: string;
+  /** So long before it was asked for, the database had everything. */
+  readonly beforeMs: number;
+  readonly askedNs: bigint;
+  toldFills: boolean;
+}
+
+const endStates: Readonly<Partial<Record<OrderAtVenue['status'], Order['state']>>> = { filled: 'SETTLED', cancelled: 'CANCELLED', rejected: 'REJECTED' };
 
 export class LedgerCompletion {
   readonly #options: LedgerCompletionOptions;
   #begun: { readonly epoch: Epoch; readonly atNs: bigint } | undefined;
   #running: Promise<void> | undefined;
+  #unseen: Unseen | undefined;
 
   constructor(options: LedgerCompletionOptions) {
     this.#options = options;
@@ -68,24 +97,94 @@ export class LedgerCompletion {
     try {
       await this.#until(() => this.#hasRoom());
       if (signal.aborted) return;
-      const { connections, completeBelow } = ledger;
-      for await (const page of journal.entries(book, completeBelow, mark)) {
+      const { connections } = ledger;
+      const unseen = await this.#unseenIn(mark.epoch);
+      unseen.toldFills ||= await this.#tellFills(unseen);
+      if (!unseen.toldFills) return;
+      for await (const page of journal.entries(book, ledger.completeBelow, mark)) {
         const last = page.at(-1);
         if (last === undefined) continue;
-        if (!(await this.#written(page, connections))) return;
+        if (!(await this.#written(page.map(orderOf), connections))) return;
         ledger.completed({ epoch: last.epoch, sequence: last.sequence + 1 });
       }
+      await this.#tellEnds(unseen, mark);
     } catch (error) {
       log('warn', 'the ledger was not completed from the journal; it will be tried again', { error: messageOf(error) });
     }
   }
 
+  /** What may have happened unseen, of this epoch and this database; again when rows were dropped. */
+  async #unseenIn(epoch: Epoch): Promise<Unseen> {
+    const { ledger, clock } = this.#options;
+    const of = [epoch, ledger.connections, ledger.droppedRows].join('/');
+    if (this.#unseen?.of !== of) {
+      const askedNs = clock.monotonicNs();
+      this.#unseen = { of, askedNs, beforeMs: (await ledger.lookAtMark()) ?? unmarkedMs, toldFills: false };
+    }
+    return this.#unseen;
+  }
+
+  /** How far back to ask now. */
+  #backMs({ beforeMs, askedNs }: Unseen): number {
+    return beforeMs + Number(this.#options.clock.monotonicNs() - askedNs) / 1e6 + marginMs;
+  }
+
+  /** Whether the database has every execution of that time. */
+  async #tellFills(unseen: Unseen): Promise<boolean> {
+    const { ledger, venue } = this.#options;
+    const { connections, droppedRows } = ledger;
+    for await (const page of venue.executionsOfLast(this.#backMs(unseen))) {
+      for (const execution of page) ledger.fill(execution);
+      await this.#until(() => this.#hasRoom() && !page.some(({ executionId }) => ledger.isFillQueued(executionId)));
+      if (!this.#isSame(connections, droppedRows)) return false;
+    }
+    return true;
+  }
+
+  /** Asks the venue about each order that rests in the database and not at the venue. When there is none any more, that is written down. */
+  async #tellEnds(unseen: Unseen, mark: LedgerMark): Promise<void> {
+    const { ledger, venue, open } = this.#options;
+    const { connections, droppedRows } = ledger;
+    const endedBelow = oldest([mark, ...open()]);
+    const resting = await ledger.notEnded();
+    const rests = new Set(open().map(({ book, epoch, sequence }) => clientOrderId({ book, epoch, sequence })));
+    const left = new Map(resting.map((each) => [each.order.clientOrderId, each]));
+    // News that waits to be written says more.
+    for (const id of left.keys()) if (rests.has(id) || ledger.isQueued(id)) left.delete(id);
+    if (left.size === 0) {
+      await this.#until(() => !resting.some(({ order }) => ledger.isQueued(order.clientOrderId)));
+      if (this.#isSame(connections, droppedRows)) await ledger.endedBelow(endedBelow);
+      return;
+    }
+    const backMs = Math.max(this.#backMs(unseen), ...[...left.values()].map(({ agedMs }) => agedMs + marginMs));
+    for await (const page of venue.endedOfLast(backMs)) {
+      const ended = page.flatMap(({ clientOrderId: id, status, venueOrderId }): Order[] => {
+        const state = endStates[status];
+        const asked = left.get(id);
+        if (asked === undefined || state === undefined) return [];
+        left.delete(id);
+        return [{ ...asked.order, venueOrderId, state }];
+      });
+      if (!(await this.#written(ended, connections))) return;
+      if (left.size === 0) return;
+    }
+    // These neither rest nor were executed; but the venue's history may be late with the newest.
+    const forgotten = [...left.values()].flatMap(({ order, agedMs }): Order[] =>
+      agedMs > marginMs ? [{ ...order, state: 'CANCELLED', reason: 'no longer at the venue' }] : []);
+    await this.#written(forgotten.slice(0, queuedRowsAtMost), connections);
+  }
+
   /** Whether the database that was connected then is known to have all of these now. */
-  async #written(page: readonly JournalEntry[], connections: number): Promise<boolean> {
-    const { ledger, signal } = this.#options;
+  async #written(orders: readonly Order[], connections: number): Promise<boolean> {
+    const { ledger } = this.#options;
     const { droppedRows } = ledger;
-    for (const entry of page) ledger.recover(orderOf(entry));
-    await this.#until(() => this.#hasRoom() && !page.some((entry) => ledger.isQueued(entry.clientOrderId)));
+    for (const order of orders) ledger.recover(order);
+    await this.#until(() => this.#hasRoom() && !orders.some((order) => ledger.isQueued(order.clientOrderId)));
+    return this.#isSame(connections, droppedRows);
+  }
+
+  #isSame(connections: number, droppedRows: number): boolean {
+    const { ledger, signal } = this.#options;
     return !signal.aborted && ledger.droppedRows === droppedRows && ledger.connections === connections;
   }
 
@@ -110,6 +209,11 @@ function orderOf({ intent, outcome, ...author }: JournalEntry): Order {
   const { status, venueOrderId, reason } = outcome;
   const state = ({ accepted: 'SUBMITTED', rejected: 'REJECTED', expired: 'EXPIRED', 'never-sent': 'EXPIRED' } as const)[status];
   return { ...order, state, ...(venueOrderId !== undefined && { venueOrderId }), ...(reason !== undefined && { reason }) };
+}
+
+function oldest([first, ...others]: readonly [LedgerMark, ...LedgerMark[]]): LedgerMark {
+  const found = others.reduce((one, other) => (other.epoch < one.epoch || (other.epoch === one.epoch && other.sequence < one.sequence) ? other : one), first);
+  return { epoch: found.epoch, sequence: found.sequence };
 }
 
 function messageOf(error: unknown): string {

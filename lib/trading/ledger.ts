@@ -7,7 +7,7 @@
  * got stands in the database itself.
  */
 import type { Client, ClientBase } from 'pg';
-import type { Epoch } from '../lease/model.ts';
+import type { BookName, Epoch } from '../lease/model.ts';
 import type { Execution } from '../venues/venue.ts';
 import type { LedgerMark } from './journal.ts';
 import { isEnded, type Order } from './order.ts';
@@ -31,7 +31,15 @@ export interface LedgerOptions {
   readonly queuedRowsAtMost?: number;
 }
 
+/** An order that a database knows as sent and not as ended. */
+export interface NotEnded {
+  readonly order: Order;
+  /** Since its row was written last. */
+  readonly agedMs: number;
+}
+
 const batchRowsAtMost = 500;
+const notEndedAtMost = 10_000;
 const batchEveryMs = 200;
 /** An idle connection is asked at this interval whether it still writes. */
 const probeEveryMs = 5000;
@@ -45,6 +53,7 @@ export class Ledger {
   #position: LedgerPosition | undefined;
   #mark: LedgerMark | undefined;
   #completeBelow: LedgerMark | undefined;
+  #client: Client | undefined;
   #connections = 0;
   #droppedRows = 0;
   #writable = false;
@@ -77,6 +86,28 @@ export class Ledger {
     return this.#completeBelow;
   }
 
+  /** Reads that anew, for another instance may have raised it; answers how long ago, by the database's clock, undefined when there is none. */
+  async lookAtMark(): Promise<number | undefined> {
+    const found = await readMark(this.#connected(), this.#options.book);
+    this.#completeBelow = found?.mark;
+    return found?.agedMs;
+  }
+
+  /** What this very database knows as sent and not as ended, the oldest first; a part of them, where they are very many. */
+  async notEnded(): Promise<readonly NotEnded[]> {
+    const { rows } = await this.#connected().query<Record<'client_order_id' | 'symbol' | 'side' | 'price' | 'quantity' | 'epoch' | 'sequence' | 'aged_ms', string> & {
+      venue_order_id: string | null;
+    }>(selectNotEnded, [this.#options.book]);
+    return rows.map((row) => ({
+      agedMs: Number(row.aged_ms),
+      order: {
+        clientOrderId: row.client_order_id, book: this.#options.book as BookName, epoch: Number(row.epoch) as Epoch, sequence: Number(row.sequence),
+        symbol: row.symbol, side: row.side as Order['side'], price: row.price, quantity: row.quantity, state: 'SUBMITTED', fills: [],
+        ...(row.venue_order_id !== null && { venueOrderId: row.venue_order_id }),
+      },
+    }));
+  }
+
   /** To be told when every row below has left the queue, none was dropped, and the connection is the same still. */
   completed(mark: LedgerMark): void {
     this.#mark = mark;
@@ -85,6 +116,15 @@ export class Ledger {
   /** News of this order waits to be written or is being written; if not, it is in the database, or counted as dropped. */
   isQueued(clientOrderId: string): boolean {
     return this.#orders.has(clientOrderId);
+  }
+
+  /** Every order below has ended and is known here to have: from there on `notEnded` looks. */
+  async endedBelow(mark: LedgerMark): Promise<void> {
+    await this.#connected().query(raiseEnded, [this.#options.book, mark.epoch, mark.sequence]);
+  }
+
+  isFillQueued(executionId: string): boolean {
+    return this.#fills.has(executionId);
   }
 
   start(): void {
@@ -117,6 +157,11 @@ export class Ledger {
     await this.#running;
   }
 
+  #connected(): Client {
+    if (this.#client === undefined) throw new Error('the ledger is not connected');
+    return this.#client;
+  }
+
   async #run(): Promise<void> {
     let checked = false;
     let pauseMs = reconnectAfterMs.first;
@@ -139,6 +184,7 @@ export class Ledger {
         this.#setWritable(false);
         this.#options.log('the ledger cannot be written; trading goes on', { error: messageOf(error), queuedRows: this.queuedRows });
       } finally {
+        this.#client = undefined;
         // A connection that hangs must not keep this from going on.
         client?.end().catch(() => undefined);
       }
@@ -152,7 +198,8 @@ export class Ledger {
     let sinceProbeMs = probeEveryMs;
     await probe(client);
     this.#mark = undefined;
-    this.#completeBelow = await readMark(client, this.#options.book);
+    this.#completeBelow = (await readMark(client, this.#options.book))?.mark;
+    this.#client = client;
     this.#connections += 1;
     for (;;) {
       const failed = failure();
@@ -224,10 +271,20 @@ async function probe(client: Client): Promise<void> {
   if (rows[0]?.read_only !== false) throw new Error('the database takes no writes: it is a replica that was not promoted, or it was closed to them');
 }
 
-async function readMark(client: Client, book: string): Promise<LedgerMark | undefined> {
-  const { rows } = await client.query<{ epoch: string; sequence: string }>('SELECT epoch, sequence FROM ledger_marks WHERE book = $1', [book]);
-  return rows[0] && { epoch: Number(rows[0].epoch) as Epoch, sequence: Number(rows[0].sequence) };
+async function readMark(client: Client, book: string): Promise<{ readonly mark: LedgerMark; readonly agedMs: number } | undefined> {
+  const { rows: [row] } = await client.query<{ epoch: string; sequence: string; aged_ms: string }>(
+    `SELECT epoch, sequence, ${agedMs} FROM ledger_marks WHERE book = $1`, [book],
+  );
+  return row && { mark: { epoch: Number(row.epoch) as Epoch, sequence: Number(row.sequence) }, agedMs: Number(row.aged_ms) };
 }
+
+const agedMs = 'extract(epoch FROM clock_timestamp() - written_at) * 1000 AS aged_ms';
+
+const selectNotEnded = `
+  SELECT client_order_id, epoch, sequence, symbol, side, price, quantity, venue_order_id, ${agedMs}
+  FROM orders WHERE book = $1 AND state = 'SUBMITTED'
+    AND (epoch, sequence) >= (SELECT coalesce(max(ended_epoch), 0), coalesce(max(ended_sequence), 0) FROM ledger_marks WHERE book = $1)
+  ORDER BY epoch, sequence LIMIT ${notEndedAtMost}`;
 
 /** How far along its life a state is: a row is never moved back by news that comes late or twice. */
 const progress = `CASE %s.state WHEN 'PENDING' THEN 0 WHEN 'SUBMITTED' THEN 1 WHEN 'FILLED' THEN 3 WHEN 'SETTLED' THEN 4 ELSE 2 END`;
@@ -264,6 +321,10 @@ const raiseMark = `
   INSERT INTO ledger_marks (book, epoch, sequence) VALUES ($1, $2, $3)
   ON CONFLICT (book) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence, written_at = now()
   WHERE (excluded.epoch, excluded.sequence) > (ledger_marks.epoch, ledger_marks.sequence)`;
+
+const raiseEnded = `
+  UPDATE ledger_marks SET ended_epoch = $2, ended_sequence = $3
+  WHERE book = $1 AND ($2::bigint, $3::bigint) > (coalesce(ended_epoch, 0), coalesce(ended_sequence, 0))`;
 
 function orderRow(order: Order): Record<string, unknown> {
   return {

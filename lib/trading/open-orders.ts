@@ -39,6 +39,10 @@ export class OpenOrders {
   get count(): number {
     return this.#orders.size;
   }
+  /** Those that can still change at the venue. */
+  get all(): readonly Order[] {
+    return [...this.#orders.values()];
+  }
   /** What this book's executions add up to, and after which one. */
   get position(): { readonly quantity: string; readonly lastExecutionId: string } {
     return { quantity: unscaled(this.#position), lastExecutionId: this.#lastExecutionId };

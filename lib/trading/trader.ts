@@ -126,7 +126,13 @@ export class Trader {
         });
       },
     });
-    this.#completion = new LedgerCompletion({ ...options, signal: this.#closed.signal });
+    const { venue } = options;
+    this.#completion = new LedgerCompletion({
+      ...options,
+      venue: { executionsOfLast: (ms) => this.#counted(venue.executionsOfLast(ms)), endedOfLast: (ms) => this.#counted(venue.endedOfLast(ms)) },
+      open: () => this.#orders.all,
+      signal: this.#closed.signal,
+    });
   }
 
   /** Runs until `close`. */
@@ -534,6 +540,13 @@ export class Trader {
     for (let read = 0; read < count; read++) void this.#options.limits.request();
   }
 
+  async *#counted<Page>(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
+    for await (const read of pages) {
+      this.#countReads(1);
+      yield read;
+    }
+  }
+
   async #lookAsHolder(): Promise<void> {
     const { venue, ledger, book, symbol } = this.#options;
     const epoch = this.#trading?.epoch;
@@ -611,6 +624,8 @@ export class Trader {
       reconciled: this.#reconciled,
       // Not for Redis: each task keeps to its share of the limits without it, and a task replaced for it would meet the same.
       ready: venueConnected && (databaseWritable || !requiresDatabase),
+      // A replica is not written before it is promoted, and another task finds the same.
+      ...(venueConnected && requiresDatabase && !databaseWritable && { waitsFor: 'database' as const }),
       gauges: {
         trader_orders_sent: sent,
         trader_orders_accepted: accepted,

@@ -38,7 +38,9 @@ const windowCode = '10002';
 const readTimeoutMs = 2000;
 /** How long after its deadline a reply is still waited for; then the venue's lists decide. */
 const replyGraceMs = 250;
-const openOrdersPage = 50;
+const ordersPage = 50;
+/** Of executions and of orders alike ("endTime - startTime <= 7 days"). */
+const historyWindowMs = 7 * 24 * 3_600_000;
 const openOrderPagesAtMost = 10;
 
 export class VenueTimeoutError extends Error {
@@ -141,19 +143,44 @@ export class Bybit implements Venue {
     let cursor: string | undefined;
     for (let page = 0; page < openOrderPagesAtMost; page++) {
       const params = cursor === undefined ? {} : { cursor };
-      const orders = await this.#read('open orders', () => this.#exchange.fetchOpenOrders(this.#symbol, undefined, openOrdersPage, params));
+      const orders = await this.#read('open orders', () => this.#exchange.fetchOpenOrders(this.#symbol, undefined, ordersPage, params));
       found.push(...orders.map(orderFrom));
-      // ccxt leaves it in one of the raw orders, and then sorts them by time.
-      const next = orders.map(({ info }) => (info as { nextPageCursor?: string }).nextPageCursor).find((left) => left !== undefined);
-      if (orders.length < openOrdersPage || !next) return found;
-      cursor = next;
+      cursor = nextCursor(orders);
+      if (orders.length < ordersPage || cursor === undefined) return found;
     }
-    throw new Error(`more than ${openOrdersPage * openOrderPagesAtMost} open orders at the venue: cancel some by hand, then start again`);
+    throw new Error(`more than ${ordersPage * openOrderPagesAtMost} open orders at the venue: cancel some by hand, then start again`);
   }
 
   async executions(): Promise<readonly Execution[]> {
     const trades = await this.#read('executions', () => this.#exchange.fetchMyTrades(this.#symbol, undefined, executionsPage));
     return trades.map(executionFrom);
+  }
+
+  async *executionsOfLast(ms: number): AsyncGenerator<readonly Execution[]> {
+    const page = (params: object): Promise<CcxtTrade[]> => this.#exchange.fetchMyTrades(this.#symbol, undefined, executionsPage, params);
+    for await (const trades of this.#history('executions', ms, executionsPage, page)) yield trades.map(executionFrom);
+  }
+
+  async *endedOfLast(ms: number): AsyncGenerator<readonly OrderAtVenue[]> {
+    const page = (params: object): Promise<CcxtOrder[]> => this.#exchange.fetchCanceledAndClosedOrders(this.#symbol, undefined, ordersPage, params);
+    for await (const orders of this.#history('ended orders', ms, ordersPage, page)) yield orders.map(orderFrom);
+  }
+
+  /** A list of the past, newest first: in windows as long as the venue allows, each page by page. */
+  async *#history<One extends { info?: unknown }>(
+    what: string, ms: number, size: number, read: (params: object) => Promise<One[]>,
+  ): AsyncGenerator<readonly One[]> {
+    const nowMs = this.#exchange.nonce();
+    for (let endTime = nowMs; endTime > nowMs - ms; endTime -= historyWindowMs) {
+      const window = { startTime: Math.max(nowMs - Math.ceil(ms), endTime - historyWindowMs), endTime };
+      let cursor: string | undefined;
+      do {
+        const params = cursor === undefined ? window : { ...window, cursor };
+        const found: readonly One[] = await this.#read(what, () => read(params));
+        yield found;
+        cursor = found.length < size ? undefined : nextCursor(found);
+      } while (cursor !== undefined);
+    }
   }
 
   async find(clientOrderId: string): Promise<OrderAtVenue | undefined> {
@@ -249,9 +276,17 @@ function realTimer(action: () => void, ms: number): { clear(): void } {
   return { clear: () => clearTimeout(timer) };
 }
 
+/** ccxt leaves it in one of the raw items, and then sorts them by time. */
+function nextCursor(found: readonly { readonly info?: unknown }[]): string | undefined {
+  const cursor = found.map(({ info }) => (info as { nextPageCursor?: string } | undefined)?.nextPageCursor).find((left) => left !== undefined);
+  return cursor === '' ? undefined : cursor;
+}
+
 function orderFrom(order: CcxtOrder): OrderAtVenue {
+  // What was cancelled after executions in part is closed, to ccxt.
+  const isWhole = (order.filled ?? 0) >= (order.amount ?? 0);
   const status =
-    order.status === 'closed' ? 'filled' : order.status === 'canceled' ? 'cancelled' : order.status === 'open' ? 'open' : 'rejected';
+    order.status === 'closed' && !isWhole ? 'cancelled' : order.status === 'closed' ? 'filled' : order.status === 'canceled' ? 'cancelled' : order.status === 'open' ? 'open' : 'rejected';
   return {
     venueOrderId: order.id ?? '',
     clientOrderId: order.clientOrderId ?? '',

@@ -93,6 +93,13 @@ export interface Venue {
   openOrders(): Promise<readonly OrderAtVenue[]>;
   /** The newest executions, oldest first; at most {@link executionsPage}. */
   executions(): Promise<readonly Execution[]>;
+  /** Every execution of the last so many ms, page by page, back from the newest. For what nobody saw happen. */
+  executionsOfLast(ms: number): AsyncIterable<readonly Execution[]>;
+  /**
+   * Orders of the last so many ms that have ended, page by page, back from the newest. A venue may forget those that were cancelled
+   * without an execution (Bybit: after a day), and may be late with the newest.
+   */
+  endedOfLast(ms: number): AsyncIterable<readonly OrderAtVenue[]>;
   /** Looks for one order among open and ended ones, by lists; `undefined` when the venue shows none now. */
   find(clientOrderId: string): Promise<OrderAtVenue | undefined>;
   /** How much of the symbol's base currency the account has, decimal. */

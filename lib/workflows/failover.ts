@@ -21,6 +21,8 @@ export interface FailoverBook {
   readonly name: string;
   readonly serviceName: string;
   readonly liveParameterName: string;
+  /** Its bot is not ready before the database here can be written. */
+  readonly needsDatabase: boolean;
 }
 
 export interface FailoverParts extends EndingParts {
@@ -66,6 +68,9 @@ const lagWindowMs = 600_000;
 
 export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
   const leaseSeconds = parts.leaseMs / 1000;
+  const waiting = parts.books.flatMap(({ name, needsDatabase }) => (needsDatabase ? [name] : []));
+  // Of books that all wait for the database, no time to the first order is known by then.
+  const isAnyFirst = waiting.length < parts.books.length;
   const ending = endingsOf(w, parts, {
     what: 'failover', folder: 'failovers', hasTheBook: true,
     succeeded: 'Every book trades here, and so does all that belongs to it.',
@@ -91,7 +96,7 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
     parameters: {
       Namespace: metricNamespace,
       MetricData: js(`[
-        { 'MetricName': 'FailoverRtoSeconds', 'Unit': 'Seconds', 'Value': $rtoSeconds },
+        ${isAnyFirst ? '' : '$rtoSeconds >= 0 ? '}{ 'MetricName': 'FailoverRtoSeconds', 'Unit': 'Seconds', 'Value': $rtoSeconds },
         $database.rpoSeconds >= 0 ? { 'MetricName': 'FailoverRpoSeconds', 'Unit': 'Seconds', 'Value': $database.rpoSeconds }
       ]`),
     },
@@ -102,10 +107,11 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
   tellFigures.next(judgeAll);
   const bringOver = w.parallel('Bring over what belongs to the books', {
     comment: 'Trading goes on from the journal meanwhile, whatever becomes of any of it.',
-    branches: [capacity(w, parts), database(w, parts), secrets(w, parts), homeFact(w, parts)],
+    branches: [capacity(w, parts), database(w, parts, { waiting }), secrets(w, parts), homeFact(w, parts)],
     assign: {
       capacity: js('$states.result[0].books'),
       database: js('$states.result[1]'),
+      ...(waiting.length > 0 && { trading: js('[$trading[$not(book in $states.result[1].late.book)], $states.result[1].late]') }),
       secrets: js('$states.result[2]'),
       steps: js('$append($steps, [$states.result.steps])'),
       why: js("$why & $join([$states.result[fault != ''].fault], ' ')"),
@@ -118,11 +124,13 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
   // ── Up to the first order ────────────────────────────────────────────────────────────────────────────────
   const waitForOrders = w.forEach('Wait until each book trades here', {
     comment: 'A warm standby takes the book when the last lease has run out, reconciles, and sends.',
-    items: js('[$taken]'), itemsMax: parts.books.length,
+    items: js(waiting.length === 0 ? '[$taken]' : `[$taken[$not(book in ${quotedAll(waiting)})]]`), itemsMax: parts.books.length,
     body: awaitOrders(w, parts),
     assign: {
-      trading: js('[$states.result]'),
-      rtoSeconds: js("($toMillis($now()) - $toMillis($states.context.Execution.StartTime)) / 1000"),
+      trading: js(waiting.length === 0 ? '[$states.result]' : `[$states.result, $taken[book in ${quotedAll(waiting)}].{
+        'book': book, 'token': token, 'state': 'waiting', 'seen': 'its bot needs the database', 'epoch': 0, 'holder': '', 'colour': '',
+        'epochBefore': epoch, 'holderBefore': holder, 'modeBefore': mode }]`),
+      ...(isAnyFirst && { rtoSeconds: js("($toMillis($now()) - $toMillis($states.context.Execution.StartTime)) / 1000") }),
       why: js("$join([$states.result[state != 'trading' and $not(state = 'halted' and modeBefore = 'halted')].(book & ' does not trade here: ' & seen & '.')], ' ')"),
       ...timed('The first orders were accepted here.', leaseSeconds + tradeAllowanceSeconds),
     },
@@ -224,7 +232,7 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
   return w.pass('Set out with what is known', {
     comment: 'Every variable has a value from the start, so that each ending can report.',
     assign: {
-      places: Object.fromEntries(parts.books.map(({ name, ...place }) => [name, place])),
+      places: Object.fromEntries(parts.books.map(({ name, serviceName, liveParameterName }) => [name, { serviceName, liveParameterName }])),
       request: {}, from: nothing, taken: [], trading: [], capacity: [], secrets: {}, evidence: {},
       database: { rpoSeconds: -1, missingBefore: -1, missingAfter: -1 }, rtoSeconds: -1,
       redrives: 0, steps: [], stepSince: js('$toMillis($states.context.Execution.StartTime)'), why: nothing, loose: nothing, outcome: nothing,
@@ -261,38 +269,41 @@ function confirm(w: Workflow, parts: FailoverParts): sfn.IChainable {
   });
 }
 
-/** Of one book. Whatever happens ends in an answer: another book may trade. */
-export function awaitOrders(w: Workflow, parts: FailoverParts): sfn.IChainable {
+/**
+ * Of one book. Whatever happens ends in an answer: another book may trade.
+ * @param late how the names of the states end, where they are there twice
+ */
+export function awaitOrders(w: Workflow, parts: FailoverParts, late = ''): sfn.IChainable {
   const answer = (name: string, comment: string, state: string, seen: string): sfn.IChainable =>
     w.pass(name, {
       comment,
       outputs: js(`{ 'book': $one.book, 'token': $one.token, 'state': ${state}, 'seen': ${seen}, 'epoch': $heldEpoch, 'holder': $heldBy, 'colour': $heldColour,
         'epochBefore': $one.epoch, 'holderBefore': $one.holder, 'modeBefore': $one.mode }`),
     });
-  const seenTrading = answer('Note what became of the book', 'For the report, and for what follows.', '$tradingState', '$tradingSeen');
-  const look = w.invoke('Look for accepted orders from this Region', parts.recovery, 'tradingHere', {
+  const seenTrading = answer(`Note what became of the book${late}`, 'For the report, and for what follows.', '$tradingState', '$tradingSeen');
+  const look = w.invoke(`Look for accepted orders from this Region${late}`, parts.recovery, 'tradingHere', {
     comment: 'Holding the lease is not trading: only the venue can say that an order was accepted.',
     input: { book: js('$one.book'), token: js('$one.token'), region: parts.region, wanted: 1 },
     assign: (seen) => ({ tradingState: seen.state, tradingSeen: seen.seen, heldEpoch: seen.epoch, heldBy: seen.holder, heldColour: seen.colour }),
     catches: {
       WorkflowPreemptedError: {
         into: 'lookFault',
-        next: answer('Note that a book was taken by another workflow', 'It decides from here on.', "'preempted'", '$lookFault'),
+        next: answer(`Note that a book was taken by another workflow${late}`, 'It decides from here on.', "'preempted'", '$lookFault'),
       },
-      LeaseMissingError: { into: 'lookFault', next: answer('Note that the book has no lease', 'Somebody removed it.', "'unknown'", '$lookFault') },
-      'States.ALL': { into: 'lookFault', next: answer('Note that the book could not be looked at', 'It may trade all the same.', "'unknown'", '$lookFault') },
+      LeaseMissingError: { into: 'lookFault', next: answer(`Note that the book has no lease${late}`, 'Somebody removed it.', "'unknown'", '$lookFault') },
+      'States.ALL': { into: 'lookFault', next: answer(`Note that the book could not be looked at${late}`, 'It may trade all the same.', "'unknown'", '$lookFault') },
     },
   });
   const wait = w.poll({
-    begin: 'Begin to wait for orders of the book', since: 'ordersSince',
+    begin: `Begin to wait for orders of the book${late}`, since: 'ordersSince',
     ask: look,
-    judge: 'Does the book trade here?',
+    judge: `Does the book trade here${late}?`,
     judgeComment: 'A halted one stays halted, and has moved all the same.',
     answers: [{ when: js("$tradingState != 'waiting'"), next: seenTrading, comment: 'It does, or it will not.' }],
     tooLate: { next: seenTrading, comment: 'Nobody here could take it, or the venue takes nothing from here.' },
-    pause: 'Wait a moment for orders of the book', everySeconds: pollSeconds, limitSeconds: tradeLimitSeconds,
+    pause: `Wait a moment for orders of the book${late}`, everySeconds: pollSeconds, limitSeconds: tradeLimitSeconds,
   });
-  return w.pass('Set out to see a book trade', {
+  return w.pass(`Set out to see a book trade${late}`, {
     comment: 'What its answer has when it could not be looked at.',
     assign: { one: js('$states.input'), tradingState: 'waiting', tradingSeen: nothing, heldEpoch: 0, heldBy: nothing, heldColour: nothing },
   }).next(wait);
@@ -399,15 +410,21 @@ export function capacity(w: Workflow, parts: FailoverParts): sfn.IChainable {
   }).next(all);
 }
 
-/** What the journal has and the replica has not is measured; then it becomes the database, and its ledger complete. */
-export function database(w: Workflow, parts: FailoverParts, everySeconds = promotionPollSeconds): sfn.IChainable {
+/**
+ * What the journal has and the replica has not is measured; then it becomes the database, and its ledger complete.
+ * @param waiting the books that trade only then: they are waited for
+ */
+export function database(
+  w: Workflow, parts: FailoverParts, { everySeconds = promotionPollSeconds, waiting = [] }: { readonly everySeconds?: number; readonly waiting?: readonly string[] } = {},
+): sfn.IChainable {
+  const hasLate = waiting.length > 0;
   const own = { list: 'databaseSteps', since: 'databaseSince' };
   const done = (name: string, comment: string, fault: string): sfn.IChainable =>
     w.pass(name, {
       comment,
       outputs: js(`{ 'promoted': $promoted, 'rpoSeconds': $round($lossSeconds, 3), 'missingBefore': $missingBefore, 'missingAfter': $missingAfter, 'seen': $lacking,
         'replicaLagSeconds': $replicaLag, 'promotionSeconds': $promotionSeconds, 'steps': $databaseSteps,
-        'fault': ${fault} & ($zoneFault = '' ? '' : ' The database has one zone: ' & $zoneFault) }`),
+        ${hasLate ? "'late': $late, " : ''}'fault': ${fault}${hasLate ? ' & $lateFault' : ''} & ($zoneFault = '' ? '' : ' The database has one zone: ' & $zoneFault) }`),
     });
   const failed = done('Note what the database lacks', 'Trading goes on from the journal.',
     `'The database here is not what it should be: ' & $databaseFault & ' Trading goes on from the journal; when that is mended, start another failover.'`);
@@ -420,7 +437,7 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
     begin: 'Begin to wait for the ledger to be complete', since: 'ledgerSince',
     ask: w.invoke('Look what the ledger still lacks', parts.database, 'completeness', {
       comment: 'Whoever trades a book writes what is missing, from the journal.',
-      input: { books: js("[$trading[state = 'trading'].{ 'book': book, 'belowEpoch': epoch }]") },
+      input: { books: js(`[${hasLate ? '$append($trading, $late)' : '$trading'}[state = 'trading'].{ 'book': book, 'belowEpoch': epoch }]`) },
       assign: (answer) => ({ missingAfter: answer.missing, lacking: answer.seen }),
       catches: asking,
     }),
@@ -440,7 +457,8 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
   });
 
   const record = topologyFact(w, parts, {
-    fact: 'writing-database', is: 'the database is written', was: 'the database was written', left: 'In the Region that is left.', done: complete, failing,
+    fact: 'writing-database', is: 'the database is written', was: 'the database was written', left: 'In the Region that is left.', failing,
+    done: hasLate ? awaitLate(w, parts, { waiting, own, next: complete }) : complete,
   });
   const readmit = w.invoke('Let the database be written', parts.database, 'readmit', {
     comment: 'It may have been closed when it was a source; a replica has that from there.',
@@ -555,9 +573,30 @@ export function database(w: Workflow, parts: FailoverParts, everySeconds = promo
     assign: {
       databaseSteps: [], databaseSince: js('$toMillis($now())'), promoted: false, promotionSince: js('$toMillis($now())'), promotionSeconds: 0,
       missingBefore: -1, missingAfter: -1, lossSeconds: -1, replicaLag: -1, spanSeconds: 0, quietSeconds: null, lacking: nothing, databaseStatus: nothing, zoneFault: nothing,
-      isSourced: true,
+      isSourced: true, ...(hasLate && { late: [], lateFault: nothing }),
     },
   }).next(position);
+}
+
+/** The books whose bots need the database: their traders find it written, are ready, and take what nobody holds. */
+function awaitLate(
+  w: Workflow, parts: FailoverParts,
+  { waiting, own, next }: { readonly waiting: readonly string[]; readonly own: Parameters<typeof timed>[2]; readonly next: sfn.IChainable },
+): sfn.IChainable {
+  return w.forEach('Wait until each book trades that needs the database', {
+    comment: 'Its standby was warm, and not ready before.',
+    items: js(`[$taken[book in ${quotedAll(waiting)}]]`), itemsMax: waiting.length,
+    body: awaitOrders(w, parts, ', now that the database is here'),
+    assign: {
+      late: js('[$states.result]'),
+      lateFault: js("$join([$states.result[state != 'trading' and $not(state = 'halted' and modeBefore = 'halted')].(' ' & book & ' does not trade here: ' & seen & '.')], '')"),
+      ...timed('The books that need the database trade here.', tradeLimitSeconds, own),
+    },
+  }).next(next);
+}
+
+function quotedAll(names: readonly string[]): string {
+  return `[${names.map(quoted).join(', ')}]`;
 }
 
 /** CloudWatch gives its points in no order. */

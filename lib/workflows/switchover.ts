@@ -84,7 +84,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   // ── What belongs to the books comes after them ───────────────────────────────────────────────────────────
   const bringOver = w.parallel('Bring over what belongs to the books', {
     comment: 'Trading goes on from the journal meanwhile, whatever becomes of any of it.',
-    branches: [capacity(w, parts), database(w, parts, promotionPollSeconds), secrets(w, parts), homeFact(w, parts)],
+    branches: [capacity(w, parts), database(w, parts, { everySeconds: promotionPollSeconds }), secrets(w, parts), homeFact(w, parts)],
     assign: {
       capacity: js('$states.result[0].books'),
       database: js('$states.result[1]'),

@@ -342,6 +342,7 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
       ];
     },
     DeleteReplicationGroup: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
+    ModifyReplicationGroup: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
     DescribeReplicationGroups: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
   },
   events: { PutEvents: on((asked) => asked.arn('events', 'event-bus/default')) },

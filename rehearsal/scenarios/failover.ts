@@ -142,7 +142,7 @@ async function figuresToldIn(stage: Stage, region: string): Promise<PromiseKept[
 }
 
 /** When what began and ended on the way of the database, on the clock of the venue's record. */
-interface Watched {
+export interface Watched {
   readonly beganMs: number;
   readonly endedMs: number;
   readonly askedMs: number;
@@ -150,7 +150,7 @@ interface Watched {
 }
 
 /** Sees the promotion from outside, as closely as can be looked. */
-function watchDatabase(stage: Stage, region: string): () => Watched {
+export function watchDatabase(stage: Stage, region: string): () => Watched {
   const at: { -readonly [K in keyof Watched]: number } = { beganMs: Infinity, endedMs: Infinity, askedMs: Infinity, availableMs: Infinity };
   let looking: NodeJS.Timeout | undefined;
   const look = async (): Promise<void> => {

@@ -1,18 +1,22 @@
 /** Every scenario, in the order in which `npm run rehearse` begins them: what takes longest early. */
+import { automaticFailover } from './automatic-failover.ts';
 import { backups } from './backups.ts';
 import { budgetAlert } from './budget-alert.ts';
 import { canary } from './canary.ts';
 import { cutover } from './cutover.ts';
+import { databaseRequired } from './database-required.ts';
 import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
 import { positionMismatch } from './position-mismatch.ts';
 import { rollback } from './rollback.ts';
+import { rotateDatabase } from './rotate-database.ts';
 import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
 import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
-  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, canary, backups, verifyBackup, budgetAlert,
+  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary, backups, verifyBackup, budgetAlert,
+  databaseRequired, automaticFailover,
 ];

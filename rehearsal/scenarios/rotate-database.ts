@@ -11,11 +11,12 @@ import { AwsError } from '../cloud/model.ts';
 import { timedOutAfterSuccess } from '../faults/aws.ts';
 import { struck } from '../faults/fault.ts';
 import { atLeast, atMost, exactly, type PromiseKept } from '../report/report.ts';
-import type { Stage } from '../stage.ts';
+import type { Stage, WorkflowEnd } from '../stage.ts';
 import { until } from '../until.ts';
 import { monotonicMs } from '../venue/record.ts';
 import { openBook } from './open-book.ts';
 import type { Fault, Scenario, ScenarioEnd } from './scenario.ts';
+import { settledIn, standbyRuns } from './two-regions.ts';
 
 const ordersBefore = 30;
 const ordersAfter = 30;
@@ -87,6 +88,11 @@ const secretsThrottled: CredentialFault = {
 };
 
 const faults: readonly CredentialFault[] = [stepsDie, rotationLeft, secretsThrottled];
+const homeLost: Fault = {
+  name: 'home-lost-in-rotation',
+  summary: 'The home Region goes dark between the new password of the traders’ login and its promotion; the rotation is finished where the books move to.',
+  outcome: 'succeeded',
+};
 
 export const rotateDatabase: Scenario = {
   name: 'rotate-database',
@@ -97,13 +103,14 @@ export const rotateDatabase: Scenario = {
     'every secret has a new value that is accepted; after its second rotation the old login is refused, the old token of Redis when it is retired',
     'who comes in anew uses what is current, and every accepted order is in the ledger',
   ],
-  faults,
+  faults: [...faults, homeLost],
   byDefault: [],
   bothRegions: true,
   contradiction: (names) => (names.length > 1 ? 'each of them is about the same steps: tell it alone' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const { first, opened, end } = await openBook(stage, ordersBefore);
     if (end !== undefined) return end;
+    if (names.has(homeLost.name)) return afterTheLoss(stage, first, opened);
     const { environment, home, standby } = stage;
     const trader = secretNameOf(environment, 'trader');
     const cache = cacheSecretName(environment);
@@ -168,6 +175,54 @@ export const rotateDatabase: Scenario = {
     };
   },
 };
+
+/** A rotation half-way, a failover, and the same rotation finished in the other Region. */
+async function afterTheLoss(stage: Stage, first: WorkflowEnd, opened: PromiseKept): Promise<ScenarioEnd> {
+  const { home, standby, environment } = stage;
+  const trader = secretNameOf(environment, 'trader');
+  const live = await standbyRuns(stage, stage.releases.first.trader.digest);
+  stage.progress.heading(`${home} is lost in the middle of a rotation`);
+  const lost = Promise.withResolvers<void>();
+  const stop = stage.disturb(({ service, operation, input, region }) => {
+    if (service !== 'lambda' || operation !== 'Invoke' || region !== home || !String(input['FunctionName']).includes(functionName)) return undefined;
+    const { Step } = JSON.parse(Buffer.from(input['Payload'] as Uint8Array).toString()) as { Step?: string };
+    if (Step !== 'finishSecret') return undefined;
+    stage.darken(home).then(lost.resolve, lost.reject);
+    return Promise.reject(new AwsError('ServiceException', 'Service encountered an internal error', { fault: 'server' }));
+  });
+  const before = await currentOf(stage, trader, home);
+  await stage.operator('secretsmanager', 'RotateSecret', { SecretId: trader, ClientRequestToken: crypto.randomUUID() }, home);
+  await lost.promise;
+  stop();
+  const moved = await stage.recovery('failover', standby);
+  await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAfter);
+
+  stage.progress.heading('What was left is finished where the books are');
+  const left = await leftOver(stage, [{ name: trader, region: standby }]);
+  const stillBefore = await currentOf(stage, trader, standby);
+  const found = await upkeep(stage, standby, { unfinishedSeconds: 0, retireSeconds: 3600 });
+  const turnedOn = (found.done ?? []).filter((each) => each.startsWith('turned on')).length;
+  await cutConnections(stage);
+  const { username } = JSON.parse(await currentOf(stage, trader, standby)) as { username: string };
+  await until('the ledger connected as the current user', reconnectBoundMs, async () => (await tradersUser(stage)) === username);
+  const again = await rotated(stage, { name: trader, region: standby }, await currentOf(stage, trader, standby), undefined);
+  await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAfter);
+  return {
+    outcome: moved.outcome,
+    steps: [...first.steps, ...moved.steps],
+    modelledDurationMs: moved.modelledMs,
+    promises: [
+      opened,
+      exactly('moved', 'The failover ended as', moved.outcome, 'succeeded'),
+      exactly('struck', 'The fault struck: left over in the other Region, with the old login current', `${left.join(', ')}${stillBefore === before ? '' : ', and promoted'}`, `${trader} in ${standby}`),
+      exactly('finished', 'Finished there', (found.done ?? []).filter((each) => each.startsWith('finished')).join(', '), `finished the rotation of ${trader} that was left`),
+      exactly('turned-on', 'Rotations that were turned on there', turnedOn, databaseSecretNames(environment).length),
+      exactly('turn', 'The ledger came in anew as', username, 'trader_b'),
+      exactly('again', 'And was rotated there once more', again ? 'yes' : 'no', 'yes'),
+      ...(await settledIn(stage, standby, live)),
+    ],
+  };
+}
 
 interface Found {
   readonly finished?: string;

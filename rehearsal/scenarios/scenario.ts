@@ -2,6 +2,7 @@
 import type { Settings } from '../../lib/settings/index.ts';
 import type { ProvisioningColumn } from '../cloud/provisioning.ts';
 import type { Figure, Outcome, PromiseKept, Step } from '../report/report.ts';
+import type { SettingsVariant } from '../settings-variants.ts';
 import type { Stage } from '../stage.ts';
 
 export interface Fault {
@@ -30,6 +31,8 @@ export interface Scenario {
   readonly bothRegions?: boolean;
   /** Backups hold what was backed up, so that it can be restored; else they are names. */
   readonly keepsBackups?: boolean;
+  /** It is told with the environment's settings changed so, and then not among all of them: that is another synthesis. */
+  readonly variant?: SettingsVariant;
   /** Whether these settings have what it is about; every environment has, when not said. */
   fits?(settings: Settings): boolean;
   /** Runs on a fresh stage. Throws only when the rehearsal itself could not go on. */

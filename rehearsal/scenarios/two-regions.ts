@@ -6,12 +6,15 @@ import { until } from '../until.ts';
 /** A standby is refreshed when a cutover has ended: two tasks come and go, one after the other. */
 const refreshBoundMs = 60_000;
 
-/** Until the standby Region has an instance of that release, ready and reconciled, and no other; answers what its tasks run. */
-export async function standbyRuns(stage: Stage, digest: string): Promise<string> {
+/**
+ * Until the standby Region has an instance of that release, ready and reconciled, and no other; answers what its tasks run.
+ * @param waitsForDatabase one that needs the database is not ready beside a replica
+ */
+export async function standbyRuns(stage: Stage, digest: string, { waitsForDatabase = false } = {}): Promise<string> {
   const { standby } = stage;
   const beats = new Map<string, number>();
   await until(`a standby in ${standby} that runs ${digest}`, refreshBoundMs, async () => {
-    const there = (await stage.control.registrations(stage.book)).filter(({ region, ready, reconciled }) => region === standby && ready && reconciled);
+    const there = (await stage.control.registrations(stage.book)).filter(({ region, ready, reconciled }) => region === standby && ready !== waitsForDatabase && reconciled);
     const alive = there.filter(({ instance, beat }) => (beats.get(instance) ?? beat) !== beat);
     for (const { instance, beat } of there) if (!beats.has(instance)) beats.set(instance, beat);
     return alive.some(({ imageDigest }) => imageDigest === digest) && stage.runs(standby, 'trader') === digest;

@@ -28,7 +28,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     const access = accessTo(installation);
     const controls = new Controls(stage, installation);
     const page = await Page.open({
-      title: `Baton: a rehearsal of ${assembly.environment}`,
+      title: `Baton: a rehearsal of ${assembly.settings.environment}`,
       origin: access.endpoint,
       watch: new Watch(installation, stage),
       controls,

@@ -121,6 +121,8 @@ export function events(world: CloudWorld): Events {
   }
 
   function come(rule: Rule): void {
+    // As events of its bus do not: they are not kept for when it is back.
+    if (world.outageOf(rule.region) !== undefined) return;
     const envelope: Envelope = {
       version: '0', id: eventId(), 'detail-type': 'Scheduled Event', source: 'aws.events', account: world.accountId,
       time: world.now().toISOString().replace(/\.\d{3}Z$/, 'Z'), region: rule.region, resources: [rule.arn], detail: {},

@@ -18,6 +18,9 @@ const category = 'spot';
 const cancelledTogetherMax = 10;
 const ordersPage = { usual: 20, most: 50 };
 const executionsPage = { usual: 50, most: 100 };
+const windowMs = 7 * 24 * 3_600_000;
+/** "The orders in the last 24 hours: the orders with 'Cancelled' (fully cancelled order) … can be query". */
+const cancelledKeptMs = 24 * 3_600_000;
 const keysPage = 20;
 
 export function endpoints(market: Market, keys: KeyRing, nowMs: () => number): Readonly<Record<string, Endpoint>> {
@@ -149,9 +152,10 @@ export function endpoints(market: Market, keys: KeyRing, nowMs: () => number): R
         () => {
           const one = market.find(account, reference(args));
           if (names(args)) return one === undefined || isOpen(one) ? [] : [one];
-          return market.ended(account).reverse();
+          return market.ended(account).filter((order) => order.filledMicro > 0 || nowMs() - order.updatedAtMs < cancelledKeptMs).reverse();
         },
         orderView,
+        { nowMs: nowMs(), atMs: ({ createdAtMs }) => createdAtMs },
       ),
     ),
     'GET /v5/execution/list': signed('look', (args, { account }) =>
@@ -165,6 +169,7 @@ export function endpoints(market: Market, keys: KeyRing, nowMs: () => number): R
             .filter(({ order }) => !names(args) || order.orderId === args['orderId'] || order.orderLinkId === args['orderLinkId'])
             .reverse(),
         executionView,
+        { nowMs: nowMs(), atMs: ({ atMs }) => atMs },
       ),
     ),
   };
@@ -211,19 +216,29 @@ function inUnits(args: Arguments, name: string, places: number): number {
   return value;
 }
 
-/** Newest first, by an opaque cursor, as Bybit pages. */
+/** Newest first, by an opaque cursor, as Bybit pages; of the past a window of a week at most, the last week when none is named. */
 function page<T>(
   args: Arguments,
   size: { usual: number; most: number },
   find: () => T[],
   view: (item: T) => Record<string, unknown>,
+  past?: { readonly nowMs: number; readonly atMs: (item: T) => number },
 ): Record<string, unknown> {
   onlySpot(args);
   const limit = Math.min(size.most, Number(args['limit'] ?? size.usual));
   const from = Number(args['cursor'] ?? 0);
-  const all = find();
+  const all = past === undefined || names(args) ? find() : find().filter(within(args, past.nowMs, past.atMs));
   const nextPageCursor = from + limit < all.length ? String(from + limit) : '';
   return { category, nextPageCursor, list: all.slice(from, from + limit).map(view) };
+}
+
+function within<T>(args: Arguments, nowMs: number, atMs: (item: T) => number): (item: T) => boolean {
+  const named = (name: string): number | undefined => (args[name] === undefined ? undefined : Number(args[name]));
+  const start = named('startTime');
+  const end = named('endTime') ?? (start === undefined ? nowMs : start + windowMs);
+  const from = start ?? end - windowMs;
+  if (!(end - from <= windowMs)) throw new Refusal(10001, 'params error: The time range between startTime and endTime cannot exceed 7 days');
+  return (item) => Math.floor(atMs(item)) >= from && Math.floor(atMs(item)) <= end;
 }
 
 function orderView(order: MarketOrder): Record<string, unknown> {
@@ -237,7 +252,8 @@ function orderView(order: MarketOrder): Record<string, unknown> {
     timeInForce: 'GTC',
     price: cents(order.priceCents),
     qty: units(order.quantityMicro, 6),
-    orderStatus: order.status,
+    // Only spot has the second.
+    orderStatus: order.status === 'Cancelled' && filledMicro > 0 ? 'PartiallyFilledCanceled' : order.status,
     cumExecQty: units(filledMicro, 6),
     cumExecValue: units(filledValueE8, 8),
     avgPrice: filledMicro === 0 ? '' : cents(Math.round(filledValueE8 / filledMicro)),

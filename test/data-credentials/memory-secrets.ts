@@ -8,6 +8,7 @@ export class CrashError extends Error {
 
 interface Version {
   readonly id: string;
+  createdAt: Date;
   value: Secret | undefined;
   stages: string[];
 }
@@ -15,19 +16,25 @@ interface Version {
 export class MemorySecrets implements SecretVersions {
   readonly #secrets = new Map<string, Version[]>();
   readonly everyValue: Secret[] = [];
+  readonly changedAt = new Map<string, Date>();
   writes = 0;
   #made = 0;
   #callsLeft = Infinity;
+  readonly #now: () => Date;
+
+  constructor(now: () => Date = () => new Date(0)) {
+    this.#now = now;
+  }
 
   create(name: string, value: Secret): void {
-    this.#secrets.set(name, [{ id: this.#newId(), value, stages: ['AWSCURRENT'] }]);
+    this.#secrets.set(name, [{ id: this.#newId(), createdAt: this.#now(), value, stages: ['AWSCURRENT'] }]);
     this.everyValue.push(value);
   }
 
   /** As RotateSecret begins. */
   begin(name: string): RotationStep {
     const token = this.#newId();
-    this.#of(name).push({ id: token, value: undefined, stages: ['AWSPENDING'] });
+    this.#of(name).push({ id: token, createdAt: this.#now(), value: undefined, stages: ['AWSPENDING'] });
     return { secretId: name, token };
   }
 
@@ -41,6 +48,9 @@ export class MemorySecrets implements SecretVersions {
   }
   stagesOf(name: string, id: string): readonly string[] {
     return this.#of(name).find((version) => version.id === id)?.stages ?? [];
+  }
+  versionsOf(name: string): readonly { readonly id: string; readonly stages: readonly string[]; readonly createdAt: Date }[] {
+    return this.#of(name);
   }
   /** Whatever it has. */
   stage(name: string, id: string, value: Secret): void {
@@ -73,6 +83,7 @@ export class MemorySecrets implements SecretVersions {
   }
   async promote(name: string, { token }: { readonly token: string }): Promise<void> {
     this.writes += 1;
+    this.changedAt.set(name, this.#now());
     for (const version of this.#of(name)) {
       const was = version.stages.includes('AWSCURRENT');
       version.stages = version.id === token ? ['AWSCURRENT'] : was ? ['AWSPREVIOUS'] : [];

@@ -200,6 +200,9 @@ describe('the guard', () => {
     const sick = await fetch(`${guard.url}/healthz`);
     expect(sick.status).toBe(503);
     expect(await sick.json()).toMatchObject({ healthy: false, reasons: ['the trader is not ready: missing Redis'] });
+    // Another task would wait for the same: this one is not ready, and is not replaced for it.
+    await guard.source.reportStatus({ ...well, ready: false, databaseWritable: false, waitsFor: 'database' });
+    expect(await (await fetch(`${guard.url}/healthz`)).json()).toMatchObject({ healthy: true, reasons: [] });
     const logged = { book, level: expect.any(String), message: expect.any(String) };
     for (const line of guard.lines) expect(JSON.parse(line)).toMatchObject(logged);
   });

@@ -156,6 +156,9 @@ test('Secrets Manager rotates the key; the roster proves it, and its revocation 
   expect(input).toMatchObject({ step: 'revoke', proof: { version, provedBy: [instance] }, at: '<aws.scheduler.scheduled-time>' });
   const graceMs = Date.parse(`${/at\((.*)\)/.exec(ScheduleExpression)![1]}Z`) - Date.parse(input.proof.provedAt);
   expect(graceMs / 3_600_000).toBeCloseTo(24, 2);
+  // Whoever goes on with it later finds it scheduled, and leaves its time as it is.
+  const at = `${/at\((.*)\)/.exec(ScheduleExpression)![1]}.000Z`;
+  expect(await handler({ step: 'settle' })).toMatchObject({ state: 'proved', version, unprovedBy: [], revocationAt: at });
   expect(await handler({ step: 'inspect' })).toMatchObject({
     rotatesHere: true, rotationEnabled: true, tasks: 1, unprovedBy: [], orphans: [], faults: [], retiring: ['firs… without a name'], pending: null,
     current: { version, name: stored.name },

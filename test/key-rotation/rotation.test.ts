@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { rotationSteps } from '../../lib/key-rotation/rotation.ts';
+import { Secret } from '../../lib/secret.ts';
 import { keyName } from '../../lib/venues/keys/key-name.ts';
 import { Crash, east, firstVersion, graceHours, personsKey, unusedSeconds, west, World, type WorldOptions } from './world.ts';
 
@@ -355,6 +356,31 @@ describe('the old key stays', () => {
     expect(await steps.settle({})).toMatchObject({ state: 'proved', version: firstVersion });
     await revokeWhenDue(world, steps, firstVersion);
     expectOnly(world, firstVersion);
+  });
+});
+
+describe('a venue whose keys people make', () => {
+  test('has the key that a person put in proved, promoted and waited for; the old one is gone once they deleted it', async () => {
+    const world = new World({ byHand: true });
+    const steps = world.steps();
+    await expect(steps.create({ version: v1, begins: true })).rejects.toThrow(`put the new one under version ${v1}, staged AWSPENDING`);
+    world.keys.set('k-new', { apiKey: 'k-new', name: 'made by ada', usableFromSeconds: 0, addresses: [] });
+    const own = world.secrets.get(east)!;
+    for (const { values, stages } of world.secrets.values()) {
+      values.set(v1, { apiKey: 'k-new', secret: new Secret('s'), name: '', retires: [] });
+      stages.pending = v1;
+    }
+    await rotate(steps, v1);
+    expect(own.stages).toMatchObject({ current: v1, previous: firstVersion });
+    await expect(revokeWhenDue(world, steps, v1)).rejects.toThrow(/still accepts the old key .* Delete it in the pages of the venue/);
+    expect((await steps.inspect({})).retiring).toEqual(['k-pe… without a name']);
+
+    world.keys.delete('k-person');
+    const { proof } = await steps.settle({});
+    expect(await steps.revoke({ proof: proof!, withoutGrace: { reason: 'deleted by hand', approvedBy: 'ada' } })).toMatchObject({ state: 'revoked' });
+    expect(await steps.inspect({})).toMatchObject({ retiring: [], orphans: [], faults: [], createsKeys: false });
+    expect(world.effects).not.toContain('list');
+    expectOnly(world, v1);
   });
 });
 

@@ -25,6 +25,8 @@ export interface WorldOptions {
   /** Seconds for which the venue neither lists nor takes a key that it has made. */
   readonly forgetsForSeconds?: number;
   readonly keysAtMost?: number;
+  /** The venue lets only people make keys. */
+  readonly byHand?: boolean;
   /** Lets calls go on one after the other in an order of its own. */
   readonly gate?: (name: string) => Promise<unknown>;
 }
@@ -173,7 +175,7 @@ export class World {
       if (!this.#isAlive(apiKey)) throw new KeyRefusedError('unknown', 'API key is invalid.');
     };
     return {
-      capabilities: { ...keyCapabilities.bybit, keysAtMost: this.#options.keysAtMost ?? 20 },
+      capabilities: this.#options.byHand ? keyCapabilities.kraken : { ...keyCapabilities.bybit, keysAtMost: this.#options.keysAtMost ?? 20 },
       create: (name) =>
         this.#effect('create', () => {
           const make = () => {

@@ -76,6 +76,7 @@ function ledgerAt(server: PostgresServer): Ledger {
 function completionOf(ledger: Ledger): LedgerCompletion {
   return new LedgerCompletion({
     book, journal, ledger, log: () => undefined, signal: closed.signal, clock: { ...clock, monotonicNs: () => process.hrtime.bigint() },
+    open: () => journaled, venue: { async *executionsOfLast() {}, async *endedOfLast() {} },
   });
 }
 /** Journaled and accepted; the ledger is told of it, if there is one. */

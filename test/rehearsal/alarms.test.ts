@@ -19,7 +19,7 @@ const boundMs = 20_000;
 /** Machines that a schedule starts with nothing. */
 const withoutInput = /-cache-snapshot-failed$/;
 /** Counts what is still there: after so many minutes, or hours, of nothing it rings. The others ring for what they count. */
-const ofLiveness = /(region-watch-(stale|failed)|backup-verification-overdue)$/;
+const ofLiveness = /(region-watch-(stale|failed)|credentials-not-[a-z]+|backup-verification-overdue)$/;
 
 interface Alarm extends Readonly<Record<string, unknown>> {
   readonly AlarmName: string;

@@ -22,6 +22,8 @@ class WatchedWorld {
   /** Whether backups take the database. */
   isBackedUp = false;
   recorded: RecordedLive | undefined = recorded;
+  booksThatWrite: string[] = [];
+  ready = true;
   readonly started: string[] = [];
   /** Whether the instances' beats move between two looks. */
   alive = true;
@@ -47,7 +49,7 @@ class WatchedWorld {
     for (const book of books) {
       this.store.registerNow({
         book, instance: instanceId(here, 'green', 'i1'), colour: 'green', region: here, imageDigest: live.imageDigest,
-        ready: true, reconciled: true, beat: this.#beat,
+        ready: this.ready, reconciled: true, beat: this.#beat,
       });
     }
   }
@@ -58,7 +60,7 @@ class WatchedWorld {
 
   watch() {
     return watchSteps({
-      control: this.control, books, region: here,
+      control: this.control, books, booksThatWrite: this.booksThatWrite, region: here,
       record: async (fact, region) => {
         const changes = this.facts[fact] !== region;
         this.facts[fact] = region;
@@ -128,6 +130,14 @@ describe('a standby Region', () => {
     const { standby, seen } = await world.look();
     expect({ standby, started: world.started }).toEqual({ standby: 'stale', started: [] });
     expect(seen.join()).toMatch(/alpha: .*has not been seen alive/);
+  });
+
+  it('is current with a bot that needs the database, and is not ready beside a replica', async () => {
+    world.ready = false;
+    world.beat();
+    expect(await world.look()).toMatchObject({ standby: 'stale' });
+    world.booksThatWrite.push(...books);
+    expect(await world.look()).toMatchObject({ standby: 'current', seen: [] });
   });
 
   it('is judged by what was seen at the look before, while the process lives', async () => {

@@ -122,7 +122,7 @@ it('starts, trades under the lease, changes its key between two orders, drains a
     };
     const migration = await start('trader', database, ['migrate', 'expand']);
     expect((await migration.exited).code, lines.join('\n')).toBe(0);
-    expect(lines.join('\n')).toContain('"ran":["0001-ledger","0002-ledger-marks","0003-watermarks"]');
+    expect(lines.join('\n')).toContain('"ran":["0001-ledger","0002-ledger-marks","0003-watermarks","0004-ended-marks"]');
     const trader = await start('trader', {
       ...database,
       BATON_JOURNAL_TABLE: 'journal',

@@ -71,16 +71,16 @@ const order = (sequence: number) => {
 
 describe('migrations', () => {
   it('are wanted before a release writes, and say what is missing', async () => {
-    await expect(checkSchema(client)).rejects.toThrow(/lacks 0001-ledger, 0002-ledger-marks, 0003-watermarks: a cutover runs them/);
+    await expect(checkSchema(client)).rejects.toThrow(/lacks 0001-ledger, 0002-ledger-marks, 0003-watermarks, 0004-ended-marks: a cutover runs them/);
     await expect(checkSchema(client)).rejects.toBeInstanceOf(SchemaTooOldError);
   });
 
   it('run once, whoever runs them again, and are recorded', async () => {
-    expect(await migrate(client, 'expansion', { log })).toEqual(['0001-ledger', '0002-ledger-marks', '0003-watermarks']);
+    expect(await migrate(client, 'expansion', { log })).toEqual(['0001-ledger', '0002-ledger-marks', '0003-watermarks', '0004-ended-marks']);
     expect(await migrate(client, 'expansion', { log })).toEqual([]);
     await checkSchema(client);
     const { rows } = await client.query<{ name: string; run_on: Date }>('SELECT name, run_on FROM migrations ORDER BY name');
-    expect(rows).toEqual(['0001-ledger', '0002-ledger-marks', '0003-watermarks'].map((name) => ({ name, run_on: expect.any(Date) as Date })));
+    expect(rows).toEqual(['0001-ledger', '0002-ledger-marks', '0003-watermarks', '0004-ended-marks'].map((name) => ({ name, run_on: expect.any(Date) as Date })));
   });
 
   it('expand under the release that runs, which writes on; then contract; and come down to what was', async () => {
@@ -112,11 +112,13 @@ describe('migrations', () => {
     const fill = (id: string) => client.query(
       `INSERT INTO fills (execution_id, client_order_id, venue_order_id, book, symbol, side, price, quantity, fee, fee_currency, executed_at)
        VALUES ($1, 'c', 'v', 'alpha', 'BTC/USDT', 'buy', 1, 1, 0, 'BTC', now())`, [id]);
+    // With the one that came later.
+    await migrate(client, 'expansion', { log, direction: 'down' });
     await migrate(client, 'expansion', { log, direction: 'down' });
     await fill('older-1');
     await fill('older-2');
     const before = await file();
-    expect(await migrate(client, 'expansion', { log })).toEqual(['0003-watermarks']);
+    expect(await migrate(client, 'expansion', { log })).toEqual(['0003-watermarks', '0004-ended-marks']);
     expect(await file()).toBe(before);
     await fill('newer');
     const { rows } = await client.query<{ n: string }>('SELECT count(*) AS n FROM fills GROUP BY inserted_by ORDER BY inserted_by');

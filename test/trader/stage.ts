@@ -199,6 +199,10 @@ export async function startStage(
             if (!ledger.orders.has(order.clientOrderId)) ledger.orders.set(order.clientOrderId, order);
           },
           isQueued: () => false,
+          isFillQueued: () => false,
+          lookAtMark: async () => 0,
+          notEnded: async () => [],
+          endedBelow: async () => undefined,
           fill: (fill) => ledger.fills.set(fill.executionId, fill),
           position: () => undefined,
           writable: true,

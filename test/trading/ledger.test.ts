@@ -79,7 +79,7 @@ describe('the ledger', () => {
     await Promise.all(clients.map(quietly));
     await Promise.all(clients.map(quietly));
     const { rows } = await clients[0]!.query<{ name: string }>('SELECT name FROM migrations ORDER BY name');
-    expect(rows).toEqual([{ name: '0001-ledger' }, { name: '0002-ledger-marks' }, { name: '0003-watermarks' }]);
+    expect(rows).toEqual([{ name: '0001-ledger' }, { name: '0002-ledger-marks' }, { name: '0003-watermarks' }, { name: '0004-ended-marks' }]);
     await Promise.all(clients.map((client) => client.end()));
     reader = connect();
     await reader.connect();
@@ -138,6 +138,36 @@ describe('the ledger', () => {
       { sequence: '5000', state: 'FILLED' },
       { sequence: '5001', state: 'SUBMITTED' },
     ]);
+  });
+
+  it('says which orders it knows as sent and not as ended, and how old its mark is', async () => {
+    const ledger = new Ledger({ book: 'beta', connect: () => connected(connect()), checkSchema: quietly, log: () => undefined });
+    await expect(ledger.notEnded()).rejects.toThrow(/not connected/);
+    ledger.start();
+    await until('the ledger is connected', () => ledger.writable);
+    expect(await ledger.lookAtMark()).toBeUndefined();
+    for (const [sequence, state] of (['PENDING', 'SUBMITTED', 'SETTLED', 'SUBMITTED', 'CANCELLED'] as const).entries()) {
+      ledger.order({ ...order(sequence, state), book: 'beta' as BookName, clientOrderId: `beta-${sequence}` });
+    }
+    ledger.fill(fill('of-beta'));
+    expect([ledger.isFillQueued('of-beta'), ledger.isFillQueued('another')]).toEqual([true, false]);
+    ledger.completed({ epoch: 1 as Epoch, sequence: 5 });
+    await until('all is written', () => ledger.queuedRows === 0 && ledger.completeBelow !== undefined);
+    expect(ledger.isFillQueued('of-beta')).toBe(false);
+    const found = await ledger.notEnded();
+    const { venueOrderId, symbol, side, price, quantity } = order(1, 'SUBMITTED');
+    expect(found.map(({ order: each }) => each)).toEqual([1, 3].map((sequence) => ({
+      book: 'beta', epoch: 1, sequence, clientOrderId: `beta-${sequence}`, symbol, side, price, quantity, venueOrderId, state: 'SUBMITTED', fills: [],
+    })));
+    for (const { agedMs } of found) expect(agedMs).toBeGreaterThan(0);
+    expect(await ledger.lookAtMark()).toBeGreaterThan(0);
+    // From where on it has to be asked at all.
+    await ledger.endedBelow({ epoch: 1 as Epoch, sequence: 2 });
+    expect((await ledger.notEnded()).map(({ order: { sequence } }) => sequence)).toEqual([3]);
+    // Whoever was replaced does not lower it.
+    await ledger.endedBelow({ epoch: 1 as Epoch, sequence: 1 });
+    expect((await ledger.notEnded()).map(({ order: { sequence } }) => sequence)).toEqual([3]);
+    await ledger.close();
   });
 
   it('holds a bounded number of rows, the newest', async () => {

@@ -42,6 +42,8 @@ export class BusyLedger {
     this.#completion = new LedgerCompletion({
       book, journal: this.journal, ledger: this.#ledger, log: () => undefined, signal: this.#closed.signal,
       clock: { ...clock, monotonicNs: () => process.hrtime.bigint() },
+      // Its holders tell every end themselves.
+      open: () => this.journaled, venue: { async *executionsOfLast() {}, async *endedOfLast() {} },
     });
     this.#ledger.start();
   }

@@ -35,6 +35,7 @@ import {
   type TaskContext,
 } from '../../rehearsal/states/engine.ts';
 import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
+import type { SettingsVariant } from '../../rehearsal/settings-variants.ts';
 import { assemblyOf } from '../assemblies.ts';
 import { answered, type Steps } from './answered.ts';
 import { deskWith, memoryStore, type Desk } from '../change/desk.ts';
@@ -50,14 +51,14 @@ export const request = { book, images, reason: 'a new strategy', requestedBy: 'a
 export const executionArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-cutover:run-1';
 
 /** The definitions that a deployment would send, by machine, their references resolved to the logical names of the template. */
-export function synthesizedMachines(): {
+export function synthesizedMachines(variant?: SettingsVariant): {
   readonly machines: ReadonlyMap<string, StateMachineDefinition>;
   readonly taskTemplate: Record<string, unknown>;
   readonly migrationTemplate: Record<string, unknown>;
 } {
   const resourcesOf = (template: Template, type: string): Record<string, unknown>[] =>
     Object.values(template.Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties ?? {}] : []));
-  const atHome = readAssembly(assemblyOf('dev').directory).stacks.filter((stack) => stack.region === region);
+  const atHome = readAssembly(assemblyOf('dev', variant).directory).stacks.filter((stack) => stack.region === region);
   const templates = atHome.map(({ template }) => template as unknown as Template);
   const machines = templates.flatMap((template) =>
     resourcesOf(template, 'AWS::StepFunctions::StateMachine').map((machine) => {
@@ -165,6 +166,8 @@ export class CutoverWorld {
   #desk: Desk | undefined;
   #migrationLooks = 0;
   readonly #steps;
+  /** Books whose bots need the database. */
+  readonly booksThatWrite: string[] = [];
 
   constructor() {
     const acceptedOrders = {
@@ -189,7 +192,7 @@ export class CutoverWorld {
       [`baton-dev-${bookOperations.name}`]: operationSteps({
         control: this.control, acceptedOrders, books: [book, 'other'], cutoverExecutions: executionArn.slice(0, executionArn.lastIndexOf(':') + 1),
       }),
-      [`baton-dev-${standbyControl.name}`]: standbySteps({ control: this.control, books: [book, 'other'], region }),
+      [`baton-dev-${standbyControl.name}`]: standbySteps({ control: this.control, books: [book, 'other'], booksThatWrite: this.booksThatWrite, region }),
       [`baton-dev-${changeApprovals.name}`]: {
         open: (input: never) => this.desk().machine.open(input),
         extend: (input: never) => this.desk().machine.extend(input),

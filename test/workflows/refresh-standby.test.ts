@@ -82,6 +82,13 @@ describe('a refresh that succeeds', () => {
     expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
   });
 
+  it('asks of a bot that needs the database no more than it can have beside a replica', async () => {
+    const world = await scenarios.unhealthy();
+    world.booksThatWrite.push(book);
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect(world.taskSets.map(({ Id }) => Id)).toEqual(['ts-new']);
+  });
+
   it.each(['trader', 'guard'])('waits until the image of the %s is here', async (container) => {
     const world = await scenarios.second();
     let looks = 0;

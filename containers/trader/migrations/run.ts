@@ -12,6 +12,7 @@ import type pg from 'pg';
 import * as ledger from './0001-ledger.ts';
 import * as ledgerMarks from './0002-ledger-marks.ts';
 import * as watermarks from './0003-watermarks.ts';
+import * as endedMarks from './0004-ended-marks.ts';
 import { contractionsIn } from './expand-only.ts';
 
 export type MigrationKind = 'expansion' | 'contraction';
@@ -28,6 +29,7 @@ export const knownMigrations: readonly KnownMigration[] = [
   { id: '0001-ledger', kind: 'expansion', actions: ledger },
   { id: '0002-ledger-marks', kind: 'expansion', actions: ledgerMarks },
   { id: '0003-watermarks', kind: 'expansion', actions: watermarks },
+  { id: '0004-ended-marks', kind: 'expansion', actions: endedMarks },
 ];
 
 /** What calls itself an expansion does more than add. Nothing was changed. */
