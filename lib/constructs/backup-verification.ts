@@ -232,10 +232,10 @@ export class BackupVerification extends Construct {
       new logs.MetricFilter(this, `${name}Lines`, {
         logGroup: control.function.logGroup, filterName: `${prefix}-backup-${name}`, filterPattern, metricNamespace: 'Baton', metricName: `${prefix}-backup-${name}`, metricValue,
       });
-    metric('rto-seconds', logs.FilterPattern.numberValue('$.output.rtoSeconds', '>=', 0), '$.output.rtoSeconds');
-    metric('rpo-seconds', logs.FilterPattern.numberValue('$.output.rpoSeconds', '>=', 0), '$.output.rpoSeconds');
+    metric('rto-seconds', logs.FilterPattern.literal('{ $.output.rtoSeconds = * }'), '$.output.rtoSeconds');
+    metric('rpo-seconds', logs.FilterPattern.literal('{ $.output.rpoSeconds = * }'), '$.output.rpoSeconds');
     const { verifiedWithinHours } = settings.verification;
-    return metric('verified', logs.FilterPattern.booleanValue('$.output.verified', true), '1')
+    return metric('verified', logs.FilterPattern.stringValue('$.output.verdict', '=', 'verified'), '1')
       .metric({ period: Duration.hours(1), statistic: 'Sum' })
       .createAlarm(this, 'OverdueAlarm', {
         alarmName: `${prefix}-backup-verification-overdue`,

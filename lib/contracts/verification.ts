@@ -148,7 +148,7 @@ export const backupVerification = functionContract({
         answeredAt: z.string(), newestCommitAt: z.string(), findings: z.array(Finding), why: z.string(), leftOver: z.string(),
       }),
       output: z.object({
-        verified: z.boolean(),
+        verdict: z.enum(['verified', 'doubtful']),
         key: z.string(),
         /** Null where it was never answered. */
         rtoSeconds: z.nullable(z.number()),

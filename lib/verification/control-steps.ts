@@ -83,7 +83,7 @@ export function controlSteps(options: ControlOptions): Implementation<typeof bac
         await evidence.write(key, content);
         await evidence.write(key.replace(/\.json$/, '.signature.json'), JSON.stringify({ statement, ...signed }));
       });
-      return { verified, key, rtoSeconds, rpoSeconds, seen: wordsOf(wrong, why) };
+      return { verdict: verified ? 'verified' : 'doubtful', key, rtoSeconds, rpoSeconds, seen: wordsOf(wrong, why) };
     },
   };
 

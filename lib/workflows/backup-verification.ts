@@ -70,7 +70,7 @@ export function verifyBackup(w: Workflow, parts: BackupVerificationParts): sfn.I
       findings: js('$findings'), why: js('$why'), leftOver: js('$leftOver'),
     },
     assign: (answer) => ({
-      verified: answer.verified, rtoSeconds: answer.rtoSeconds, rpoSeconds: answer.rpoSeconds, signedReport: answer.key, seen: answer.seen,
+      verified: js(`${answer.verdict.slice(2, -2)} = 'verified'`), rtoSeconds: answer.rtoSeconds, rpoSeconds: answer.rpoSeconds, signedReport: answer.key, seen: answer.seen,
     }),
     catches: { 'States.ALL': ending.needsAPerson },
   });
