@@ -99,18 +99,25 @@ export class BackupCare extends Construct {
   #letReap(reaper: ContractFunction<typeof backupReaper>, prefix: string): void {
     const arn = (service: string, resource: string, resourceName: string): string =>
       Stack.of(this).formatArn({ service, resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
-    const listed = [arn('rds', 'db', '*'), arn('elasticache', 'replicationgroup', '*'), arn('elasticache', 'snapshot', '*')];
-    allow(reaper, ['rds:DescribeDBInstances', 'elasticache:DescribeReplicationGroups', 'elasticache:DescribeSnapshots'], listed);
-    const named = (service: string, resource: string): string[] => temporaryNames.map((name) => arn(service, resource, `${prefix}-${name}-*`));
-    reaper.function.addToRolePolicy(new iam.PolicyStatement({
-      actions: ['rds:DeleteDBInstance'], resources: named('rds', 'db'), conditions: { Null: { [`aws:ResourceTag/${temporaryTags.execution}`]: 'false' } },
-    }));
-    const caches = [...named('elasticache', 'replicationgroup'), ...named('elasticache', 'snapshot')];
-    allow(reaper, ['elasticache:DeleteReplicationGroup', 'elasticache:DeleteSnapshot'], caches);
-    acknowledge(reaper, Object.fromEntries([
-      ...listed.map((each) => [each, 'What is left behind is found among all: AWS knows no narrower list.']),
-      ...[...named('rds', 'db'), ...caches].map((each) => [each, 'What is temporary is named by the execution that made it.']),
-    ]));
+    /** What is temporary of each kind, by how it is named. */
+    const kinds = [
+      { service: 'rds', resource: 'db', list: 'DescribeDBInstances', remove: 'DeleteDBInstance', names: ['verify', 'restore'] },
+      { service: 'elasticache', resource: 'replicationgroup', list: 'DescribeReplicationGroups', remove: 'DeleteReplicationGroup', names: ['verify'] },
+      { service: 'elasticache', resource: 'snapshot', list: 'DescribeSnapshots', remove: 'DeleteSnapshot', names: ['verify', 'cache'] },
+    ] satisfies readonly { readonly names: readonly (typeof temporaryNames)[number][]; readonly [field: string]: unknown }[];
+    for (const { service, resource, list, remove, names } of kinds) {
+      const all = arn(service, resource, '*');
+      const temporary = names.map((name) => arn(service, resource, `${prefix}-${name}-*`));
+      allow(reaper, [`${service}:${list}`], [all]);
+      reaper.function.addToRolePolicy(new iam.PolicyStatement({
+        actions: [`${service}:${remove}`], resources: temporary,
+        ...(service === 'rds' && { conditions: { Null: { [`aws:ResourceTag/${temporaryTags.execution}`]: 'false' } } }),
+      }));
+      acknowledge(reaper, {
+        [all]: 'What is left behind is found among all: AWS knows no narrower list.',
+        ...Object.fromEntries(temporary.map((each) => [each, 'What is temporary is named by the execution that made it.'])),
+      });
+    }
   }
 }
 

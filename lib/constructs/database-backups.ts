@@ -130,7 +130,7 @@ export class DatabaseBackups extends Construct {
       void role.addToPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions && { conditions }) }));
     allow(['rds:DescribeDBInstances', 'rds:ListTagsForResource', 'rds:ModifyDBInstance'], [database]);
     allow(['rds:CreateDBSnapshot'], [database, ...snapshots]);
-    allow(['rds:DescribeDBSnapshots', 'rds:AddTagsToResource', 'rds:ListTagsForResource', 'rds:CopyDBSnapshot', 'rds:DeleteDBSnapshot'], snapshots);
+    allow(['rds:DescribeDBSnapshots', 'rds:ListTagsForResource', 'rds:CopyDBSnapshot', 'rds:DeleteDBSnapshot'], snapshots);
     const keys = stack.formatArn({ region: other, service: 'kms', resource: 'key', resourceName: '*' });
     allow(['kms:DescribeKey', 'kms:CreateGrant', 'kms:Decrypt', 'kms:GenerateDataKey'], [databaseKey.keyArn, this.key.keyArn]);
     allow(['kms:DescribeKey', 'kms:CreateGrant', 'kms:Decrypt', 'kms:GenerateDataKey'], [keys], { StringEquals: { 'kms:ViaService': `rds.${other}.amazonaws.com` } });

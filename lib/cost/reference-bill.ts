@@ -52,7 +52,7 @@ const sources: readonly SourceRow[] = [
   },
   { row: 'storage', what: 'storage', usd: 17, parts: [], rest: 'few images, reports and backups; no copies in S3 that replace those of RDS (yet: R11)' },
   { row: 'transfer', what: 'transfer and DNS', usd: 46, parts: [], rest: 'nothing comes in, so no load balancer and no zone; DynamoDB and S3 by gateway endpoints, which are free' },
-  { row: 'secrets', what: 'secrets', usd: 2, parts: [], rest: 'one secret for the database, one for the cache, one for each book' },
+  { row: 'secrets', what: 'secrets', usd: 2, parts: [], rest: 'the master of the database and each of its roles, the cache, two for each book' },
 ];
 
 /** What the sources' bill does not have. */

@@ -2,8 +2,8 @@
  * The four steps by which Secrets Manager rotates a secret, over the kinds of credentials that there are. Each step may be repeated, may have been done by another
  * call, and may be the first after a crash anywhere: what it finds done, it leaves. The new version is current only after it was accepted.
  */
-import { NotPendingError } from './errors.ts';
 import type { Secret } from '../secret.ts';
+import { CredentialRefusedError, NotPendingError } from './errors.ts';
 
 export type Stage = 'AWSCURRENT' | 'AWSPREVIOUS' | 'AWSPENDING';
 
@@ -27,6 +27,17 @@ export interface Credential {
   set(pending: Secret, current: Secret): Promise<void>;
   /** Throws CredentialRefusedError unless it opens what it should. */
   test(pending: Secret): Promise<void>;
+}
+
+/** Whether it opens what it should; throws where nobody answers, which says nothing about it. */
+export async function isAccepted(credential: Credential, secret: Secret): Promise<boolean> {
+  try {
+    await credential.test(secret);
+    return true;
+  } catch (error) {
+    if (error instanceof CredentialRefusedError) return false;
+    throw error;
+  }
 }
 
 export interface RotationStep {

@@ -6,7 +6,7 @@ import { CacheCredential, type Cache } from './cache-token.ts';
 import { isWritten, MasterCredential, RoleCredential, type Database } from './database-credentials.ts';
 import { UnknownCredentialError } from './errors.ts';
 import { cacheSecretName, ensureRoles, masterSecretName, roleNames, secretNameOf } from './roles.ts';
-import { Rotation, type SecretVersions } from './rotation.ts';
+import { isAccepted, Rotation, type SecretVersions } from './rotation.ts';
 import { keepUp, type Upkeep, type WatchedSecret } from './upkeep.ts';
 
 export interface CredentialParts extends Pick<Upkeep, 'state' | 'turnOn' | 'now' | 'rotateDays'> {
@@ -51,7 +51,7 @@ export function credentialSteps(parts: CredentialParts): Implementation<typeof c
       for (const { name, credential } of roles) {
         const current = await versions.read(name, { stage: 'AWSCURRENT' });
         if (current === undefined) throw new Error(`${name} has no current version: the stack that declares it sets one`);
-        if (await credential.test(current).then(() => true, () => false)) continue;
+        if (await isAccepted(credential, current)) continue;
         await credential.give(current);
         await credential.test(current);
         given.push(name);

@@ -3,9 +3,9 @@
  * secret is the original now, a login that the database does not take is given to it, the old token of Redis is retired. What could not be done is said,
  * by the way in which it stays half-done: there is an alarm for each.
  */
-import type { CacheCredential } from './cache-token.ts';
-import type { Credential, Rotation, SecretVersions } from './rotation.ts';
 import type { Secret } from '../secret.ts';
+import type { CacheCredential } from './cache-token.ts';
+import { isAccepted, type Credential, type Rotation, type SecretVersions } from './rotation.ts';
 
 export interface WatchedSecret {
   readonly name: string;
@@ -98,11 +98,11 @@ export async function keepUp(upkeep: Upkeep, { unfinishedSeconds, retireSeconds 
       if (pending === undefined) {
         const current = await upkeep.versions.read(name, { stage: 'AWSCURRENT' });
         if (current === undefined) throw new Error('it has no current version');
-        if (!(await credential.test(current).then(() => true, () => false))) {
+        if (!(await isAccepted(credential, current))) {
           await repair(current);
+          await credential.test(current);
           done.push(`made valid what ${name} has`);
         }
-        await credential.test(current);
       } else if (secondsSince(pending.createdAt) >= unfinishedSeconds) {
         const isFinished = await attempt('finished', `finish the rotation of ${name} that was left`, () => upkeep.rotation.complete({ secretId: name, token: pending.id }));
         if (isFinished) done.push(`finished the rotation of ${name} that was left`);

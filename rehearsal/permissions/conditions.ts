@@ -75,6 +75,8 @@ const knownKeys = new Set(
     'aws:CurrentTime', 'aws:EpochTime', 'aws:PrincipalAccount', 'aws:PrincipalArn', 'aws:PrincipalIsAWSService',
     'aws:PrincipalServiceName', 'aws:PrincipalType', 'aws:RequestedRegion', 'aws:ResourceAccount', 'aws:SecureTransport',
     'aws:SourceAccount', 'aws:SourceArn', 'aws:userid', 'aws:username',
+    // Of what RDS restores and deletes, the tags are asked for.
+    'aws:RequestTag/baton:temporary', 'aws:ResourceTag/baton:temporary', 'aws:TagKeys',
     'dynamodb:LeadingKeys',
     'ecs:CreateAction', 'ecs:cluster', 'ecs:service', 'ecs:task-definition',
     'iam:PassedToService',

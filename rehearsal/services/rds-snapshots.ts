@@ -39,6 +39,7 @@ export interface RdsContext {
   freeIdentifier(region: string, given: unknown): string;
   checkIdentifier(value: unknown, member: string): string;
   describeInstance(instance: Instance): Promise<Record<string, unknown>>;
+  statusOf(instance: Instance): string;
   later(what: string, instance: Instance, work: () => Promise<void>): void;
   /** Settles when a restored instance may become available. */
   mayFinish(region: string): Promise<void>;
@@ -137,7 +138,15 @@ export function snapshotOperations(rds: RdsContext): Readonly<Record<string, Ope
         status: 'creating',
         base: undefined,
       };
-      void complete(snapshot, lives.backups.base(instance));
+      if (rds.statusOf(instance) !== 'available') {
+        throw new AwsError('InvalidDBInstanceStateFault', `Cannot create a snapshot because the database instance ${instance.identifier} is not currently in the available state.`);
+      }
+      instance.status = 'backing-up';
+      const done = complete(snapshot, lives.backups.base(instance));
+      void done.then(() => {
+        if (instance.status === 'backing-up') instance.status = 'available';
+        return undefined;
+      });
       return { DBSnapshot: describeSnapshot(snapshot) };
     },
     /** From another Region it needs a key of this one. */

@@ -198,7 +198,7 @@ export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
 
   const held = new Map<string, PromiseWithResolvers<void>>();
   const backupOperations = snapshotOperations({
-    world, lives, instanceOf, arn, freeIdentifier, checkIdentifier, describeInstance, later,
+    world, lives, instanceOf, arn, freeIdentifier, checkIdentifier, describeInstance, statusOf, later,
     snapshots: (region) => inRegion(region).snapshots,
     instances: (region) => inRegion(region).instances,
     hasSubnetGroup: (region, name) => inRegion(region).subnetGroups.has(name.toLowerCase()),

@@ -1,6 +1,7 @@
 /** What keeps credentials from staying half-done: each way to stay so is seen, said by its name, and mended where it can be. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CacheCredential } from '../../lib/data-credentials/cache-token.ts';
+import { CredentialRefusedError } from '../../lib/data-credentials/errors.ts';
 import { Rotation, type Credential } from '../../lib/data-credentials/rotation.ts';
 import { keepUp, type Found, type WatchedSecret } from '../../lib/data-credentials/upkeep.ts';
 import { Secret } from '../../lib/secret.ts';
@@ -14,6 +15,7 @@ const allWell = { finished: 'yes', rotating: 'yes', accepted: 'yes', recent: 'ye
 class Target implements Credential {
   readonly accepted = new Set<string>();
   broken = false;
+  away = false;
   #made = 0;
 
   next(): Secret {
@@ -25,7 +27,8 @@ class Target implements Credential {
     this.accepted.add(pending.reveal());
   }
   async test(pending: Secret): Promise<void> {
-    if (!this.accepted.has(pending.reveal())) throw new Error('refused');
+    if (this.away) throw new Error('the database does not answer');
+    if (!this.accepted.has(pending.reveal())) throw new CredentialRefusedError('refused');
   }
 }
 
@@ -148,6 +151,12 @@ describe('a login that is refused', () => {
     database.accepted.clear();
     database.broken = true;
     expect(await look()).toMatchObject({ accepted: 'no', finished: 'yes' });
+  });
+  it('is another thing than a database that does not answer: nothing is changed then', async () => {
+    database.accepted.clear();
+    database.away = true;
+    expect(await look()).toMatchObject({ accepted: 'no', done: [] });
+    expect(database.accepted.size).toBe(0);
   });
   it('of Redis is made valid too', async () => {
     tokens = ['another'];

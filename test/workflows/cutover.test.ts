@@ -224,6 +224,18 @@ describe('a cutover that succeeds', () => {
   });
 });
 
+it('waits for the hourly backup, beside which RDS begins no snapshot', async () => {
+  const world = await scenarios.second();
+  let refusals = 0;
+  world.faults.set('Start a snapshot of the database', () => {
+    if (refusals === 8) return undefined;
+    refusals += 1;
+    throw new TaskFailure('Rds.InvalidDbInstanceStateException', 'Cannot create a snapshot because the database instance is not currently in the available state.');
+  });
+  expect(await run(world)).toBe('Succeeded');
+  expect({ refusals, snapshots: world.snapshots.size }).toEqual({ refusals: 8, snapshots: 1 });
+});
+
 describe('a cutover that rolls back', () => {
   const cases: [Scenario, string, RegExp][] = [
     ['unhealthy', 'the standbys never get ready', /says that it is not ready/],
@@ -597,11 +609,12 @@ it('names only errors that the SDK of the service has', () => {
     tasks.flatMap(({ definition: each }) => [...(each.Retry ?? []), ...(each.Catch ?? [])].flatMap(({ ErrorEquals }) => ErrorEquals)),
   );
   const ofApis = [...names].filter((name) => /^[A-Z]\w+\.\w+$/.test(name) && !/^(States|Lambda|Sandbox)\./.test(name) && !own.test(name));
-  expect(ofApis.toSorted()).toEqual(['Ecr.ImageNotFoundException', 'Ecs.TaskSetNotFoundException', 'Rds.DbSnapshotAlreadyExistsException', 'Sns.ThrottledException', 'Ssm.ThrottlingException']);
+  expect(ofApis.toSorted()).toEqual(['Ecr.ImageNotFoundException', 'Ecs.TaskSetNotFoundException', 'Rds.DbSnapshotAlreadyExistsException', 'Rds.InvalidDbInstanceStateException', 'Sns.ThrottledException', 'Ssm.ThrottlingException']);
   expect(sns).toHaveProperty('ThrottledException');
   expect(ssm).toHaveProperty('ThrottlingException');
   expect(ecr).toHaveProperty('ImageNotFoundException');
   expect(ecs).toHaveProperty('TaskSetNotFoundException');
   // The Java SDK, whose names Step Functions takes, ends the API's DBSnapshotAlreadyExistsFault in Exception.
   expect(rds).toHaveProperty('DBSnapshotAlreadyExistsFault');
+  expect(rds).toHaveProperty('InvalidDBInstanceStateFault');
 });

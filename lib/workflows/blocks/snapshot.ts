@@ -6,6 +6,8 @@ import { executionHash, slowPollSeconds } from './variables.ts';
 
 /** A snapshot of 100 GB takes minutes, the first one of a database longer: it copies everything. */
 const snapshotLimitSeconds = 1800;
+/** The hourly backup may have the database: RDS makes one snapshot at a time. It is incremental, and a matter of minutes. */
+const anotherIsMade = { everySeconds: 35, times: 8 } as const;
 
 /** A snapshot named after the execution: a repeat finds it there and waits for the same one. */
 export function snapshot(w: Workflow, parts: CutoverParts): sfn.IChainable {
@@ -48,7 +50,8 @@ export function snapshot(w: Workflow, parts: CutoverParts): sfn.IChainable {
     service: 'rds', action: 'CreateDBSnapshot',
     parameters: { DbInstanceIdentifier: parts.databaseInstanceIdentifier, DbSnapshotIdentifier: js('$snapshotId') },
     resources: [parts.arns.database, parts.arns.snapshots],
-    errors: ['Rds.DbSnapshotAlreadyExistsException'],
+    errors: ['Rds.DbSnapshotAlreadyExistsException', 'Rds.InvalidDbInstanceStateException'],
+    tooEarly: { error: 'Rds.InvalidDbInstanceStateException', ...anotherIsMade },
     catches: { 'Rds.DbSnapshotAlreadyExistsException': { quietly: wait } },
   });
   create.next(wait);
