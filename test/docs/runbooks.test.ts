@@ -10,6 +10,7 @@ import { HaltRequest, ResumeRequest, RollbackRequest } from '../../lib/contracts
 import { FailoverRequest } from '../../lib/contracts/recovery.ts';
 import { RefreshRequest } from '../../lib/contracts/standby.ts';
 import { SwitchoverRequest } from '../../lib/contracts/switchover.ts';
+import { VerificationRequest } from '../../lib/contracts/verification.ts';
 import { haltOf, LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
 import type { BookName } from '../../lib/lease/model.ts';
@@ -21,6 +22,7 @@ const pages = readdirSync(folder).map((name) => ({ name, text: readFileSync(join
 const contracts: Readonly<Record<string, z.ZodMiniType>> = {
   canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest,
   failover: FailoverRequest, switchover: SwitchoverRequest, failback: SwitchoverRequest, 'refresh-standby': RefreshRequest,
+  'backup-verification': VerificationRequest,
 };
 
 /** Commands that begin a line, with what stands on the lines that continue them. */
