@@ -148,7 +148,7 @@ export class BackupVerification extends Construct {
     allow(made, ['secretsmanager:PutSecretValue', 'secretsmanager:GetSecretValue'], [checkSecret.secretArn]);
     allow(made, ['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]);
     allow(made, ['rds:ModifyDBInstance'], [this.#restored(prefix)]);
-    allow(made, ['elasticache:CreateReplicationGroup', 'elasticache:AddTagsToResource'], [this.#restoredCaches(prefix), this.#arn('elasticache', 'subnetgroup', network.cacheSubnetGroupName)]);
+    allow(made, ['elasticache:CreateReplicationGroup', 'elasticache:AddTagsToResource'], [this.#restoredCaches(prefix), this.#arn('elasticache', 'subnetgroup', network.cacheSubnetGroupName), this.#arn('elasticache', 'parametergroup', 'default.valkey7')]);
     allow(made, ['kms:Sign'], [signingKey.keyArn]);
     return made;
   }
@@ -208,7 +208,7 @@ export class BackupVerification extends Construct {
         restored: this.#restored(prefix),
         restoredCaches: this.#restoredCaches(prefix),
         snapshots: this.#arn('rds', 'snapshot', 'awsbackup:*'),
-        subnetGroup: this.#arn('rds', 'subgrp', `${prefix}-verification`),
+        surroundings: [this.#arn('rds', 'subgrp', `${prefix}-verification`), this.#arn('rds', 'pg', 'default.postgres17'), this.#arn('rds', 'og', 'default:postgres-17')],
       },
     });
     const machine = new JudgedStateMachine(this, 'Verification', {

@@ -5,6 +5,7 @@
  * Everything that it makes is named after the execution, so a repeat finds it and makes nothing twice. When the machine itself dies, the reaper finds what it
  * left by its tags.
  */
+import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { temporaryTags } from '../contracts/backups.ts';
 import { endings } from '../contracts/cutover.ts';
@@ -27,7 +28,8 @@ export interface BackupVerificationParts extends EndingParts {
     readonly restored: string;
     readonly restoredCaches: string;
     readonly snapshots: string;
-    readonly subnetGroup: string;
+    /** What a restore takes beside: the subnets, and the groups that AWS has by default. */
+    readonly surroundings: readonly string[];
   };
 }
 
@@ -219,7 +221,8 @@ export function verifyBackup(w: Workflow, parts: BackupVerificationParts): sfn.I
       BackupRetentionPeriod: 0,
       Tags: [{ Key: temporaryTags.execution, Value: js('$states.context.Execution.Id') }, { Key: temporaryTags.madeAt, Value: js('$begunAt') }],
     },
-    resources: [arns.restored, arns.snapshots, arns.subnetGroup],
+    resources: [arns.restored, arns.snapshots, ...arns.surroundings],
+    statements: [new iam.PolicyStatement({ actions: ['rds:AddTagsToResource'], resources: [arns.restored] })],
     errors: ['Rds.DbInstanceAlreadyExistsException'],
     catches: { 'Rds.DbInstanceAlreadyExistsException': { quietly: restored }, ...failing },
   });

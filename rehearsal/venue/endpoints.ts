@@ -165,7 +165,6 @@ export function endpoints(market: Market, keys: KeyRing, nowMs: () => number): R
         () =>
           market
             .executions(account)
-            .filter(({ atMs }) => atMs >= Number(args['startTime'] ?? 0) && atMs <= Number(args['endTime'] ?? Infinity))
             .filter(({ order }) => !names(args) || order.orderId === args['orderId'] || order.orderLinkId === args['orderLinkId'])
             .reverse(),
         executionView,
