@@ -93,10 +93,10 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
   const recovery = new RecoveryStack(app, id('recovery'), {
     ...described('recovery', 'the loss of a Region'), state, network, data, trading, cutover,
   });
+  const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation, network, state, trading, cutover });
   const credentials = new CredentialsStack(app, id('credentials'), {
     ...described('credentials', 'what opens the database and Redis, rotated'), network, data, cutover,
   });
-  const keys = new KeysStack(app, id('keys'), { ...described('keys', 'exchange keys that rotate'), foundation });
   const backups = new BackupsStack(app, id('backups'), { ...described('backups', 'backups and what looks after them'), data, cutover });
   const verification = new VerificationStack(app, id('verification'), {
     ...described('verification', 'backups are proved'), of, foundation, state, network, data, trading, cutover, backups,

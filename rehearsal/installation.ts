@@ -18,6 +18,7 @@ import { leaseIn, LeaseHistory } from './lease-history.ts';
 import { People } from './people.ts';
 import { createAuthority } from './processes/certificate.ts';
 import { buildImage, type BuiltImage } from './processes/container-image.ts';
+import { Egress } from './processes/egress.ts';
 import { Routes } from './processes/routes.ts';
 import { Supervisor } from './processes/supervisor.ts';
 import { TaskLauncher } from './processes/tasks.ts';
@@ -111,6 +112,7 @@ interface Parts {
   readonly disturbances: Disturbances;
   readonly people: People;
   readonly routes: Routes;
+  readonly egress: Egress;
   /** A release that goes wrong, with its image in the registry. */
   readonly variant: (name: Variant) => Promise<Release>;
   readonly log: readonly LogLine[];
@@ -151,7 +153,11 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     const venueKeys = new Map(
       settings.books.map(({ name }) => [name, { apiKey: `key-${randomBytes(8).toString('hex')}`, secret: randomBytes(24).toString('hex') }]),
     );
-    const venue = await startVenue({ seed, keys: [...venueKeys].map(([account, key]) => ({ ...key, account })) });
+    // That of the main account makes keys of each.
+    const managementKey = { apiKey: `management-${randomBytes(8).toString('hex')}`, secret: randomBytes(24).toString('hex') };
+    const venue = await startVenue({
+      seed, keys: [...[...venueKeys].map(([account, key]) => ({ ...key, account })), { ...managementKey, account: 'main', manages: true }],
+    });
     opened.push(() => venue.close());
 
     const images = new Map<string, BuiltImage>();
@@ -170,6 +176,8 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       injected: [],
       aheadMs: 0,
     };
+    const egress = new Egress({ [bookOf(settings).venueUrl]: venue.url }, (region) => natAddressOf(world, settings, region));
+    opened.push(() => egress.close());
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
     const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring; rest?: Pick<OtherServices, 'schedules' | 'backups' | 'storedSecrets' | 'queues'> } = {};
@@ -188,7 +196,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       services: (made) => {
         const launcher = new TaskLauncher({
           supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: ['BATON_GUARD_PORT'],
-          addresses: { [bookOf(settings).venueUrl]: venue.url },
+          egress,
           ...(cuttable && { routes }),
         });
         models.tables = dynamodb(made);
@@ -196,6 +204,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
         const rest = otherServices(made, {
           servers: { supervisor, authority, directory, keepsBackups },
           caFile: authority.caFile,
+          egress,
           assetDirectory: (objectKey) => assets.assetDirectory(objectKey),
           aheadMs: () => watchers.aheadMs,
           onProgress: (execution, event) => {
@@ -248,7 +257,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     if (building.status === 'rejected') throw building.reason;
     const releases = building.value;
     people = await People.arrive(world, settings);
-    const secrets = await putSecrets(world, settings, venueKeys, bothRegions);
+    const secrets = await putSecrets(world, settings, { venueKeys, managementKey, uidOf: (account) => venue.keys.uidOf(account) }, bothRegions);
     await pushImages(world, settings, releases);
     const variant = async (name: Variant): Promise<Release> => {
       const trader = await buildVariant(name, releases.first.trader, directory);
@@ -259,7 +268,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     };
     return installed({
       settings, seed, provisioning, besideOthers, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, monitoring, watchers, releases, log, secrets,
-      disturbances, routes, variant, people, caFile: authority.caFile,
+      disturbances, routes, egress, variant, people, caFile: authority.caFile,
       schedules: services.schedules, backups: services.backups, storedSecrets: services.storedSecrets, queues: services.queues,
     });
   } catch (error) {
@@ -270,7 +279,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
 
 /** The parts with their names. The table, the service and the machine are named by the stacks after environment and book. */
 function installed(parts: Parts): Installation {
-  const { settings, world, front, venue, supervisor, routes } = parts;
+  const { settings, world, front, venue, supervisor, routes, egress } = parts;
   const { environment, account, regions } = settings;
   const book = bookOf(settings);
   return {
@@ -291,6 +300,7 @@ function installed(parts: Parts): Installation {
       await venue.close();
       await supervisor.close();
       await routes.close();
+      await egress.close();
     },
   };
 }
@@ -341,9 +351,25 @@ async function protectStacks(world: CloudWorld, assemblyDirectory: string, only:
   }
 }
 
+interface PlainKey {
+  readonly apiKey: string;
+  readonly secret: string;
+}
+
+/** Where the venue sees the requests of a Region's network come from: its first NAT gateway. */
+async function natAddressOf(world: CloudWorld, { environment }: Settings, region: string): Promise<string | undefined> {
+  const Filters = [{ Name: 'tag:Name', Values: [`baton-${environment}-nat-1`] }];
+  const { Addresses } = (await world.call({ service: 'ec2', operation: 'DescribeAddresses', region, caller: world.operator.caller, input: { Filters } })) as {
+    Addresses: readonly { readonly PublicIp: string }[];
+  };
+  return Addresses[0]?.PublicIp;
+}
+
 /** Puts the venue's keys where a person puts them, once for both Regions, and answers every secret by a name for people. */
 async function putSecrets(
-  world: CloudWorld, settings: Settings, venueKeys: ReadonlyMap<string, { readonly apiKey: string; readonly secret: string }>, bothRegions: boolean,
+  world: CloudWorld, settings: Settings,
+  { venueKeys, managementKey, uidOf }: { readonly venueKeys: ReadonlyMap<string, PlainKey>; readonly managementKey: PlainKey; readonly uidOf: (account: string) => string },
+  bothRegions: boolean,
 ): Promise<ReadonlyMap<string, string>> {
   const { environment, regions } = settings;
   const call = <Answer>(operation: string, input: Record<string, unknown>, region = regions.first.name): Promise<Answer> =>
@@ -354,10 +380,13 @@ async function putSecrets(
   };
   for (const [book, key] of venueKeys) {
     await call('PutSecretValue', { SecretId: `baton-${environment}/${book}/venue`, SecretString: JSON.stringify(key) });
+    const management = { ...managementKey, subAccount: uidOf(book) };
+    await call('PutSecretValue', { SecretId: `baton-${environment}/${book}/venue-management`, SecretString: JSON.stringify(management) });
   }
   const database = JSON.parse(await read('database')) as { username: string; password: string };
   return new Map([
     ...[...venueKeys].map(([book, { secret }]) => [`venue secret of ${book}`, secret] as const),
+    ['management key', managementKey.secret],
     ['database password', database.password],
     ['cache token', await read('cache')],
     ...(bothRegions ? [['cache token of the second Region', await read('cache', regions.second.name)] as const] : []),

@@ -10,6 +10,7 @@ import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import { colourOf, otherColour, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease } from '../lib/lease/model.ts';
 import type { LeaseStore } from '../lib/lease/store.ts';
 import { awsService } from './cloud/model.ts';
+import { ExchangeKeys } from './exchange-keys.ts';
 import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
@@ -479,6 +480,11 @@ export class Stage {
   /** Cuts the network of containers until the answer is called. */
   cut(cut: Cut): () => void {
     return this.#installation.routes.cut(cut);
+  }
+
+  /** Of the book, wherever they are. */
+  get exchangeKeys(): ExchangeKeys {
+    return new ExchangeKeys(this.#installation, this.book);
   }
 
   /** A release that goes wrong. */

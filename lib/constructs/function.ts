@@ -2,7 +2,7 @@
  * A function of a contract, as the cloud runs it: its own role, log group and alarm, the contract's environment
  * and time-out. What the role may do is granted by the stack; nothing else is.
  */
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -28,6 +28,8 @@ export interface MonitoredFunctionProps {
   readonly runbook: string;
   /** For what cannot be reached from outside a network. */
   readonly network?: FunctionNetwork;
+  /** Where two calls side by side would each undo what the other does. */
+  readonly oneAtATime?: boolean;
 }
 
 export interface FunctionNetwork {
@@ -70,6 +72,7 @@ export class MonitoredFunction extends Construct {
       environment: { ...props.environment },
       role,
       logGroup,
+      ...(props.oneAtATime === true && { reservedConcurrentExecutions: 1 }),
       ...(props.network && { vpc: props.network.vpc, vpcSubnets: props.network.subnets, securityGroups: [props.network.securityGroup] }),
     });
     this.errorsAlarm = this.function.metricErrors({ period: Duration.minutes(1) }).createAlarm(this, 'Errors', {
@@ -106,6 +109,7 @@ export interface ContractFunctionProps<C extends FunctionContract> {
   readonly prefix: string;
   readonly logRetention: logs.RetentionDays;
   readonly network?: FunctionNetwork;
+  readonly oneAtATime?: boolean;
 }
 
 /** A function whose steps a state machine may call. */
@@ -113,9 +117,40 @@ export class ContractFunction<C extends FunctionContract> extends MonitoredFunct
   readonly contract: C;
 
   constructor(scope: Construct, id: string, props: ContractFunctionProps<C>) {
-    const { contract, environment, prefix, logRetention, network } = props;
+    const { contract, environment, prefix, logRetention, network, oneAtATime = false } = props;
     const { name, purpose, timeoutSeconds, errorImpact, runbook } = contract;
-    super(scope, id, { name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention, ...(network && { network }) });
+    super(scope, id, { name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention, oneAtATime, ...(network && { network }) });
     this.contract = contract;
   }
+}
+
+/** What a state machine needs to know of a function that it calls. */
+export interface InvokedFunction<C extends FunctionContract> {
+  readonly contract: C;
+  readonly function: Pick<lambda.IFunction, 'functionArn' | 'resourceArnsForGrantInvoke'>;
+}
+
+/** A function of another stack, by its name: what calls it needs no reference between stacks, and no leave for its versions. */
+export function functionByName<C extends FunctionContract>(scope: Construct, contract: C, prefix: string): InvokedFunction<C> {
+  const functionArn = functionArnOf(scope, contract, prefix);
+  return { contract, function: { functionArn, resourceArnsForGrantInvoke: [functionArn] } };
+}
+
+export function functionArnOf(scope: Construct, { name }: Pick<FunctionContract, 'name'>, prefix: string): string {
+  return Stack.of(scope).formatArn({ service: 'lambda', resource: 'function', resourceName: `${prefix}-${name}`, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+}
+
+/**
+ * Where each book has a function of its own: the one of the book that is named when the machine runs.
+ * @param book a JSONata expression, without its delimiters
+ */
+export function functionOfBook<C extends FunctionContract>(functions: ReadonlyMap<string, ContractFunction<C>>, book: string): InvokedFunction<C> {
+  const all = [...functions];
+  const [first] = all;
+  if (first === undefined) throw new Error('There is no book, so no function of one. The settings name at least one.');
+  const arns = all.map(([name, { function: each }]) => `'${name}': '${each.functionArn}'`).join(', ');
+  return {
+    contract: first[1].contract,
+    function: { functionArn: `{% $lookup({ ${arns} }, ${book}) %}`, resourceArnsForGrantInvoke: all.map(([, { function: each }]) => each.functionArn) },
+  };
 }

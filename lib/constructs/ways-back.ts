@@ -38,7 +38,7 @@ export interface WaysBackProps {
 /** Every call of a halt to its last attempt, and the wait for a holder that says nothing. */
 const haltObjectiveSeconds = 420;
 /** A lease for the standby, its look at the venue, and some for a venue that is slow. */
-const tradeLimitSeconds = 60;
+export const tradeLimitSeconds = 60;
 const resumeObjectiveSeconds = 700;
 /** As for a cutover without snapshot, bake and window: every wait to its limit, every call to its last attempt. */
 const rollbackObjectiveBesideWaitsSeconds = 3000;

@@ -27,6 +27,9 @@ export const HaltRequest = z.strictObject(asked);
 export type HaltRequest = z.infer<typeof HaltRequest>;
 export const ResumeRequest = HaltRequest;
 export type ResumeRequest = HaltRequest;
+/** What a person types to have an exchange key replaced: at once, or by hand. */
+export const KeyRequest = HaltRequest;
+export type KeyRequest = HaltRequest;
 
 const revision = z
   .string()
@@ -54,8 +57,8 @@ const fenced = { WorkflowPreemptedError: 'final', ...unreachable } as const;
 
 export const bookOperations = functionContract({
   name: 'book-operations',
-  purpose: 'Decides for rollbacks and resumes: what to go back to, whether a book may be taken, whether it trades again',
-  errorImpact: 'A book cannot be rolled back or resumed; a halt works all the same, and the holder goes on trading.',
+  purpose: 'Decides for rollbacks, resumes and revocations: what to go back to, whether a book may be taken, whether it trades again',
+  errorImpact: 'A book cannot be rolled back or resumed, nor its key replaced at once; a halt works all the same, and the holder goes on trading.',
   runbook: 'docs/runbooks/rollback.md',
   timeoutSeconds: 10,
   environment: z.object({
@@ -63,7 +66,7 @@ export const bookOperations = functionContract({
     BATON_JOURNAL_TABLE: z.string(),
     /** Comma-separated names of the books of this installation. */
     BATON_BOOKS: z.string(),
-    /** Begins the ARN of each execution that a rollback may pre-empt. */
+    /** Begins the ARN of each execution that a rollback or a revocation may pre-empt. */
     BATON_CUTOVER_EXECUTIONS: z.string(),
   }),
   steps: {
@@ -91,6 +94,33 @@ export const bookOperations = functionContract({
         /** What was seen, for people. */
         seen: z.string(),
       }),
+      errors: fenced,
+    },
+    checkKeyRequest: {
+      input: z.object({ request: z.unknown() }),
+      output: KeyRequest,
+      errors: { RequestRefusedError: 'refusal' },
+    },
+    /** A cutover is pre-empted: while it runs, somebody else has the key. */
+    takeToRevoke: {
+      input: z.object({ book, execution }),
+      output: z.object({
+        token,
+        epoch,
+        /** Whether somebody halted it before: then it stays so. */
+        halted: z.boolean(),
+      }),
+      errors: { BookBusyError: 'refusal', LeaseMissingError: 'final', NotAtHomeError: 'refusal', ...unreachable },
+    },
+    haltBook: {
+      input: z.object({ book, token, reason: z.string(), by: z.string() }),
+      output: z.object({ epoch }),
+      errors: fenced,
+    },
+    stopped: {
+      input: z.object({ book, token }),
+      /** Who has not given the book up yet; empty when nobody holds it. */
+      output: z.object({ holder: z.string() }),
       errors: fenced,
     },
     checkRollback: {

@@ -133,19 +133,24 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
     return (await schedule.put({ proof }, at)).toISOString();
   }
 
-  function checkGrace({ proof, at, withoutGrace }: Revocation): void {
+  /** Grace and disuse are judged at one moment: the scheduler's, where it has said which. */
+  const momentMs = ({ at }: Revocation): number => (at === undefined ? now().getTime() : Date.parse(at));
+
+  function checkGrace(revocation: Revocation): void {
+    const { proof, withoutGrace } = revocation;
     const overAtMs = Date.parse(proof.provedAt) + rotation.graceHours * hourMs;
-    const atMs = at === undefined ? now().getTime() : Date.parse(at);
-    if (withoutGrace === undefined && atMs < overAtMs) {
+    if (withoutGrace === undefined && momentMs(revocation) < overAtMs) {
       throw new GraceNotOverError(`the old key of ${book} may be used until ${new Date(overAtMs).toISOString()}. Nothing was deleted.`);
     }
   }
 
   /** By the tasks' own word, and by the venue's where it has one. */
-  function checkUnused(tasks: readonly RosterTask[], retiring: readonly RetiredKey[], list: readonly ListedKey[]): void {
+  function checkUnused(tasks: readonly RosterTask[], retiring: readonly RetiredKey[], list: readonly ListedKey[], untilMs: number): void {
     const { unusedSeconds } = rotation;
-    const users = tasks.filter(({ otherUsedSecondsAgo = Infinity }) => otherUsedSecondsAgo < unusedSeconds).map(({ instance }) => instance);
-    const usedSinceMs = now().getTime() - unusedSeconds * 1000;
+    // Delivered late, the scheduler's moment is past: what tasks say is of now.
+    const sinceNowSeconds = Math.max(0, untilMs - now().getTime()) / 1000;
+    const users = tasks.filter(({ otherUsedSecondsAgo = Infinity }) => otherUsedSecondsAgo + sinceNowSeconds < unusedSeconds).map(({ instance }) => instance);
+    const usedSinceMs = Math.max(untilMs, now().getTime()) - unusedSeconds * 1000;
     const used = list.filter(({ apiKey, lastUsedAtMs = 0 }) => lastUsedAtMs > usedSinceMs && retiring.some((key) => key.apiKey === apiKey));
     if (users.length === 0 && used.length === 0) return;
     const who = users.length > 0 ? `by ${users.join(', ')}` : 'by somebody, says the venue';
@@ -228,7 +233,7 @@ export function rotationSteps(rotation: Rotation): Implementation<typeof keyRota
       const seen = await seenHere();
       if (seen.current !== version) return { state: 'superseded', version, deleted: [] };
       const { current, retiring, orphans } = await surplus(list, seen);
-      if (revocation.withoutGrace === undefined) checkUnused(tasks, retiring, list);
+      if (revocation.withoutGrace === undefined) checkUnused(tasks, retiring, list, momentMs(revocation));
       if (current !== undefined) await provider.proveRead(current);
       const doomed = [...retiring, ...orphans];
       if (createsKeys) for (const key of doomed) await provider.delete({ ...key, ...(await passphraseOf(key)) });

@@ -9,3 +9,8 @@ export class NotHaltedError extends Error {
 export class NoWayBackError extends Error {
   override readonly name = 'NoWayBackError';
 }
+
+/** The book's home is another Region: there it is done. */
+export class NotAtHomeError extends Error {
+  override readonly name = 'NotAtHomeError';
+}

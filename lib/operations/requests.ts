@@ -1,7 +1,7 @@
 /** Reads what a person typed. Every fault is named at once, with what was seen, so that one correction is enough. */
 import type * as z from 'zod/mini';
 import { faultsOf } from '../contracts/faults.ts';
-import { ResumeRequest, RollbackRequest } from '../contracts/operations.ts';
+import { ResumeRequest, KeyRequest, RollbackRequest } from '../contracts/operations.ts';
 import { RefreshRequest, type RefreshAsked } from '../contracts/standby.ts';
 import { SwitchoverRequest } from '../contracts/switchover.ts';
 import { RequestRefusedError } from '../cutover/errors.ts';
@@ -10,12 +10,16 @@ export function parseResume(request: unknown, books: readonly string[]): ResumeR
   return parse(ResumeRequest, request, books, '{ "book": "main", "reason": "…", "requestedBy": "…" }');
 }
 
+export function parseKeyRequest(request: unknown, books: readonly string[]): KeyRequest {
+  return parse(KeyRequest, request, books, '{ "book": "main", "reason": "…", "requestedBy": "…" }');
+}
+
 export function parseRollback(request: unknown, books: readonly string[]): RollbackRequest {
   const parsed = parse(RollbackRequest, request, books, '{ "book": "main", "to": "previous", "reason": "…", "requestedBy": "…" }');
   if (parsed.restoreDatabaseTo !== undefined) {
     throw new RequestRefusedError(
       'A rollback does not restore the database yet: nothing here can. Start it again without restoreDatabaseTo; it changes no data. ' +
-        'Trading needs only the lease and the journal, so the ledger can be restored afterwards, by hand, from a snapshot or to a point in time.',
+        'Trading needs only the lease and the journal, so the ledger can be restored afterwards, by hand: see docs/runbooks/restore-database.md.',
     );
   }
   return parsed;

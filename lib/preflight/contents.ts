@@ -5,6 +5,7 @@ import { DescribeServicesCommand } from '@aws-sdk/client-ecs';
 import { DescribeReplicationGroupsCommand } from '@aws-sdk/client-elasticache';
 import { DescribeSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { ListSubscriptionsByTopicCommand } from '@aws-sdk/client-sns';
+import { GetParametersCommand } from '@aws-sdk/client-ssm';
 import { databaseSecretNames } from '../data-credentials/roles.ts';
 import type { Settings } from '../settings/index.ts';
 import { type Check, couldNot, failed, type Finding, ok, unlessMissing } from './check.ts';
@@ -22,9 +23,15 @@ export function contentChecks(settings: Settings, home: Clients, standby: Client
     ...books.map((book): Check => ({
       area: 'secrets',
       name: `The exchange key of ${book.name} was put in`,
-      run: () => venueSecret(home, `${prefix}/${book.name}/venue`),
+      run: () => venueSecret(home, `${prefix}/${book.name}/venue`, ['apiKey', 'secret']),
     })),
-    ...[...databaseSecretNames(environment), ...books.map(({ name }) => `${prefix}/${name}/venue`)].map((name) => replicaCheck(name, home, standby)),
+    ...books.map((book): Check => ({
+      area: 'secrets',
+      name: `The key that makes the exchange keys of ${book.name} was put in`,
+      run: () => venueSecret(home, `${prefix}/${book.name}/venue-management`, ['apiKey', 'secret', 'subAccount']),
+    })),
+    ...[home, standby].map((at) => addressesCheck(settings, at)),
+    ...[...databaseSecretNames(environment), ...books.flatMap(({ name }) => [`${prefix}/${name}/venue`, `${prefix}/${name}/venue-management`])].map((name) => replicaCheck(name, home, standby)),
     ...(['trader', 'guard'] as const).map((name) => imageCheck(`${prefix}/${name}`, name, images[name], [home, standby])),
     ...[home, standby].flatMap((at) => regionalChecks(settings, at)),
   ];
@@ -123,21 +130,37 @@ function tableCheck(name: string, { regions }: Settings, { tables }: Clients): C
   };
 }
 
+/** Keys are bound to the addresses of both Regions: of the other's, each keeps a copy. */
+function addressesCheck({ environment, regions }: Settings, { parameters, region }: Clients): Check {
+  return {
+    area: 'network',
+    name: `${region} knows the addresses of both Regions, to which new exchange keys are bound`,
+    async run() {
+      const Names = [regions.first, regions.second].map(({ name }) => `/baton/${environment}/venue-addresses/${name}`);
+      const { Parameters = [] } = await parameters.send(new GetParametersCommand({ Names }));
+      const missing = Names.filter((name) => !Parameters.some(({ Name }) => Name === name));
+      if (missing.length === 0) return ok(Parameters.map(({ Value }) => Value).join(','));
+      return couldNot(`no ${missing.join(' and no ')}`, 'Deploy both Regions; the copy comes with the next hour: aws lambda invoke of the key-watch brings it at once.');
+    },
+  };
+}
+
 /** The value is looked at and let go of: nothing of it is in the finding. */
-async function venueSecret({ secrets }: Clients, name: string): Promise<Finding> {
+async function venueSecret({ secrets }: Clients, name: string, fields: readonly string[]): Promise<Finding> {
   const answer = await unlessMissing(secrets.send(new GetSecretValueCommand({ SecretId: name })));
   if (answer === undefined) return notYet(`the secret ${name}`);
-  const todo = `aws secretsmanager put-secret-value --secret-id ${name} --secret-string file:///dev/stdin, with {"apiKey":"…","secret":"…"}`;
+  const example = JSON.stringify(Object.fromEntries(fields.map((field) => [field, '…'])));
+  const todo = `aws secretsmanager put-secret-value --secret-id ${name} --secret-string file:///dev/stdin, with ${example}`;
   let value: Record<string, unknown>;
   try {
     value = JSON.parse(answer.SecretString ?? '') as Record<string, unknown>;
   } catch {
     return failed('its value is no JSON', todo);
   }
-  const missing = ['apiKey', 'secret'].filter((field) => typeof value[field] !== 'string' || value[field] === '');
-  if (missing.length > 0) return failed(`its value has no ${missing.join(' and no ')}`, todo);
   if (value['apiKey'] === 'not-yet-set') return failed('still the placeholder of the deployment', todo);
-  return ok('apiKey and secret are there');
+  const missing = fields.filter((field) => typeof value[field] !== 'string' || value[field] === '');
+  if (missing.length > 0) return failed(`its value has no ${missing.join(' and no ')}`, todo);
+  return ok(`${fields.join(', ')} are there`);
 }
 
 function imageCheck(repositoryName: string, name: string, digest: string | undefined, regions: readonly Clients[]): Check {

@@ -4,17 +4,12 @@
  */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { endings } from '../contracts/cutover.ts';
-import type { bookOperations } from '../contracts/operations.ts';
-import type { ContractFunction } from '../constructs/function.ts';
 import { endingsOf, type EndingParts } from './blocks/endings.ts';
-import { acceptedOrdersToProve, book, fresh, noted, nothing, pollSeconds } from './blocks/variables.ts';
+import { openAgain, type OpenAgainParts } from './blocks/open-again.ts';
+import { book, noted, nothing } from './blocks/variables.ts';
 import { js, type Workflow } from './workflow.ts';
 
-export interface ResumeParts extends EndingParts {
-  readonly operations: ContractFunction<typeof bookOperations>;
-  /** A lease for the standby's wait, and its look at the venue; generous. */
-  readonly tradeLimitSeconds: number;
-}
+export type ResumeParts = EndingParts & OpenAgainParts;
 
 export function resume(w: Workflow, parts: ResumeParts): sfn.IChainable {
   const ending = endingsOf(w, parts, {
@@ -24,44 +19,7 @@ export function resume(w: Workflow, parts: ResumeParts): sfn.IChainable {
   });
   const refused = w.fail('The resume was refused', { comment: 'Nothing was changed.', error: endings.refused, cause: js('$why') });
 
-  const look = w.invoke('Look whether the book trades again', parts.operations, 'tradesAgain', {
-    comment: 'A holder is not enough: the venue must have accepted its orders.',
-    input: { ...fresh, wanted: acceptedOrdersToProve },
-    assign: (answer) => ({ trading: answer.state, epoch: answer.epoch, seen: answer.seen }),
-    catches: { WorkflowPreemptedError: ending.preempted, 'States.ALL': ending.needsAPerson },
-  });
-  const prove = w.poll({
-    begin: 'Begin to wait for accepted orders', since: 'provingSince',
-    ask: look,
-    judge: 'Does the book trade again?',
-    judgeComment: 'Whichever standby was first.',
-    answers: [
-      {
-        when: js("$trading = 'trading'"), next: ending.succeeded, comment: 'It does.',
-        assign: noted('The venue accepts orders again.'),
-      },
-      {
-        when: js("$trading = 'halted'"), next: ending.needsAPerson, comment: 'Somebody, or the trader itself, halted it again.',
-        assign: { why: js("'It did not stay open: ' & $seen & '.'") },
-      },
-    ],
-    tooLate: {
-      next: ending.needsAPerson, comment: 'It is open and nobody trades it.',
-      assign: { why: js(`'The book is open, but too few orders were accepted within ${parts.tradeLimitSeconds} s: ' & $seen & '.'`) },
-    },
-    pause: 'Wait a moment for orders', everySeconds: pollSeconds, limitSeconds: parts.tradeLimitSeconds,
-  });
-  const open = w.invoke('Open the book again', parts.operations, 'resume', {
-    comment: 'The one write that ends a halt.',
-    input: fresh,
-    assign: (answer) => ({ open: answer.open, ...noted('The halt was ended.') }),
-    catches: { WorkflowPreemptedError: ending.preempted, LeaseConflictError: ending.needsAPerson, 'States.ALL': ending.needsAPerson },
-  });
-  open.next(w.choice('Can anybody trade it now?', {
-    comment: 'A book that never traded stays closed until its first cutover.',
-    answers: [{ when: js('$open'), next: prove, comment: 'A standby takes it within a lease.' }],
-    otherwise: ending.succeeded,
-  }));
+  const open = openAgain(w, parts, ending);
   const take = w.invoke('Take the halted book for this execution', parts.operations, 'takeHalted', {
     comment: 'Whoever keeps it halted for a purpose has it, and is not disturbed.',
     input: { book, execution: js('$states.context.Execution.Id') },

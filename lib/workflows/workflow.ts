@@ -5,11 +5,12 @@
  */
 import { Duration } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import type { FunctionContract, StepContract, StepError, StepInput, StepName, StepOutput, StepRefusal } from '../contracts/step.ts';
-import type { ContractFunction } from '../constructs/function.ts';
+import type { InvokedFunction } from '../constructs/function.ts';
 
 declare const brand: unique symbol;
 /** A JSONata expression in its delimiters. */
@@ -88,6 +89,8 @@ const lambdaFaults = [
 const throttlings: Readonly<Record<string, string>> = { sns: 'Sns.ThrottledException', ssm: 'Ssm.ThrottlingException' };
 /** 1 s, then 2 s: two repeats outlive a throttled second and keep the worst path short. */
 const retryPause = { interval: Duration.seconds(1), backoffRate: 2, maxAttempts: 2 };
+/** 2 s, 3 s, 4.5 s …: four minutes in all. */
+const busyPause = { interval: Duration.seconds(2), backoffRate: 1.5, maxAttempts: 10 };
 /** The platform may take so long to start a function beyond the function's own time-out. */
 const startAllowanceSeconds = 5;
 const apiTimeoutSeconds = 10;
@@ -131,7 +134,7 @@ export class Workflow {
    */
   invoke<C extends FunctionContract, N extends StepName<C>>(
     name: string,
-    target: ContractFunction<C>,
+    target: InvokedFunction<C>,
     step: N,
     options: {
       readonly comment: string;
@@ -140,6 +143,8 @@ export class Workflow {
       /** Kept by the task itself, whatever it answers: of the moment of the call, where a redrive may come before its answer is read. */
       readonly keep?: Assignment;
       readonly catches?: Catches<StepError<C['steps'][N]>>;
+      /** Of a function that does one thing at a time: it is waited for while it does another, for as long as it may take. */
+      readonly whileBusy?: true;
     } & (HasRefusals<C['steps'][N]> extends true ? { readonly refused: Refused } : { readonly refused?: never }),
   ): HasRefusals<C['steps'][N]> extends true ? sfn.Chain : tasks.LambdaInvoke {
     const { contract } = target;
@@ -148,13 +153,14 @@ export class Workflow {
     const declared = Object.entries((contract.steps[step] as StepContract).errors).filter(([, kind]) => kind !== 'refusal');
     const task = tasks.LambdaInvoke.jsonata(this.#scope, name, {
       comment: options.comment,
-      lambdaFunction: target.function,
+      lambdaFunction: target.function as lambda.IFunction,
       payload: sfn.TaskInput.fromObject({ step, ...options.input }),
       taskTimeout: sfn.Timeout.duration(Duration.seconds(contract.timeoutSeconds + startAllowanceSeconds)),
       retryOnServiceExceptions: false,
       outputs: js('$states.result.Payload'),
       ...assignOf({ assign: { ...options.keep, ...(refused === undefined && assigned('$states.result.Payload')) } }),
     });
+    if (options.whileBusy === true) task.addRetry({ errors: ['Lambda.TooManyRequestsException'], ...busyPause });
     const repeatable = declared.flatMap(([error, retryability]) => (retryability === 'retry' ? [error] : []));
     task.addRetry({ errors: [...repeatable, ...lambdaFaults, sfn.Errors.TIMEOUT], ...retryPause });
     this.#errors.set(name, declared.map(([error]) => error));
@@ -222,6 +228,34 @@ export class Workflow {
     }
     this.#errors.set(name, options.errors ?? []);
     this.#addCatches(name, task, options.catches ?? {});
+    return task;
+  }
+
+  /** Tells people what is wanted of them, and waits for the one who answers with the task's token: `$states.context.Task.Token`. */
+  ask(
+    name: string,
+    options: {
+      readonly comment: string;
+      readonly topicArn: string;
+      readonly subject: Jsonata;
+      readonly message: Jsonata;
+      readonly withinSeconds: number;
+      /** `States.Timeout` where nobody answered; any other error is somebody's no, under the name that they gave it. */
+      readonly catches: Catches<never> & { readonly 'States.ALL': CatchTarget };
+    },
+  ): tasks.CallAwsService {
+    const task = tasks.CallAwsService.jsonata(this.#scope, name, {
+      comment: options.comment,
+      service: 'sns',
+      action: 'publish',
+      integrationPattern: sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
+      parameters: { TopicArn: options.topicArn, Subject: options.subject, Message: options.message },
+      iamResources: [options.topicArn],
+      taskTimeout: sfn.Timeout.duration(Duration.seconds(options.withinSeconds)),
+    });
+    task.addRetry({ errors: ['Sns.SdkClientException', 'Sns.SnsException', 'Sns.ThrottledException'], ...retryPause });
+    this.#errors.set(name, []);
+    this.#addCatches(name, task, options.catches);
     return task;
   }
 

@@ -8,6 +8,8 @@ import { listenLocally } from './listen.ts';
 export interface Destination {
   readonly host: string;
   readonly port: number;
+  /** From which of this machine's addresses; whichever it chooses when not said. */
+  readonly localAddress?: string;
 }
 
 type Pair = readonly [Socket, Socket];

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { commandOutside, type BuiltImage } from './container-image.ts';
 import { freePort } from './listen.ts';
+import type { Egress } from './egress.ts';
 import type { Routes } from './routes.ts';
 import type { Child, Exit, Supervisor } from './supervisor.ts';
 import { runnableProgram, type User } from './unprivileged.ts';
@@ -91,8 +92,8 @@ export interface TaskLauncherOptions {
   readonly caFile: string;
   /** Variables that name a port within the task's own network. */
   readonly portVariables: readonly string[];
-  /** Addresses outside the account, as variables have them, and what stands for them on this machine. */
-  readonly addresses?: Readonly<Record<string, string>>;
+  /** How the containers reach what is outside the account. */
+  readonly egress?: Egress;
   /** The network of the containers, where it is to be cut; without it they talk to everything directly. */
   readonly routes?: Routes;
 }
@@ -135,7 +136,7 @@ export class TaskLauncher {
   }
 
   async #spawner(request: TaskRequest, container: TaskContainer, ports: Readonly<Record<string, number>>): Promise<Spawner> {
-    const { supervisor, endpoint, caFile, routes, addresses = {} } = this.#options;
+    const { supervisor, endpoint, caFile, routes, egress } = this.#options;
     const { image } = container;
     // Only root can become the image's user; anybody else runs it as himself.
     const user = process.getuid?.() === 0 ? image.user : undefined;
@@ -146,7 +147,7 @@ export class TaskLauncher {
       // A container engine always sets it; for a user without an entry, to the root.
       HOME: image.root,
       ...image.environment,
-      ...Object.fromEntries(Object.entries(container.environment).map(([name, value]) => [name, addresses[value] ?? value])),
+      ...(egress === undefined ? container.environment : await egress.through(request.region, container.environment)),
       ...Object.fromEntries(ownPorts.map(([name, port]) => [name, String(port)])),
       AWS_REGION: request.region,
       AWS_ENDPOINT_URL: endpoint(),

@@ -9,14 +9,16 @@ import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
 import { positionMismatch } from './position-mismatch.ts';
+import { revokeKeyNow } from './revoke-key-now.ts';
 import { rollback } from './rollback.ts';
 import { rotateDatabase } from './rotate-database.ts';
+import { rotateExchangeKey } from './rotate-exchange-key.ts';
 import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
 import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
-  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary, backups, verifyBackup, budgetAlert,
-  databaseRequired, automaticFailover,
+  cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
+  rotateExchangeKey, revokeKeyNow, budgetAlert, databaseRequired, automaticFailover, backups, verifyBackup,
 ];

@@ -3,7 +3,7 @@ import type { Settings } from '../../lib/settings/index.ts';
 import type { Phase } from '../report/phases.ts';
 import { recordPhase } from './cutover-phases.ts';
 
-export const waysBack = ['halt', 'resume', 'rollback'] as const;
+export const waysBack = ['halt', 'resume', 'rollback', 'revoke-now'] as const;
 export type WayBack = (typeof waysBack)[number];
 
 export function waysBackPhases({ cutover }: Settings): Readonly<Record<WayBack, readonly Phase[]>> {
@@ -20,6 +20,15 @@ export function waysBackPhases({ cutover }: Settings): Readonly<Record<WayBack, 
       { name: 'Check the request and take the book', begins: 'Set out with what is known', budgetSeconds: 30 },
       { name: 'Open the book again', begins: 'Open the book again', budgetSeconds: 15 },
       { name: 'Prove that the book trades', begins: 'Begin to wait for accepted orders', budgetSeconds: 60 },
+      tell,
+    ],
+    'revoke-now': [
+      { name: 'Check the request and take the book', begins: 'Set out with what is known', budgetSeconds: 30 },
+      { name: 'Halt the book', begins: 'Halt the book for the revocation', budgetSeconds: 20 },
+      { name: 'Make and prove a new key', begins: 'Make a new key at the venue', budgetSeconds: 60 },
+      { name: 'Every task proves it', begins: 'Give the new key to every task', budgetSeconds: 60 },
+      { name: 'Delete the old key', begins: 'Delete the old key and see it refused', budgetSeconds: 30 },
+      { name: 'Open the book again', begins: 'Was it halted before already?', budgetSeconds: 60 },
       tell,
     ],
     rollback: [

@@ -198,8 +198,9 @@ export function ec2(world: CloudWorld): ServiceModel {
     resources: {
       'AWS::EC2::EIP': (request) => {
         const AllocationId = `eipalloc-${world.uniqueId(17)}`;
-        // 203.0.113.0/24 is for documentation: nobody is there.
-        const PublicIp = `203.0.113.${(Number.parseInt(world.uniqueId(4), 16) % 254) + 1}`;
+        // All of 127/8 is this machine: so requests really come from it (processes/egress.ts).
+        const [high, low] = [Number.parseInt(world.uniqueId(2), 16), Number.parseInt(world.uniqueId(2), 16)];
+        const PublicIp = `127.113.${high}.${1 + (low % 254)}`;
         keep(request, PublicIp, { AllocationId });
         return { ref: PublicIp, attributes: { AllocationId, PublicIp, Name: request.generatedName } };
       },

@@ -2,6 +2,7 @@
  * AWS Lambda: functions run as their synthesized bundles, each execution environment a process of its own.
  * API reference: https://docs.aws.amazon.com/lambda/latest/api/
  */
+import type { Egress } from '../processes/egress.ts';
 import { compressedMs } from '../clock.ts';
 import { AwsError, type Call, type CreatedResource, type ResourceRequest, type ServiceModel, type World } from '../cloud/model.ts';
 import { ExecutionEnvironment, type InvocationOutcome } from '../lambda/environment.ts';
@@ -15,6 +16,8 @@ export interface LambdaOptions {
   readonly assetDirectory: (objectKey: string) => string;
   /** Where what it measures goes. */
   readonly measure?: Monitoring['record'];
+  /** How functions reach what is outside the account. */
+  readonly egress?: Egress;
 }
 
 interface LambdaFunction {
@@ -27,6 +30,8 @@ interface LambdaFunction {
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
   readonly variables: Readonly<Record<string, string>>;
+  /** Then it reaches what is outside from the Region's fixed addresses. */
+  readonly inNetwork: boolean;
   readonly logGroupName: string;
   readonly concurrencyMax: number;
   readonly description: string;
@@ -78,7 +83,7 @@ const payloadBytesMax = { RequestResponse: 6 * 1024 * 1024, Event: 1024 * 1024, 
 const authoritiesFile = '/var/runtime/ca-cert.pem';
 const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
 
-export function lambdaModel(world: World, { assetDirectory, caFile, measure }: LambdaOptions): ServiceModel {
+export function lambdaModel(world: World, { assetDirectory, caFile, measure, egress }: LambdaOptions): ServiceModel {
   const functions = new Map<string, LambdaFunction>();
   /** With the Region that each is in. */
   const environments = new Map<ExecutionEnvironment, string>();
@@ -116,6 +121,7 @@ export function lambdaModel(world: World, { assetDirectory, caFile, measure }: L
       timeoutSeconds: Number(properties.Timeout ?? 3),
       memoryMb: Number(properties.MemorySize ?? 128),
       variables: properties.Environment?.Variables ?? {},
+      inNetwork: properties.VpcConfig !== undefined,
       logGroupName: String(properties.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`),
       concurrencyMax: Math.min(Number(properties.ReservedConcurrentExecutions ?? accountConcurrencyMax), processesMax),
       description: String(properties.Description ?? ''),
@@ -230,7 +236,7 @@ export function lambdaModel(world: World, { assetDirectory, caFile, measure }: L
       variables: {
         TZ: ':UTC',
         LANG: 'en_US.UTF-8',
-        ...target.variables,
+        ...(egress === undefined ? target.variables : await egress.through(target.inNetwork ? target.region : undefined, target.variables)),
         ...(caFile !== undefined && target.variables['NODE_EXTRA_CA_CERTS'] === authoritiesFile && { NODE_EXTRA_CA_CERTS: caFile }),
         AWS_REGION: target.region,
         AWS_DEFAULT_REGION: target.region,

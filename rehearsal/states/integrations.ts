@@ -43,7 +43,7 @@ export function integrationOf(resource: string): Integration | undefined {
   const [service = '', operation = '', sdkOperation] = resource.replace(/^arn:aws[a-z-]*:states:[^:]*:[^:]*:/, '').split(':');
   if (service === 'aws-sdk') {
     const target = sdkServices[operation];
-    return target === undefined || sdkOperation === undefined ? undefined : sdkIntegration(target, sdkOperation);
+    return target === undefined || sdkOperation === undefined ? undefined : sdkIntegration(target, sdkOperation.replace(/\.waitForTaskToken$/, ''));
   }
   return optimized[`${service}:${operation}`];
 }

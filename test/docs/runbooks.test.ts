@@ -6,7 +6,7 @@ import { DynamoDBClient, UpdateItemCommand, type UpdateItemCommandInput } from '
 import { describe, expect, test } from 'vitest';
 import type * as z from 'zod/mini';
 import { CutoverRequest } from '../../lib/contracts/cutover.ts';
-import { HaltRequest, ResumeRequest, RollbackRequest } from '../../lib/contracts/operations.ts';
+import { HaltRequest, KeyRequest, ResumeRequest, RollbackRequest } from '../../lib/contracts/operations.ts';
 import { FailoverRequest } from '../../lib/contracts/recovery.ts';
 import { RefreshRequest } from '../../lib/contracts/standby.ts';
 import { SwitchoverRequest } from '../../lib/contracts/switchover.ts';
@@ -23,6 +23,7 @@ const contracts: Readonly<Record<string, z.ZodMiniType>> = {
   canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest,
   failover: FailoverRequest, switchover: SwitchoverRequest, failback: SwitchoverRequest, 'refresh-standby': RefreshRequest,
   'backup-verification': VerificationRequest,
+  'revoke-now': KeyRequest, 'replace-key': KeyRequest,
 };
 
 /** Commands that begin a line, with what stands on the lines that continue them. */

@@ -3,6 +3,7 @@
  * broken, each metric beyond its threshold. What somebody typed wrong rings no alarm of a function.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keyTroubles } from '../../lib/contracts/key-watch.ts';
 import { page } from '../../lib/contracts/page.ts';
 import { AwsError } from '../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../rehearsal/cloud/world.ts';
@@ -19,7 +20,7 @@ const boundMs = 20_000;
 /** Machines that a schedule starts with nothing. */
 const withoutInput = /-cache-snapshot-failed$/;
 /** Counts what is still there: after so many minutes, or hours, of nothing it rings. The others ring for what they count. */
-const ofLiveness = /(region-watch-(stale|failed)|credentials-not-[a-z]+|backup-verification-overdue)$/;
+const ofLiveness = /(region-watch-(stale|failed)|credentials-not-[a-z]+|keys-unwatched|backup-verification-overdue)$/;
 
 interface Alarm extends Readonly<Record<string, unknown>> {
   readonly AlarmName: string;
@@ -205,6 +206,22 @@ describe('in the system that is synthesized', () => {
       await installation.operator('logs', 'PutLogEvents', { ...stream, logEvents: [{ timestamp: Date.now(), message: JSON.stringify(page) }] });
       await rings(`baton-dev-${name}-position-mismatch`);
     }
+  });
+
+  test('what the watch over the keys says rings', async () => {
+    const stream = { logGroupName: '/aws/lambda/baton-dev-key-watch', logStreamName: 'by-hand' };
+    await installation.operator('logs', 'CreateLogStream', stream);
+    const message = JSON.stringify({ output: Object.fromEntries(keyTroubles.map((trouble) => [trouble, 'yes'])) });
+    await installation.operator('logs', 'PutLogEvents', { ...stream, logEvents: [{ timestamp: Date.now(), message }] });
+    for (const trouble of keyTroubles) await rings(`baton-dev-keys-${trouble}`);
+  });
+
+  test('a revocation that could not be delivered rings', async () => {
+    const region = home();
+    await installation.operator('sqs', 'SendMessage', {
+      QueueUrl: `https://sqs.${region}.amazonaws.com/${installation.settings.account}/baton-dev-revocations-undelivered`, MessageBody: '{}',
+    });
+    await rings('baton-dev-keys-undelivered');
   });
 
   test('an execution that is stopped, or out of time, rings', async () => {

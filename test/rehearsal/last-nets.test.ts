@@ -29,7 +29,7 @@ const lockFor = (executionArn: string): Promise<unknown> =>
     ...leaseKey(), UpdateExpression: 'SET workflow.execution = :execution', ExpressionAttributeValues: { ':execution': { S: executionArn } },
   });
 
-test.each(['cutover', 'resume', 'rollback', 'failover', 'switchover', 'failback'])('below the %s: what an execution leaves is given back', async (machine) => {
+test.each(['cutover', 'resume', 'rollback', 'failover', 'switchover', 'failback', 'revoke-now'])('below the %s: what an execution leaves is given back', async (machine) => {
   const stateMachineArn = installation.machineArn(machine);
   const name = `leaves-its-lock-${machine}`;
   const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;

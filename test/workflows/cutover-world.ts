@@ -4,6 +4,7 @@
  */
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
+import { keyRotation } from '../../lib/contracts/key-rotation.ts';
 import { bookOperations } from '../../lib/contracts/operations.ts';
 import { standbyControl } from '../../lib/contracts/standby.ts';
 import type { CanaryFigures } from '../../lib/cutover/canary-figures.ts';
@@ -39,7 +40,9 @@ import type { SettingsVariant } from '../../rehearsal/settings-variants.ts';
 import { assemblyOf } from '../assemblies.ts';
 import { answered, type Steps } from './answered.ts';
 import { deskWith, memoryStore, type Desk } from '../change/desk.ts';
+import { TaskTokens } from '../../rehearsal/states/task-tokens.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
+import { World as KeyWorld } from '../key-rotation/world.ts';
 
 const settings = loadSettings('dev');
 export const region = settings.regions.home.name;
@@ -133,6 +136,12 @@ export class CutoverWorld {
   migrationExits: { 'migrate-expand'?: number; 'migrate-contract'?: number } = { 'migrate-expand': 0, 'migrate-contract': 0 };
   /** Called before the machine looks whether its change was approved. */
   onAsked: (desk: Desk) => unknown = () => undefined;
+
+  /** The venue's keys of the book, and its tasks. */
+  keys = new KeyWorld();
+  /** What somebody answers who is asked by this message, with the token of the task; nobody does when there is no answer. */
+  onPersonAsked: (subject: string, message: string) => { readonly output: Json } | { readonly error: string; readonly cause: string } | undefined = () => undefined;
+  readonly #tokens = new TaskTokens();
 
   /** Waits last so many times longer: those that the rehearsal compresses may have to reach a limit of hours. */
   uncompressed = 1;
@@ -283,6 +292,7 @@ export class CutoverWorld {
       random: { number: () => 0.5, uuid: () => 'uuid' },
       context: { executionArn: execution, executionName: 'run-1' },
       invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
+      tokens: this.#tokens,
       ...kept,
       onEvent: (event) => {
         this.events.push(event);
@@ -302,11 +312,20 @@ export class CutoverWorld {
     const instead = this.faults.get(context.state)?.(context, args);
     if (instead !== undefined) return instead;
     if (what === 'lambda:invoke') return { StatusCode: 200, Payload: (await this.#step(args)) as Json };
+    if (what === 'sns:publish.waitForTaskToken') return this.#asked(args as { Subject: string; Message: string }, context);
     return this.#api(what, args);
   }
 
+  #asked({ Subject, Message }: { readonly Subject: string; readonly Message: string }, { taskToken = '' }: TaskContext): Json {
+    this.notices.push(Subject);
+    const answer = this.onPersonAsked(Subject, Message);
+    if (answer !== undefined) this.#tokens.answer(taskToken, answer);
+    return { MessageId: 'm' };
+  }
+
   #step(args: Record<string, Json>): Promise<unknown> {
-    const name = args['FunctionName'] as string;
+    const name = (args['FunctionName'] as string).split(':').at(-1) ?? '';
+    if (name === `baton-dev-${book}-${keyRotation.name}`) return answered(keyRotation, this.keys.steps(), args['Payload']);
     const contract = [leaseControl, cutoverInspection, changeApprovals, bookOperations, standbyControl].find((each) => `baton-dev-${each.name}` === name);
     this.#worldMovesOn((args['Payload'] as { step: string }).step);
     return answered(contract, this.#steps[name], args['Payload']);
@@ -314,7 +333,7 @@ export class CutoverWorld {
 
   #worldMovesOn(step: string): void {
     this.#beat += 1;
-    if (step === 'tradesAgain') this.onLook(this);
+    if (step === 'tradesAgain' || step === 'stopped') this.onLook(this);
     if (step === 'standbys') {
       for (const set of this.taskSets) {
         for (const n of [1, 2]) this.register(set.ExternalId, n, set.ClientToken === undefined ? 'sha256:old' : this.startedDigest);

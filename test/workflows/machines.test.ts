@@ -9,7 +9,10 @@ const folder = import.meta.dirname;
 const lastTest = "it('every Catch, Retry and branch of a Choice was reached by one of these tests'";
 
 it('there are the machines that are known', () => {
-  expect([...machines.keys()].toSorted()).toEqual(['backup-verification', 'cache-snapshot', 'canary', 'cutover', 'failback', 'failover', 'halt', 'refresh-standby', 'resume', 'rollback', 'switchover']);
+  expect([...machines.keys()].toSorted()).toEqual([
+    'backup-verification', 'cache-snapshot', 'canary', 'cutover', 'failback', 'failover', 'halt', 'refresh-standby', 'replace-key', 'resume', 'revoke-now', 'rollback',
+    'switchover',
+  ]);
 });
 
 it.each([...machines.keys()])('%s has a test file, and that asks for what it did not reach', (machine) => {

@@ -2,7 +2,7 @@
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { endings, type leaseControl } from '../../contracts/cutover.ts';
 import type { recoveryControl } from '../../contracts/recovery.ts';
-import type { ContractFunction } from '../../constructs/function.ts';
+import type { InvokedFunction } from '../../constructs/function.ts';
 import { js, quoted, type Workflow } from '../workflow.ts';
 import { book } from './variables.ts';
 
@@ -17,9 +17,9 @@ export interface Endings {
 
 export interface EndingParts {
   /** Gives back the one book that the execution has. */
-  readonly leaseControl?: ContractFunction<typeof leaseControl>;
+  readonly leaseControl?: InvokedFunction<typeof leaseControl>;
   /** Gives back all books, where the execution is about the installation and not about one. */
-  readonly recovery?: ContractFunction<typeof recoveryControl>;
+  readonly recovery?: InvokedFunction<typeof recoveryControl>;
   readonly reportBucketName: string;
   readonly topicArn: string;
   /** Where this machine's reports go. */

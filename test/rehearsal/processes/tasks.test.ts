@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { expect, test } from 'vitest';
 
 import type { BuiltImage } from '../../../rehearsal/processes/container-image.ts';
+import { Egress } from '../../../rehearsal/processes/egress.ts';
 import {
   essentialExited,
   TaskLauncher,
@@ -39,14 +40,14 @@ const healthCheck = {
   startPeriodSeconds: 0,
 };
 
-function launcher(): TaskLauncher {
+function launcher(egress?: Egress): TaskLauncher {
   const { supervisor, authority } = site;
   return new TaskLauncher({
+    ...(egress && { egress }),
     supervisor,
     endpoint: () => 'http://127.0.0.1:4566',
     caFile: authority.caFile,
     portVariables: ['BATON_GUARD_PORT'],
-    addresses: { 'https://api.venue.example': 'http://127.0.0.1:9999' },
   });
 }
 
@@ -72,8 +73,11 @@ test('a container has the environment of image, definition and platform, and not
       environment: { BATON_BOOK: 'btc', BATON_GUARD_PORT: '7070', BATON_VENUE_URL: 'https://api.venue.example' },
     }),
   ]);
-  const running = await launcher().launch(task);
+  const egress = new Egress({ 'https://api.venue.example': 'http://127.0.0.1:9999' }, async () => '127.113.0.1');
+  const running = await launcher(egress).launch(task);
   expect(await running.stopped).toEqual({ reason: essentialExited, exits: { trader: { code: 0, signal: null } } });
+  const venueUrl = (await egress.through(task.region, { venue: 'https://api.venue.example' }))['venue'];
+  await egress.close();
   const [environment, cwd, uid] = JSON.parse(lines[0]?.line ?? '') as [Record<string, string>, string, number];
   expect(environment).toEqual({
     PATH: '/usr/bin:/bin',
@@ -81,7 +85,7 @@ test('a container has the environment of image, definition and platform, and not
     NODE_ENV: 'production',
     GREETING: 'hello there',
     BATON_BOOK: 'btc',
-    BATON_VENUE_URL: 'http://127.0.0.1:9999',
+    BATON_VENUE_URL: venueUrl,
     BATON_GUARD_PORT: String(running.ports['BATON_GUARD_PORT']),
     AWS_REGION: 'us-east-1',
     AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',

@@ -15,7 +15,7 @@ beforeAll(async () => {
   world = createWorld({ seed: 1, accountId: '111111111111', regions: [region], services: (made) => [kms(made)] });
   const create = world.model('kms')!.resources!['AWS::KMS::Key']!;
   for (const [name, properties] of Object.entries({ signing: { KeyUsage: 'SIGN_VERIFY', KeySpec: 'ECC_NIST_P256' }, other: { KeyUsage: 'SIGN_VERIFY', KeySpec: 'ECC_NIST_P256' }, data: {} })) {
-    ids[name] = String((await create({ type: 'AWS::KMS::Key', logicalId: name, stackName: 'test', region, generatedName: name, properties })).ref);
+    ids[name] = (await create({ type: 'AWS::KMS::Key', logicalId: name, stackName: 'test', region, generatedName: name, properties })).ref;
   }
 });
 afterAll(() => world.close());

@@ -123,6 +123,35 @@ test('backups that are kept outlive their instance, and are found by its resourc
   await gone('found');
 });
 
+test('a database of a moment takes the name of the one of now, and is found where that was; the other is kept', async () => {
+  await snapshotted('to-swap');
+  await call('RestoreDBInstanceFromDBSnapshot', { DBInstanceIdentifier: 'ledger', DBSnapshotIdentifier: 'to-swap', DBSubnetGroupName: 'apart' });
+  await becomes('ledger', 'available');
+  await query('CREATE TABLE fills (id int)', 'ledger');
+  await model.archiveNow(east, 'ledger');
+  const { DBInstances: [{ LatestRestorableTime: RestoreTime, Endpoint }] } = await call('DescribeDBInstances', { DBInstanceIdentifier: 'ledger' });
+  await query('DROP TABLE fills', 'ledger');
+  await model.archiveNow(east, 'ledger');
+  const made = { TargetDBInstanceIdentifier: 'ledger-restore', SourceDBInstanceIdentifier: 'ledger', RestoreTime, DBSubnetGroupName: 'apart', MultiAZ: true, DeletionProtection: true };
+  await call('RestoreDBInstanceToPointInTime', made);
+  await becomes('ledger-restore', 'available');
+  for (const [from, to] of [['ledger', 'ledger-before'], ['ledger-restore', 'ledger']] as const) {
+    await call('ModifyDBInstance', { DBInstanceIdentifier: from, NewDBInstanceIdentifier: to, ApplyImmediately: true });
+    await becomes(to, 'available');
+  }
+  expect((await call('DescribeDBInstances', { DBInstanceIdentifier: 'ledger' })).DBInstances[0]).toMatchObject({ Endpoint, MultiAZ: true, DeletionProtection: true });
+  expect(await query('SELECT FROM fills', 'ledger')).toEqual([]);
+  await expect(query('SELECT FROM fills', 'ledger-before')).rejects.toThrow('does not exist');
+  // Its own backups go on under its name: it can be restored again.
+  await query('INSERT INTO fills VALUES (1)', 'ledger');
+  await model.archiveNow(east, 'ledger');
+  expect((await call('DescribeDBInstanceAutomatedBackups', { DBInstanceIdentifier: 'ledger' })).DBInstanceAutomatedBackups).toMatchObject([{ Status: 'active' }]);
+  await expect(call('DeleteDBInstance', { DBInstanceIdentifier: 'ledger', SkipFinalSnapshot: true })).rejects.toThrow('protected');
+  await call('ModifyDBInstance', { DBInstanceIdentifier: 'ledger', DeletionProtection: false, ApplyImmediately: true });
+  await becomes('ledger', 'available');
+  await Promise.all(['ledger', 'ledger-before'].map(gone));
+});
+
 test('a copy in another Region needs a key of that Region, and holds the same bytes', async () => {
   await snapshotted('to-copy');
   const source = `arn:aws:rds:${east}:111111111111:snapshot:to-copy`;
