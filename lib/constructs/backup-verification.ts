@@ -220,7 +220,7 @@ export class BackupVerification extends Construct {
     });
     // What RDS does with the key of a snapshot, on behalf of whoever restores it.
     machine.machine.addToRolePolicy(new iam.PolicyStatement({
-      actions: ['kms:DescribeKey', 'kms:CreateGrant', 'kms:Decrypt'], resources: [key.keyArn],
+      actions: ['kms:DescribeKey', 'kms:CreateGrant'], resources: [key.keyArn],
       conditions: { StringEquals: { 'kms:ViaService': `rds.${Stack.of(this).region}.amazonaws.com` } },
     }));
     return machine;
