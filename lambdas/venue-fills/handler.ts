@@ -21,6 +21,6 @@ export const handler = serve(venueFills, process.env, ({ BATON_BOOKS: books, BAT
       const of = books[book];
       if (of === undefined) throw new Error(`no book ${book} here`);
       const { apiKey, secret } = await readJson(secrets, of.secretArn, ['apiKey', 'secret']);
-      return fillsOf({ url: of.venueUrl, symbol: of.symbol, apiKey, secret, fromMs, untilMs, pagesAtMost, nowMs: Date.now, fetch });
+      return fillsOf({ url: process.env[of.urlVariable] ?? '', symbol: of.symbol, apiKey, secret, fromMs, untilMs, pagesAtMost, nowMs: Date.now, fetch });
     },
   }));

@@ -45,7 +45,7 @@ export interface BackupVerificationProps {
   readonly key: kms.IKey;
   readonly venueKey: kms.IKey;
   readonly books: readonly { readonly name: string; readonly venueSecret: secretsmanager.ISecret }[];
-  readonly network: { readonly vpc: ec2.IVpc; readonly databaseClientSecurityGroup: ec2.ISecurityGroup };
+  readonly network: { readonly vpc: ec2.IVpc; readonly databaseClientSecurityGroup: ec2.ISecurityGroup; readonly venueClientSecurityGroup: ec2.ISecurityGroup };
 }
 
 /** As in the secret of the database, and so in every backup. */
@@ -177,14 +177,18 @@ export class BackupVerification extends Construct {
     return made;
   }
 
-  #fills({ settings, evidence, books, venueKey }: BackupVerificationProps, prefix: string): ContractFunction<typeof venueFills> {
-    const of = Object.fromEntries(books.map(({ name, venueSecret }) => {
-      const { symbol, venueUrl } = settings.books.find((each) => each.name === name) ?? { symbol: '', venueUrl: '' };
-      return [name, { symbol, venueUrl, secretArn: venueSecret.secretArn }];
-    }));
+  /** From the fixed addresses: the keys are bound to them. */
+  #fills({ settings, evidence, books, venueKey, network }: BackupVerificationProps, prefix: string): ContractFunction<typeof venueFills> {
+    const urlVariable = (name: string): string => `BATON_VENUE_URL_${name.toUpperCase()}`;
+    const known = settings.books.map(({ name, symbol, venueUrl }) => ({ name, symbol, venueUrl, venueSecret: books.find((each) => each.name === name)?.venueSecret }));
+    const of = Object.fromEntries(known.map(({ name, symbol, venueSecret }) => [name, { symbol, urlVariable: urlVariable(name), secretArn: venueSecret?.secretArn }]));
     const made = new ContractFunction(this, 'VenueFills', {
       contract: venueFills, prefix, logRetention: retentionOf(settings),
-      environment: { BATON_BOOKS: Stack.of(this).toJsonString(of), BATON_EVIDENCE_BUCKET: evidence.bucketName },
+      environment: {
+        BATON_BOOKS: Stack.of(this).toJsonString(of), BATON_EVIDENCE_BUCKET: evidence.bucketName,
+        ...Object.fromEntries(known.map(({ name, venueUrl }) => [urlVariable(name), venueUrl])),
+      },
+      network: { vpc: network.vpc, subnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS }, securityGroup: network.venueClientSecurityGroup },
     });
     allow(made, ['secretsmanager:GetSecretValue'], books.map(({ venueSecret }) => arnInPolicies(venueSecret)));
     allow(made, ['kms:Decrypt'], [venueKey.keyArn]);

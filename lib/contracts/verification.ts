@@ -169,10 +169,10 @@ export const venueFills = functionContract({
   runbook,
   timeoutSeconds: 60,
   environment: z.object({
-    /** JSON: for each book its symbol, its venue address and the ARN of its key. */
+    /** JSON: for each book its symbol, the ARN of its key, and the variable that has its venue's address. */
     BATON_BOOKS: z.pipe(
       z.string(),
-      z.transform((text) => z.record(z.string(), z.object({ symbol: z.string(), venueUrl: z.string(), secretArn: z.string() })).parse(JSON.parse(text))),
+      z.transform((text) => z.record(z.string(), z.object({ symbol: z.string(), urlVariable: z.string(), secretArn: z.string() })).parse(JSON.parse(text))),
     ),
     BATON_EVIDENCE_BUCKET: z.string(),
   }),
