@@ -69,6 +69,7 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
 
   new CostStack(app, stackIdOf(settings, 'cost', settings.regions.first.name), {
     settings, others: app.node.children.filter((child) => Stack.isStack(child)),
+    network: first.network, data: first.data, cutover: first.cutover,
     env: { account: settings.account, region: settings.regions.first.name }, terminationProtection: true,
     stackName: `baton-${environment}-cost`, description: 'Baton: the bill, watched',
   });

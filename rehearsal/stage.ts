@@ -33,6 +33,8 @@ import type { RunningServer } from './processes/postgres.ts';
 import type { RunningTask } from './processes/tasks.ts';
 import type { CostExplorer, Spending } from './services/cost-explorer.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
+import type { Events } from './services/events.ts';
+import type { Iam } from './services/iam.ts';
 import type { Ringing } from './services/monitoring.ts';
 import type { RunningDatabase } from './services/rds.ts';
 import type { Sns } from './services/sns.ts';
@@ -538,6 +540,34 @@ export class Stage {
   #topicArn(topic: string): string {
     const { environment, account, regions } = this.#installation.settings;
     return `arn:aws:sns:${regions.first.name}:${account}:baton-${environment}-${topic}`;
+  }
+
+  /** A schedule of the first Region that comes seldom comes now. */
+  comesDue(rule: string): void {
+    (this.#installation.world.model('events') as Events).comesDue(this.regions.first.name, `baton-${this.environment}-${rule}`);
+  }
+
+  /** What stands in the bucket of reports of the first Region, as text. */
+  async reportAt(key: string): Promise<string> {
+    const region = this.regions.first.name;
+    const { Buckets } = await this.operator<{ Buckets: { Name: string }[] }>('s3', 'ListBuckets', {}, region);
+    const bucket = Buckets.map(({ Name }) => Name).find((name) => name.startsWith(`baton-${this.environment}-reports`) && name.includes(region));
+    const { Body } = await this.operator<{ Body: Uint8Array }>('s3', 'GetObject', { Bucket: bucket, Key: key }, region);
+    return Buffer.from(Body).toString();
+  }
+
+  /** Which of these calls of ECS a role of the system is refused, when somebody makes them in its name. */
+  async refusedTo(role: RegExp, region: string, attempts: readonly (readonly [operation: string, input: Record<string, unknown>])[]): Promise<readonly string[]> {
+    const { world } = this.#installation;
+    const found = [...(world.model('iam') as Iam).roles.values()].find(({ name }) => role.test(name));
+    if (found === undefined) throw new Error(`there is no role ${role.source}`);
+    const refused: string[] = [];
+    for (const [operation, input] of attempts) {
+      this.permissions.expectRefusal({ role: new RegExp(`^${found.name}$`), action: `ecs:${operation}` });
+      const outcome = await world.call({ service: 'ecs', operation, region, caller: world.callerFor(found.arn), input }).catch((error: unknown) => (error as Error).name);
+      if (outcome === 'AccessDeniedException') refused.push(operation);
+    }
+    return refused;
   }
 
   /** What a function has logged. */

@@ -18,17 +18,26 @@ import * as sns from 'aws-cdk-lib/aws-sns';
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import { BudgetAlert } from '../lib/constructs/budget-alert.ts';
+import { BudgetResponse } from '../lib/constructs/budget-response.ts';
+import { CostReport } from '../lib/constructs/cost-report.ts';
 import { MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { costBurn } from '../lib/contracts/cost-burn.ts';
 import type { EnvironmentIn } from '../lib/contracts/step.ts';
 import { assumptions } from '../lib/cost/assumptions.ts';
 import type { Settings } from '../lib/settings/index.ts';
+import type { CutoverStack } from './cutover.ts';
+import type { DataStack } from './data.ts';
+import type { NetworkStack } from './network.ts';
 
 export interface CostStackProps extends StackProps {
   readonly settings: Settings;
   /** All others, in both Regions. */
   readonly others: readonly Stack[];
+  /** Of this Region. */
+  readonly network: NetworkStack;
+  readonly data: DataStack;
+  readonly cutover: CutoverStack;
 }
 
 /** For so many hours together: a cutover runs two colours for less than one. */
@@ -50,7 +59,7 @@ export class CostStack extends Stack {
   /** People, by e-mail. */
   readonly people: sns.Topic;
 
-  constructor(scope: Construct, id: string, { settings, others, ...props }: CostStackProps) {
+  constructor(scope: Construct, id: string, { settings, others, network, data, cutover, ...props }: CostStackProps) {
     super(scope, id, props);
     const prefix = `baton-${settings.environment}`;
     this.topic = this.#topic('Notices', `${prefix}-cost`, settings, tellers);
@@ -61,7 +70,12 @@ export class CostStack extends Stack {
     this.#anomalies(settings);
     this.#burn(settings, [...others, this]);
     const alert = new BudgetAlert(this, 'Alert', { settings, prefix, logRetention: retentionOf(settings), heard: this.topic, people: this.people });
-    alert.function.errorsAlarm.addAlarmAction(new SnsAction(this.people));
+    const response = new BudgetResponse(this, 'Response', {
+      settings, prefix, vpc: network.vpc, databaseInstanceIdentifier: data.databaseInstanceIdentifier, records: alert.table, people: this.people,
+    });
+    alert.letBegin(response.machine);
+    const report = new CostReport(this, 'Report', { settings, prefix, reportsName: cutover.reportsName, people: this.people });
+    for (const each of [alert.function.errorsAlarm, report.function.errorsAlarm, response.control.errorsAlarm, ...response.machine.alarms]) each.addAlarmAction(new SnsAction(this.people));
   }
 
   #topic(id: string, topicName: string, { environment }: Settings, from: readonly string[]): sns.Topic {

@@ -25,6 +25,7 @@ import { cutoverInspection, endings, leaseControl } from '../lib/contracts/cutov
 import { releaseWorkflow } from '../lib/contracts/release-workflow.ts';
 import type { EnvironmentIn } from '../lib/contracts/step.ts';
 import { noticesTopicOf } from '../lib/contracts/stack-names.ts';
+import { riseAtMost } from '../lib/cost/estimate.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { CutoverParts } from '../lib/workflows/blocks/parts.ts';
 import { cutover } from '../lib/workflows/cutover.ts';
@@ -140,7 +141,10 @@ export class CutoverStack extends Stack {
       passMigrationRoles: passing(
         trading.books.flatMap(({ migrationTaskRole, migrationExecutionRole }) => [migrationTaskRole, migrationExecutionRole]),
       ),
-      limits: { ...settings.cutover, approvalSeconds },
+      limits: {
+        ...settings.cutover, approvalSeconds,
+        approvedAboveUsd: settings.approvals.approvers.length > 0 ? riseAtMost * settings.budget.monthlyUsd : undefined,
+      },
     };
     const { parts } = this;
     const workflow = new Workflow(this);

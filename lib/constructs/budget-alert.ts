@@ -15,6 +15,7 @@ import { budgetAlert, type ChannelName } from '../contracts/budget-alert.ts';
 import type { Settings } from '../settings/index.ts';
 import { ContractFunction } from './function.ts';
 import { requiredTags } from './required-tags.ts';
+import type { JudgedStateMachine } from './state-machine.ts';
 
 export interface BudgetAlertProps {
   readonly settings: Settings;
@@ -28,19 +29,21 @@ export interface BudgetAlertProps {
 
 export class BudgetAlert extends Construct {
   readonly function: ContractFunction<typeof budgetAlert>;
+  /** What was told, and what was stopped. */
+  readonly table: dynamodb.TableV2;
 
   constructor(scope: Construct, id: string, { settings, prefix, logRetention, heard, people }: BudgetAlertProps) {
     super(scope, id);
     const { environment, notifications } = settings;
-    const table = new dynamodb.TableV2(this, 'Told', {
+    const table = (this.table = new dynamodb.TableV2(this, 'Told', {
       tableName: `${prefix}-cost-notices`,
       partitionKey: { name: 'notice', type: dynamodb.AttributeType.STRING },
       billing: dynamodb.Billing.onDemand(),
-      // Lost, it would cost a notice told twice.
+      // Lost, it would cost a notice told twice, and the undo of a month's response.
       removalPolicy: RemovalPolicy.DESTROY,
-    });
+    }));
     Validations.of(table).acknowledge({
-      id: 'AwsSolutions-DDB3', reason: 'It remembers which notices were told; without it each would be told once more, and nothing else is lost.',
+      id: 'AwsSolutions-DDB3', reason: 'It remembers which notices were told and which back-tests were stopped; without it people are told once more, and start these themselves.',
     });
     const secret = new secretsmanager.Secret(this, 'Channels', {
       secretName: `baton-${environment}/cost-channels`,
@@ -78,5 +81,11 @@ export class BudgetAlert extends Construct {
     // Its own minute, and as much again until another may take a notice over.
     alert.configureAsyncInvoke({ retryAttempts: 2, maxEventAge: Duration.hours(6), onFailure: new destinations.SnsDestination(people) });
     heard.addSubscription(new subscriptions.LambdaSubscription(alert));
+  }
+
+  /** A spent budget is acted on by this machine. */
+  letBegin({ machine }: JudgedStateMachine): void {
+    this.function.function.addEnvironment('BATON_RESPONSE_MACHINE', machine.stateMachineArn);
+    this.function.function.addToRolePolicy(new iam.PolicyStatement({ actions: ['states:StartExecution'], resources: [machine.stateMachineArn] }));
   }
 }

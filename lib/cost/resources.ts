@@ -144,6 +144,7 @@ export const free: Readonly<Record<string, string>> = {
   'AWS::EC2::SubnetRouteTableAssociation': network,
   'AWS::EC2::VPCGatewayAttachment': network,
   'AWS::ECR::ReplicationConfiguration': 'the copies are charged at their repositories',
+  'AWS::ECS::ClusterCapacityProviderAssociations': 'what runs of it is charged',
   'AWS::ECS::TaskDefinition': 'what runs of it is charged at its service',
   'AWS::Backup::BackupPlan': described,
   'AWS::Backup::BackupSelection': described,

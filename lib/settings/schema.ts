@@ -168,6 +168,8 @@ export const Settings = z
       monthlyUsd: z.int().min(1),
       /** What is out of the ordinary and below it is nobody's concern. */
       anomalyUsd: z.int().min(1),
+      /** What a spent budget makes of the database, until it is undone; absent where it keeps its size whatever it costs. */
+      spentDatabaseClass: z.optional(z.string().regex(/^[a-z0-9]+\.[a-z0-9]+$/, 'without the db. prefix, such as t4g.micro')),
     }),
     tags: z.strictObject({
       CostCenter: z.string().min(1),

@@ -65,12 +65,12 @@ async function tell(stage: Stage, pagers: Pagers, faults: ReadonlySet<string>): 
 
   stage.progress.heading('Budgets tells of the bill');
   // The later threshold first.
-  const first = [letter(stage, now, 'ACTUAL', 100, 101), letter(stage, now, 'ACTUAL', 80, 81), letter(stage, now, 'FORECASTED', 100, 104)];
+  const first = [budgetLetter(stage, now, 'ACTUAL', 100, 101), budgetLetter(stage, now, 'ACTUAL', 80, 81), budgetLetter(stage, now, 'FORECASTED', 100, 104)];
   await stage.tellOfTheBill(...first);
   await until('three messages', toldBoundMs, () => pagers.received.length >= first.length);
   stage.progress.heading('It tells the same again, revised downwards, and of last month');
-  const late = [letter(stage, last, 'ACTUAL', 100, 100)];
-  await stage.tellOfTheBill(...first, letter(stage, now, 'ACTUAL', 80, 79), ...late, ...late);
+  const late = [budgetLetter(stage, last, 'ACTUAL', 100, 100)];
+  await stage.tellOfTheBill(...first, budgetLetter(stage, now, 'ACTUAL', 80, 79), ...late, ...late);
   await until('an answer to each', toldBoundMs, () => stage.linesOf('budget-alert').filter((line) => line.includes('"told"')).length >= 2 * first.length + 3);
   heal?.();
   mend?.();
@@ -78,7 +78,7 @@ async function tell(stage: Stage, pagers: Pagers, faults: ReadonlySet<string>): 
 
   stage.progress.heading('Nobody can be reached');
   const silence = [pagers.takeDown('slack'), pagers.takeDown('pagerduty')];
-  const lost = letter(stage, now, 'FORECASTED', 120, 121);
+  const lost = budgetLetter(stage, now, 'FORECASTED', 120, 121);
   await stage.tellOfTheBill(lost);
   const asWritten = await until('what goes on as it was written', toldBoundMs, () => {
     const published = stage.publishedTo('cost-people').filter((text) => text.includes('FORECASTED Amount'));
@@ -128,7 +128,7 @@ function spendings(now: Date, Owner: string): readonly Spending[] {
 }
 
 /** As AWS Budgets writes it. */
-function letter({ environment, settings }: Stage, written: Date, kind: 'ACTUAL' | 'FORECASTED', percent: number, reachedPercent: number): string {
+export function budgetLetter({ environment, settings }: Stage, written: Date, kind: 'ACTUAL' | 'FORECASTED', percent: number, reachedPercent: number): string {
   const { monthlyUsd } = settings.budget;
   const usd = (of: number): string => `$${((monthlyUsd * of) / 100).toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
   const date = written.toLocaleString('en-US', { month: 'long', day: '2-digit', year: 'numeric', timeZone: 'UTC' });

@@ -2,7 +2,9 @@
 import { automaticFailover } from './automatic-failover.ts';
 import { backups } from './backups.ts';
 import { budgetAlert } from './budget-alert.ts';
+import { budgetResponse } from './budget-response.ts';
 import { canary } from './canary.ts';
+import { costReport } from './cost-report.ts';
 import { cutover } from './cutover.ts';
 import { databaseRequired } from './database-required.ts';
 import { failback } from './failback.ts';
@@ -20,5 +22,5 @@ import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
-  rotateExchangeKey, revokeKeyNow, budgetAlert, databaseRequired, automaticFailover, backups, verifyBackup,
+  rotateExchangeKey, revokeKeyNow, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups, verifyBackup,
 ];

@@ -114,6 +114,8 @@ const lastPart = (nameOrArn: string): string => nameOrArn.split('/').at(-1) ?? n
 
 export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): EcsModel {
   const clusters = new Map<string, { readonly clusterArn: string; readonly clusterName: string; readonly region: string }>();
+  /** Clusters whose default strategy is Fargate's, Spot or not: nothing is ever taken back here. */
+  const onFargate = new Set<string>();
   const families = new Map<string, TaskDefinition[]>();
   const definitionTags = new Map<string, readonly Tag[]>();
   const services = new Map<string, Service>();
@@ -504,7 +506,7 @@ export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): E
       const definition = definitionOf(call.region, input.taskDefinition);
       if (!definition) throw client('TaskDefinition not found.');
       if (definition.status !== 'ACTIVE') throw client('TaskDefinition is inactive');
-      checkLaunchType(input.launchType);
+      checkLaunchType(input.launchType ?? (onFargate.has(clusterArn) ? 'FARGATE' : undefined));
       checkNetwork(definition, input.networkConfiguration);
       const { containerOverrides = [], ...others } = overrides as { containerOverrides?: { name: string; command?: string[] }[] };
       const ofContainers = containerOverrides.flatMap((override) => Object.keys(override).filter((key) => !['name', 'command'].includes(key)));
@@ -546,6 +548,13 @@ export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): E
       const clusterArn = arn(region, `cluster/${clusterName}`);
       clusters.set(clusterArn, { clusterArn, clusterName, region });
       return { ref: clusterName, attributes: { Arn: clusterArn } };
+    },
+    'AWS::ECS::ClusterCapacityProviderAssociations': ({ region, properties, generatedName }) => {
+      const strategy = (properties['DefaultCapacityProviderStrategy'] ?? []) as readonly { readonly CapacityProvider: string }[];
+      const foreign = strategy.find(({ CapacityProvider }) => !CapacityProvider.startsWith('FARGATE'));
+      if (foreign) throw invalid(`The capacity provider ${foreign.CapacityProvider} is not modelled; Fargate's own are.`);
+      if (strategy.length > 0) onFargate.add(arn(region, `cluster/${lastPart(String(properties['Cluster']))}`));
+      return { ref: generatedName, attributes: {} };
     },
     'AWS::ECS::TaskDefinition': ({ region, properties, generatedName }) => {
       const definition = register(region, { family: generatedName, ...(lowerKeys(properties) as Record<string, unknown>) });

@@ -383,7 +383,9 @@ export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
 }
 
 /** What ModifyDBInstance changes here. */
-const modifiable: ReadonlySet<string> = new Set(['NewDBInstanceIdentifier', 'MultiAZ', 'BackupRetentionPeriod', 'PreferredBackupWindow', 'DeletionProtection', 'MasterUserPassword']);
+const modifiable: ReadonlySet<string> = new Set([
+  'NewDBInstanceIdentifier', 'DBInstanceClass', 'MultiAZ', 'BackupRetentionPeriod', 'PreferredBackupWindow', 'DeletionProtection', 'MasterUserPassword',
+]);
 
 const retentionDaysOf = ({ properties }: Instance): number => Number(properties['BackupRetentionPeriod'] ?? 1);
 const statusOf = ({ status, server }: Instance): string => (status === 'available' && server?.child.exit ? 'failed' : status);

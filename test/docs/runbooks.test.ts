@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DynamoDBClient, UpdateItemCommand, type UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import type * as z from 'zod/mini';
+import { BudgetResponseRequest } from '../../lib/contracts/budget-response.ts';
 import { CutoverRequest } from '../../lib/contracts/cutover.ts';
 import { HaltRequest, KeyRequest, ResumeRequest, RollbackRequest } from '../../lib/contracts/operations.ts';
 import { FailoverRequest } from '../../lib/contracts/recovery.ts';
@@ -24,6 +25,7 @@ const contracts: Readonly<Record<string, z.ZodMiniType>> = {
   failover: FailoverRequest, switchover: SwitchoverRequest, failback: SwitchoverRequest, 'refresh-standby': RefreshRequest,
   'backup-verification': VerificationRequest,
   'revoke-now': KeyRequest, 'replace-key': KeyRequest,
+  'budget-response': BudgetResponseRequest,
 };
 
 /** Commands that begin a line, with what stands on the lines that continue them. */

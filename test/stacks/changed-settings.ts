@@ -62,6 +62,7 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'notifications.slack': (s) => void (s.notifications.slack = !s.notifications.slack),
   'notifications.pagerDuty': (s) => void (s.notifications.pagerDuty = !s.notifications.pagerDuty),
   'budget.monthlyUsd': (s) => void (s.budget.monthlyUsd = 2000),
+  'budget.spentDatabaseClass': (s) => void (s.budget.spentDatabaseClass = 't4g.small'),
   'budget.anomalyUsd': (s) => void (s.budget.anomalyUsd = 99),
   'logs.retentionDays': (s) => void (s.logs.retentionDays = 365),
   'tags.CostCenter': (s) => void (s.tags.CostCenter = 'other'),

@@ -119,3 +119,24 @@ test('a role that the boundary was not put on', () => {
   expect(findings).toContain('The role has no permissions boundary');
   expect(findings).toContain('added/Unbounded');
 });
+
+test('a trader on Spot: a service that asks for it, a cluster that services run in, a machine that starts what runs', () => {
+  const findings = findingsWith((stack) => {
+    const resource = (id: string, type: string, properties: Record<string, unknown>): CfnResource => new CfnResource(stack, id, { type, properties });
+    const strategy = [{ CapacityProvider: 'FARGATE_SPOT', Weight: 1 }];
+    const cluster = resource('Cluster', 'AWS::ECS::Cluster', {});
+    resource('Asks', 'AWS::ECS::Service', { Cluster: cluster.ref, DeploymentController: { Type: 'EXTERNAL' } });
+    resource('Associated', 'AWS::ECS::ClusterCapacityProviderAssociations', {
+      Cluster: cluster.ref, CapacityProviders: ['FARGATE', 'FARGATE_SPOT'], DefaultCapacityProviderStrategy: [],
+    });
+    resource('OnSpot', 'AWS::ECS::Service', { Cluster: 'other', CapacityProviderStrategy: strategy });
+    // Nothing runs in it by itself: that is what back-tests have.
+    const research = resource('Research', 'AWS::ECS::Cluster', {});
+    resource('Fine', 'AWS::ECS::ClusterCapacityProviderAssociations', {
+      Cluster: research.ref, CapacityProviders: ['FARGATE_SPOT'], DefaultCapacityProviderStrategy: strategy,
+    });
+    machineWith(stack, { StartAt: 'Run', States: { Run: { Type: 'Task', Resource: 'arn:aws:states:::aws-sdk:ecs:createTaskSet', Arguments: { CapacityProviderStrategy: strategy }, End: true } } });
+  });
+  const refused = [...findings.matchAll(/\(Baton spot\)\s+added\/(\w+)/g)].map(([, id]) => id);
+  expect(new Set(refused)).toEqual(new Set(['Associated', 'Machine', 'OnSpot']));
+});

@@ -54,18 +54,18 @@ export const request = { book, images, reason: 'a new strategy', requestedBy: 'a
 export const executionArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-cutover:run-1';
 
 /** The definitions that a deployment would send, by machine, their references resolved to the logical names of the template. */
-export function synthesizedMachines(variant?: SettingsVariant): {
+export function synthesizedMachines(variant?: SettingsVariant, environment: 'dev' | 'staging' = 'dev'): {
   readonly machines: ReadonlyMap<string, StateMachineDefinition>;
   readonly taskTemplate: Record<string, unknown>;
   readonly migrationTemplate: Record<string, unknown>;
 } {
   const resourcesOf = (template: Template, type: string): Record<string, unknown>[] =>
     Object.values(template.Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties ?? {}] : []));
-  const atHome = readAssembly(assemblyOf('dev', variant).directory).stacks.filter((stack) => stack.region === region);
+  const atHome = readAssembly(assemblyOf(environment, variant).directory).stacks.filter((stack) => stack.region === region);
   const templates = atHome.map(({ template }) => template as unknown as Template);
   const machines = templates.flatMap((template) =>
     resourcesOf(template, 'AWS::StepFunctions::StateMachine').map((machine) => {
-      const name = String(machine['StateMachineName']).replace('baton-dev-', '');
+      const name = String(machine['StateMachineName']).replace(`baton-${environment}-`, '');
       return [name, JSON.parse(joined(machine['DefinitionString'], template)) as StateMachineDefinition] as const;
     }));
   const taskTemplates = templates.flatMap((template) => resourcesOf(template, 'AWS::ECS::TaskDefinition'));

@@ -459,6 +459,15 @@ describe('a cutover that is refused', () => {
     expect(await refusal(world)).toMatch(/not approved in time: 1 of 2 approvals, by .*user\/grace/);
     expect(await world.desk().decide('edsger', 'approve', 'run-1')).toMatchObject({ accepted: false, message: /Too late/ });
   });
+  it('when it costs more than a tenth of the budget and nobody approves that, also where no approval is asked for', async () => {
+    const dear = (costImpactUsdMonthly: number) => ({ ...request, change: { ...request.change, costImpactUsdMonthly } });
+    // A tenth of dev's 720 USD a month.
+    const world = await scenarios.second();
+    expect(await refusal(world, dear(72.01))).toMatch(/not approved in time: 0 of 1 approvals/);
+    const cheap = await scenarios.second();
+    await run(cheap, dear(72));
+    expect(cheap.visited()).not.toContain('Look who has approved the change');
+  });
   it('is reported and told when people were asked, and left to its author when they were not', async () => {
     const at = `cutovers/${book}/run-1.json`;
     const rejected = await asked((desk) => desk.decide('edsger', 'reject', 'run-1'));

@@ -8,6 +8,7 @@ import {
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { beginJudging, judged } from './beside.ts';
 import { PermissionRules } from './permissions.ts';
+import { SpotRules } from './spot.ts';
 import { StateMachineRules } from './state-machines.ts';
 import { StaticStabilityRules } from './static-stability.ts';
 import { WhatRunsRules } from './what-runs.ts';
@@ -29,7 +30,7 @@ class CloudFormationRules extends CloudFormationValidatePlugin {
 }
 
 export function addValidations(app: App): void {
-  const here = [new AwsSolutionsChecks(app), new PermissionRules(), new WhatRunsRules(), new StaticStabilityRules()];
+  const here = [new AwsSolutionsChecks(app), new PermissionRules(), new WhatRunsRules(), new SpotRules(), new StaticStabilityRules()];
   const stateMachines = new StateMachineRules();
   // The CDK's own switch for its rules: then nothing is worth a thread.
   if (process.env['CDK_VALIDATION'] === 'false') return Validations.of(app).addPlugins(...here, stateMachines);

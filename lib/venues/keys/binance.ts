@@ -3,22 +3,25 @@
  *
  * One code, -2015, stands for a key that is unknown, is used from elsewhere, or lacks a permission; so it says no more than that the key
  * is not taken. ccxt sends what belongs to sub-accounts as it is given, neither form nor query encoded, so that is done before.
+ * The list says nothing of addresses: those are asked for, key by key.
  */
 import type { Exchange } from 'ccxt';
 import { CcxtKeys, textOf, timeMs, type KeyProviderOptions, type VenueWords } from './ccxt-keys.ts';
 import type { DoomedKey, KeyRefusal, ListedKey, TradingKey } from './provider.ts';
 
+/** Written otherwise than in the answer to a creation: `apikey`. */
 interface Listed {
   readonly apiName?: string;
-  readonly apiKey: string;
+  readonly apikey: string;
   readonly canMarginLoanRepay?: boolean;
   readonly canUniversalTransfer?: boolean;
-  readonly ipList?: readonly string[];
-  readonly createTime?: number;
+  readonly timestamp?: number;
 }
 
 const refusals: ReadonlyMap<string, KeyRefusal> = new Map([['-2015', 'unknown'], ['-2008', 'unknown'], ['-2014', 'unknown'], ['-1022', 'signature']]);
 const path = 'sub-account/subAccountApi';
+/** At most. */
+const pageSize = 100;
 
 export class BinanceKeys extends CcxtKeys {
   protected override readonly testOrder = { test: true };
@@ -43,7 +46,7 @@ export class BinanceKeys extends CcxtKeys {
   protected override async made(exchange: Exchange, subAccount: string, name: string): Promise<TradingKey> {
     const { addresses } = await this.policy();
     const { publicKey, privateKey } = this.keyPair();
-    const { apiKey } = await this.#ask<Listed>(exchange, 'sapiV2', 'POST', {
+    const { apiKey } = await this.#ask<{ apiKey: string }>(exchange, 'sapiV2', 'POST', path, {
       email: subAccount,
       apiName: name,
       publicKey,
@@ -54,30 +57,40 @@ export class BinanceKeys extends CcxtKeys {
   }
 
   protected override async listed(exchange: Exchange, subAccount: string): Promise<readonly ListedKey[]> {
-    return (await this.#ask<readonly Listed[]>(exchange, 'sapi', 'GET', { email: subAccount })).map(listedKey);
+    const found: Listed[] = [];
+    for (let page = 1; found.length === (page - 1) * pageSize; page += 1) {
+      const asked = { email: subAccount, page, size: pageSize };
+      found.push(...(await this.#ask<{ rows: readonly Listed[] }>(exchange, 'sapi', 'GET', path, asked)).rows);
+    }
+    return Promise.all(found.map(async (each) => {
+      const restriction = { email: subAccount, subAccountApiKey: each.apikey };
+      const { ipList } = await this.#ask<{ ipList?: readonly string[] }>(exchange, 'sapi', 'GET', `${path}/ipRestriction`, restriction);
+      return listedKey(each, ipList ?? []);
+    }));
   }
 
   protected override async remove(exchange: Exchange, subAccount: string, { apiKey }: DoomedKey): Promise<void> {
-    await this.#ask(exchange, 'sapi', 'DELETE', { email: subAccount, subAccountApiKey: apiKey });
+    await this.#ask(exchange, 'sapi', 'DELETE', path, { email: subAccount, subAccountApiKey: apiKey });
   }
 
   protected override look(exchange: Exchange): Promise<unknown> {
     return this.call(exchange, 'privateGetAccount');
   }
 
-  /** Not among ccxt's implicit calls yet; its request signs whatever path it is given. */
-  #ask<Answer>(exchange: Exchange, api: 'sapi' | 'sapiV2', method: string, params: Readonly<Record<string, unknown>>): Promise<Answer> {
+  /** Most are not among ccxt's implicit calls yet; its request signs whatever path it is given. */
+  #ask<Answer>(exchange: Exchange, api: 'sapi' | 'sapiV2', method: string, asked: string, params: object): Promise<Answer> {
     const encoded = Object.fromEntries(Object.entries(params).map(([name, value]) => [name, encodeURIComponent(String(value))]));
-    return exchange.request(path, api, method, encoded) as Promise<Answer>;
+    return exchange.request(asked, api, method, encoded) as Promise<Answer>;
   }
 }
 
-function listedKey({ apiKey, apiName, canMarginLoanRepay = false, canUniversalTransfer = false, ipList = [], createTime }: Listed): ListedKey {
-  const createdAtMs = timeMs(createTime);
+function listedKey(listed: Listed, addresses: readonly string[]): ListedKey {
+  const { apikey, apiName, canMarginLoanRepay = false, canUniversalTransfer = false, timestamp } = listed;
+  const createdAtMs = timeMs(timestamp);
   return {
-    apiKey,
+    apiKey: apikey,
     name: textOf(apiName),
-    addresses: ipList,
+    addresses,
     mayMoveMoney: canMarginLoanRepay || canUniversalTransfer,
     ...(createdAtMs !== undefined && { createdAtMs }),
   };

@@ -1,4 +1,7 @@
-/** Gate's keys of sub-accounts. Its list tells when each was last used: what decides a revocation is the venue's own word then. */
+/**
+ * Gate's keys of sub-accounts. Its list tells when each was last used: what decides a revocation is the venue's own word then. A change of
+ * a key takes effect within five minutes: until then a new one may be refused, and a deleted one be accepted.
+ */
 import type { Exchange } from 'ccxt';
 import { Secret } from '../../secret.ts';
 import { CcxtKeys, textOf, timeMs, type KeyProviderOptions, type VenueWords } from './ccxt-keys.ts';
@@ -17,7 +20,7 @@ const refusals: ReadonlyMap<string, KeyRefusal> = new Map([
   ['INVALID_KEY', 'unknown'], ['INVALID_CREDENTIALS', 'unknown'], ['INVALID_SIGNATURE', 'signature'], ['IP_FORBIDDEN', 'address'], ['READ_ONLY', 'permission'],
   ['FORBIDDEN', 'permission'],
 ]);
-const tradesOnly = new Set(['spot', 'futures']);
+const tradesOnly = new Set(['spot', 'futures', 'delivery', 'options']);
 const classicMode = 1;
 
 export class GateKeys extends CcxtKeys {
@@ -59,7 +62,10 @@ export class GateKeys extends CcxtKeys {
   }
 
   protected override look(exchange: Exchange): Promise<unknown> {
-    return this.call(exchange, 'privateSpotGetAccounts');
+    // A key for futures may not look at spot accounts, nor the other way round.
+    const [, settle] = this.symbol.split(':');
+    if (settle === undefined) return this.call(exchange, 'privateSpotGetAccounts');
+    return this.call(exchange, 'privateFuturesGetSettleAccounts', { settle: settle.toLowerCase() });
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Kraken, whose keys only people make and delete, in its pages. They put a new one where a rotation would; what is left for us is to prove
  * that it reads and trades, and that the old one does not any more. Other venues of that kind are made the same way.
+ * A wrong signature may be answered as an invalid key: that is documented, too.
  */
 import type { Exchange } from 'ccxt';
 import { CcxtKeys, type KeyProviderOptions, type VenueWords } from './ccxt-keys.ts';

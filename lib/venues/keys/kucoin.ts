@@ -21,9 +21,10 @@ interface Listed {
 
 const refusals: ReadonlyMap<string, KeyRefusal> = new Map([
   ['400003', 'unknown'], ['400004', 'signature'], ['400005', 'signature'], ['400006', 'address'], ['400007', 'permission'],
+  ['400008', 'permission'], ['400010', 'permission'],
 ]);
 const tradesOnly = new Set(['General', 'Spot', 'Futures']);
-/** At most 32 characters. */
+/** 7 to 32 characters, none of them a space. */
 const passphraseLength = 24;
 
 export class KucoinKeys extends CcxtKeys {
@@ -71,9 +72,14 @@ export class KucoinKeys extends CcxtKeys {
   }
 
   protected override async remove(exchange: Exchange, subAccount: string, { apiKey, name, passphrase }: DoomedKey): Promise<void> {
-    const said = (passphrase ?? passphraseOf(exchange, name)).reveal();
-    // In the query, as ccxt writes it: signed as it stands, so it is encoded before.
-    await this.call(exchange, 'privateDeleteSubApiKey', { apiKey, subName: encodeURIComponent(subAccount), passphrase: encodeURIComponent(said) });
+    const query = { apiKey, subName: subAccount, passphrase: (passphrase ?? passphraseOf(exchange, name)).reveal() };
+    // What is signed is the query before it is encoded; ccxt sends it like that, too.
+    const sign = exchange.sign.bind(exchange);
+    exchange.sign = (...request: Parameters<typeof sign>) => {
+      const signed = sign(...request) as { readonly url: string };
+      return { ...signed, url: signed.url.replace(/\?.*$/, `?${new URLSearchParams(query).toString()}`) };
+    };
+    await this.call(exchange, 'privateDeleteSubApiKey', query);
   }
 
   protected override look(exchange: Exchange): Promise<unknown> {

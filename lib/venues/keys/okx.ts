@@ -16,10 +16,13 @@ interface Listed {
 }
 
 const refusals: ReadonlyMap<string, KeyRefusal> = new Map([
-  ['50111', 'unknown'], ['50119', 'unknown'], ['50105', 'signature'], ['50113', 'signature'], ['50110', 'address'], ['50030', 'permission'], ['50120', 'permission'],
+  ['50111', 'unknown'], ['50119', 'unknown'], ['50105', 'signature'], ['50113', 'signature'], ['50110', 'address'], ['50035', 'address'],
+  ['50030', 'permission'], ['50120', 'permission'], ['59500', 'permission'],
 ]);
 /** In all of them. */
 const tradesOnly = new Set(['read_only', 'trade']);
+/** One key is made in a second, and one deleted, of all sub-accounts of a main account. */
+const paceMs = 1000;
 
 export class OkxKeys extends CcxtKeys {
   constructor(options: KeyProviderOptions) {
@@ -44,7 +47,7 @@ export class OkxKeys extends CcxtKeys {
     const { addresses } = await this.policy();
     // Letters of both cases, digits and a sign, 8 to 32 of them.
     const passphrase = new Secret(`Aa1!${this.randomHex(24)}`);
-    const { data } = await this.call<Answer<{ apiKey: string; secretKey: string }>>(exchange, 'privatePostUsersSubaccountApikey', {
+    const { data } = await this.#paced<Answer<{ apiKey: string; secretKey: string }>>(exchange, 'privatePostUsersSubaccountApikey', {
       subAcct: subAccount,
       label: name,
       passphrase: passphrase.reveal(),
@@ -61,7 +64,18 @@ export class OkxKeys extends CcxtKeys {
   }
 
   protected override async remove(exchange: Exchange, subAccount: string, { apiKey }: DoomedKey): Promise<void> {
-    await this.call(exchange, 'privatePostUsersSubaccountDeleteApikey', { subAcct: subAccount, apiKey });
+    await this.#paced(exchange, 'privatePostUsersSubaccountDeleteApikey', { subAcct: subAccount, apiKey });
+  }
+
+  /** Once more when it came too soon: of that refusal it is known that nothing was done. */
+  async #paced<Result>(exchange: Exchange, name: string, params: object): Promise<Result> {
+    try {
+      return await this.call<Result>(exchange, name, params);
+    } catch (error) {
+      if ((error as Error).name !== 'RateLimitExceeded') throw error;
+      await exchange.sleep(paceMs);
+      return this.call<Result>(exchange, name, params);
+    }
   }
 
   protected override look(exchange: Exchange): Promise<unknown> {

@@ -3,7 +3,7 @@
  * people think; so the first two are looked at again when they have.
  */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
-import { js, quoted, type Workflow } from '../workflow.ts';
+import { js, type Jsonata, quoted, type Workflow } from '../workflow.ts';
 import type { CutoverParts } from './parts.ts';
 import { bare, noted } from './variables.ts';
 
@@ -104,7 +104,8 @@ export function gates(
     input: {
       execution: js('$states.context.Execution.Id'), name: change.name,
       startedAt: js('$states.context.Execution.StartTime'), proof: js("$exists($request.proof) ? $request.proof : ''"),
-      books: change.books, images: js('$request.images'), within: js("$exists($request.within) ? $request.within : ''"), least: 0,
+      books: change.books, images: js('$request.images'), within: js("$exists($request.within) ? $request.within : ''"),
+      least: forItsCost(parts.limits.approvedAboveUsd),
     },
     assign: (answer) => ({
       approvalsRequired: answer.required, requester: answer.requester, approvedBy: js(`[${bare(answer.approvedBy)}]`), commands: answer.commands,
@@ -118,6 +119,12 @@ export function gates(
     otherwise: tell,
   }));
   return check('before anybody is asked', 'Nobody approves what could not be done anyway.', open, refused);
+}
+
+/** The parts of a canary were approved with it. */
+function forItsCost(approvedAboveUsd: number | undefined): number | Jsonata {
+  if (approvedAboveUsd === undefined) return 0;
+  return js(`($usd := $request.change.costImpactUsdMonthly; $exists($usd) and $not($exists($request.within)) and $usd > ${approvedAboveUsd} ? 1 : 0)`);
 }
 
 /** What the endings report of it, before anything is known. */

@@ -69,6 +69,8 @@ export interface CutoverLimits {
   readonly rollbackWindowSeconds: number;
   /** How long people may take to approve. */
   readonly approvalSeconds: number;
+  /** A change that costs more a month than this needs an approval, also where others need none; undefined where nobody could give it. */
+  readonly approvedAboveUsd: number | undefined;
 }
 
 /** The errors that leave the branches of the preparation; the outer catch names them. */

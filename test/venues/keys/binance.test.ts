@@ -1,4 +1,4 @@
-/** Binance's keys, on a server made from its documentation: developers.binance.com, "Sub Account: API Management" and "Spot Trading". */
+/** Binance's keys, on a server made from its documentation: see the sources of its capabilities. */
 import { createHmac, verify } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { keyContract } from './contract.ts';
@@ -27,16 +27,15 @@ function authenticate({ method, query, body, headers, address, parameters }: See
 function ofSubAccount({ parameters }: SeenRequest): void {
   if (parameters.get('email') !== email) throw new Answered(400, { code: -9000, msg: `no sub-account ${parameters.get('email')}` });
 }
-const shown = ({ apiKey, name, addresses, createdAtMs }: ServedKey): object => ({
-  apiName: name, apiKey, canTrade: true, canMarginLoanRepay: false, canFuturesTrade: false, canUniversalTransfer: false, canVanillaOptions: false,
-  status: addresses.length > 0 ? 2 : 1, ipList: addresses, createTime: createdAtMs,
-});
+const permissions = { canTrade: true, canMarginLoanRepay: false, canFuturesTrade: false, canUniversalTransfer: false, canVanillaOptions: false };
+/** In the list; it says nothing of addresses, and writes the key's name in small letters. */
+const shown = ({ apiKey, name, createdAtMs }: ServedKey): object => ({ email, apiName: name, apikey: apiKey, ...permissions, timestamp: createdAtMs });
 
 const ways: VenueWays = {
   authenticate,
   forbidden: notTaken,
   trades: ['POST /api/v3/order/test'],
-  manages: [`POST /sapi/v2/${keysPath}`, `GET /sapi/v1/${keysPath}`, `DELETE /sapi/v1/${keysPath}`],
+  manages: [`POST /sapi/v2/${keysPath}`, `GET /sapi/v1/${keysPath}`, `GET /sapi/v1/${keysPath}/ipRestriction`, `DELETE /sapi/v1/${keysPath}`],
   open: {
     'GET /api/v3/time': () => ({ serverTime: Date.now() }),
     'GET /api/v3/exchangeInfo': () => ({
@@ -67,11 +66,22 @@ const ways: VenueWays = {
       if (query !== '' || publicKey === null || !publicKey.startsWith('-----BEGIN PUBLIC KEY-----')) throw new Answered(400, { code: -1102, msg: 'publicKey' });
       if ((parameters.get('status') === '2') !== (ips !== null)) throw new Answered(400, { code: -1102, msg: "Mandatory parameter 'ipAddress' was not sent." });
       if (parameters.get('canTrade') !== 'true') throw new Answered(400, { code: -9000, msg: 'no permission' });
-      return shown(server.add({ name: String(parameters.get('apiName')), publicKey, addresses: ips?.split(',') ?? [] }));
+      if ((ips ?? '').length > 500) throw new Answered(400, { code: -1100, msg: 'ipAddress' });
+      const { apiKey, name, addresses } = server.add({ name: String(parameters.get('apiName')), publicKey, addresses: ips?.split(',') ?? [] });
+      return { apiName: name, apiKey, ...permissions, status: addresses.length > 0 ? 2 : 1, ipList: addresses };
     },
     [`GET /sapi/v1/${keysPath}`]: (request, _key, server) => {
       ofSubAccount(request);
-      return server.trading.map(shown);
+      const [page, size] = [Number(request.parameters.get('page') ?? 1), Number(request.parameters.get('size') ?? 30)];
+      if (page < 1 || size > 100) throw new Answered(400, { code: -1100, msg: 'page or size' });
+      return { total: server.trading.length, rows: server.trading.slice((page - 1) * size, page * size).map(shown) };
+    },
+    [`GET /sapi/v1/${keysPath}/ipRestriction`]: (request, _key, server) => {
+      ofSubAccount(request);
+      const key = server.keys.get(String(request.parameters.get('subAccountApiKey')));
+      if (key === undefined) throw new Answered(400, { code: -9000, msg: 'no such key' });
+      const isBound = key.addresses.length > 0;
+      return { ipRestrict: String(isBound), ...(isBound && { ipList: key.addresses }), updateTime: key.createdAtMs, apiKey: key.apiKey };
     },
     [`DELETE /sapi/v1/${keysPath}`]: (request, _key, server) => {
       ofSubAccount(request);
@@ -92,4 +102,11 @@ test("proves the permission to trade by the venue's own test, with the smallest 
   const orders = server().requests.filter(({ path }) => path.includes('/order'));
   expect(orders.map(({ path }) => path)).toEqual(['/api/v3/order/test']);
   expect(orders[0]!.parameters.get('newClientOrderId')).toBe('batonproof01234567');
+});
+
+test('lists every key, whatever the venue calls a page', async () => {
+  for (let count = server().trading.length; count < 100; count += 1) server().add({ name: `key ${count}` });
+  expect(await provider().list()).toHaveLength(100);
+  server().add({ name: 'the hundred and first', addresses: ['203.0.113.9'] });
+  expect((await provider().list()).at(-1)).toMatchObject({ name: 'the hundred and first', addresses: ['203.0.113.9'] });
 });

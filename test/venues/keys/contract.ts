@@ -18,15 +18,21 @@ export interface ContractOptions {
 }
 
 const name = 'baton0123456789a';
-const passphrase = 'a-passphrase';
+/** As a person may choose it: with signs that a query has to encode. */
+const passphrase = 'A-pass&phrase+#1%';
 
-export function keyContract({ venue, symbol, subAccount, ways, creation, words = {} }: ContractOptions): { readonly server: () => KeyServer; readonly provider: () => KeyProvider } {
+interface Contract {
+  readonly server: () => KeyServer;
+  readonly provider: (managementKey?: ServedKey, addresses?: readonly string[], traded?: string) => KeyProvider;
+}
+
+export function keyContract({ venue, symbol, subAccount, ways, creation, words = {} }: ContractOptions): Contract {
   let server: KeyServer;
   let manager: ServedKey;
   const pairs: { readonly publicKey: string; readonly privateKey: string }[] = [];
-  const provider = (managementKey: ServedKey = manager, addresses: readonly string[] = ['127.0.0.1', '203.0.113.7']): KeyProvider =>
+  const provider: Contract['provider'] = (managementKey = manager, addresses = ['127.0.0.1', '203.0.113.7'], traded = symbol) =>
     keyProvider(venue, {
-      url: server.url, symbol, policy: async () => ({ addresses }), answersWithinMs: 5000,
+      url: server.url, symbol: traded, policy: async () => ({ addresses }), answersWithinMs: 5000,
       managementKey: async () => ({ ...asClient(managementKey), subAccount }),
       randomHex: (digits) => '0123456789abcdef'.repeat(4).slice(0, digits),
       keyPair: () => {
@@ -43,7 +49,7 @@ export function keyContract({ venue, symbol, subAccount, ways, creation, words =
   beforeEach(async () => {
     server = new KeyServer();
     await server.start(ways);
-    manager = server.add({ manages: true, passphrase });
+    manager = server.add({ manages: true, passphrase, addresses: ['127.0.0.1'] });
     server.add({ name: 'somebody else', passphrase });
     pairs.length = 0;
   });

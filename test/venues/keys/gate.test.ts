@@ -1,5 +1,6 @@
-/** Gate's keys, on a server made from its documentation: www.gate.io/docs/developers/apiv4, "SubAccount", "Authentication", "Error Handling". */
+/** Gate's keys, on a server made from its documentation: see the sources of its capabilities. */
 import { createHash, createHmac } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import { expect, test } from 'vitest';
 import { keyContract } from './contract.ts';
 import { Answered, type KeyServer, type SeenRequest, type ServedKey, type VenueWays } from './key-server.ts';
@@ -12,21 +13,27 @@ function authenticate({ method, path, query, body, headers, address }: SeenReque
   const key = server.keys.get(String(headers['key']));
   if (key === undefined) throw refused('INVALID_KEY', 'Invalid API key');
   const timestamp = String(headers['timestamp']);
-  if (Math.abs(Number(timestamp) * 1000 - Date.now()) > 60_000) throw refused('REQUEST_EXPIRED', 'gap between request Timestamp and server time exceeds 60', 403);
+  if (Math.abs(Number(timestamp) * 1000 - Date.now()) > 60_000) throw refused('REQUEST_EXPIRED', 'gap between request Timestamp and server time exceeds 60');
   const signed = [method, path, decodeURIComponent(query), createHash('sha512').update(body).digest('hex'), timestamp].join('\n');
   if (createHmac('sha512', key.secret!).update(signed).digest('hex') !== headers['sign']) throw refused('INVALID_SIGNATURE', 'Signature mismatch');
-  if (key.addresses.length > 0 && !key.addresses.includes(address)) throw refused('IP_FORBIDDEN', 'IP address not in whitelist', 403);
+  if (key.addresses.length > 0 && !key.addresses.includes(address)) throw refused('IP_FORBIDDEN', 'Request IP not in whitelist');
   return key;
 }
-const shown = ({ apiKey, name, addresses, readOnly, createdAtMs, lastUsedAtMs }: ServedKey): object => ({
-  user_id: userId, mode: 1, name, perms: [{ name: 'spot', read_only: readOnly === true }], ip_whitelist: addresses, key: apiKey, state: 1,
-  created_at: createdAtMs / 1000, updated_at: createdAtMs / 1000, last_access: (lastUsedAtMs ?? 0) / 1000,
+/** What a key is for, where not spot. */
+const products = new WeakMap<ServedKey, string>();
+const productOf = (key: ServedKey): string => products.get(key) ?? 'spot';
+const onlyFor = (product: string, key: ServedKey): void => {
+  if (productOf(key) !== product) throw refused('FORBIDDEN', 'Account has no permission to request operation');
+};
+const shown = (key: ServedKey): object => ({
+  user_id: Number(userId), mode: 1, name: key.name, perms: [{ name: productOf(key), read_only: key.readOnly === true }], ip_whitelist: key.addresses,
+  key: key.apiKey, state: 1, created_at: key.createdAtMs / 1000, update_at: key.createdAtMs / 1000, last_access: (key.lastUsedAtMs ?? 0) / 1000,
 });
 const keysPath = `/api/v4/sub_accounts/${userId}/keys`;
 
 const ways: VenueWays = {
   authenticate,
-  forbidden: () => refused('FORBIDDEN', 'API key has no such permission', 403),
+  forbidden: ({ readOnly }) => (readOnly === true ? refused('READ_ONLY', 'API key is read-only') : refused('FORBIDDEN', 'Account has no permission to request operation')),
   trades: ['POST /api/v4/spot/orders', 'DELETE /api/v4/spot/orders/\\w+'],
   manages: [`GET ${keysPath}`, `POST ${keysPath}`, `DELETE ${keysPath}/\\w+`],
   open: {
@@ -38,7 +45,14 @@ const ways: VenueWays = {
     'GET /api/v4/spot/tickers': () => [{ currency_pair: 'BTC_USDT', highest_bid: '60000', lowest_ask: '60000.1', last: '60000' }],
   },
   signed: {
-    'GET /api/v4/spot/accounts': () => [],
+    'GET /api/v4/spot/accounts': (_request, key) => {
+      onlyFor('spot', key);
+      return [];
+    },
+    'GET /api/v4/futures/usdt/accounts': (_request, key) => {
+      onlyFor('futures', key);
+      return { total: '0', currency: 'USDT' };
+    },
     'GET /api/v4/spot/orders': (_request, _key, server) => [...server.orders.values()],
     'GET /api/v4/spot/open_orders': (_request, _key, server) => [{ currency_pair: 'BTC_USDT', total: server.orders.size, orders: [...server.orders.values()] }],
     'POST /api/v4/spot/orders': ({ body }, _key, server) => {
@@ -62,13 +76,15 @@ const ways: VenueWays = {
     [`GET ${keysPath}`]: (_request, _key, server) => server.trading.map(shown),
     [`POST ${keysPath}`]: ({ body }, _key, server) => {
       const { name, perms, ip_whitelist: addresses = [] } = JSON.parse(body) as { name: string; perms: { name: string }[]; ip_whitelist?: string[] };
-      if (perms.some((each) => each.name !== 'spot')) throw refused('INVALID_PARAM_VALUE', 'perms', 400);
+      const isValid = addresses.length <= 20 && addresses.every((each) => isIPv4(each)) && perms.every((each) => ['spot', 'futures'].includes(each.name));
+      if (!isValid) throw refused('INVALID_PARAM_VALUE', 'ip_whitelist or perms', 400);
       const made = server.add({ name, addresses });
+      products.set(made, perms[0]!.name);
       return { ...shown(made), secret: made.secret };
     },
     [`DELETE ${keysPath}/\\w+`]: ({ path }, _key, server) => {
-      if (!server.keys.delete(path.split('/').at(-1)!)) throw refused('INVALID_KEY', 'key not found', 400);
-      return {};
+      if (!server.keys.delete(path.split('/').at(-1)!)) throw refused('INVALID_KEY', 'Invalid API Key', 400);
+      throw new Answered(204, undefined);
     },
   },
 };
@@ -82,4 +98,10 @@ test('tells when a key was last used, and of one that never was, nothing', async
   expect(await lastUse()).toBeUndefined();
   await keys.proveRead(made);
   expect(await lastUse()).toBe(1_750_000_000_000);
+});
+
+test('a key for futures is proved where it may look', async () => {
+  const keys = provider(undefined, undefined, 'BTC/USDT:USDT');
+  await keys.proveRead(await keys.create('baton0123456789a'));
+  expect((await keys.list()).at(-1)).toMatchObject({ mayMoveMoney: false });
 });

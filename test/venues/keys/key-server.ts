@@ -49,7 +49,7 @@ export interface VenueWays {
   readonly signed: Readonly<Record<string, (request: SeenRequest, key: ServedKey, server: KeyServer) => unknown>>;
   readonly authenticate: (request: SeenRequest, server: KeyServer) => ServedKey;
   /** For a key that may not. */
-  readonly forbidden: () => Answered;
+  readonly forbidden: (key: ServedKey) => Answered;
   /** Signed paths that need more than to look. */
   readonly trades: readonly string[];
   readonly manages: readonly string[];
@@ -124,7 +124,7 @@ export class KeyServer {
       if (answer === undefined) this.missing.push(`${seen.method} ${seen.path}?${seen.query} ${seen.body}`);
       if (answer === undefined) throw new Answered(404, { message: `no such path: ${seen.method} ${seen.path}` });
       const key = authenticate(seen, this);
-      if ((manages.includes(route) && key.manages !== true) || (trades.includes(route) && key.readOnly === true)) throw forbidden();
+      if ((manages.includes(route) && key.manages !== true) || (trades.includes(route) && key.readOnly === true)) throw forbidden(key);
       key.lastUsedAtMs = 1_750_000_000_000;
       return { status: 200, answer: answer(seen, key, this) };
     } catch (error) {

@@ -1,4 +1,4 @@
-/** Kraken's keys, which people make: proved on a server made from docs.kraken.com/api, "Authentication" and "Add Order" with `validate`. */
+/** Kraken's keys, which people make: proved on a server made from its documentation: see the sources of its capabilities. */
 import { createHash, createHmac } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Secret } from '../../../lib/secret.ts';
@@ -7,11 +7,12 @@ import { isRefused, type KeyProvider, type TradingKey } from '../../../lib/venue
 import { Answered, KeyServer, type SeenRequest, type ServedKey, type VenueWays } from './key-server.ts';
 
 const answer = (result: unknown): object => ({ error: [], result });
-const refused = (error: string): Answered => new Answered(200, { error: [error] });
+const refused = (error: string): Answered => new Answered(200, { error: [error], result: {} });
 
 /** Base64 of HMAC-SHA512 of the path and of a hash of nonce and form, with a secret that is base64 itself. */
 function authenticate({ path, body, headers, parameters }: SeenRequest, server: KeyServer): ServedKey {
   const key = server.keys.get(String(headers['api-key']));
+  if (key?.name === 'locked out') throw refused('EGeneral:Temporary lockout');
   if (key === undefined) throw refused('EAPI:Invalid key');
   const hash = createHash('sha256').update(`${parameters.get('nonce')}${body}`).digest();
   const signed = Buffer.concat([Buffer.from(path), hash]);
@@ -76,4 +77,8 @@ test('proves that a key reads and trades, without an order, and that an old one 
 test('leaves it to people to make, list and delete keys', async () => {
   expect(keys.capabilities.createsKeys).toBe(false);
   for (const attempt of [keys.create('x'), keys.list(), keys.delete({ apiKey: 'x', name: '' })]) await expect(attempt).rejects.toMatchObject({ name: 'KeyMadeByHandError' });
+});
+
+test('does not take an account that is locked out for a key that is refused', async () => {
+  await expect(isRefused(keys, asClient(server.add({ name: 'locked out' })))).rejects.toMatchObject({ name: 'VenueUnclearError' });
 });

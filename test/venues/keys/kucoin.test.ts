@@ -1,4 +1,4 @@
-/** KuCoin's keys, on a server made from its documentation: www.kucoin.com/docs-new, "Sub Account", "Authentication", "Add Order Test". */
+/** KuCoin's keys, on a server made from its documentation: see the sources of its capabilities. */
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { keyContract } from './contract.ts';
@@ -12,13 +12,15 @@ const base64 = (secret: string, text: string): string => createHmac('sha256', se
 /** Both the request and the passphrase are signed, in the second version of keys. */
 function authenticate({ method, path, query, body, headers, address }: SeenRequest, server: KeyServer): ServedKey {
   const key = server.keys.get(String(headers['kc-api-key']));
-  if (key === undefined) throw refused('400003', 'KC-API-KEY not exists');
+  if (key === undefined) throw refused('400003', 'KC-API-KEY does not exist.');
   const timestamp = String(headers['kc-api-timestamp']);
   if (Math.abs(Number(timestamp) - Date.now()) > 5000) throw refused('400002', 'Invalid KC-API-TIMESTAMP');
-  const signed = `${timestamp}${method}${path}${query === '' ? '' : `?${query}`}${body}`;
+  // "The URL must use the content that has not been URL-encoded."
+  const signed = `${timestamp}${method}${path}${query === '' ? '' : `?${decodeURIComponent(query)}`}${body}`;
   if (base64(key.secret!, signed) !== headers['kc-api-sign']) throw refused('400005', 'Invalid KC-API-SIGN');
-  if (headers['kc-api-key-version'] !== '2' || base64(key.secret!, key.passphrase!) !== headers['kc-api-passphrase']) throw refused('400004', 'Invalid KC-API-PASSPHRASE');
-  if (key.addresses.length > 0 && !key.addresses.includes(address)) throw refused('400006', 'The requested ip address is not in the api whitelist');
+  if (!['2', '3'].includes(String(headers['kc-api-key-version']))) throw refused('400009', 'Invalid KC-API-KEY-VERSION.');
+  if (base64(key.secret!, key.passphrase!) !== headers['kc-api-passphrase']) throw refused('400004', 'Invalid KC-API-PASSPHRASE');
+  if (key.addresses.length > 0 && !key.addresses.includes(address)) throw refused('400006', `Invalid request IP, the current client IP is: ${address}.`);
   return key;
 }
 const json = ({ body }: SeenRequest): Record<string, string> => JSON.parse(body) as Record<string, string>;
@@ -29,7 +31,7 @@ const keysPath = '/api/v1/sub/api-key';
 
 const ways: VenueWays = {
   authenticate,
-  forbidden: () => refused('400007', 'Access denied, require more permission.'),
+  forbidden: () => refused('400007', 'Access denied, requires more permission.'),
   trades: ['POST /api/v1/hf/orders/test'],
   manages: [`GET ${keysPath}`, `POST ${keysPath}`, `DELETE ${keysPath}`],
   open: {
@@ -50,7 +52,8 @@ const ways: VenueWays = {
     [`GET ${keysPath}`]: ({ parameters }, _key, server) => answer(parameters.get('subName') === subName ? server.trading.map(shown) : []),
     [`POST ${keysPath}`]: (request, _key, server) => {
       const { remark = '', passphrase = '', ipWhitelist, permission, subName: account, expire } = json(request);
-      const isValid = account === subName && remark.length <= 24 && /^\S{7,32}$/.test(passphrase) && permission === 'General,Spot' && expire === '-1';
+      const areFew = (ipWhitelist?.split(',') ?? []).length <= 20;
+      const isValid = account === subName && areFew && remark.length > 0 && remark.length <= 24 && /^\S{7,32}$/.test(passphrase) && permission === 'General,Spot' && expire === '-1';
       if (!isValid) throw new Answered(200, { code: '400100', msg: 'Parameter Error' });
       const made = server.add({ name: remark, passphrase, addresses: ipWhitelist?.split(',') ?? [] });
       return answer({ ...shown(made), apiSecret: made.secret, passphrase });

@@ -1,0 +1,37 @@
+/**
+ * Spot is for what may be taken away with two minutes' notice, and no trader may. Fargate takes it by a capacity provider: of a service, of a
+ * cluster that services run in, or of a call of a state machine. Each fails the synthesis where traders could be meant.
+ */
+import type { IPolicyValidationContext, IPolicyValidationPlugin, PolicyValidationPluginReport } from 'aws-cdk-lib';
+import { type Finding, reportOf, resourcesOf, type TemplateResource } from './template.ts';
+
+const spot = 'FARGATE_SPOT';
+const says = (value: unknown): boolean => JSON.stringify(value ?? null).includes(spot);
+
+export class SpotRules implements IPolicyValidationPlugin {
+  readonly name = 'Baton spot';
+
+  validate(context: IPolicyValidationContext): PolicyValidationPluginReport {
+    const resources = resourcesOf(context);
+    const services = resources.filter(({ type }) => type === 'AWS::ECS::Service');
+    const isOfServices = ({ templatePath }: TemplateResource, cluster: unknown): boolean =>
+      services.some((service) => service.templatePath === templatePath && JSON.stringify(service.properties['Cluster']) === JSON.stringify(cluster));
+    const clusters = resources.filter(
+      (resource) =>
+        (resource.type === 'AWS::ECS::Cluster' && says(resource.properties) && isOfServices(resource, { Ref: resource.logicalId })) ||
+        (resource.type === 'AWS::ECS::ClusterCapacityProviderAssociations' && says(resource.properties) && isOfServices(resource, resource.properties['Cluster'])),
+    );
+    const machines = resources.filter(({ type, properties }) => type === 'AWS::StepFunctions::StateMachine' && says(properties['DefinitionString']));
+    return reportOf([...services.filter(({ properties }) => says(properties)), ...clusters, ...machines].map(refused));
+  }
+}
+
+function refused(resource: TemplateResource): Finding {
+  return {
+    rule: 'NoTraderOnSpot',
+    description: 'A trader would run on Spot, which AWS takes back with two minutes\' notice, whatever it is doing.',
+    fix: `Take ${spot} out. Back-tests have a cluster of their own (lib/constructs/budget-response.ts).`,
+    resource,
+    location: 'Properties',
+  };
+}

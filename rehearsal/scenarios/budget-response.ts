@@ -1,0 +1,146 @@
+/**
+ * A month's budget is spent while back-tests run: they are stopped, by the machine that the notice starts, and run again when somebody undoes
+ * it. That machine is refused what could stop a trader. With the fault it is interrupted half-way, and run again.
+ */
+import { AwsError } from '../cloud/model.ts';
+import { openPagers } from '../pagers.ts';
+import { exactly } from '../report/report.ts';
+import type { Stage } from '../stage.ts';
+import { until } from '../until.ts';
+import { budgetLetter } from './budget-alert.ts';
+import type { Scenario, ScenarioEnd } from './scenario.ts';
+
+const interrupted = 'interrupted';
+const backTests = 3;
+const boundMs = 60_000;
+
+export const budgetResponse: Scenario = {
+  name: 'budget-response',
+  summary: 'The budget is spent: back-tests are stopped, nothing that could trade, and they run again when it is undone.',
+  promises: [
+    'every back-test is stopped, and each runs again, once',
+    'the machine is refused to stop, start or change what trades',
+    'interrupted and run again, it stops the rest and its undo forgets none',
+  ],
+  faults: [{ name: interrupted, summary: 'ECS refuses after the first back-test: the machine ends, and somebody runs it again.', outcome: 'succeeded' }],
+  byDefault: [interrupted],
+  async run(stage, faults): Promise<ScenarioEnd> {
+    const pagers = await openPagers();
+    try {
+      await stage.operator('secretsmanager', 'PutSecretValue', {
+        SecretId: `baton-${stage.environment}/cost-channels`, SecretString: JSON.stringify(pagers.secret),
+      }, stage.regions.first.name);
+      return await respond(stage, faults.has(interrupted));
+    } finally {
+      await pagers.close();
+    }
+  },
+};
+
+async function respond(stage: Stage, isInterrupted: boolean): Promise<ScenarioEnd> {
+  const beganMs = performance.now();
+  const research = await researchOf(stage);
+  stage.progress.heading('Back-tests run');
+  await research.start(backTests);
+  const shrinks = stage.settings.budget.spentDatabaseClass !== undefined;
+  const classBefore = await research.databaseClass();
+
+  stage.progress.heading('The budget is spent');
+  const now = new Date();
+  const month = now.toISOString().slice(0, 7);
+  let stops = 0;
+  const heal = isInterrupted
+    ? stage.disturb(({ service, operation }) => {
+      if (service !== 'ecs' || operation !== 'StopTask') return undefined;
+      stops += 1;
+      return stops === 1 ? undefined : Promise.reject(new AwsError('AccessDeniedException', 'The fault of this rehearsal'));
+    })
+    : undefined;
+  await stage.tellOfTheBill(budgetLetter(stage, now, 'ACTUAL', 100, 101));
+  const machineArn = `arn:aws:states:${stage.regions.first.name}:${stage.settings.account}:stateMachine:baton-${stage.environment}-budget-response`;
+  const executionArn = (name: string): string => `${machineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+  await until('the response to begin', boundMs, () => stage.publishedTo('cost').length > 0 && stage.linesOf('budget-control').length > 0);
+  const first = await stage.executionEnded(executionArn(`spent-${month}`));
+  heal?.();
+  const byHand = async (name: string, more: object = {}): Promise<string> => {
+    const input = JSON.stringify({ month, reason: `A ${name} of the rehearsal`, requestedBy: 'rehearsal', ...more });
+    await stage.operator('states', 'StartExecution', { stateMachineArn: machineArn, name, input }, stage.regions.first.name);
+    return (await stage.executionEnded(executionArn(name))).status;
+  };
+  const again = isInterrupted ? await byHand('again') : 'not needed';
+  const left = await until('no back-test that runs', boundMs, async () => {
+    const running = await research.running();
+    return running.length === 0 && [0];
+  }).catch(async () => [(await research.running()).length]);
+  const classSpent = await research.databaseClass();
+
+  stage.progress.heading('There is money again');
+  const undone = await byHand('undone', { undo: true });
+  await until('the back-tests to run', boundMs, async () => (await research.running()).length === backTests).catch(() => undefined);
+  const refusals = await research.refusalsOnWhatTrades();
+  return {
+    outcome: 'succeeded',
+    steps: [],
+    modelledDurationMs: performance.now() - beganMs,
+    promises: [
+      exactly('begun', 'The machine that the notice started', first.status, isInterrupted ? 'FAILED' : 'SUCCEEDED'),
+      exactly('again', 'Run again by hand', again, isInterrupted ? 'SUCCEEDED' : 'not needed'),
+      exactly('stopped', 'Back-tests that ran on', left.join(), '0'),
+      exactly('undone', 'The undo', undone, 'SUCCEEDED'),
+      exactly('running', 'Back-tests that run again', (await research.running()).length, backTests),
+      exactly('refused', 'What the machine was refused on what trades', refusals.join(', '), 'StopTask, CreateTaskSet, UpdateTaskSet, DeleteTaskSet, RunTask'),
+      exactly('shrunk', 'The class of the database: before, spent, after', [classBefore, classSpent, await research.databaseClass()].join(', '),
+        [classBefore, shrinks ? `db.${stage.settings.budget.spentDatabaseClass}` : classBefore, classBefore].join(', ')),
+    ],
+  };
+}
+
+/** What somebody who researches has: a definition of theirs, and tasks of it. */
+async function researchOf(stage: Stage) {
+  const { environment, settings } = stage;
+  const region = stage.regions.first.name;
+  const prefix = `baton-${environment}`;
+  const cluster = `${prefix}-research`;
+  const call = <Answer>(service: string, operation: string, input: Record<string, unknown>): Promise<Answer> => stage.operator<Answer>(service, operation, input, region);
+  const role = (kind: string): string => `arn:aws:iam::${settings.account}:role/${cluster}-${kind}`;
+  // It computes for ever, as far as anybody can see.
+  const { trader } = await stage.variant('migrates-for-ever');
+  const image = `${settings.account}.dkr.ecr.${region}.amazonaws.com/${prefix}/trader@${trader.digest}`;
+  const family = `${cluster}-backtest`;
+  await call('ecs', 'RegisterTaskDefinition', {
+    family, networkMode: 'awsvpc', requiresCompatibilities: ['FARGATE'], cpu: '256', memory: '512', taskRoleArn: role('task'), executionRoleArn: role('execution'),
+    containerDefinitions: [{ name: 'backtest', image, essential: true, command: ['migrate', 'expand'], user: '65532:65532', readonlyRootFilesystem: true }],
+  });
+  const running = async (): Promise<readonly string[]> => {
+    const { taskArns } = await call<{ taskArns: string[] }>('ecs', 'ListTasks', { cluster, desiredStatus: 'RUNNING' });
+    if (taskArns.length === 0) return [];
+    const { tasks } = await call<{ tasks: { taskArn: string; lastStatus: string }[] }>('ecs', 'DescribeTasks', { cluster, tasks: taskArns });
+    return tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING').map(({ taskArn }) => taskArn);
+  };
+  return {
+    running,
+    async start(count: number): Promise<void> {
+      for (let index = 0; index < count; index += 1) {
+        await call('ecs', 'RunTask', {
+          cluster, taskDefinition: family, networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-of-research'] } },
+          overrides: { containerOverrides: [{ name: 'backtest', command: ['migrate', 'expand'] }] },
+        });
+      }
+      await until(`${count} back-tests that run`, boundMs, async () => (await running()).length === count);
+    },
+    async databaseClass(): Promise<string> {
+      return until('a database that is available', boundMs, async () => {
+        const { DBInstances: [instance] } = await call<{ DBInstances: { DBInstanceClass: string; DBInstanceStatus: string }[] }>('rds', 'DescribeDBInstances', { DBInstanceIdentifier: prefix });
+        return instance?.DBInstanceStatus === 'available' && instance.DBInstanceClass;
+      });
+    },
+    /** The machine's own role tries what it must never do. */
+    refusalsOnWhatTrades: () => stage.refusedTo(/ResponseMachineRole/, region, [
+      ['StopTask', { cluster: prefix, task: '1' }],
+      ['CreateTaskSet', { cluster: prefix, service: `${prefix}-${stage.book}`, taskDefinition: `${prefix}-${stage.book}-template:1` }],
+      ['UpdateTaskSet', { cluster: prefix, service: `${prefix}-${stage.book}`, taskSet: 'ecs-svc/1', scale: { value: 0, unit: 'PERCENT' } }],
+      ['DeleteTaskSet', { cluster: prefix, service: `${prefix}-${stage.book}`, taskSet: 'ecs-svc/1', force: true }],
+      ['RunTask', { cluster: prefix, taskDefinition: `${prefix}-${stage.book}-template:1` }],
+    ]),
+  };
+}

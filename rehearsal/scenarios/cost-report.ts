@@ -1,0 +1,69 @@
+/** A month is over: what it cost is written as a page, by service and tag, and people are told where it is. */
+import { AwsError } from '../cloud/model.ts';
+import { exactly, type PromiseKept } from '../report/report.ts';
+import { until } from '../until.ts';
+import type { Scenario, ScenarioEnd } from './scenario.ts';
+
+const throttled = 'cost-explorer-throttled';
+const empty = 'cost-explorer-empty';
+const malicious = 'malicious-tag';
+const maliciousTag = '=HYPERLINK("https://example.com","x")<script>alert(1)</script>';
+/** A function starts, and Lambda tries again twice. */
+const boundMs = 30_000;
+
+export const costReport: Scenario = {
+  name: 'cost-report',
+  summary: 'A month is over: a page shows what it cost by service and tag.',
+  promises: ['the page has the month, its trend and each share', "what stands in a tag is text, in the page and in a spreadsheet", 'without figures there is no page, and an alarm rings'],
+  faults: [
+    { name: throttled, summary: 'Cost Explorer refuses a call: it is made again.', outcome: 'succeeded' },
+    { name: empty, summary: 'Cost Explorer has no figures, as in a new account.', outcome: 'needs-a-person' },
+    { name: malicious, summary: "A tag's value is a formula and a script.", outcome: 'succeeded' },
+  ],
+  byDefault: [malicious],
+  contradiction: (faults) => (faults.includes(empty) && faults.length > 1 ? 'an empty Cost Explorer has no tags, and nothing to try again' : undefined),
+  async run(stage, faults): Promise<ScenarioEnd> {
+    const beganMs = performance.now();
+    const now = new Date();
+    const first = (monthsAgo: number): string => new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - monthsAgo, 1)).toISOString().slice(0, 10);
+    const month = first(1).slice(0, 7);
+    const Owner = faults.has(malicious) ? maliciousTag : 'trading-platform';
+    if (!faults.has(empty)) {
+      stage.spent(...[40, 60].map((usd, index) => ({ day: first(2 - index), service: 'Amazon DynamoDB', tags: { Owner }, usd })), { day: first(1), service: 'AWS Lambda', usd: 20 });
+    }
+    let refusals = 0;
+    const heal = faults.has(throttled)
+      ? stage.disturb(({ service }) => {
+        if (service !== 'ce' || refusals === 1) return undefined;
+        refusals += 1;
+        return Promise.reject(new AwsError('LimitExceededException', 'Rate exceeded'));
+      })
+      : undefined;
+
+    stage.progress.heading('The third of the month');
+    stage.comesDue('cost-report');
+    const alarm = `baton-${stage.environment}-cost-report-errors`;
+    if (faults.has(empty)) {
+      await until('the alarm to ring', boundMs, () => stage.ringings(alarm).length > 0);
+      return ended('needs-a-person', beganMs, [
+        exactly('told', 'Messages to people that it is there', stage.publishedTo('cost-people').filter((text) => text.includes('.html')).length, 0),
+      ]);
+    }
+    const told = await until('a message that it is there', boundMs, () => stage.publishedTo('cost-people').find((text) => text.includes('.html')));
+    heal?.();
+    const page = await stage.reportAt(`cost/${month}.html`);
+    const has = (name: string, what: string): PromiseKept => exactly(name, `The page has “${what}”`, page.includes(what) ? 'yes' : 'no', 'yes');
+    return ended('succeeded', beganMs, [
+      exactly('told', 'People are told of', told.includes(`${month} cost 80.00 USD`) ? month : told, month),
+      has('service', '<td>Amazon DynamoDB</td><td class="usd">60.00</td><td class="usd">75.0 %</td><td class="usd">+20.00</td>'),
+      has('trend', `${month} 80.00 USD`),
+      has('tag', faults.has(malicious) ? '<td>&#39;=HYPERLINK(' : '<td>trading-platform</td><td class="usd">60.00</td>'),
+      exactly('plain', 'Scripts in the page', page.split('<script').length - 1, 0),
+      exactly('tried', 'Refusals of Cost Explorer', refusals, faults.has(throttled) ? 1 : 0),
+    ]);
+  },
+};
+
+function ended(outcome: ScenarioEnd['outcome'], beganMs: number, promises: readonly PromiseKept[]): ScenarioEnd {
+  return { outcome, steps: [], modelledDurationMs: performance.now() - beganMs, promises };
+}

@@ -1,0 +1,207 @@
+/** The synthesized budget response, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
+import { describe, expect, it } from 'vitest';
+import { budgetControl } from '../../lib/contracts/budget-response.ts';
+import { type ResearchTask, type ResponseRecord, responseSteps } from '../../lib/cost/response.ts';
+import { runExecution, TaskFailure, type ExecutionResult, type Json, type ProgressEvent, type TaskContext } from '../../rehearsal/states/engine.ts';
+import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
+import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
+import { answered } from './answered.ts';
+import { Coverage } from './coverage.ts';
+import { synthesizedMachines, type Fault } from './cutover-world.ts';
+
+// Staging's settings say what a spent budget makes of its database; dev's do not.
+const coverage = new Coverage(synthesizedMachines(undefined, 'staging').machines.get('budget-response')!);
+const whole = { month: '2026-11', reason: '100 % is spent', requestedBy: 'budget-alert' };
+const spentClass = 'db.t4g.micro';
+const usualClass = 'db.t4g.medium';
+
+/** A cluster of back-tests, and a database. */
+class ResearchWorld {
+  readonly events: ProgressEvent[] = [];
+  readonly faults = new Map<string, Fault>();
+  readonly notices: string[] = [];
+  readonly records = new Map<string, ResponseRecord>();
+  readonly stopped: string[] = [];
+  readonly ran: Record<string, Json>[] = [];
+  tasks: ResearchTask[];
+  databaseClass = usualClass;
+
+  constructor(names: readonly string[] = ['one', 'two', 'three']) {
+    this.tasks = names.map((name) => ({ arn: `task/${name}`, definition: 'baton-staging-research-backtest:1', overrides: { ContainerOverrides: [{ Name: 'backtest', Command: [name] }] } }));
+  }
+
+  run(definition: StateMachineDefinition, input: Json): Promise<ExecutionResult> {
+    const clock = virtualClock(Date.UTC(2026, 10, 25, 20));
+    return runExecution({
+      definition, input, clock, random: { number: () => 0.5, uuid: () => 'uuid' },
+      context: { executionArn: 'arn:aws:states:us-east-1:1:execution:baton-staging-budget-response:run-1', executionName: 'run-1' },
+      invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
+      onEvent: (event) => void this.events.push(event),
+    });
+  }
+
+  visited(): string[] {
+    return this.events.filter(({ kind }) => kind === 'entered').map(({ state }) => state);
+  }
+
+  async #invoke(resource: string, args: Record<string, Json>, context: TaskContext): Promise<unknown> {
+    const instead = this.faults.get(context.state)?.(context, args);
+    if (instead !== undefined) return instead;
+    const what = resource.split(':').slice(-2).join(':');
+    if (what === 'lambda:invoke') return { StatusCode: 200, Payload: await answered(budgetControl, this.#steps, args['Payload']) };
+    const text = (name: string): string => args[name] as string;
+    const calls: Readonly<Record<string, () => unknown>> = {
+      'ecs:stopTask': () => {
+        if (!this.tasks.some(({ arn }) => arn === args['Task'])) throw new TaskFailure('Ecs.InvalidParameterException', 'The referenced task was not found.');
+        this.tasks = this.tasks.filter(({ arn }) => arn !== args['Task']);
+        this.stopped.push(text('Task'));
+        return {};
+      },
+      'ecs:runTask': () => {
+        if (!this.ran.some(({ ClientToken }) => ClientToken === args['ClientToken'])) this.ran.push(args);
+        return { Failures: [] };
+      },
+      'rds:modifyDBInstance': () => {
+        this.databaseClass = text('DbInstanceClass');
+        return {};
+      },
+      'sns:publish': () => void this.notices.push(text('Subject')),
+    };
+    const call = calls[what];
+    if (call === undefined) throw new Error(`no ${what} here`);
+    return call() ?? {};
+  }
+
+  readonly #steps = responseSteps({
+    runningTasks: async () => this.tasks,
+    databaseClass: async () => this.databaseClass,
+    spentClass,
+    read: async (month) => this.records.get(month),
+    write: async (month, record) => void this.records.set(month, record),
+    forget: async (month) => void this.records.delete(month),
+  });
+}
+
+const run = (world: ResearchWorld, input: object = whole) => coverage.run(world, input as never);
+const undo = { ...whole, requestedBy: 'ada', undo: true };
+const stoppedBefore = async (): Promise<ResearchWorld> => {
+  const world = new ResearchWorld();
+  await run(world);
+  return world;
+};
+
+describe('a spent budget', () => {
+  it('stops what does not trade, shrinks the database, and says how to have it back', async () => {
+    const world = new ResearchWorld();
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect(world.stopped).toEqual(['task/one', 'task/two', 'task/three']);
+    expect(world.databaseClass).toBe(spentClass);
+    expect(world.notices).toEqual(['Baton: the budget of 2026-11 is spent']);
+    expect(world.records.get('2026-11')).toMatchObject({ databaseClass: usualClass, stopped: [{ arn: 'task/one' }, { arn: 'task/two' }, { arn: 'task/three' }] });
+  });
+
+  it('stops nothing where nothing runs, and leaves a database that is small already', async () => {
+    const world = new ResearchWorld([]);
+    world.databaseClass = spentClass;
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect(world.stopped).toEqual([]);
+    expect(world.records.get('2026-11')).toEqual({ stopped: [], databaseClass: undefined });
+  });
+
+  it('is undone: each task runs again as it was started, once, however often the undo is run', async () => {
+    const world = await stoppedBefore();
+    world.faults.set('Write down that it is done', () => {
+      throw new TaskFailure('Unforeseen', 'it was interrupted');
+    });
+    expect((await run(world, undo)).ending).toBe('NeedsAPerson');
+    world.faults.clear();
+    expect((await run(world, undo)).ending).toBe('Succeeded');
+    expect(world.ran.map(({ Overrides }) => (Overrides as { ContainerOverrides: { Command: string[] }[] }).ContainerOverrides[0]?.Command)).toEqual([['one'], ['two'], ['three']]);
+    expect(world.ran[0]).toMatchObject({ Cluster: 'baton-staging-research', TaskDefinition: 'baton-staging-research-backtest:1' });
+    expect(world.databaseClass).toBe(usualClass);
+    expect(world.records.size).toBe(0);
+    expect(world.notices.at(-1)).toBe('Baton: the budget of 2026-11 is acted on no more');
+  });
+
+  it.each([0, 1, 2])('interrupted after %i tasks and run again, it stops the rest, and its undo knows of all', async (calls) => {
+    const world = new ResearchWorld();
+    let done = 0;
+    world.faults.set('Stop a task that does not trade', () => {
+      if (done === calls) throw new TaskFailure('States.Timeout', 'killed');
+      done += 1;
+      return undefined;
+    });
+    expect((await run(world)).ending).toBe('NeedsAPerson');
+    world.faults.clear();
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect(world.stopped.toSorted()).toEqual(['task/one', 'task/three', 'task/two']);
+    expect((await run(world, undo)).ending).toBe('Succeeded');
+    expect(world.ran).toHaveLength(3);
+    expect(world.databaseClass).toBe(usualClass);
+  });
+
+  it('asks for a person when ECS has no room for a task, and runs the rest when it is undone again', async () => {
+    const world = await stoppedBefore();
+    let asked = 0;
+    world.faults.set('Run a task again', () => {
+      asked += 1;
+      return asked === 2 ? { Failures: [{ Arn: 'task/two', Reason: 'RESOURCE:FARGATE' }] } : undefined;
+    });
+    const { ending, cause } = await run(world, undo);
+    expect({ ending, cause }).toEqual({ ending: 'NeedsAPerson', cause: expect.stringContaining('RESOURCE:FARGATE') });
+    expect(world.records.size).toBe(1);
+    expect((await run(world, undo)).ending).toBe('Succeeded');
+    expect(world.ran).toHaveLength(3);
+  });
+
+  it('asks for a person when a task cannot be run', async () => {
+    const world = await stoppedBefore();
+    world.faults.set('Run a task again', () => {
+      throw new TaskFailure('Ecs.ClientException', 'TaskDefinition is inactive');
+    });
+    expect((await run(world, undo)).ending).toBe('NeedsAPerson');
+  });
+
+  it('does not forget the size that the database had, whoever shrank it first', async () => {
+    const world = await stoppedBefore();
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect(world.records.get('2026-11')?.databaseClass).toBe(usualClass);
+  });
+
+  it('waits for a database that is busy', async () => {
+    const world = new ResearchWorld();
+    let tries = 0;
+    world.faults.set('Change the size of the database', () => {
+      tries += 1;
+      if (tries < 4) throw new TaskFailure('Rds.InvalidDbInstanceStateException', 'backing-up');
+      return undefined;
+    });
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect([tries, world.databaseClass]).toEqual([4, spentClass]);
+  });
+});
+
+describe('a request that is refused', () => {
+  it.each([{}, { ...whole, month: '2026-13' }, { ...whole, reason: '' }, { ...whole, more: 1 }, 'now', null])('says what it must say: %j', async (input) => {
+    const world = new ResearchWorld();
+    const { ending, cause } = await run(world, input as never);
+    expect({ ending, cause }).toEqual({ ending: 'Refused', cause: expect.stringContaining('Correct it and start again') });
+    expect(world.records.size + world.stopped.length).toBe(0);
+  });
+
+  it('undoes nothing that was not done', async () => {
+    const { ending, cause } = await run(new ResearchWorld(), undo);
+    expect({ ending, cause }).toEqual({ ending: 'Refused', cause: expect.stringContaining('Nothing was stopped for the budget of 2026-11') });
+  });
+});
+
+await coverage.everyFault({
+  scenarios: { spent: async () => new ResearchWorld(), undone: stoppedBefore },
+  input: (scenario) => (scenario === 'undone' ? undo : whole) as never,
+  endingOf: (state, error, usually) =>
+    error === 'refusal' ? 'Refused' : state === 'Stop a task that does not trade' && error === 'Ecs.InvalidParameterException' ? usually : 'NeedsAPerson',
+});
+
+it('every Catch, Retry and branch of a Choice was reached by one of these tests', () => {
+  expect(coverage.missing()).toEqual([]);
+});
