@@ -148,7 +148,8 @@ export class BackupVerification extends Construct {
     allow(made, ['secretsmanager:PutSecretValue', 'secretsmanager:GetSecretValue'], [checkSecret.secretArn]);
     allow(made, ['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]);
     allow(made, ['rds:ModifyDBInstance'], [this.#restored(prefix)]);
-    allow(made, ['elasticache:CreateReplicationGroup', 'elasticache:AddTagsToResource'], [this.#restoredCaches(prefix), this.#arn('elasticache', 'subnetgroup', network.cacheSubnetGroupName), this.#arn('elasticache', 'parametergroup', 'default.valkey7')]);
+    allow(made, ['elasticache:AddTagsToResource'], [this.#restoredCaches(prefix)]);
+    allow(made, ['elasticache:CreateReplicationGroup'], [this.#restoredCaches(prefix), this.#arn('elasticache', 'subnetgroup', network.cacheSubnetGroupName), this.#arn('elasticache', 'parametergroup', 'default.valkey7')]);
     allow(made, ['kms:Sign'], [signingKey.keyArn]);
     return made;
   }
