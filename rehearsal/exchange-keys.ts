@@ -47,9 +47,11 @@ export class ExchangeKeys {
     return refused;
   }
 
-  /** The hour of the watch has come. */
-  watch(): Promise<StepOutput<(typeof keyWatch)['steps']['watch']>> {
-    return this.#invoke(`${this.#prefix}-${keyWatch.name}`, {});
+  /** The hour of the watch has come. What it configures, Secrets Manager tries first, on a version that it takes away again. */
+  async watch(): Promise<StepOutput<(typeof keyWatch)['steps']['watch']>> {
+    const said = await this.#invoke<StepOutput<(typeof keyWatch)['steps']['watch']>>(`${this.#prefix}-${keyWatch.name}`, {});
+    await until('nothing to be pending', rotationBoundMs, async () => Object.values(await this.stages()).every((stages) => !stages.includes('AWSPENDING')));
+    return said;
   }
 
   inspect(): Promise<KeysSeen> {

@@ -28,6 +28,7 @@ import { cutoverPhases, recordPhase } from './scenarios/cutover-phases.ts';
 import { waysBackPhases, type WayBack } from './scenarios/ways-back-phases.ts';
 import { secretsFound } from './secrets-found.ts';
 import { automaticName } from '../lib/recovery/automatic.ts';
+import { reportCopiesBucketName } from '../lib/contracts/stack-names.ts';
 import { booksThatWrite, type Settings } from '../lib/settings/index.ts';
 import type { RunningServer } from './processes/postgres.ts';
 import type { RunningTask } from './processes/tasks.ts';
@@ -100,6 +101,10 @@ const timePassesMs = 1000;
 const settleBoundMs = 20_000;
 /** For the automatic mode: some minutes between looks, which are compressed, and a look that lasts as long as the silence that it waits for. */
 const byItselfBoundMs = 120_000;
+/** The ledger of a new holder is completed at once, and what was missing then every ten seconds. */
+const tailBoundMs = 40_000;
+/** A quarter of an hour, compressed. */
+const copyBoundMs = 30_000;
 /** Tasks that are provisioned, start, and look at the venue. */
 const instancesBoundMs = 60_000;
 
@@ -340,6 +345,17 @@ export class Stage {
     const cache = caches.servers(region).get(this.#databaseName);
     if (database === undefined || cache === undefined) throw new Error(`${region} has no database, or no Redis`);
     return { database, cache, caFile };
+  }
+
+  /** How many reports of the other Region have their copies in that one, once S3 had time to make them. */
+  async reportsCopied(region: string, Prefix: string): Promise<number> {
+    const Bucket = reportCopiesBucketName(this.settings, region);
+    let count = 0;
+    await until(`a copy of a report in ${region}`, copyBoundMs, async () => {
+      count = (await this.operator<{ KeyCount: number }>('s3', 'ListObjectsV2', { Bucket, Prefix }, region)).KeyCount;
+      return count > 0;
+    }).catch(() => undefined);
+    return count;
   }
 
   get #databaseName(): string {
@@ -744,11 +760,36 @@ export class Stage {
     const accepted = this.#acceptedIds();
     let missing = accepted.size;
     await until('every accepted order in the ledger', settleBoundMs, async () => {
-      const known = await this.#ledger('SELECT client_order_id FROM orders');
+      const known = await this.#ledger('SELECT client_order_id AS id FROM orders');
       missing = [...accepted].filter((id) => !known.has(id)).length;
       return missing === 0;
     }).catch(() => undefined);
     return missing;
+  }
+
+  /** How many executions of the book the venue has made. */
+  executions(): number {
+    return this.#installation.venue.market.executions(this.book).length;
+  }
+
+  async executionsReach(count: number): Promise<void> {
+    await until(`${count} executions`, orderBoundMs, () => this.executions() >= count);
+  }
+
+  /** What the venue knows by now and the ledger of the home Region does not, once its writer had time to catch up; empty when it has everything. */
+  async untold(): Promise<string> {
+    const { market } = this.#installation.venue;
+    const executed = market.executions(this.book).map(({ executionId }) => executionId);
+    const ended = market.ended(this.book).map(({ orderLinkId }) => orderLinkId);
+    let words = '';
+    await until('every execution and every end in the ledger', tailBoundMs, async () => {
+      const fills = await this.#ledger('SELECT execution_id AS id FROM fills');
+      const open = await this.#ledger("SELECT client_order_id AS id FROM orders WHERE state IN ('PENDING', 'SUBMITTED')");
+      const lacking = { executions: executed.filter((id) => !fills.has(id)).length, 'ends of orders': ended.filter((id) => open.has(id)).length };
+      words = Object.entries(lacking).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`])).join(', ');
+      return words === '';
+    }).catch(() => undefined);
+    return words;
   }
 
   /** What a cutover should have put away and did not, in words; empty when the book is as it should be. In the home Region when not said. */
@@ -838,8 +879,8 @@ export class Stage {
   async #ledger(query: string): Promise<ReadonlySet<string>> {
     const database = this.#installation.databases.running(this.home).get(this.#databaseName);
     if (database === undefined) throw new Error(`there is no database in ${this.home}`);
-    const rows = await database.server.ask<{ client_order_id: string }>(query, [], 'baton');
-    return new Set(rows.map((row) => row.client_order_id));
+    const rows = await database.server.ask<{ id: string }>(query, [], 'baton');
+    return new Set(rows.map(({ id }) => id));
   }
 }
 

@@ -24,14 +24,13 @@ import { WaysBack } from '../lib/constructs/ways-back.ts';
 import { cutoverInspection, endings, leaseControl } from '../lib/contracts/cutover.ts';
 import { releaseWorkflow } from '../lib/contracts/release-workflow.ts';
 import type { EnvironmentIn } from '../lib/contracts/step.ts';
-import { noticesTopicOf } from '../lib/contracts/stack-names.ts';
+import { noticesTopicOf, reportCopiesBucketName } from '../lib/contracts/stack-names.ts';
 import { riseAtMost } from '../lib/cost/estimate.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { CutoverParts } from '../lib/workflows/blocks/parts.ts';
 import { cutover } from '../lib/workflows/cutover.ts';
 import { Workflow } from '../lib/workflows/workflow.ts';
 import type { DataStack } from './data.ts';
-import { reportCopiesBucketName } from './foundation.ts';
 import type { TradingStateStack } from './trading-state.ts';
 import type { TradingStack } from './trading.ts';
 

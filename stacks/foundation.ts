@@ -7,6 +7,7 @@ import { RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { reportCopiesBucketName } from '../lib/contracts/stack-names.ts';
 import type { Settings } from '../lib/settings/index.ts';
 
 export interface FoundationStackProps extends StackProps {
@@ -18,11 +19,6 @@ export type KeyPurpose = 'data' | 'venue';
 /** The same in both Regions, each for its own key. */
 export function keyAliasOf({ environment }: Settings, purpose: KeyPurpose): string {
   return `alias/baton-${environment}-${purpose}`;
-}
-
-/** Bucket names are everybody's in the world, so they carry account and Region. */
-export function reportCopiesBucketName({ environment, account }: Settings, region: string): string {
-  return `baton-${environment}-report-copies-${account}-${region}`;
 }
 
 export class FoundationStack extends Stack {

@@ -90,7 +90,7 @@ export class BookKeys extends Construct {
     allow(of('secretsmanager', ['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage']), [arnInPolicies(venueSecret.secret)]);
     allow(of('secretsmanager', ['GetSecretValue']), [arnInPolicies(managementSecret.secret)]);
     allow(['kms:Decrypt', 'kms:GenerateDataKey'], [venueKey.keyArn], { StringEquals: { 'kms:ViaService': `secretsmanager.${stack.region}.amazonaws.com` } });
-    allow(of('dynamodb', ['GetItem', 'Query', 'PutItem', 'UpdateItem']), [leaseTable.tableArn], {
+    allow(of('dynamodb', ['GetItem', 'Query', 'PutItem']), [leaseTable.tableArn], {
       'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [book.name] }, Null: { 'dynamodb:LeadingKeys': 'false' },
     });
     const schedules = stack.formatArn({ service: 'scheduler', resource: 'schedule', resourceName: `${scheduleGroup}/*` });

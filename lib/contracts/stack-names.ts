@@ -16,3 +16,8 @@ export function stackIdOf({ environment }: { readonly environment: string }, nam
 export function noticesTopicOf({ environment }: { readonly environment: string }): string {
   return `baton-${environment}-notices`;
 }
+
+/** Bucket names are everybody's in the world, so they carry account and Region. */
+export function reportCopiesBucketName({ environment, account }: { readonly environment: string; readonly account: string }, region: string): string {
+  return `baton-${environment}-report-copies-${account}-${region}`;
+}

@@ -82,6 +82,8 @@ export interface ServiceModel {
   regionLost?(region: string): Promise<void>;
   /** It is back: what AWS starts again by itself is started. */
   regionBack?(region: string): Promise<void>;
+  /** Two Regions do not reach each other from now on, or do again: what the model sends from one to the other does not arrive. */
+  linkChanged?(one: string, other: string, linked: boolean): void;
   /** Ends what the model started. Safe to call twice. */
   close?(): Promise<void>;
 }

@@ -35,6 +35,11 @@ export const provisioningDelays: Readonly<Record<string, ProvisioningDelay>> = {
     pessimisticSeconds: 1800,
     source: '"most images replicate in less than 30 minutes" (ECR user guide, replication.html); a minute for small images is assumed',
   },
+  's3-replication': {
+    typicalSeconds: 60,
+    pessimisticSeconds: 900,
+    source: '"Most objects replicate within 15 minutes" (S3 user guide, replication.html); a minute for small ones is assumed',
+  },
   'rds-promotion': {
     typicalSeconds: 300,
     pessimisticSeconds: 900,

@@ -76,7 +76,7 @@ export interface CloudWorld extends World {
   relight(region: string): Promise<void>;
   /** Its services answer 503, DynamoDB apart; what runs there runs on. Ends when the answer is called. */
   loseControlPlane(region: string): () => void;
-  /** Neither Region reaches the other until the answer is called: DynamoDB's replicas and witness do not. */
+  /** Neither Region reaches the other until the answer is called: DynamoDB's replicas and witness do not, nor does the stream of a database. */
   cutLink(one: string, other: string): () => void;
   /** Told by the front once it listens. */
   setEndpoint(endpoint: string): void;
@@ -259,7 +259,17 @@ export function createWorld(options: WorldOptions): CloudWorld {
     whenBack: (region) => states.whenBack(region),
     areLinked: (one, other) => states.areLinked(one, other),
     loseControlPlane: (region) => states.lose(region, 'control-plane'),
-    cutLink: (one, other) => states.cutLink(one, other),
+    cutLink(one, other) {
+      const tell = (): void => {
+        for (const model of models.values()) model.linkChanged?.(one, other, states.areLinked(one, other));
+      };
+      const mend = states.cutLink(one, other);
+      tell();
+      return () => {
+        mend();
+        tell();
+      };
+    },
     async darken(region) {
       world.log('a Region goes dark', { region });
       relightings.set(region, states.lose(region, 'dark'));

@@ -3,6 +3,7 @@
  * lost, where it does not go dark in one blow, what else is broken, how the failover must end then, and what a person who is
  * needed types next.
  */
+import { executionsPage } from '../../lib/venues/venue.ts';
 import { AwsError } from '../cloud/model.ts';
 import { atLeast, exactly, type PromiseKept } from '../report/report.ts';
 import { asksForPromotion, gathersEvidence } from '../scenarios/recovery-phases.ts';
@@ -90,6 +91,23 @@ const replicaBroken: FailoverFault = {
   },
   again: acceptDataLoss(90_000),
 };
+
+const tailLost: FailoverFault = {
+  name: 'tail-lost',
+  summary: 'The Regions do not reach each other for a while before home goes dark: the orders that the replica lacks come from the journal, what became of them from the venue.',
+  outcome: 'succeeded',
+  async lose(stage) {
+    const mend = stage.cutLink(stage.home, stage.standby);
+    await stage.executionsReach(stage.executions() + executionsLost);
+    await stage.darken(stage.home);
+    return mend;
+  },
+  inject: (stage) => ({
+    promises: async () => [exactly('untold', 'Executions and ends of orders that the ledger lacks', (await stage.untold()) || 'none', 'none')],
+  }),
+};
+/** More than a new holder reads at once. */
+const executionsLost = executionsPage + 10;
 
 const promotionFailsOnce: FailoverFault = {
   name: 'promotion-fails-once',
@@ -221,7 +239,7 @@ const homeLives: FailoverFault = {
 };
 
 export const failoverFaults: readonly FailoverFault[] = [
-  controlPlaneGone, oneWayPartition, standbyLosesWitness, lagOverRpo, replicaBroken, promotionFailsOnce, promotionSlow, homeReturns,
+  controlPlaneGone, oneWayPartition, standbyLosesWitness, lagOverRpo, replicaBroken, tailLost, promotionFailsOnce, promotionSlow, homeReturns,
   failoverTwice, cutoverRuns, stepTimesOut, nobodyToTell, homeLives,
 ];
 

@@ -1,9 +1,10 @@
 /** What goes wrong in a planned move between the Regions. Each is told alone. */
-import { atLeast } from '../report/report.ts';
+import { AwsError } from '../cloud/model.ts';
+import { atLeast, exactly } from '../report/report.ts';
 import type { Fault as ScenarioFault } from '../scenarios/scenario.ts';
 import type { Recovery, Stage } from '../stage.ts';
 import { silentTopics, timedOutAfterSuccess } from './aws.ts';
-import type { Injected } from './fault.ts';
+import { struck, type Injected } from './fault.ts';
 
 export interface PlannedMoveFault extends ScenarioFault {
   /** Called when the book trades, before the move is started. */
@@ -47,3 +48,50 @@ const nobodyToTell: PlannedMoveFault = {
 };
 
 export const plannedMoveFaults: readonly PlannedMoveFault[] = [replicaBroken, stepTimesOut, nobodyToTell];
+
+const replicaCannotBeMade: PlannedMoveFault = {
+  name: 'replica-cannot-be-made',
+  summary: 'RDS has no capacity for the replica in the Region that came back: no book is touched, and a person starts it again when there is some.',
+  outcome: 'needs-a-person',
+  silenceLimitMs: usualSilenceMs,
+  again: ['failback'],
+  inject(stage) {
+    let refusals = 0;
+    const over = stage.injected('RDS has no capacity for a replica');
+    const stop = stage.disturb(({ service, operation }) => {
+      if (service !== 'rds' || operation !== 'CreateDBInstanceReadReplica') return undefined;
+      refusals += 1;
+      return Promise.reject(new AwsError('InsufficientDBInstanceCapacity', 'Cannot create a DB instance: insufficient capacity in the requested Availability Zone.'));
+    });
+    return {
+      heal() {
+        stop();
+        over();
+      },
+      promises: () => [struck('replicas refused', refusals)],
+    };
+  },
+};
+
+const startedTwice: PlannedMoveFault = {
+  name: 'started-twice',
+  summary: 'Somebody else starts a failback too, a moment later; what the two would both do is done once.',
+  outcome: 'succeeded',
+  silenceLimitMs: usualSilenceMs,
+  inject(stage) {
+    let other: Promise<{ error?: string }> | undefined;
+    const stop = stage.onWorkflow((event, { name, stateMachineArn, input, executionArn }) => {
+      if (other !== undefined || event.kind !== 'entered' || event.state !== 'Is there a database of before?') return;
+      stage.injected(`another failback beside ${executionArn}`);
+      other = stage
+        .operator<{ executionArn: string }>('states', 'StartExecution', { stateMachineArn, name: `${name}-other`, input }, stage.standby)
+        .then((begun) => stage.executionEnded(begun.executionArn));
+    });
+    return {
+      heal: stop,
+      promises: async () => [exactly('other-refused', 'The other failback ended as', (await other)?.error ?? 'not started', 'Refused')],
+    };
+  },
+};
+
+export const failbackFaults: readonly PlannedMoveFault[] = [replicaCannotBeMade, startedTwice];

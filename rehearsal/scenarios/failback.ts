@@ -3,6 +3,7 @@
  * closed. Then the failback makes it a standby again, and moves the books home without losing anything.
  */
 import { leaseMs } from '../faults/lost-region.ts';
+import { failbackFaults } from '../faults/planned-move.ts';
 import { exactly } from '../report/report.ts';
 import { monotonicMs } from '../venue/record.ts';
 import { openBook } from './open-book.ts';
@@ -22,11 +23,13 @@ export const failback: Scenario = {
     `on the way home orders go on being accepted within ${gapLimitMs} ms of each other, and no row is lost`,
     'the other Region is the standby again, with a replica that follows',
   ],
-  faults: [],
+  faults: failbackFaults,
   bothRegions: true,
   // Two replicas are made in it, two databases renamed and two promoted.
   provisioningAmongAll: 'typical',
-  async run(stage): Promise<ScenarioEnd> {
+  contradiction: (names) => (names.length > 1 ? 'each of them decides how the failback goes' : undefined),
+  async run(stage, names): Promise<ScenarioEnd> {
+    const fault = failbackFaults.find(({ name }) => names.has(name));
     const { first, opened, end } = await openBook(stage, ordersAround);
     if (end !== undefined) return end;
     const live = await standbyRuns(stage, stage.releases.first.trader.digest);
@@ -40,8 +43,8 @@ export const failback: Scenario = {
     await stage.relight(home);
     const silent = await zombieStaysSilent(stage, home, backMs);
 
-    stage.progress.heading(`The way home to ${home}`);
-    const told = await moved(stage, 'failback', live);
+    stage.progress.heading(`The way home to ${home}${fault === undefined ? '' : `, with ${fault.name}`}`);
+    const told = await moved(stage, 'failback', live, fault);
     return {
       ...told,
       steps: [...first.steps, ...lost.steps, ...told.steps],

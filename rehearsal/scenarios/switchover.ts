@@ -59,18 +59,19 @@ export async function moved(stage: Stage, machine: 'switchover' | 'failback', li
   promises.push(atMost('gap', 'Orders went on through it all', stage.longestSilenceMs(sinceMs), fault?.silenceLimitMs ?? stage.onAQuietMachine(gapLimitMs), 'ms'));
   if (fault?.staysHome === true) promises.push(exactly('stayed', 'The book is at home in', stage.home, from));
   else promises.push(...(await settledIn(stage, to, live)));
-  if (fault?.staysHome !== true && fault?.again === undefined) promises.push(...(await protectedAgain(stage, from, to)));
+  if (fault?.staysHome !== true) promises.push(...(await protectedAgain(stage, machine, from, to)));
   if (fault === undefined) promises.push(everyStepTimed(end));
   promises.push(...((await injected?.promises()) ?? []));
   return { outcome: end.outcome, steps, modelledDurationMs: end.modelledMs, promises, figures: figuresOf(stage, sinceMs, end) };
 }
 
 /** The Region that was left stands by, and could take the books back. */
-async function protectedAgain(stage: Stage, from: string, to: string): Promise<PromiseKept[]> {
+async function protectedAgain(stage: Stage, machine: string, from: string, to: string): Promise<PromiseKept[]> {
   return [
     exactly('lost-rows', 'Rows of the old database that the new one lacks', (await stage.lostRows(from)) || 'none', 'none'),
     exactly('old-facts', `Known to deployments in ${from}`, await factsIn(stage, from), factsOf(to)),
     exactly('old-database', `The database of ${from} is a`, await stage.databaseOf(from), 'replica'),
+    exactly('report-copied', `Reports of it that have a copy in ${from}`, (await stage.reportsCopied(from, `${machine}s/`)) > 0 ? 'some' : 'none', 'some'),
     exactly('old-strength', `Tasks of the book that stand by in ${from}`, stage.taskCount(from), 1),
   ];
 }

@@ -371,6 +371,13 @@ export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
       if (continuous === undefined) throw new Error(`${identifier} in ${region} has no automated backups here`);
       await lives.backups.archiveNow(continuous);
     },
+    linkChanged(one, other, linked) {
+      for (const { region, replication } of [one, other].flatMap((each) => [...inRegion(each).instances.values()])) {
+        if (replication === undefined || region === replication.source.region || ![one, other].includes(replication.source.region)) continue;
+        if (linked) replication.link.restore();
+        else replication.link.silence();
+      }
+    },
     async regionLost(region) {
       await Promise.all([...inRegion(region).instances.values()].map(async ({ server }) => server?.kill()));
     },

@@ -1,4 +1,7 @@
-/** S3: buckets with versioned objects, as much as writing and reading reports needs. */
+/**
+ * S3: buckets with versioned objects, as much as writing and reading reports needs, and the copies that a bucket makes of what is written
+ * to it in another Region's, by its replication role.
+ */
 import { createHash } from 'node:crypto';
 
 import { AwsError, type ServiceModel, type World } from '../cloud/model.ts';
@@ -15,8 +18,14 @@ interface Bucket {
   readonly region: string;
   readonly createdAt: Date;
   readonly versioned: boolean;
+  readonly replication?: Replication;
   /** By key, the newest version last. */
   readonly objects: Map<string, StoredObject[]>;
+}
+/** Of new objects, all of them: other rules are not modelled. */
+interface Replication {
+  readonly roleArn: string;
+  readonly destination: string;
 }
 interface PutInput {
   readonly Bucket: string;
@@ -58,6 +67,21 @@ export function s3(world: World): ServiceModel {
     return { ContentLength: body.length, ContentType: contentType, ETag: eTag, LastModified: at, Metadata: metadata, ...version };
   }
 
+  /** Later, with its version; a copy is copied no further. */
+  async function replicate(from: string, { roleArn, destination }: Replication, key: string, stored: StoredObject): Promise<void> {
+    const { region } = bucketOf(from);
+    await world.provisionBeside('s3-replication', region);
+    const to = bucketOf(destination);
+    await world.whenBack(to.region);
+    if (!world.mayAssume(roleArn, 's3.amazonaws.com', `arn:aws:s3:::${from}`)) throw new AwsError('AccessDenied', `S3 cannot assume the role ${roleArn}`);
+    world.authorize({ caller: world.callerFor(roleArn), region, service: 's3' }, [
+      { action: 's3:GetReplicationConfiguration', resource: `arn:aws:s3:::${from}` },
+      { action: 's3:GetObjectVersionForReplication', resource: `arn:aws:s3:::${from}/${key}` },
+      { action: 's3:ReplicateObject', resource: `arn:aws:s3:::${destination}/${key}` },
+    ]);
+    to.objects.set(key, [...(to.objects.get(key) ?? []), stored]);
+  }
+
   return {
     service: 's3',
     operations: {
@@ -74,6 +98,11 @@ export function s3(world: World): ServiceModel {
         };
         const before = bucket.versioned ? (bucket.objects.get(input.Key) ?? []) : [];
         bucket.objects.set(input.Key, [...before, stored]);
+        if (bucket.replication !== undefined) {
+          replicate(input.Bucket, bucket.replication, input.Key, stored).catch((error: unknown) => {
+            world.log(`${input.Key} was not copied from ${input.Bucket}`, { error: String(error) });
+          });
+        }
         return { ETag: stored.eTag, ...(bucket.versioned ? { VersionId: stored.versionId } : {}) };
       },
       GetObject: (input: ObjectInput) => {
@@ -144,7 +173,11 @@ export function s3(world: World): ServiceModel {
         }
         if (buckets.has(name)) throw new AwsError('BucketAlreadyOwnedByYou', `${name} already exists`);
         const versioned = (properties['VersioningConfiguration'] as { Status?: string } | undefined)?.Status === 'Enabled';
-        buckets.set(name, { region, createdAt: world.now(), versioned, objects: new Map() });
+        const replication = replicationOf(properties['ReplicationConfiguration']);
+        if (replication !== undefined && !(versioned && bucketOf(replication.destination).versioned)) {
+          throw new AwsError('InvalidRequest', "Versioning must be 'Enabled' on the bucket to apply a replication configuration");
+        }
+        buckets.set(name, { region, createdAt: world.now(), versioned, objects: new Map(), ...(replication && { replication }) });
         const domain = `${name}.s3.amazonaws.com`;
         return {
           ref: name,
@@ -153,6 +186,17 @@ export function s3(world: World): ServiceModel {
       },
     },
   };
+}
+
+function replicationOf(configuration: unknown): Replication | undefined {
+  if (configuration === undefined) return undefined;
+  const { Role, Rules } = configuration as { Role: string; Rules: readonly { Status: string; Destination: { Bucket: string }; Filter?: object; Prefix?: string }[] };
+  const [rule, ...others] = Rules;
+  const isOfAll = Object.values(rule?.Filter ?? {}).every((value) => value === '');
+  if (rule === undefined || others.length > 0 || rule.Status !== 'Enabled' || !isOfAll || (rule.Prefix ?? '') !== '') {
+    throw new AwsError('NotImplemented', 'one enabled replication rule, for every object, is modelled', { fault: 'server' });
+  }
+  return { roleArn: Role, destination: rule.Destination.Bucket.split(':').at(-1) ?? '' };
 }
 
 /** A body comes as bytes from a client, and as text or a structure from a state machine. */

@@ -4,7 +4,9 @@ import { neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts'
 import type { Progress } from '../../rehearsal/report/progress.ts';
 import { halt } from '../../rehearsal/scenarios/halt.ts';
 import { positionMismatch } from '../../rehearsal/scenarios/position-mismatch.ts';
+import { revokeKeyNow } from '../../rehearsal/scenarios/revoke-key-now.ts';
 import { rollback } from '../../rehearsal/scenarios/rollback.ts';
+import { rotateExchangeKey } from '../../rehearsal/scenarios/rotate-exchange-key.ts';
 import type { Scenario } from '../../rehearsal/scenarios/scenario.ts';
 import { Stage } from '../../rehearsal/stage.ts';
 import { assemblyOf } from '../assemblies.ts';
@@ -27,6 +29,12 @@ test.concurrent.each([
 test.concurrent('coins moved by hand, found at a takeover, and a resume', async () => {
   await halted.promise;
   await keepsItsPromises(positionMismatch, ['found-at-takeover']);
+}, 2 * boundMs);
+
+test.concurrent('a key that is rotated by a function that dies on the way, and one that is revoked at once', async () => {
+  await halted.promise;
+  await keepsItsPromises(rotateExchangeKey, ['crash-before-store']);
+  await keepsItsPromises(revokeKeyNow, []);
 }, 2 * boundMs);
 
 async function keepsItsPromises(scenario: Scenario, faults: readonly string[]): Promise<void> {

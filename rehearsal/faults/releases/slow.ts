@@ -1,12 +1,5 @@
-/** The release of the fault `canary-slow`: the real trader, which takes its time between signing an order and sending it. */
-import { bybit } from 'ccxt';
+/** The release of the fault `canary-slow`: the real trader, whose orders take too long. */
+import { stallOrdersBy } from './stalled.ts';
 
-const stallMs = 700;
-
-type Send = (this: unknown, url: string, ...rest: unknown[]) => Promise<unknown>;
-const { fetch: sendNow } = bybit.prototype as unknown as { fetch: Send };
-bybit.prototype.fetch = async function (url: string, ...rest: unknown[]): Promise<unknown> {
-  if (url.endsWith('/v5/order/create')) await new Promise((resolve) => setTimeout(resolve, stallMs));
-  return sendNow.call(this, url, ...rest);
-};
+stallOrdersBy(700);
 await import('../../../containers/trader/main.ts');

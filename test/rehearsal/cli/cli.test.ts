@@ -100,14 +100,18 @@ test('where no Redis can be had, a plain message says what to install, and nothi
   expect(code).toBe(2);
 }, 120_000);
 
-test('Ctrl-C in the middle ends everything: processes, directories, and the command itself with 130', async () => {
+test.each([
+  ['one scenario', ['cutover'], /Start the new colour/],
+  // The signal reaches the command alone here: those that tell for it end because it does.
+  ['several side by side', [], /✓ Deploy into the local AWS/],
+] as const)('Ctrl-C in the middle of %s ends everything: processes, directories, and the command itself with 130', async (_, args, middle) => {
   const temporary = await mkdtemp(join(tmpdir(), 'baton-interrupted-'));
   onTestFinished(() => rm(temporary, { recursive: true, force: true }));
   // PostgreSQL runs as another user than root, who must be able to enter.
   await chmod(temporary, 0o755);
-  const { child, ended, says } = start(['cutover'], { TMPDIR: temporary });
+  const { child, ended, says } = start(args, { TMPDIR: temporary });
   onTestFinished(() => void child.kill('SIGKILL'));
-  await says(/Start the new colour/);
+  await says(middle);
   child.kill('SIGINT');
   const { code, output } = await ended;
   expect(code).toBe(130);

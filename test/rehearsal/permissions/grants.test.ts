@@ -35,6 +35,7 @@ beforeAll(async () => {
   await soundTheAlarms();
   await tellOfTheBill();
   await estimateTheHour();
+  await keepUpTheHour();
   await endALifecycle();
   const recorded = JSON.parse(readFileSync(recordedFile, 'utf8')) as readonly RecordedAccess[];
   accesses = [...recorded, ...judge.recorded];
@@ -76,6 +77,16 @@ async function endALifecycle(): Promise<void> {
   const input = { FunctionName: 'baton-production-backup-care', Payload: Buffer.from(JSON.stringify(event)) };
   const answer = await installation.world.call({ service: 'lambda', operation: 'Invoke', region, caller, input });
   expect(answer).not.toHaveProperty('FunctionError');
+}
+
+/** And so for what keeps credentials from staying half-done, in both Regions: nothing is, in a system that was only deployed. */
+async function keepUpTheHour(): Promise<void> {
+  for (const { name: region } of [settings.regions.first, settings.regions.second]) {
+    const caller = awsService('events.amazonaws.com', `arn:aws:events:${region}:${settings.account}:rule/baton-production-credential-upkeep`);
+    const input = { FunctionName: 'baton-production-credential-rotation', Payload: Buffer.from('{"step":"upkeep","unfinishedSeconds":3600,"retireSeconds":3600}') };
+    const { Payload } = (await installation.world.call({ service: 'lambda', operation: 'Invoke', region, caller, input })) as { Payload: Uint8Array };
+    expect(JSON.parse(Buffer.from(Payload).toString())).toEqual({ finished: 'yes', rotating: 'yes', accepted: 'yes', recent: 'yes', retired: 'yes', done: [], faults: [] });
+  }
 }
 
 /** Each alarm tells whom it tells. */

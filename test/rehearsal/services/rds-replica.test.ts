@@ -81,6 +81,16 @@ test('its lag is nothing while it follows, and grows while the stream is cut', a
   expect(await model.replicaLagSeconds(east, name)).toBeUndefined();
 });
 
+test('its stream is cut while the Regions do not reach each other', async () => {
+  const mend = world.cutLink(east, west);
+  await query(east, 'INSERT INTO orders VALUES (30)');
+  await until('a broken stream is told', async () => (await described(west)).StatusInfos[0].Status === 'error');
+  expect(await query(west, 'SELECT FROM orders WHERE id = 30')).toEqual([]);
+  mend();
+  await arrives(30);
+  await query(east, 'DELETE FROM orders WHERE id = 30');
+});
+
 test.each([
   ['a source that is not there', { ...replica, DBInstanceIdentifier: 'other', SourceDBInstanceIdentifier: `${source}-2` }, 'DBInstanceNotFoundFault'],
   ['no key of its own Region', { ...replica, DBInstanceIdentifier: 'other', KmsKeyId: undefined }, 'InvalidParameterCombination'],

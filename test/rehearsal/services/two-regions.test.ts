@@ -9,6 +9,7 @@ import { ecr, type Ecr } from '../../../rehearsal/services/ecr.ts';
 import { events, type Events } from '../../../rehearsal/services/events.ts';
 import { kms } from '../../../rehearsal/services/kms.ts';
 import { monitoring } from '../../../rehearsal/services/monitoring.ts';
+import { s3 } from '../../../rehearsal/services/s3.ts';
 import { secretsmanager } from '../../../rehearsal/services/secretsmanager.ts';
 import { until } from '../../until.ts';
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
   world = createWorld({
     seed: 3, accountId, regions: [east, west], provisioningMs: () => 50,
     services: (inner) => [
-      kms(inner), secretsmanager(inner), (registry = ecr(inner)), events(inner), monitoring(inner, [lag]),
+      kms(inner), s3(inner), secretsmanager(inner), (registry = ecr(inner)), events(inner), monitoring(inner, [lag]),
       { service: 'lambda', operations: { Invoke: (_input, call) => heard(call) } },
       { service: 'states', operations: { StartExecution: (_input, call) => heard(call) } },
     ],
@@ -98,6 +99,31 @@ test('what is pushed to a repository that is replicated arrives, and goes no fur
   await until('the image in the other Region', () => registry.has(west, 'baton/trader', imageDigest));
   expect((await call('ecr', 'DescribeImages', west, { repositoryName: 'baton/trader' })).imageDetails).toMatchObject([{ imageDigest, imageTags: ['v1'] }]);
   await expect(call('ecr', 'DescribeImages', west, { repositoryName: 'other' })).rejects.toMatchObject({ name: 'RepositoryNotFoundException' });
+});
+
+test('what is written to a bucket that is replicated is copied, later, with its version; a copy goes no further', async () => {
+  const versioned = { VersioningConfiguration: { Status: 'Enabled' } };
+  const to = (name: string, Rule: object = {}) => ({
+    ReplicationConfiguration: {
+      Role: `arn:aws:iam::${accountId}:role/replication`,
+      Rules: [{ Id: '0', Priority: 0, Status: 'Enabled', Destination: { Bucket: `arn:aws:s3:::${name}` }, Filter: { Prefix: '' }, DeleteMarkerReplication: { Status: 'Disabled' }, ...Rule }],
+    },
+  });
+  await create(west, 'AWS::S3::Bucket', { BucketName: 'further', ...versioned });
+  await create(west, 'AWS::S3::Bucket', { BucketName: 'copies', ...versioned, ...to('further') });
+  await create(east, 'AWS::S3::Bucket', { BucketName: 'reports', ...versioned, ...to('copies') });
+  await expect(create(east, 'AWS::S3::Bucket', { BucketName: 'plain', ...to('copies') })).rejects.toThrow(/Versioning must be 'Enabled'/);
+  await expect(create(east, 'AWS::S3::Bucket', { BucketName: 'nowhere', ...versioned, ...to('nosuch') })).rejects.toMatchObject({ name: 'NoSuchBucket' });
+  await expect(create(east, 'AWS::S3::Bucket', { BucketName: 'some', ...versioned, ...to('copies', { Filter: { Prefix: 'a/' } }) })).rejects.toThrow(/for every object, is modelled/);
+
+  const { VersionId } = await call('s3', 'PutObject', east, { Bucket: 'reports', Key: 'failovers/one.json', Body: '{}' });
+  const keys = async (Bucket: string): Promise<string[]> => (await call('s3', 'ListObjectsV2', west, { Bucket })).Contents.map(({ Key }: { Key: string }) => Key);
+  expect(await keys('copies')).toEqual([]);
+  await until('the copy', async () => (await keys('copies')).length === 1);
+  expect(await call('s3', 'GetObject', west, { Bucket: 'copies', Key: 'failovers/one.json', VersionId })).toMatchObject({ Body: Buffer.from('{}'), VersionId });
+  await call('s3', 'PutObject', east, { Bucket: 'reports', Key: 'failovers/two.json', Body: '{}' });
+  await until('the next copy', async () => (await keys('copies')).length === 2);
+  expect(await keys('further')).toEqual([]);
 });
 
 test('an event goes to the bus of another Region, keeps where it happened, starts a machine there, and goes no further', async () => {
