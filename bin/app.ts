@@ -9,8 +9,8 @@ import { addValidations } from '../lib/constructs/validation/index.ts';
 import { stackIdOf, type StackName } from '../lib/contracts/stack-names.ts';
 import type { RegionSettings, Settings } from '../lib/settings/index.ts';
 import { BackupsStack } from '../stacks/backups.ts';
-import { CredentialsStack } from '../stacks/credentials.ts';
 import { CostStack } from '../stacks/cost.ts';
+import { CredentialsStack } from '../stacks/credentials.ts';
 import { CutoverStack } from '../stacks/cutover.ts';
 import { DataStack } from '../stacks/data.ts';
 import { FoundationStack } from '../stacks/foundation.ts';
@@ -19,6 +19,7 @@ import { NetworkStack } from '../stacks/network.ts';
 import { RecoveryStack } from '../stacks/recovery.ts';
 import { TradingStateStack } from '../stacks/trading-state.ts';
 import { TradingStack } from '../stacks/trading.ts';
+import { VerificationStack } from '../stacks/verification.ts';
 
 export interface AppOptions {
   readonly settings: Settings;
@@ -98,7 +99,10 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
     ...described('credentials', 'what opens the database and Redis, rotated'), network, data, cutover,
   });
   const backups = new BackupsStack(app, id('backups'), { ...described('backups', 'backups and what looks after them'), data, cutover });
+  const verification = new VerificationStack(app, id('verification'), {
+    ...described('verification', 'backups are proved'), of, foundation, state, network, data, trading, cutover, backups,
+  });
   // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
-  for (const stack of [network, data, trading, cutover, recovery, keys, credentials, backups]) stack.addStackDependency(state);
-  return { foundation, state, network, data, trading, cutover, recovery, keys, credentials, backups };
+  for (const stack of [network, data, trading, cutover, recovery, credentials, keys, backups, verification]) stack.addStackDependency(state);
+  return { foundation, state, network, data, trading, cutover, recovery, credentials, keys, backups };
 }

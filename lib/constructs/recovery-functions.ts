@@ -25,7 +25,7 @@ export interface RecoveryFunctionsProps {
 }
 
 /** Where Lambda's Node keeps the authorities of RDS; since Node 20 it loads them only when told (Lambda Developer Guide, "Node.js"). */
-const caFile = '/var/runtime/ca-cert.pem';
+export const caFile = '/var/runtime/ca-cert.pem';
 
 export class RecoveryFunctions extends Construct {
   readonly control: ContractFunction<typeof recoveryControl>;

@@ -1,6 +1,8 @@
 /** What the stacks are called: the same in both Regions, so that which of them is home is in no name. */
 
-export const stackNames = ['foundation', 'trading-state', 'network', 'data', 'trading', 'cutover', 'recovery', 'keys', 'credentials', 'backups'] as const;
+export const stackNames = [
+  'foundation', 'trading-state', 'network', 'data', 'trading', 'cutover', 'recovery', 'keys', 'credentials', 'backups', 'verification',
+] as const;
 /** The bill is one, and watched from the first Region. */
 export const stackNamesOfFirst = [...stackNames, 'cost'] as const;
 export type StackName = (typeof stackNamesOfFirst)[number];

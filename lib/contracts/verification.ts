@@ -54,8 +54,9 @@ export const Finding = z.object({
 });
 export type Finding = z.infer<typeof Finding>;
 
-/** What is inspected in one call: the catalogs together, or one table with its indexes. */
-const Part = z.object({ name: z.string() });
+/** What is inspected in one call: tables with their indexes, or PostgreSQL's own, where none is named. */
+const Part = z.object({ name: z.string(), tables: z.array(z.string()) });
+export type Part = z.infer<typeof Part>;
 
 const unreachable = { RestoredUnreachableError: 'retry' } as const;
 
@@ -97,12 +98,18 @@ export const backupVerification = functionContract({
     BATON_INSTALLATION: z.string(),
     BATON_VAULT: z.string(),
     BATON_DATABASE_ARN: z.string(),
-    BATON_CACHE: z.string(),
+    /** Master user of the database, in every backup of it. */
+    BATON_DATABASE_USER: z.string(),
+    /** Where the cache is exported to, and below which prefix. */
+    BATON_CACHE_BUCKET: z.string(),
+    BATON_CACHE_FOLDER: z.string(),
     BATON_CHECK_SECRET_ARN: z.string(),
     BATON_EVIDENCE_BUCKET: z.string(),
     BATON_SIGNING_KEY_ARN: z.string(),
-    /** How long a report cannot be removed; empty where it can. */
-    BATON_KEEP_DAYS: z.string(),
+    /** Of the cache that is restored: what production has is no setting of a snapshot. */
+    BATON_CACHE_NODE_TYPE: z.string(),
+    BATON_CACHE_SUBNETS: z.string(),
+    BATON_CACHE_SECURITY_GROUP: z.string(),
   }),
   steps: {
     choose: {
@@ -117,7 +124,7 @@ export const backupVerification = functionContract({
         createdAt: isoTime,
         /** In the evidence bucket; empty where there is none from before the backup. */
         watermarkKey: z.string(),
-        /** The newest of the cache that is kept; empty where there is none. */
+        /** The newest file of the cache, by its ARN; empty where there is none. */
         cacheSnapshot: z.string(),
         begunAt: isoTime,
       }),
@@ -129,13 +136,19 @@ export const backupVerification = functionContract({
       output: z.object({}),
       errors: { RestoredUnreachableError: 'retry' },
     },
+    /** Made by the function, for the machine must not see the token that opens it. */
+    restoreCache: {
+      input: z.object({ name: z.string(), cacheSnapshot: z.string(), execution, madeAt: isoTime }),
+      output: z.object({}),
+      errors: { RestoredUnreachableError: 'retry' },
+    },
     publish: {
       input: z.object({
         execution, name: z.string(), request: VerificationRequest, recoveryPointArn: z.string(), createdAt: z.string(), begunAt: z.string(),
         answeredAt: z.string(), newestCommitAt: z.string(), findings: z.array(Finding), why: z.string(), leftOver: z.string(),
       }),
       output: z.object({
-        verified: z.boolean(),
+        verdict: z.enum(['verified', 'doubtful']),
         key: z.string(),
         /** Null where it was never answered. */
         rtoSeconds: z.nullable(z.number()),
@@ -156,15 +169,18 @@ export const venueFills = functionContract({
   runbook,
   timeoutSeconds: 60,
   environment: z.object({
-    /** JSON: for each book its symbol, its venue address and the ARN of its key. */
-    BATON_BOOKS: z.string(),
+    /** JSON: for each book its symbol, the ARN of its key, and the variable that has its venue's address. */
+    BATON_BOOKS: z.pipe(
+      z.string(),
+      z.transform((text) => z.record(z.string(), z.object({ symbol: z.string(), urlVariable: z.string(), secretArn: z.string() })).parse(JSON.parse(text))),
+    ),
     BATON_EVIDENCE_BUCKET: z.string(),
   }),
   steps: {
     collect: {
       input: z.object({ name: z.string(), until: isoTime }),
       output: z.object({ key: z.string(), fills: z.int() }),
-      errors: { VenueUnreachableError: 'retry' },
+      errors: { VenueUnreachableError: 'retry', EvidenceUnreachableError: 'retry' },
     },
   },
 });
@@ -190,11 +206,12 @@ export const backupCheck = functionContract({
     reach: {
       input: z.object({ database: host }),
       output: z.object({
-        answeredAt: isoTime,
+        /** Empty while it does not answer, as long as the password is on its way. */
+        answeredAt: z.string(),
         /** What there is to inspect, the largest first. */
         parts: z.array(Part),
       }),
-      errors: unreachable,
+      errors: {},
     },
     inspect: {
       input: z.object({ database: host, part: Part }),

@@ -65,13 +65,16 @@ export const rules: Readonly<Record<string, Rule>> = {
     { what: 'public IPv4 address', price: 'vpc.address', quantity: assumed.hours, bill: 'nat', requirement: 'fixed addresses towards the venue' },
   ],
   'AWS::EC2::VPC': (_, { assumed, stack, home }) =>
-    stack.region === home
+    // One without a way out sends nothing.
+    stack.region === home && count(stack, 'AWS::EC2::NatGateway') > 0
       ? [
           { what: 'to the venue', price: 'transfer.internet', quantity: assumed.internetGb, bill: 'transfer' },
           { what: 'between zones', price: 'transfer.zones', quantity: 2 * assumed.zoneGb, bill: 'transfer' },
         ]
       : [],
-  'AWS::EC2::VPCEndpoint': ({ VpcEndpointType: type = 'Gateway' }) => {
+  'AWS::EC2::VPCEndpoint': ({ VpcEndpointType: type = 'Gateway', SubnetIds: subnets }, { assumed }) => {
+    // In each zone that it is in; what goes through it is a secret now and then.
+    if (type === 'Interface') return [{ what: 'interface endpoint', price: 'vpc.endpoint', quantity: assumed.hours * (Array.isArray(subnets) ? subnets.length : 1) }];
     if (type !== 'Gateway') throw new NoPriceError(`an endpoint of type ${String(type)}`);
     return [];
   },

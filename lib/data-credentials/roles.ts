@@ -11,14 +11,16 @@ export interface DatabaseRole {
   readonly tables: readonly ('SELECT' | 'INSERT' | 'UPDATE')[];
   /** Whether it may close the database to writes, and open it again. */
   readonly closes: boolean;
+  /** Whether it may keep a watermark, and nothing else of its own. */
+  readonly counts: boolean;
 }
 
 export type RoleName = 'trader' | 'recovery' | 'verifier';
 
 export const databaseRoles: Readonly<Record<RoleName, DatabaseRole>> = {
-  trader: { purpose: 'Trading tasks write the ledger', tables: ['SELECT', 'INSERT', 'UPDATE'], closes: false },
-  recovery: { purpose: 'Moves between Regions ask and close the database', tables: ['SELECT'], closes: true },
-  verifier: { purpose: 'Restored databases are read and compared', tables: ['SELECT'], closes: false },
+  trader: { purpose: 'Trading tasks write the ledger', tables: ['SELECT', 'INSERT', 'UPDATE'], closes: false, counts: false },
+  recovery: { purpose: 'Moves between Regions ask and close the database', tables: ['SELECT'], closes: true, counts: false },
+  verifier: { purpose: 'The ledger is counted before each backup', tables: ['SELECT'], closes: false, counts: true },
 };
 export const roleNames = Object.keys(databaseRoles) as readonly RoleName[];
 
@@ -59,7 +61,7 @@ export async function ensureRoles(client: ClientBase): Promise<void> {
   await client.query('BEGIN');
   try {
     await client.query('SELECT pg_advisory_xact_lock($1)', [advisoryLock]);
-    await client.query(functionsThatClose);
+    await client.query(functionsThatAct);
     for (const name of roleNames) await client.query(grantsOf(name));
     // How far the schema is, only migrations say.
     await client.query("DO $$ BEGIN IF to_regclass('public.migrations') IS NOT NULL THEN REVOKE INSERT, UPDATE ON public.migrations FROM trader; END IF; END $$");
@@ -71,7 +73,7 @@ export async function ensureRoles(client: ClientBase): Promise<void> {
 }
 
 function grantsOf(name: RoleName): string {
-  const { tables, closes } = databaseRoles[name];
+  const { tables, closes, counts } = databaseRoles[name];
   const privileges = tables.join(', ');
   const sequences = tables.includes('INSERT') ? 'USAGE, SELECT' : 'SELECT';
   return [
@@ -82,6 +84,7 @@ function grantsOf(name: RoleName): string {
     // Of what the master makes from now on.
     `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ${privileges} ON TABLES TO ${name}`,
     `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ${sequences} ON SEQUENCES TO ${name}`,
+    ...(counts ? [`GRANT USAGE ON SCHEMA control TO ${name}`, `GRANT EXECUTE ON FUNCTION control.keep_watermark TO ${name}`] : []),
     ...(closes ? [`GRANT USAGE ON SCHEMA control TO ${name}`, `GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA control TO ${name}`] : []),
   ].join(';\n');
 }
@@ -90,8 +93,11 @@ function made(role: string, statement: string): string {
   return `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') THEN ${statement}; END IF; END $$`;
 }
 
-/** Only its owner may change a database, so these act as the owner, for those who may call them. */
-const functionsThatClose = `
+/**
+ * Only its owner may change a database, so these act as the owner, for those who may call them; and whoever counts the ledger writes nothing else in it. The
+ * watermarks that no backup has any more go with the next one.
+ */
+const functionsThatAct = `
   CREATE SCHEMA IF NOT EXISTS control;
   CREATE OR REPLACE FUNCTION control.refuse_writes() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   BEGIN
@@ -107,4 +113,10 @@ const functionsThatClose = `
       WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND usename <> 'rdsadmin'
     ) AS sessions
   $$;
+  CREATE OR REPLACE FUNCTION control.keep_watermark(id uuid, made_at timestamptz, content jsonb) RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  BEGIN
+    DELETE FROM public.watermarks WHERE watermarks.made_at < now() - interval '40 days';
+    INSERT INTO public.watermarks VALUES (keep_watermark.id, keep_watermark.made_at, keep_watermark.content);
+  END $$;
   REVOKE ALL ON ALL FUNCTIONS IN SCHEMA control FROM PUBLIC;`;

@@ -44,6 +44,7 @@ export const dev: SettingsInput = {
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 15 },
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
+  verification: { schedule: 'cron(0 10 ? * SUN *)', verifiedWithinHours: 168, staleMinutes: 90, sealed: false },
   approvals: { required: 0, approvers: ['permission-set/BatonApprover'], withinMinutes: 10 },
   credentials: { rotateDays: 30 },
   keys: { rotateDays: 90, graceHours: 24, warnDays: [30, 14, 7, 1] },

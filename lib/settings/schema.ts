@@ -125,6 +125,16 @@ export const Settings = z
       /** And never again within this time of a move. */
       holdDownMinutes: z.int().min(10).max(1440),
     }),
+    verification: z.strictObject({
+      /** When the newest backup is restored and looked into, as EventBridge Scheduler writes it, in UTC. */
+      schedule: z.string().regex(/^(cron|rate)\(.+\)$/, 'cron(…) or rate(…), such as cron(0 10 * * ? *)'),
+      /** Longer ago, and people hear that no backup is proved. */
+      verifiedWithinHours: z.int().min(2).max(168),
+      /** What was committed last before a backup may be so old: a watermark comes every hour. */
+      staleMinutes: z.int().min(61).max(1440),
+      /** Whether nobody at all, root included, may remove what was found. */
+      sealed: z.boolean(),
+    }),
     approvals: z.strictObject({
       /** Of different people, none of whom asked for the change. */
       required: z.int().min(0).max(5),

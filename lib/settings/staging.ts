@@ -44,6 +44,7 @@ export const staging: SettingsInput = {
   cutover: { healthySeconds: 60, drainSeconds: 120, proveSeconds: 20, bakeSeconds: 120, rollbackWindowSeconds: 300 },
   canary: { watchMinutes: 60 },
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
+  verification: { schedule: 'cron(0 10 * * ? *)', verifiedWithinHours: 36, staleMinutes: 90, sealed: false },
   approvals: { required: 2, approvers: ['permission-set/BatonApprover'], withinMinutes: 30 },
   credentials: { rotateDays: 30 },
   notifications: { emails: [], slack: true },

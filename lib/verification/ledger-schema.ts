@@ -1,7 +1,7 @@
 /**
  * What the ledger's migrations make, line by line as schema.ts reads it. A test makes it anew from the migrations: one that changes the ledger changes this.
  */
-export const ledgerMigrations = ['0001-ledger', '0002-ledger-marks', '0003-watermarks'];
+export const ledgerMigrations = ['0001-ledger', '0002-ledger-marks', '0003-watermarks', '0004-ended-marks'];
 
 export const ledgerSchema: readonly string[] = [
   'public.fills fills_pkey: PRIMARY KEY (execution_id)',
@@ -24,6 +24,8 @@ export const ledgerSchema: readonly string[] = [
   'public.fills: kind r, persistence p',
   'public.ledger_marks ledger_marks_pkey: PRIMARY KEY (book)',
   'public.ledger_marks.book: text not null',
+  'public.ledger_marks.ended_epoch: bigint',
+  'public.ledger_marks.ended_sequence: bigint',
   'public.ledger_marks.epoch: bigint not null',
   'public.ledger_marks.sequence: bigint not null',
   'public.ledger_marks.written_at: timestamp with time zone not null default now()',

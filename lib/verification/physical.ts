@@ -4,18 +4,25 @@
  * one call of a function has time for the largest.
  */
 import type { ClientBase } from 'pg';
-import type { Finding } from '../contracts/verification.ts';
+import type { Finding, Part } from '../contracts/verification.ts';
 
-/** PostgreSQL's own tables, together. */
-const catalogs = 'catalogs';
+/** The largest tables are each a part, what is smaller is one together, and so are PostgreSQL's own. */
+const singleTables = 20;
+export const partsMax = singleTables + 2;
 
 /** The largest first; each is what `inspectPart` takes. */
-export async function partsOf(client: ClientBase): Promise<readonly { readonly name: string }[]> {
+export async function partsOf(client: ClientBase): Promise<readonly Part[]> {
   const { rows } = await client.query<{ name: string }>(`
     SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence = 'p'
     ORDER BY pg_total_relation_size(c.oid) DESC, 1`);
-  return [...rows, { name: catalogs }];
+  const names = rows.map(({ name }) => name);
+  const others = names.slice(singleTables);
+  return [
+    ...names.slice(0, singleTables).map((name) => ({ name, tables: [name] })),
+    ...(others.length === 0 ? [] : [{ name: 'other tables', tables: others }]),
+    { name: 'catalogs', tables: [] },
+  ];
 }
 
 interface Relation {
@@ -26,8 +33,9 @@ interface Relation {
   readonly access_method: string | null;
 }
 
-const relationsOfTable = `
-  WITH tables AS (SELECT $1::regclass::oid AS oid UNION SELECT reltoastrelid FROM pg_class WHERE oid = $1::regclass AND reltoastrelid <> 0)
+const relationsOfTables = `
+  WITH asked AS (SELECT unnest($1::text[])::regclass::oid AS oid),
+    tables AS (SELECT oid FROM asked UNION SELECT reltoastrelid FROM pg_class WHERE oid IN (SELECT oid FROM asked) AND reltoastrelid <> 0)
   SELECT oid, oid::regclass::text AS name, 'heap' AS kind, NULL AS access_method FROM tables
   UNION ALL
   SELECT indexrelid, indexrelid::regclass::text, CASE WHEN am.amname = 'btree' THEN 'index' ELSE 'other' END, am.amname
@@ -41,9 +49,9 @@ const relationsOfCatalogs = `
       SELECT t.reltoastrelid FROM pg_class t JOIN pg_namespace tn ON tn.oid = t.relnamespace WHERE tn.nspname IN ('pg_catalog', 'information_schema')))`;
 
 /** One finding, whatever is wrong in it: each fault is named. */
-export async function inspectPart(client: ClientBase, { name }: { readonly name: string }): Promise<Finding> {
+export async function inspectPart(client: ClientBase, { name, tables }: Part): Promise<Finding> {
   await client.query('CREATE EXTENSION IF NOT EXISTS amcheck');
-  const { rows } = await client.query<Relation>(...(name === catalogs ? [relationsOfCatalogs] : [relationsOfTable, [name]]) as [string, string[]?]);
+  const { rows } = await client.query<Relation>(...(tables.length === 0 ? [relationsOfCatalogs] : [relationsOfTables, [tables]]) as [string, string[][]?]);
   const faults: string[] = [];
   for (const relation of rows) faults.push(...(await faultsOf(client, relation)));
   const others = rows.filter(({ kind }) => kind === 'other').map(({ name: index, access_method: method }) => `${index} (${method})`);

@@ -22,9 +22,6 @@ export function watermarkMadeAt(key: string): string | undefined {
   return /^watermarks\/(\d{4}-\d\d-\d\dT[\d:.]+Z)-[\w-]+\.json$/.exec(key)?.[1];
 }
 
-/** As long as any backup that it is in. */
-const keepDays = 40;
-
 /** Undefined where the database takes no writes: a replica has the watermarks of its source. */
 export async function takeWatermark(client: ClientBase, { id, installation }: { readonly id: string; readonly installation: string }): Promise<Watermark | undefined> {
   const [server] = (await client.query<{ in_recovery: boolean }>('SELECT pg_is_in_recovery() AS in_recovery')).rows;
@@ -34,8 +31,7 @@ export async function takeWatermark(client: ClientBase, { id, installation }: { 
     const moment = await momentOf(client);
     const contents = await contentsOf(client, settledBefore(new Date(moment.madeAt)));
     const watermark = { id, installation, ...moment, ...contents, schema: await readSchema(client) };
-    await client.query('INSERT INTO watermarks (id, made_at, content) VALUES ($1, $2, $3)', [id, watermark.madeAt, JSON.stringify(watermark)]);
-    await client.query("DELETE FROM watermarks WHERE made_at < now() - $1 * interval '1 day'", [keepDays]);
+    await client.query('SELECT control.keep_watermark($1, $2, $3)', [id, watermark.madeAt, JSON.stringify(watermark)]);
     await client.query('COMMIT');
     return Watermark.parse(watermark);
   } catch (error) {

@@ -332,11 +332,23 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
       ['SourceSnapshotName', 'TargetSnapshotName'].map((name) => ({ action: 'elasticache:CopySnapshot', resource: asked.named('elasticache', 'snapshot:', asked.input[name]) })),
     DescribeSnapshots: on((asked) => asked.named('elasticache', 'snapshot:', asked.input['SnapshotName'])),
     DeleteSnapshot: on((asked) => asked.named('elasticache', 'snapshot:', asked.input['SnapshotName'])),
+    CreateReplicationGroup: (asked) => {
+      const group = asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId']);
+      const subnets = asked.named('elasticache', 'subnetgroup:', asked.input['CacheSubnetGroupName']);
+      return [
+        ...[group, subnets, asked.named('elasticache', 'parametergroup:', asked.input['CacheParameterGroupName'] ?? 'default.valkey7')]
+          .map((resource) => ({ action: 'elasticache:CreateReplicationGroup', resource })),
+        ...(asked.input['Tags'] === undefined ? [] : [{ action: 'elasticache:AddTagsToResource', resource: group, context: tagKeysOf(asked) }]),
+      ];
+    },
     DeleteReplicationGroup: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
     ModifyReplicationGroup: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
     DescribeReplicationGroups: on((asked) => asked.named('elasticache', 'replicationgroup:', asked.input['ReplicationGroupId'])),
   },
   events: { PutEvents: on((asked) => asked.arn('events', 'event-bus/default')) },
+  kms: {
+    Sign: async (asked) => [{ action: 'kms:Sign', resource: (await asked.keyArn(asked.input['KeyId'])) ?? '*' }],
+  },
   lambda: {
     Invoke: (asked) => [{ action: 'lambda:InvokeFunction', resource: asked.named('lambda', 'function:', asked.input['FunctionName']) }],
   },

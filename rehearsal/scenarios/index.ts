@@ -18,8 +18,9 @@ import { rotateExchangeKey } from './rotate-exchange-key.ts';
 import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 import { takeover } from './takeover.ts';
+import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
-  rotateExchangeKey, revokeKeyNow, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups,
+  rotateExchangeKey, revokeKeyNow, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups, verifyBackup,
 ];

@@ -1,5 +1,5 @@
-/** KMS: keys and their aliases as data. Nothing is encrypted here: what is stored never leaves this machine. */
-import { createHash } from 'node:crypto';
+/** KMS: keys and their aliases as data. Nothing is encrypted here: what is stored never leaves this machine. What is signed is signed. */
+import { createHash, generateKeyPairSync, type KeyPairKeyObjectResult, sign } from 'node:crypto';
 
 import { AwsError, type Call, type ServiceModel, type World } from '../cloud/model.ts';
 import { pageOf } from './pages.ts';
@@ -11,6 +11,8 @@ interface Key {
   readonly properties: Readonly<Record<string, unknown>>;
   readonly createdAt: Date;
   enabled: boolean;
+  /** Made when it is first asked for. */
+  pair?: KeyPairKeyObjectResult;
 }
 interface Alias {
   readonly name: string;
@@ -24,6 +26,15 @@ interface ListInput {
   readonly Marker?: string;
   readonly KeyId?: string;
 }
+
+interface SignInput {
+  readonly KeyId: string;
+  readonly Message: Uint8Array;
+  readonly MessageType?: string;
+  readonly SigningAlgorithm: string;
+}
+/** "Messages … can be up to 4096 bytes"; what is longer is hashed before. */
+const rawMessageMax = 4096;
 
 /** "If you do not include a value, it defaults to 100" for keys, 50 for aliases; both go up to these. */
 const listMax = { keys: 1000, aliases: 100 };
@@ -39,6 +50,15 @@ export function kms(world: World): ServiceModel {
     const found = keys.find((key) => key.region === region && [key.id, key.arn].includes(named));
     if (!found) throw new AwsError('NotFoundException', `Key '${arnOf(region, `key/${reference}`)}' does not exist`);
     return found;
+  }
+
+  /** Of a key that signs; only those on the curve P-256 are modelled. */
+  function pairOf(key: Key): KeyPairKeyObjectResult {
+    if (key.properties['KeyUsage'] !== 'SIGN_VERIFY') throw new AwsError('InvalidKeyUsageException', `${key.arn} key usage is ENCRYPT_DECRYPT which is not valid for Sign.`);
+    if (key.properties['KeySpec'] !== 'ECC_NIST_P256') throw new AwsError('NotImplemented', `keys of ${String(key.properties['KeySpec'])} do not sign here; those of ECC_NIST_P256 do`, { fault: 'server' });
+    if (!key.enabled) throw new AwsError('DisabledException', `${key.arn} is disabled.`);
+    key.pair ??= generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    return key.pair;
   }
 
   const paged = { invalidToken: 'InvalidMarkerException' };
@@ -81,6 +101,20 @@ export function kms(world: World): ServiceModel {
       EnableKey: ({ KeyId }: { KeyId: string }, { region }: Call) => {
         keyOf(KeyId, region).enabled = true;
         return {};
+      },
+      Sign: ({ KeyId, Message, MessageType = 'RAW', SigningAlgorithm }: SignInput, { region }: Call) => {
+        const key = keyOf(KeyId, region);
+        const { privateKey } = pairOf(key);
+        if (MessageType !== 'RAW' || SigningAlgorithm !== 'ECDSA_SHA_256') {
+          throw new AwsError('NotImplemented', `signing of ${MessageType} with ${SigningAlgorithm} is not modelled; RAW with ECDSA_SHA_256 is`, { fault: 'server' });
+        }
+        if (Message.length > rawMessageMax) throw new AwsError('ValidationException', `Value at 'Message' failed to satisfy constraint: at most ${rawMessageMax} bytes`);
+        return { KeyId: key.arn, Signature: sign('sha256', Message, privateKey), SigningAlgorithm };
+      },
+      GetPublicKey: ({ KeyId }: { KeyId: string }, { region }: Call) => {
+        const key = keyOf(KeyId, region);
+        const { publicKey } = pairOf(key);
+        return { KeyId: key.arn, PublicKey: publicKey.export({ type: 'spki', format: 'der' }), KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY', SigningAlgorithms: ['ECDSA_SHA_256'] };
       },
       GetKeyPolicy: ({ KeyId }: { KeyId: string }, { region }: Call) => ({
         Policy: JSON.stringify(keyOf(KeyId, region).properties['KeyPolicy'], null, 2), PolicyName: 'default',

@@ -4,6 +4,7 @@
  * own, which can be cut.
  */
 import { join } from 'node:path';
+import { Client } from 'pg';
 import type { World } from '../cloud/model.ts';
 import type { CertificateAuthority } from '../processes/certificate.ts';
 import { startPostgres, startReplica, startRestored, type PostgresHost, type PostgresServer } from '../processes/postgres.ts';
@@ -30,7 +31,7 @@ export interface Instance {
   readonly createdAt: Date;
   /** Of CloudFormation or of the call, with what was modified since. */
   properties: Readonly<Record<string, any>>;
-  status: 'creating' | 'available' | 'modifying' | 'renaming' | 'rebooting' | 'backing-up' | 'deleting' | 'failed' | 'incompatible-restore';
+  status: 'creating' | 'available' | 'modifying' | 'resetting-master-credentials' | 'renaming' | 'rebooting' | 'backing-up' | 'deleting' | 'failed' | 'incompatible-restore';
   /** Its own, with those that were added and less those that were taken away. */
   tags: readonly Tag[];
   endpoint: Relay;
@@ -120,6 +121,13 @@ export class InstanceLives {
     if (replication === undefined) return;
     delete instance.replication;
     await this.#unlink(replication);
+  }
+
+  /** A refused statement would be logged with the password in it. */
+  async setMasterPassword(instance: Instance, password: string): Promise<void> {
+    const { escapeIdentifier, escapeLiteral } = Client.prototype;
+    const master = escapeIdentifier(String(instance.properties['MasterUsername']));
+    await serverOf(instance).ask(`SET log_min_error_statement = panic; ALTER ROLE ${master} PASSWORD ${escapeLiteral(password)}`);
   }
 
   async reboot(instance: Instance): Promise<void> {

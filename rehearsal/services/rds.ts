@@ -146,6 +146,7 @@ export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
     if (Object.keys(changes).length > 0) {
       const hadBackups = retentionDaysOf(instance) > 0;
       await world.provision('rds-modification', instance.region);
+      if (changes['MasterUserPassword'] !== undefined) await lives.setMasterPassword(instance, String(changes['MasterUserPassword']));
       instance.properties = { ...instance.properties, ...changes };
       if (!hadBackups && retentionDaysOf(instance) > 0) {
         instance.status = 'backing-up';
@@ -240,7 +241,7 @@ export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
       if (changes['NewDBInstanceIdentifier'] !== undefined) {
         changes['NewDBInstanceIdentifier'] = freeIdentifier(region, changes['NewDBInstanceIdentifier']);
       }
-      instance.status = 'modifying';
+      instance.status = changes['MasterUserPassword'] === undefined ? 'modifying' : 'resetting-master-credentials';
       later('modify', instance, () => modify(instance, changes));
       return { DBInstance: await describeInstance(instance) };
     },
@@ -389,7 +390,9 @@ export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
 }
 
 /** What ModifyDBInstance changes here. */
-const modifiable: ReadonlySet<string> = new Set(['NewDBInstanceIdentifier', 'DBInstanceClass', 'MultiAZ', 'BackupRetentionPeriod', 'PreferredBackupWindow', 'DeletionProtection']);
+const modifiable: ReadonlySet<string> = new Set([
+  'NewDBInstanceIdentifier', 'DBInstanceClass', 'MultiAZ', 'BackupRetentionPeriod', 'PreferredBackupWindow', 'DeletionProtection', 'MasterUserPassword',
+]);
 
 const retentionDaysOf = ({ properties }: Instance): number => Number(properties['BackupRetentionPeriod'] ?? 1);
 const statusOf = ({ status, server }: Instance): string => (status === 'available' && server?.child.exit ? 'failed' : status);

@@ -19,8 +19,8 @@ const silent: Progress = { heading: () => undefined, note: () => undefined, begi
 const boundMs = 20_000;
 /** Machines that a schedule starts with nothing. */
 const withoutInput = /-cache-snapshot-failed$/;
-/** Counts what is still there: after so many minutes of nothing it rings. The others ring for what they count. */
-const ofLiveness = /(region-watch-(stale|failed)|credentials-not-[a-z]+|keys-unwatched)$/;
+/** Counts what is still there: after so many minutes, or hours, of nothing it rings. The others ring for what they count. */
+const ofLiveness = /(region-watch-(stale|failed)|credentials-not-[a-z]+|keys-unwatched|backup-verification-overdue)$/;
 
 interface Alarm extends Readonly<Record<string, unknown>> {
   readonly AlarmName: string;

@@ -9,6 +9,7 @@ import { Client, type ClientBase } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../containers/trader/migrations/run.ts';
 import type { Finding, VenueFill, Watermark } from '../../lib/contracts/verification.ts';
+import { ensureRoles } from '../../lib/data-credentials/roles.ts';
 import { judgeLedger, type JudgedAgainst } from '../../lib/verification/ledger.ts';
 import { ledgerMigrations, ledgerSchema } from '../../lib/verification/ledger-schema.ts';
 import { checksumsOn, inspectPart, partsOf } from '../../lib/verification/physical.ts';
@@ -72,6 +73,7 @@ beforeAll(async () => {
   source = await startPostgres({ ...host('source'), masterUser: 'baton', masterPassword: password, database: 'baton' });
   const client = await connected(source);
   await migrate(client, 'expansion', { log: () => undefined });
+  await ensureRoles(client);
   ledger = new BusyLedger(() => clientOf(source), 1);
   ledger.trade(1500);
   await ledger.settled();

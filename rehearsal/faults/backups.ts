@@ -1,0 +1,93 @@
+/**
+ * What can be wrong with a backup, or go wrong while it is verified: told with `verify-backup`, each alone. The first kind must be found by name; after all of them
+ * nothing is left. What the contents lack is brought about in the backup itself, by a server of its own that is started from it.
+ */
+import { AwsError } from '../cloud/model.ts';
+import type { Outcome } from '../report/report.ts';
+import type { Stage } from '../stage.ts';
+import { flipByteInBase, truncateBase } from './damage.ts';
+
+export interface BackupFault {
+  readonly name: string;
+  readonly summary: string;
+  readonly outcome: Outcome;
+  /** What the cause of the ending says; of a fault that is survived, nothing. */
+  readonly says?: RegExp;
+  /** No watermark is written before the backup. */
+  readonly withoutWatermark?: true;
+  /** Damages the backup, before its verification is started; or begins what disturbs it, and answers how that ends. */
+  readonly inject?: (stage: Stage, backup: DamagedBackup) => Promise<(() => void) | void>;
+}
+
+export interface DamagedBackup {
+  /** Of the base backup. */
+  readonly directory: string;
+  /** Where a table or an index of the ledger is in it. */
+  readonly fileOf: (relation: string) => Promise<string>;
+  /** Changes what the backup holds. */
+  readonly change: (sql: string) => Promise<void>;
+}
+
+const wrong = (name: string, summary: string, says: RegExp, inject: BackupFault['inject']): BackupFault => ({
+  name, summary, says, outcome: 'needs-a-person', ...(inject && { inject }),
+});
+const holding = (name: string, summary: string, says: RegExp, sql: string): BackupFault => wrong(name, summary, says, (_, { change }) => change(sql));
+const pageBytes = 8192;
+
+export const backupFaults: readonly BackupFault[] = [
+  wrong('truncated-backup', 'Half of the base backup is missing.', /What was restored is failed|incompatible-restore/, (_, { directory }) => truncateBase(directory, 0.5)),
+  wrong('flipped-byte-in-a-table', 'A byte in a page of the orders is another one.', /pages of orders: orders.*(page|block)/, async (_, { directory, fileOf }) =>
+    flipByteInBase(directory, await fileOf('orders'), pageBytes / 2)),
+  wrong('flipped-byte-in-an-index', 'A byte in a page of an index is another one.', /pages of orders: orders_pkey/, async (_, { directory, fileOf }) =>
+    flipByteInBase(directory, await fileOf('orders_pkey'), pageBytes + pageBytes / 2)),
+  holding('empty-table', 'The backup has no fill.', /rows: fills has 0 of the \d+ rows/, 'TRUNCATE fills'),
+  holding('stale-rows', 'The backup lacks what came last before the watermark.', /rows: orders has \d+ of the \d+ rows/,
+    'DELETE FROM orders WHERE client_order_id IN (SELECT client_order_id FROM orders ORDER BY inserted_by LIMIT 5)'),
+  holding('schema-drift', 'The backup has a column that no migration made.', /schema: has ‘public\.orders\.note: text’/, 'ALTER TABLE orders ADD COLUMN note text'),
+  holding('wrong-database', 'The backup is of another database.', /watermark: the backup does not have the watermark/, 'TRUNCATE watermarks'),
+  holding('old-commit', 'Nothing was committed in the backup for hours before it was made.', /freshness: its newest commit is of/,
+    "UPDATE watermarks SET made_at = made_at - interval '9 hours'; UPDATE positions SET written_at = written_at - interval '9 hours'; UPDATE ledger_marks SET written_at = written_at - interval '9 hours'"),
+  { name: 'no-watermark', summary: 'Nothing was counted before the backup.', outcome: 'needs-a-person', says: /watermark: no watermark was written before/, withoutWatermark: true },
+  wrong('key-disabled', 'The key of the database is turned off.', /(KMS|Kms).*disabled/i, async (stage) => {
+    const KeyId = `alias/baton-${stage.environment}-data`;
+    await stage.operator('kms', 'DisableKey', { KeyId });
+    return () => void stage.operator('kms', 'EnableKey', { KeyId });
+  }),
+  wrong('restore-stuck', 'What is restored stays in creating.', /was not available within \d+ s; it is creating/, async (stage) => {
+    const release = stage.aws.databases.holdRestores(stage.home);
+    const stop = stage.onWorkflow((event) => {
+      if (event.kind !== 'entered' || event.state !== 'Look at the restored database') return;
+      stop();
+      stage.letTimePass(4000);
+    });
+    return release;
+  }),
+  {
+    name: 'checker-killed', summary: 'The checker is killed while it reads pages.', outcome: 'succeeded',
+    inject: async (stage) => disturbedOnce(stage, ({ service, operation, input }) => service === 'lambda' && operation === 'Invoke' && asked(input) === 'inspect', () => ({
+      StatusCode: 200, FunctionError: 'Unhandled', ExecutedVersion: '$LATEST',
+      Payload: Buffer.from(JSON.stringify({ errorType: 'Sandbox.Timedout', errorMessage: 'the process was killed' })),
+    })),
+  },
+  {
+    name: 'removal-refused', summary: 'RDS refuses once to remove what was restored.', outcome: 'succeeded',
+    inject: async (stage) => disturbedOnce(stage, ({ service, operation }) => service === 'rds' && operation === 'DeleteDBInstance', () => {
+      throw new AwsError('InvalidDBInstanceState', 'The instance is being modified.');
+    }),
+  },
+];
+
+/** The first such call ends as said, after it was not carried out. */
+function disturbedOnce(stage: Stage, is: (call: { readonly service: string; readonly operation: string; readonly input: Record<string, unknown> }) => boolean, instead: () => unknown): () => void {
+  let struck = false;
+  return stage.disturb((call) => {
+    if (struck || !is(call)) return undefined;
+    struck = true;
+    return Promise.resolve().then(instead);
+  });
+}
+
+function asked(input: Record<string, unknown>): string | undefined {
+  const { Payload } = input as { Payload?: Uint8Array };
+  return Payload === undefined ? undefined : (JSON.parse(Buffer.from(Payload).toString()) as { step?: string }).step;
+}

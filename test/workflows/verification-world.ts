@@ -1,0 +1,204 @@
+/**
+ * What a verification acts on, small enough to be wrong in every way a test wants: a vault, a restored database and a restored cache that come and go, evidence in
+ * memory behind the real steps, and a checker that finds what it is told to.
+ */
+import { generateKeyPairSync, sign, verify } from 'node:crypto';
+import { backupCheck, backupVerification, venueFills, type Finding } from '../../lib/contracts/verification.ts';
+import type { FunctionContract } from '../../lib/contracts/step.ts';
+import { RestoredUnreachableError } from '../../lib/verification/errors.ts';
+import { controlSteps } from '../../lib/verification/control-steps.ts';
+import { venueFillsSteps } from '../../lib/verification/venue-fills-steps.ts';
+import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
+import { runExecution, TaskFailure, type ExecutionResult, type Json, type ProgressEvent, type TaskContext } from '../../rehearsal/states/engine.ts';
+import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
+import { answered, type Steps } from './answered.ts';
+import type { Fault } from './cutover-world.ts';
+
+const region = 'us-east-1';
+export const executionArn = `arn:aws:states:${region}:111111111111:execution:baton-dev-backup-verification:run-1`;
+export const request = { pick: 'newest', reason: 'it is time', requestedBy: 'ada' };
+const startMs = Date.UTC(2026, 10, 25, 20);
+const minuteMs = 60_000;
+
+export const found = (check: string, ok = true, seen = 'as it should be'): Finding => ({ check, ok, seen });
+
+interface Made {
+  status: string;
+  looks: number;
+}
+
+export class VerificationWorld {
+  readonly events: ProgressEvent[] = [];
+  readonly calls: { readonly state: string; readonly what: string; readonly args: Record<string, Json> }[] = [];
+  readonly faults = new Map<string, Fault>();
+  readonly reports = new Map<string, Record<string, unknown>>();
+  readonly notices: string[] = [];
+  readonly evidence = new Map<string, string>();
+  readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  readonly #clock = virtualClock(startMs);
+  readonly #functions = new Map<FunctionContract, Steps>();
+
+  // What the world does by itself; a test turns these.
+  snapshots = [{ age: 100, snapshot: 'awsbackup:job-old' }, { age: 30, snapshot: 'awsbackup:job-new' }];
+  cacheSnapshot: string | undefined = 'arn:aws:s3:::baton-dev-backups/baton-dev-cache-1-0001.rdb';
+  watermarkAges = [95, 35, 5];
+  /** After so many looks what was begun has ended. */
+  looks = 3;
+  restoredAs = 'available';
+  cacheAs = 'available';
+  answersAfter = 2;
+  findings: Finding[] = [found('rows'), found('positions')];
+  newestCommitAgeMinutes = 30;
+  venueAnswers = true;
+  /** How many requests to remove something are refused first. */
+  removalsRefused = 0;
+  removes = true;
+  /** What has passed unseen. */
+  skippedMs = 0;
+  database: Made | undefined;
+  cache: Made | undefined;
+  #asked = 0;
+
+  constructor() {
+    const nowMs = (): number => this.nowMs();
+    const evidence = {
+      write: async (key: string, content: string) => void this.evidence.set(key, content),
+      keys: async (prefix: string, after: string) => [...this.evidence.keys()].filter((key) => key.startsWith(prefix) && key > after).toSorted(),
+    };
+    this.#functions.set(backupVerification, controlSteps({
+      installation: 'baton-dev', vault: 'baton-dev', evidence, nowMs, random: () => 0.99,
+      snapshots: async () => this.snapshots.map(({ age, snapshot }) => ({ snapshot, recoveryPointArn: `arn:aws:rds:${region}:1:snapshot:${snapshot}`, createdAt: this.#ago(age) })),
+      newestCacheSnapshot: async () => this.cacheSnapshot,
+      admit: async () => {
+        if (this.database === undefined) throw new Error('there is none');
+        Object.assign(this.database, { status: 'resetting-master-credentials', looks: 0 });
+      },
+      restoreCache: async () => {
+        this.cache ??= { status: 'creating', looks: 0 };
+      },
+      sign: async (text) => ({ signature: sign('sha256', Buffer.from(text), this.#keys.privateKey).toString('base64'), keyArn: 'key', algorithm: 'ECDSA_SHA_256' }),
+    }));
+    this.#functions.set(venueFills, venueFillsSteps({
+      books: ['alpha'], evidence,
+      fills: async () => {
+        if (!this.venueAnswers) throw new Error('the venue is closed');
+        return [];
+      },
+    }));
+    this.#functions.set(backupCheck, {
+      reach: async () => {
+        this.#asked += 1;
+        return this.#asked < this.answersAfter ? { answeredAt: '', parts: [] } : { answeredAt: new Date(nowMs()).toISOString(), parts: [{ name: 'orders', tables: ['orders'] }, { name: 'catalogs', tables: [] }] };
+      },
+      inspect: async ({ part }: { part: { name: string } }) => ({ findings: [found(`pages of ${part.name}`)] }),
+      judge: async () => ({ findings: this.findings, newestCommitAt: this.#ago(this.newestCommitAgeMinutes).toISOString() }),
+      readCache: async () => {
+        if (this.cacheAs === 'silent') throw new RestoredUnreachableError(new Error('it does not load'));
+        return { findings: [found('cache')] };
+      },
+    });
+  }
+
+  nowMs(): number {
+    return this.#clock.now() + this.skippedMs;
+  }
+  #ago(minutes: number): Date {
+    return new Date(startMs - minutes * minuteMs);
+  }
+
+  /** The report that was signed, if the signature is that of the key and the digest that of the report. */
+  signed(): Record<string, unknown> | undefined {
+    const key = [...this.evidence.keys()].find((each) => each.endsWith('.signature.json'));
+    if (key === undefined) return undefined;
+    const { statement, signature } = JSON.parse(this.evidence.get(key)!) as { statement: string; signature: string };
+    if (!verify('sha256', Buffer.from(statement), this.#keys.publicKey, Buffer.from(signature, 'base64'))) return undefined;
+    return JSON.parse(this.evidence.get((JSON.parse(statement) as { report: string }).report)!) as Record<string, unknown>;
+  }
+
+  async run(definition: StateMachineDefinition, input: Json = request, execution = executionArn): Promise<ExecutionResult> {
+    for (const age of this.watermarkAges) this.evidence.set(`watermarks/${this.#ago(age).toISOString()}-w${age}.json`, '{}');
+    return runExecution({
+      definition, input,
+      clock: { now: () => this.nowMs(), sleep: this.#clock.sleep },
+      random: { number: () => 0.5, uuid: () => 'uuid' },
+      context: { executionArn: execution, executionName: 'run-1' },
+      invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
+      onEvent: (event) => this.events.push(event),
+    });
+  }
+
+  visited(): string[] {
+    return this.events.flatMap((event) => (event.kind === 'entered' ? [event.state] : []));
+  }
+
+  async #invoke(resource: string, args: Record<string, Json>, context: TaskContext): Promise<Json> {
+    const what = resource.replace(/^arn:aws:states:::(aws-sdk:)?/, '');
+    this.calls.push({ state: context.state, what, args });
+    const instead = this.faults.get(context.state)?.(context, args);
+    if (instead !== undefined) return instead;
+    if (what !== 'lambda:invoke') return this.#api(what, args) as Json;
+    const [contract, steps] = [...this.#functions].find(([{ name }]) => `baton-dev-${name}` === args['FunctionName']) ?? [];
+    return { StatusCode: 200, Payload: (await answered(contract, steps, args['Payload'])) as Json };
+  }
+
+  #api(what: string, args: Record<string, Json>): unknown {
+    switch (what) {
+      case 's3:putObject':
+        this.reports.set(args['Key'] as string, args['Body'] as Record<string, unknown>);
+        return { ETag: 'e' };
+      case 'sns:publish':
+        this.notices.push(args['Subject'] as string);
+        return { MessageId: 'm' };
+      case 'rds:restoreDBInstanceFromDBSnapshot':
+        if (this.database !== undefined) throw new TaskFailure('Rds.DbInstanceAlreadyExistsException', 'it is there');
+        this.database = { status: 'creating', looks: 0 };
+        return { DbInstance: {} };
+      case 'rds:describeDBInstances': {
+        const database = existing(this.database, 'Rds.DbInstanceNotFoundException');
+        this.#moveOn(database, this.restoredAs, () => (this.database = undefined));
+        return { DbInstances: [{ DbInstanceStatus: database.status, ...(database.status !== 'creating' && { Endpoint: { Address: 'restored', Port: 5432 } }) }] };
+      }
+      case 'rds:deleteDBInstance': {
+        const database = existing(this.database, 'Rds.DbInstanceNotFoundException');
+        this.#refuseFirst('Rds.InvalidDbInstanceStateException');
+        Object.assign(database, { status: 'deleting', looks: 0 });
+        return { DbInstance: {} };
+      }
+      case 'elasticache:describeReplicationGroups': {
+        const cache = existing(this.cache, 'ElastiCache.ReplicationGroupNotFoundException');
+        this.#moveOn(cache, this.cacheAs === 'silent' ? 'available' : this.cacheAs, () => (this.cache = undefined));
+        return { ReplicationGroups: [{ Status: cache.status, ...(cache.status !== 'creating' && { NodeGroups: [{ PrimaryEndpoint: { Address: 'cache', Port: 6379 } }] }) }] };
+      }
+      case 'elasticache:deleteReplicationGroup': {
+        const cache = existing(this.cache, 'ElastiCache.ReplicationGroupNotFoundException');
+        this.#refuseFirst('ElastiCache.InvalidReplicationGroupStateException');
+        Object.assign(cache, { status: 'deleting', looks: 0 });
+        return { ReplicationGroup: {} };
+      }
+      default:
+        throw new Error(`the machine made a call that no test expects: ${what}`);
+    }
+  }
+
+  #refuseFirst(error: string): void {
+    if (this.removalsRefused === 0) return;
+    this.removalsRefused -= 1;
+    throw new TaskFailure(error, 'not now');
+  }
+
+  /** What was begun ends after some looks; what never does takes the time of its limit at once. */
+  #moveOn(made: Made, as: string, gone: () => void): void {
+    made.looks += 1;
+    if (made.status === 'deleting') {
+      if (!this.removes) this.skippedMs += 30 * minuteMs;
+      else if (made.looks >= this.looks) gone();
+    } else if (as === 'stuck') {
+      this.skippedMs += 30 * minuteMs;
+    } else if (made.looks >= this.looks) made.status = as;
+  }
+}
+
+function existing<Thing>(thing: Thing | undefined, otherwise: string): Thing {
+  if (thing === undefined) throw new TaskFailure(otherwise, 'there is none');
+  return thing;
+}
