@@ -34,6 +34,7 @@ interface Options extends SettingOptions {
   readonly fault: readonly string[];
   readonly out?: string;
   readonly jobs: number;
+  readonly all?: true;
   readonly json?: true;
   readonly list?: true;
 }
@@ -49,7 +50,7 @@ const serveSummary = 'The system stays up after its first cutover: for the AWS C
 const program = new Command('rehearse')
   .description('Runs the synthesized system on this machine and shows what happened.')
   .usage('[scenario | serve] [options]')
-  .argument('[scenario]', `one of: ${scenarios.map((scenario) => scenario.name).join(', ')}; all of them when not said`)
+  .argument('[scenario]', `one of: ${scenarios.map((scenario) => scenario.name).join(', ')}; those of the trading when not said`)
   .option(
     '--fault <name>',
     'make this go wrong (repeatable; --list explains)',
@@ -61,11 +62,12 @@ const program = new Command('rehearse')
   .addOption(provisioningOption())
   .option('--out <directory>', 'write report.html to look at, report.json and the log there')
   .option('--jobs <number>', 'how many scenarios run side by side: each mostly waits', jobCount, 4)
+  .option('--all', 'every scenario, those of maintenance too: keys, backups, the bill')
   .option('--json', 'print the report (or the list) as JSON; progress goes to standard error')
   .option('--list', 'list scenarios, their faults and what each promises')
   .addHelpText(
     'after',
-    '\nExamples:\n  npm run rehearse\n  npm run rehearse -- cutover --out rehearsal-out --seed 7\n' +
+    '\nExamples:\n  npm run rehearse\n  npm run rehearse -- --all\n  npm run rehearse -- cutover --out rehearsal-out --seed 7\n' +
       '  npm run rehearse -- cutover --fault green-does-not-trade\n  npm run rehearse -- serve --port 4566',
   )
   .exitOverride()
@@ -133,16 +135,18 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-function tellings(name: string | undefined, { fault: faults, env }: Options): readonly Planned[] {
+function tellings(name: string | undefined, { fault: faults, env, all }: Options): readonly Planned[] {
   if (name === undefined) {
     if (faults.length > 0) {
       program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
     }
-    return scenarios.filter((scenario) => scenario.variant === undefined && fits(scenario, env)).flatMap((scenario) => [
+    const isAsked = ({ maintenance, variant }: Scenario): boolean => variant === undefined && (all === true || maintenance === undefined);
+    return scenarios.filter((scenario) => isAsked(scenario) && fits(scenario, env)).flatMap((scenario) => [
       { scenario, faults: [] },
       ...(scenario.byDefault ?? []).map((fault) => ({ scenario, faults: [fault] })),
     ]);
   }
+  if (all === true) program.error(`error: --all tells every scenario: leave '${name}' out, or leave --all out`);
   const scenario = scenarios.find((each) => each.name === name);
   if (scenario === undefined) {
     return program.error(`error: no scenario '${name}'; there are: ${scenarios.map((each) => each.name).join(', ')}`);

@@ -46,7 +46,7 @@ export interface CutoverStackProps extends StackProps {
  * snapshot, every wait to its limit, every call to its last attempt, and the way back. The settings of a book
  * that bakes longer move it.
  */
-const objectiveBesideWaitsSeconds = 4200;
+const objectiveBesideWaitsSeconds = 4320;
 
 export class CutoverStack extends Stack {
   readonly machine: JudgedStateMachine;

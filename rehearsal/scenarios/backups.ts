@@ -30,6 +30,7 @@ interface RecoveryPoint {
 
 export const backups: Scenario = {
   name: 'backups',
+  maintenance: true,
   summary: 'The hours of the backups come while a book trades; a verification that died has left a database behind.',
   promises: [
     'the database that is written is backed up, with a copy in the other Region; its replica is not',

@@ -25,6 +25,7 @@ const toldBoundMs = 30_000;
 
 export const budgetAlert: Scenario = {
   name: 'budget-alert',
+  maintenance: true,
   summary: 'AWS Budgets tells of 80 %, 100 % and a forecast: twice, late, out of order and revised downwards. People are told each once.',
   promises: [
     'one message for each threshold and month',

@@ -16,6 +16,7 @@ const boundMs = 60_000;
 
 export const budgetResponse: Scenario = {
   name: 'budget-response',
+  maintenance: true,
   summary: 'The budget is spent: back-tests are stopped, nothing that could trade, and they run again when it is undone.',
   promises: [
     'every back-test is stopped, and each runs again, once',

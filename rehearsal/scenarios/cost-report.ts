@@ -13,6 +13,7 @@ const boundMs = 30_000;
 
 export const costReport: Scenario = {
   name: 'cost-report',
+  maintenance: true,
   summary: 'A month is over: a page shows what it cost by service and tag.',
   promises: ['the page has the month, its trend and each share', "what stands in a tag is text, in the page and in a spreadsheet", 'without figures there is no page, and an alarm rings'],
   faults: [

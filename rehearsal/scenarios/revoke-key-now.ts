@@ -22,6 +22,7 @@ const othersKeys = 19;
 
 export const revokeKeyNow: Scenario = {
   name: 'revoke-key-now',
+  maintenance: true,
   summary: 'The key of a book that trades may be known to others: it is replaced and refused within a minute.',
   promises: [
     'no order of an old epoch, no duplicate, no overlap',

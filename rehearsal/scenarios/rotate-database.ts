@@ -96,6 +96,7 @@ const homeLost: Fault = {
 
 export const rotateDatabase: Scenario = {
   name: 'rotate-database',
+  maintenance: true,
   summary: 'Logins of the database and tokens of Redis are rotated while a book trades.',
   promises: [
     'no order of an old epoch, no duplicate, no overlap',

@@ -22,6 +22,7 @@ const revocationBoundMs = 60_000;
 
 export const rotateExchangeKey: Scenario = {
   name: 'rotate-exchange-key',
+  maintenance: true,
   summary: 'The exchange key of a book is replaced while it trades, and the old one revoked after the grace.',
   promises: [
     'no order of an old epoch, no duplicate, no overlap',

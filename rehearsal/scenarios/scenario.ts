@@ -23,6 +23,8 @@ export interface Scenario {
   readonly faults: readonly Fault[];
   /** The faults that it is told with, each alone, when every scenario is told; none when not said. */
   readonly byDefault?: readonly string[];
+  /** What is kept up behind the trading – keys, backups, the bill – is told by its name or with `--all`: a person who tries the system waits for the rest. */
+  readonly maintenance?: true;
   /** Why it cannot be told with all of these at once; undefined when it can. */
   contradiction?(faults: readonly string[]): string | undefined;
   /** How long AWS takes when every scenario is told: a story that mostly waits for it is told with the typical column then. */

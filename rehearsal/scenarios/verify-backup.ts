@@ -24,6 +24,7 @@ interface RecoveryPoint {
 
 export const verifyBackup: Scenario = {
   name: 'verify-backup',
+  maintenance: true,
   summary: 'The newest backup is restored into isolation, judged with SQL against what was counted before it, and taken down.',
   promises: [
     'a healthy backup is verified, and whatever is wrong with one is found and named',

@@ -33,9 +33,9 @@ test('synthesizes the environment that BATON_ENV names, silently', () => {
   expect(stacks.toSorted()).toEqual(
     [
       'baton-staging-cost-us-east-1',
-      ...['cutover', 'data', 'foundation', 'network', 'recovery', 'trading-state', 'trading']
+      ...['backups', 'credentials', 'cutover', 'data', 'foundation', 'keys', 'network', 'recovery', 'trading-state', 'trading', 'verification']
         .flatMap((name) => ['us-east-1', 'us-west-2'].map((region) => `baton-staging-${name}-${region}`)),
-    ],
+    ].toSorted(),
   );
 });
 

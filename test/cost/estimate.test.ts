@@ -130,7 +130,7 @@ describe('what has no price is named', () => {
     ['a class that the table lacks', 'AWS::RDS::DBInstance', { ...database.Database[1], DBInstanceClass: 'db.x9.huge' }, /no 'rds\.postgres\.single-az\.db\.x9\.huge'/],
     ['an engine that no rule knows', 'AWS::RDS::DBInstance', { ...database.Database[1], Engine: 'oracle-ee' }, /an engine oracle-ee/],
     ['a number that only the deployment knows', 'AWS::ElastiCache::ReplicationGroup', { Engine: 'valkey', CacheNodeType: 'cache.t4g.small', NumCacheClusters: { Ref: 'Nodes' } }, /NumCacheClusters is \{"Ref":"Nodes"\}/],
-    ['an endpoint that costs by the hour', 'AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Interface' }, /an endpoint of type Interface/],
+    ['an endpoint of a kind that nobody has priced', 'AWS::EC2::VPCEndpoint', { VpcEndpointType: 'GatewayLoadBalancer' }, /an endpoint of type GatewayLoadBalancer/],
     ['a service without a template', 'AWS::ECS::Service', { ServiceName: 'other', DesiredCount: 1 }, /no task definition of the family other-template/],
     ['an express workflow', 'AWS::StepFunctions::StateMachine', { StateMachineType: 'EXPRESS' }, /of type EXPRESS/],
     ['an advanced parameter', 'AWS::SSM::Parameter', { Tier: 'Advanced' }, /of the tier Advanced/],
@@ -191,7 +191,7 @@ describe('every environment', () => {
       const where = loadSettings(name).regions.home.name;
       estimates.set(name, { result: estimate({ stacks, table, assumed: assumed(), home: where }), home: where });
     }
-  });
+  }, 180_000);
   const of = (name: string): { readonly result: Estimate; readonly home: string } => estimates.get(name) as never;
 
   test.each(environmentNames)('%s: everything has a price or a reason to have none, but for the witness', (name) => {

@@ -76,6 +76,13 @@ describe('import rules', () => {
     expect(imports.some((i) => i.from === 'lib/lease/store.ts' && i.to === 'lib/lease/model.ts')).toBe(true);
   });
 
+  test('what is shipped imports nothing that is there for development alone', () => {
+    const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { devDependencies: Record<string, string> };
+    const shipped = imports.filter(({ from }) => inside(from, 'bin', 'stacks', 'lib', 'lambdas', 'containers'));
+    const packageOf = (name: string): string => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/');
+    expect(shipped.filter(({ to }) => Object.hasOwn(devDependencies, packageOf(to)))).toEqual([]);
+  });
+
   test.each(rules)('$rule', ({ broken }) => {
     expect(imports.filter(broken)).toEqual([]);
   });

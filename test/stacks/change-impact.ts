@@ -52,6 +52,8 @@ const inPlace: Readonly<Record<string, (before: unknown, after: unknown) => Effe
   'AWS::IAM::ManagedPolicy.PolicyDocument': () => 'interrupts',
   'AWS::SecretsManager::Secret.ReplicaRegions': (before, after) => (contains(after, before) ? 'none' : 'interrupts'),
   'AWS::IAM::Role.Description': () => 'none',
+  // Some are facts that machines write: nobody judged which of them this one is.
+  'AWS::SSM::Parameter.Value': () => 'interrupts',
 };
 
 const specification = readSpecification();

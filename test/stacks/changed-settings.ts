@@ -41,6 +41,8 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'cache.nodeType': (s) => void (s.cache.nodeType = 'cache.m7g.xlarge'),
   'cache.nodes': (s) => void (s.cache.nodes = 3),
   'cache.snapshotRetentionDays': (s) => void (s.cache.snapshotRetentionDays += 1),
+  'backups.locked': (s) => void (s.backups.locked = !s.backups.locked),
+  'backups.cacheSnapshotsADay': (s) => void (s.backups.cacheSnapshotsADay -= 4),
   'cutover.healthySeconds': (s) => void (s.cutover.healthySeconds = 90),
   'cutover.drainSeconds': (s) => void (s.cutover.drainSeconds = 60),
   'cutover.proveSeconds': (s) => void (s.cutover.proveSeconds = 90),
@@ -83,6 +85,9 @@ function exchangeSecondAndWitness({ regions }: SettingsInput): void {
 
 /** Settings with one value that is valid, so that there is no change to try. */
 export const unchangeable: readonly string[] = ['books.venue'];
+
+/** Settings that production leaves out. */
+export const leftOut: readonly string[] = ['budget.spentDatabaseClass'];
 
 /** Every setting by its path: leaves, lists of plain values, and lists of records both as such and by member. */
 export function settingPaths(settings: SettingsInput): string[] {

@@ -34,7 +34,7 @@ beforeAll(() => {
 const ofType = (type: string): Found[] => resources.filter(({ Type }) => Type === type);
 /** A managed policy beside it is for people. */
 const boundaries = (): Found[] =>
-  ofType('AWS::IAM::ManagedPolicy').filter(({ Properties }) => Properties['ManagedPolicyName'] !== 'baton-production-approver');
+  ofType('AWS::IAM::ManagedPolicy').filter(({ Properties }) => String(Properties['ManagedPolicyName']).endsWith('-boundary'));
 const isOfMachine = ({ Properties }: Found): boolean => JSON.stringify(Properties['AssumeRolePolicyDocument']).includes('"states.amazonaws.com"');
 
 test('every role carries the boundary but those of the state machines', () => {

@@ -76,6 +76,7 @@ describe('usage', () => {
     [['cutover', '--seed', 'seven'], "wanted a whole number of up to nine digits, got 'seven'"],
     [['--jobs', '0'], "wanted a number from 1 to 8, got '0'"],
     [['cutover', '--provisioning', 'fast'], 'Allowed choices are typical, pessimistic'],
+    [['cutover', '--all'], "--all tells every scenario: leave 'cutover' out, or leave --all out"],
     [['cutover', '--unknown'], "unknown option '--unknown'"],
     [['cutover', '--env', 'prod'], 'prod'],
     [['serve', '--env', 'prod'], 'prod'],

@@ -80,7 +80,7 @@ describe('the account as in the console', () => {
     ['executions', async () => each('states', 'ListExecutions', 'executions', 'status', { stateMachineArn: await machine() }), ['SUCCEEDED']],
     [
       'clusters', async () => (await ask('ecs', 'ListClusters'))['clusterArns'],
-      [expect.stringMatching(`cluster/${cluster}$`), expect.stringMatching(`cluster/${cluster}-migrations$`)],
+      expect.arrayContaining([`${cluster}`, `${cluster}-migrations`, `${cluster}-research`].map((name) => expect.stringMatching(`cluster/${name}$`))),
     ],
     ['what runs in one', () => each('ecs', 'DescribeClusters', 'clusters', 'runningTasksCount', { clusters: [cluster] }), [2]],
     ['services', () => each('ecs', 'DescribeServices', 'services', 'serviceName', { cluster, services: [named.service] }), [named.service]],
@@ -95,10 +95,10 @@ describe('the account as in the console', () => {
     ['logs', () => each('logs', 'FilterLogEvents', 'events', 'message', { logGroupName, filterPattern: '"epoch"', limit: 1 }), [expect.stringContaining('epoch')]],
     ['secrets', () => each('secretsmanager', 'ListSecrets', 'SecretList', 'Name'), expect.arrayContaining(['baton-dev/cache'])],
     ['databases', () => each('rds', 'DescribeDBInstances', 'DBInstances', 'DBInstanceStatus'), ['available']],
-    ['their subnets', () => each('rds', 'DescribeDBSubnetGroups', 'DBSubnetGroups', 'SubnetGroupStatus'), ['Complete']],
+    ['their subnets', () => each('rds', 'DescribeDBSubnetGroups', 'DBSubnetGroups', 'SubnetGroupStatus'), ['Complete', 'Complete']],
     ['snapshots', () => each('rds', 'DescribeDBSnapshots', 'DBSnapshots', 'Status'), ['available']],
     ['caches', () => each('elasticache', 'DescribeReplicationGroups', 'ReplicationGroups', 'Status'), ['available']],
-    ['addresses for the venue', () => each('ec2', 'DescribeAddresses', 'Addresses', 'PublicIp'), expect.arrayContaining([expect.stringMatching(/^203\.0\.113\./)])],
+    ['addresses for the venue', () => each('ec2', 'DescribeAddresses', 'Addresses', 'PublicIp'), expect.arrayContaining([expect.stringMatching(/^127\./)])],
     ['stacks', () => each('cloudformation', 'DescribeStacks', 'Stacks', 'StackStatus'), expect.arrayContaining(['CREATE_COMPLETE'])],
   ])('%s', async (_what, look, expected) => {
     expect(await look()).toEqual(expected);
