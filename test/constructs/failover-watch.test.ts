@@ -31,7 +31,7 @@ function watchesOf(automatic: boolean): readonly { readonly region: string; read
 test('it is off', () => {
   expect(loadSettings('production').recovery.automatic).toBe(false);
   expect(watchesOf(false)).toEqual([]);
-});
+}, 60_000);
 
 test('turned on, each Region looks every minute', () => {
   const watches = watchesOf(true);

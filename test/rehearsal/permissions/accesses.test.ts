@@ -31,7 +31,7 @@ const everything = {
   taskSets: ['ecs-svc/1'], primaryTaskSet: 'ecs-svc/1', taskDefinition: 'f:1', family: 'f', task: 't', tasks: ['t'], repositoryName: 'r/n',
   BackupVaultName: 'v', RecoveryPointArn: arn('rds', 'snapshot:awsbackup:job-1'), IamRoleArn: roles.taskRoleArn, SnapshotName: 's', SourceSnapshotName: 's', TargetSnapshotName: 't',
   ReplicationGroupId: 'g', FunctionName: 'f', logGroupName: '/g', logStreamName: 's', AlarmName: 'a', AlarmNames: ['a'], DBInstanceIdentifier: 'd',
-  DBSnapshotIdentifier: 's', SourceDBInstanceIdentifier: arn('rds', 'db:d').replace(region, 'us-west-2'), KmsKeyId: 'alias/data',
+  DBSnapshotIdentifier: 's', SourceDBInstanceIdentifier: arn('rds', 'db:d').replace(region, 'us-west-2'), KmsKeyId: 'alias/data', KeyId: 'alias/data',
   AddReplicaRegions: [{ Region: 'us-west-2', KmsKeyId: 'alias/data' }], Bucket: 'b', SecretId: 'venue', RotationLambdaARN: arn('lambda', 'function:f'), QueueUrl: `https://sqs.${region}.amazonaws.com/${accountId}/q`, TopicArn: topic, Name: '/p/q', Names: ['/p/q'], Tags: [],
   stateMachineArn: arn('states', 'stateMachine:m'), executionArn: arn('states', 'execution:m:e'),
 };
