@@ -131,6 +131,17 @@ async function only(wrong: Partial<Settings>, name: string, asked: Images = imag
   return result;
 }
 
+/** That check alone fails by a second fact. The watch of the Region takes what is not so away each minute, and may come before the look. */
+async function onlyBeside(fact: string, name: string): Promise<void> {
+  const Name = `/baton/production/${fact}/${standby.name}`;
+  await until(`the check to see ${Name} in time`, async () => {
+    await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: standby.name, Overwrite: true });
+    const failed = failures(await preflight(settings, images));
+    return failed.length === 1 && failed[0]?.includes(name) === true && failed[0].includes(Name);
+  }, 30_000);
+  await operator('ssm', 'DeleteParameter', { Name }).catch((error: Error) => expect(error.name).toBe('ParameterNotFound'));
+}
+
 test('before a deployment: what is missing fails, what comes later could not be checked', () => {
   expect(failures(before)).toEqual([
     'The CDK is bootstrapped in us-east-1: no bootstrap version in the parameter store',
@@ -221,20 +232,11 @@ describe('finds', () => {
   });
 
   test('a record of the home beside the true one', async () => {
-    const Name = '/baton/production/home-region/us-west-2';
-    await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-west-2' });
-    expect((await only({}, 'The record of the home Region in us-east-1')).seen).toBe(
-      '/baton/production/home-region/us-east-1, /baton/production/home-region/us-west-2',
-    );
-    await operator('ssm', 'DeleteParameter', { Name });
+    await onlyBeside('home-region', 'The record of the home Region in us-east-1');
   });
 
   test('a record of another writing database', async () => {
-    const Name = '/baton/production/writing-database/us-west-2';
-    await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: 'us-west-2' });
-    expect((await only({}, 'The record of the writing database in us-east-1')).seen).toContain(Name);
-    // The watch of the Region, which puts such facts right each minute, may have been faster.
-    await operator('ssm', 'DeleteParameter', { Name }).catch((error: Error) => expect(error.name).toBe('ParameterNotFound'));
+    await onlyBeside('writing-database', 'The record of the writing database in us-east-1');
   });
 
   test('a record of what runs that the lease contradicts', async () => {

@@ -80,7 +80,7 @@ describe('the account as in the console', () => {
     ['executions', async () => each('states', 'ListExecutions', 'executions', 'status', { stateMachineArn: await machine() }), ['SUCCEEDED']],
     [
       'clusters', async () => (await ask('ecs', 'ListClusters'))['clusterArns'],
-      expect.arrayContaining([`${cluster}`, `${cluster}-migrations`, `${cluster}-research`].map((name) => expect.stringMatching(`cluster/${name}$`))),
+      expect.arrayContaining([cluster, `${cluster}-migrations`, `${cluster}-research`].map((name) => expect.stringMatching(`cluster/${name}$`))),
     ],
     ['what runs in one', () => each('ecs', 'DescribeClusters', 'clusters', 'runningTasksCount', { clusters: [cluster] }), [2]],
     ['services', () => each('ecs', 'DescribeServices', 'services', 'serviceName', { cluster, services: [named.service] }), [named.service]],
