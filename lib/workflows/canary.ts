@@ -10,6 +10,7 @@ import { endingsOf } from './blocks/endings.ts';
 import { executionWithin, type MachineWithin } from './blocks/execution-within.ts';
 import { gates, gatesUnknown } from './blocks/gates.ts';
 import type { CutoverParts } from './blocks/parts.ts';
+import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
 import { bare, noted, nothing } from './blocks/variables.ts';
 import { js, quoted, type Workflow } from './workflow.ts';
 
@@ -193,16 +194,14 @@ export function canary(w: Workflow, parts: CanaryParts): sfn.IChainable {
       },
     }).next(refused),
   });
-  const check = w.invoke('Check the request that was typed', parts.inspection, 'checkRequest', {
+  const check = w.invoke(checkTheRequest, parts.inspection, 'checkRequest', {
+    ...typedRequest(refused),
     comment: 'The same as for a cutover: every fault is named, with what was seen and what to do.',
-    input: { request: js('$states.context.Execution.Input') },
     assign: (answer, whole) => ({
       request: whole,
       book: js(`( $found := $lookup($books, ${bare(answer.book)}); $exists($found) ? $found : {} )`),
       canary: js(`( $found := $lookup($canaries, ${bare(answer.book)}); $exists($found) ? $found : { 'book': '' } )`),
     }),
-    refused: { judge: 'Is the request in order?', next: refused },
-    catches: { 'States.ALL': refused },
   });
   check.next(known);
   return w.pass('Set out with what is known', {

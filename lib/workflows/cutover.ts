@@ -21,6 +21,7 @@ import { prove } from './blocks/prove.ts';
 import { recordLive } from './blocks/record-live.ts';
 import { removal } from './blocks/removal.ts';
 import { snapshot } from './blocks/snapshot.ts';
+import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
 import { bare, book, fresh, incoming, noted, nothing, outgoing } from './blocks/variables.ts';
 import { js, type Workflow } from './workflow.ts';
 
@@ -244,15 +245,12 @@ function admission(
       errors: ['Ecr.ImageNotFoundException'],
       catches: { 'Ecr.ImageNotFoundException': refused, 'States.ALL': refused },
     });
-  const checkRequest = w.invoke('Check the request that was typed', parts.inspection, 'checkRequest', {
-    comment: 'Every fault is named, with what was seen and what to do.',
-    input: { request: js('$states.context.Execution.Input') },
+  const checkRequest = w.invoke(checkTheRequest, parts.inspection, 'checkRequest', {
+    ...typedRequest(refused),
     assign: (answer, whole) => ({
       request: whole,
       book: js(`$lookup($books, ${bare(answer.book)})`),
     }),
-    refused: { judge: 'Is the request in order?', next: refused },
-    catches: { 'States.ALL': refused },
   });
   const setOut = w.pass('Set out with what is known', {
     comment: 'Every variable has a value from the start, so that each ending can report.',

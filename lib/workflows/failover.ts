@@ -13,6 +13,7 @@ import type { databaseRecovery, recoveryControl } from '../contracts/recovery.ts
 import { tradingMoved } from '../contracts/trading-moved.ts';
 import type { ContractFunction } from '../constructs/function.ts';
 import { endingsOf, type EndingParts } from './blocks/endings.ts';
+import { checkTheRequest, typedRequest, whatWasTyped } from './blocks/typed-request.ts';
 import { noted, nothing, pollSeconds, slowPollSeconds, timed, unlessRedriven } from './blocks/variables.ts';
 import { js, quoted, type Catches, type Workflow } from './workflow.ts';
 
@@ -217,11 +218,10 @@ export function failover(w: Workflow, parts: FailoverParts): sfn.IChainable {
       },
     }).next(refused),
   }));
-  const check = w.invoke('Check the request that was typed', parts.recovery, 'checkFailover', {
-    comment: 'Every fault is named, with what was seen and what to do.',
-    input: { request: js('$states.context.Execution.Input'), execution: js('$states.context.Execution.Id') },
+  const check = w.invoke(checkTheRequest, parts.recovery, 'checkFailover', {
+    ...typedRequest(refused),
+    input: { request: whatWasTyped, execution: js('$states.context.Execution.Id') },
     assign: (answer) => ({ request: answer.request, from: answer.from, ...timed('The request was read.', 2) }),
-    refused: { judge: 'Is the request in order?', next: refused },
     catches: { LeaseMissingError: refused, 'States.ALL': refused },
   });
   check.next(w.choice('Is there a book to be moved?', {

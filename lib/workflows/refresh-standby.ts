@@ -16,6 +16,7 @@ import type { CutoverParts } from './blocks/parts.ts';
 import { publishLive } from './blocks/record-live.ts';
 import { removal } from './blocks/removal.ts';
 import { lookWhatRuns } from './blocks/task-sets.ts';
+import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
 import { bare, book, incoming, noted, nothing, outgoing } from './blocks/variables.ts';
 import { js, type Workflow } from './workflow.ts';
 
@@ -115,12 +116,9 @@ export function refreshStandby(w: Workflow, parts: RefreshStandbyParts): sfn.ICh
     comment: 'The primary task set is what stands by.', next: plan, refused,
     facts: "'id': Id, 'colour': ExternalId, 'status': Status",
   });
-  const check = w.invoke('Check the request that was typed', parts.control, 'checkRequest', {
-    comment: 'Every fault is named, with what was seen and what to do.',
-    input: { request: js('$states.context.Execution.Input') },
+  const check = w.invoke(checkTheRequest, parts.control, 'checkRequest', {
+    ...typedRequest(refused),
     assign: (answer, whole) => ({ request: whole, book: js(`$lookup($books, ${bare(answer.book)})`) }),
-    refused: { judge: 'Is the request in order?', next: refused },
-    catches: { 'States.ALL': refused },
   });
   check.next(look);
   return w.pass('Set out with what is known', {

@@ -9,6 +9,7 @@ import type { keyRotation } from '../contracts/key-rotation.ts';
 import type { bookOperations } from '../contracts/operations.ts';
 import type { InvokedFunction } from '../constructs/function.ts';
 import { endingsOf, type EndingParts } from './blocks/endings.ts';
+import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
 import { executionHash, noted, nothing } from './blocks/variables.ts';
 import { js, quoted, type Workflow } from './workflow.ts';
 
@@ -113,12 +114,9 @@ export function replaceKey(w: Workflow, parts: ReplaceKeyParts): sfn.IChainable 
     catches,
   });
   askToMake.next(test);
-  const check = w.invoke('Check the request that was typed', operations, 'checkKeyRequest', {
-    comment: 'Every fault is named, with what was seen and what to do.',
-    input: { request: js('$states.context.Execution.Input') },
+  const check = w.invoke(checkTheRequest, operations, 'checkKeyRequest', {
+    ...typedRequest(refused),
     assign: (_, whole) => ({ request: whole }),
-    refused: { judge: 'Is the request in order?', next: refused },
-    catches: { 'States.ALL': refused },
   });
   check.next(askToMake);
   return w.pass('Set out with what is known', {

@@ -6,6 +6,7 @@ import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { endings } from '../contracts/cutover.ts';
 import { endingsOf, type EndingParts } from './blocks/endings.ts';
 import { openAgain, type OpenAgainParts } from './blocks/open-again.ts';
+import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
 import { book, noted, nothing } from './blocks/variables.ts';
 import { js, type Workflow } from './workflow.ts';
 
@@ -32,12 +33,9 @@ export function resume(w: Workflow, parts: ResumeParts): sfn.IChainable {
     },
   });
   take.next(open);
-  const check = w.invoke('Check the request that was typed', parts.operations, 'checkResume', {
-    comment: 'Every fault is named, with what was seen and what to do.',
-    input: { request: js('$states.context.Execution.Input') },
+  const check = w.invoke(checkTheRequest, parts.operations, 'checkResume', {
+    ...typedRequest(refused),
     assign: (_, whole) => ({ request: whole }),
-    refused: { judge: 'Is the request in order?', next: refused },
-    catches: { 'States.ALL': refused },
   });
   check.next(take);
   return w.pass('Set out with what is known', {

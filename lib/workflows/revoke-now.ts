@@ -9,6 +9,7 @@ import type { keyRotation } from '../contracts/key-rotation.ts';
 import type { InvokedFunction } from '../constructs/function.ts';
 import { endingsOf, type EndingParts } from './blocks/endings.ts';
 import { openAgain, type OpenAgainParts } from './blocks/open-again.ts';
+import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
 import { book, executionHash, fresh, noted, nothing, pollSeconds, unlessRedriven } from './blocks/variables.ts';
 import { js, quoted, type Workflow } from './workflow.ts';
 
@@ -120,12 +121,9 @@ export function revokeNow(w: Workflow, parts: RevokeNowParts): sfn.IChainable {
     },
   });
   take.next(halt);
-  const check = w.invoke('Check the request that was typed', operations, 'checkKeyRequest', {
-    comment: 'Every fault is named, with what was seen and what to do.',
-    input: { request: js('$states.context.Execution.Input') },
+  const check = w.invoke(checkTheRequest, operations, 'checkKeyRequest', {
+    ...typedRequest(refused),
     assign: (_, whole) => ({ request: whole }),
-    refused: { judge: 'Is the request in order?', next: refused },
-    catches: { 'States.ALL': refused },
   });
   check.next(take);
   return w.pass('Set out with what is known', {

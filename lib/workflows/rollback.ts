@@ -19,6 +19,7 @@ import { prove } from './blocks/prove.ts';
 import { recordLive } from './blocks/record-live.ts';
 import { removal } from './blocks/removal.ts';
 import { lookWhatRuns } from './blocks/task-sets.ts';
+import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
 import { bare, book, incoming, noted, nothing, outgoing } from './blocks/variables.ts';
 import { js, type Workflow } from './workflow.ts';
 
@@ -219,12 +220,9 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     comment: 'A warm standby may run it already.', next: plan, refused,
     facts: "'id': Id, 'colour': ExternalId, 'taskDefinition': TaskDefinition, 'status': Status, 'running': RunningCount",
   });
-  const check = w.invoke('Check the request that was typed', parts.operations, 'checkRollback', {
-    comment: 'Every fault is named, with what was seen and what to do.',
-    input: { request: js('$states.context.Execution.Input') },
+  const check = w.invoke(checkTheRequest, parts.operations, 'checkRollback', {
+    ...typedRequest(refused),
     assign: (answer, whole) => ({ request: whole, book: js(`$lookup($books, ${bare(answer.book)})`) }),
-    refused: { judge: 'Is the request in order?', next: refused },
-    catches: { 'States.ALL': refused },
   });
   check.next(look);
   return w.pass('Set out with what is known', {

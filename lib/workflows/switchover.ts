@@ -14,6 +14,7 @@ import type { otherRegion, switchoverControl } from '../contracts/switchover.ts'
 import type { ContractFunction } from '../constructs/function.ts';
 import { endingsOf } from './blocks/endings.ts';
 import { reprotection } from './blocks/reprotection.ts';
+import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
 import { nothing, pollSeconds, timed, unlessRedriven } from './blocks/variables.ts';
 import { awaitOrders, capacity, database, homeFact, secrets, type FailoverParts } from './failover.ts';
 import { js, quoted, type Workflow } from './workflow.ts';
@@ -335,11 +336,9 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
     catches: { OtherRegionUnreachableError: refused, 'States.ALL': refused },
   });
   lookHere.next(lookThere);
-  const check = w.invoke('Check the request that was typed', parts.control, 'checkRequest', {
-    comment: 'Every fault is named, with what was seen and what to do.',
-    input: { request: js('$states.context.Execution.Input') },
+  const check = w.invoke(checkTheRequest, parts.control, 'checkRequest', {
+    ...typedRequest(refused),
     assign: (answer) => ({ request: answer.request, toMove: answer.toMove, ...timed('The request was read.', 5) }),
-    refused: { judge: 'Is the request in order?', next: refused },
     catches: { LeaseMissingError: refused, 'States.ALL': refused },
   });
   check.next(lookHere);
