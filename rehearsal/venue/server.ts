@@ -6,12 +6,11 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { listenLocally } from '../processes/listen.ts';
-import { seeded } from '../seeded.ts';
-import { endpoints, type Arguments, type Endpoint } from './endpoints.ts';
-import { Gate, signedHeaders, usualRateLimits, type RateLimits } from './gate.ts';
-import { KeyRing, type VenueKey } from './keys.ts';
-import { Market, Refusal } from './market.ts';
-import { authorOf, monotonicMs, type VenueEntry } from './record.ts';
+import { openDesk } from './desk.ts';
+import { usualRateLimits, type RateLimits } from './gate.ts';
+import type { KeyRing, VenueKey } from './keys.ts';
+import type { Market } from './market.ts';
+import { monotonicMs, type VenueEntry } from './record.ts';
 
 /** What goes wrong between the venue and its clients. Requests that come later meet it; those under way do not. */
 export interface VenueFault {
@@ -58,11 +57,7 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
   let clockOffsetMs = options.clockOffsetMs ?? 0;
   let fault = noFault;
   const nowMs = () => Date.now() + clockOffsetMs;
-  const market = new Market({ random: seeded(seed), nowMs });
-  const keys = new KeyRing(options.keys, nowMs);
-  const gate = new Gate({ keys, nowMs, monotonicMs, limits });
-  const routes = endpoints(market, keys, nowMs);
-  const record: VenueEntry[] = [];
+  const { market, keys, record, decide } = openDesk({ seed, keys: options.keys, nowMs, monotonicMs, limits });
   const closing = new AbortController();
 
   const server = createServer((request, response) => {
@@ -82,24 +77,7 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
     const met = fault.paths === undefined || fault.paths.includes(path) ? fault : noFault;
     await delay(latencyMs + met.arrivalDelayMs, closing.signal);
 
-    const arrivedAtMs = monotonicMs();
-    const endpoint = routes[`${method} ${path}`];
-    const seen = { method, query, body, headers: request.headers, address };
-    const { status, envelope, account } = decide(endpoint, seen);
-    const { apiKey, timestamp, window } = signedHeaders(seen);
-    record.push({
-      arrivedAtMs,
-      decidedAtMs: monotonicMs(),
-      method,
-      path,
-      apiKey,
-      accepted: envelope.retCode === 0,
-      code: envelope.retCode,
-      ...(account !== undefined && { account }),
-      ...(timestamp !== '' && { timestampMs: Number(timestamp) }),
-      ...(window !== '' && { windowMs: Number(window) }),
-      ...(method === 'POST' && { ...idOf(envelope.result), ...authorOf(linkOf(body)) }),
-    });
+    const { status, text } = decide({ method, path, query, body, headers: request.headers, address });
 
     await delay(latencyMs + met.replyDelayMs, closing.signal);
     if (met.reply === 'cut') return void request.socket.destroy();
@@ -107,20 +85,7 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
       return void response.writeHead(502, { 'content-type': 'text/html' }).end('<html>502 Bad Gateway</html>');
     response.writeHead(status, { 'content-type': 'application/json' });
     if (met.reply === 'stalled') return response.flushHeaders();
-    response.end(JSON.stringify(envelope));
-  }
-
-  function decide(endpoint: Endpoint | undefined, seen: Parameters<Gate['pass']>[0]) {
-    let account: string | undefined;
-    try {
-      if (endpoint === undefined) return { status: 404, envelope: envelopeOf(10017, 'Route not found.', {}, nowMs()), account };
-      const key = endpoint.kind === 'public' ? anonymous : gate.pass(seen, endpoint.kind);
-      if (endpoint.kind !== 'public') account = key.account;
-      return { status: 200, envelope: envelopeOf(0, 'OK', endpoint.answer(argumentsOf(seen), key), nowMs()), account };
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return { status: 200, envelope: envelopeOf(error.code, error.message, {}, nowMs()), account };
-    }
+    response.end(text);
   }
 
   const port = await listenLocally(server);
@@ -151,21 +116,6 @@ export async function startVenue(options: VenueOptions): Promise<RunningVenue> {
   };
 }
 
-const anonymous: VenueKey = { apiKey: '', secret: '', account: '' };
-
-interface Envelope {
-  readonly retCode: number;
-  readonly retMsg: string;
-  readonly result: Record<string, unknown>;
-  readonly retExtInfo: unknown;
-  readonly time: number;
-}
-
-function envelopeOf(retCode: number, retMsg: string, answer: Record<string, unknown>, now: number): Envelope {
-  const { retExtInfo = {}, ...result } = answer;
-  return { retCode, retMsg, result, retExtInfo, time: Math.floor(now) };
-}
-
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -175,26 +125,6 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function argumentsOf({ method, query, body }: { method: string; query: string; body: string }): Arguments {
-  if (method !== 'POST') return Object.fromEntries(new URLSearchParams(query));
-  try {
-    const parsed: unknown = JSON.parse(body === '' ? '{}' : body);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Arguments;
-  } catch {
-    // Falls through to the venue's own words for it.
-  }
-  throw new Refusal(10001, 'Request parameter error: the body is no JSON object.');
-}
-
-/** The client order id of a request, also of one that the gate refused: a late order is counted by it. */
-function linkOf(body: string): string | undefined {
-  return /"orderLinkId"\s*:\s*"([^"]*)"/.exec(body)?.[1];
-}
-
-function idOf(result: Record<string, unknown>): { orderId?: string } {
-  return typeof result['orderId'] === 'string' ? { orderId: result['orderId'] } : {};
 }
 
 function delay(ms: number, signal: AbortSignal): Promise<void> {
