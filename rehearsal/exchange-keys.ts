@@ -6,7 +6,7 @@ import type { StepOutput } from '../lib/contracts/step.ts';
 import { Secret } from '../lib/secret.ts';
 import type { Installation } from './installation.ts';
 import { until } from './until.ts';
-import type { VenueKey } from './venue/keys.ts';
+import type { VenueKey } from '../lib/venues/paper/keys.ts';
 import type { VenueEntry } from './venue/record.ts';
 
 /** Five attempts of Secrets Manager, with the pauses between them; and a minute and a half for the roster. */

@@ -95,7 +95,7 @@ async function judged(system: SimulatedSystem, crash: () => Verdict | undefined)
 
   system.endFaults();
   system.machines.restore();
-  const since = system.venue.record.length;
+  const since = system.record.length;
   await time.runUntil(safetyMs + livenessMs, () => looked('afterEvent') || isSettled(system, since));
   if (broken !== undefined) return broken;
   if (!isSettled(system, since)) return { kind: 'no-progress', what: whyNot(system, since) ?? 'it never came to rest' };
@@ -109,12 +109,12 @@ function isSettled(system: SimulatedSystem, since: number): boolean {
 
 /** What is still missing after the faults. */
 function whyNot(system: SimulatedSystem, since: number): string | undefined {
-  const entry = system.venue.record.at(-1);
+  const entry = system.record.at(-1);
   // Looked at when an order was decided: nothing else brings it to rest.
   if (entry?.epoch === undefined) return 'nobody trades';
   const lease = system.lease();
   if (lease?.mode !== 'open') return `the book is ${lease?.mode}`;
-  const orders = system.venue.record.slice(since).filter(({ epoch }) => epoch !== undefined);
+  const orders = system.record.slice(since).filter(({ epoch }) => epoch !== undefined);
   const newest = orders.slice(-settledOrders);
   if (newest.length < settledOrders || newest.some(({ accepted, epoch }) => !accepted || epoch !== lease.epoch)) return 'nobody trades steadily';
   if (lease.workflow.execution !== undefined) return `the lock is still ${lease.workflow.execution}'s`;

@@ -9,8 +9,9 @@ import { instanceId, type BookName, type Colour, type Lease } from '../lib/lease
 import { Secret } from '../lib/secret.ts';
 import type { TableWrite } from '../rehearsal/services/dynamodb.ts';
 import type { Item } from '../rehearsal/services/dynamodb-values.ts';
-import { openDesk, type VenueDesk } from '../rehearsal/venue/desk.ts';
-import type { VenueEntry } from '../rehearsal/venue/record.ts';
+import { openDesk, type VenueDesk } from '../lib/venues/paper/desk.ts';
+import { seeded } from '../rehearsal/seeded.ts';
+import { authorOf, type VenueEntry } from '../rehearsal/venue/record.ts';
 import { ModelledCache } from './cache.ts';
 import { regions, simulatedCloud, tables, type Conflicts, type SimulatedCloud } from './cloud.ts';
 import { ModelledDatabase } from './database.ts';
@@ -53,6 +54,8 @@ export class SimulatedSystem {
   readonly databases: ReadonlyMap<string, ModelledDatabase>;
   readonly caches: ReadonlyMap<string, ModelledCache>;
   readonly venue: VenueDesk;
+  /** Every request that the venue decided, in order. */
+  readonly record: VenueEntry[] = [];
   /** Every write that took effect, in order. */
   readonly writes: KnownWrite[] = [];
   readonly lines: string[] = [];
@@ -78,8 +81,9 @@ export class SimulatedSystem {
     this.databases = each(() => new ModelledDatabase(nowMs));
     this.caches = each(() => new ModelledCache(nowMs));
     this.venue = openDesk({
-      seed: plan.seed, keys: [{ apiKey, secret, account: '1' }], limits,
+      random: seeded(plan.seed), keys: [{ apiKey, secret, account: '1' }], limits,
       nowMs: () => this.time.wallMs + this.#venueOffsetMs, monotonicMs: nowMs,
+      onDecision: (decision) => this.#decided({ ...decision, ...authorOf(decision.clientOrderId) }),
     });
     this.machines = new Machines(this);
   }
@@ -129,7 +133,7 @@ export class SimulatedSystem {
   }
 
   accepted(): readonly VenueEntry[] {
-    return this.venue.record.filter(({ accepted, epoch }) => accepted && epoch !== undefined);
+    return this.record.filter(({ accepted, epoch }) => accepted && epoch !== undefined);
   }
 
   control(process: SimulatedProcess, region: string): LeaseControl {
@@ -143,7 +147,7 @@ export class SimulatedSystem {
     const task = new SimulatedTask({ book, instance, colour, region, imageDigest: `sha256:${colour}`, symbol }, {
       time: this.time, network: this.network, cloud: this.cloud, random: this.draw.random, ordersPerSecond,
       driftPpm: this.plan.driftPpm,
-      venue: (request) => this.#atVenue(request),
+      venue: this.venue.decide,
       readKey: () => ({ version: 'v1', texts: new Map([['apiKey', new Secret(apiKey)], ['secret', new Secret(secret)]]) }),
       database: (of) => this.databases.get(of)!,
       cache: (of) => this.caches.get(of)!,
@@ -261,11 +265,10 @@ export class SimulatedSystem {
     this.time.at(this.time.nowMs + marketStepMs, undefined, () => this.#step());
   }
 
-  #atVenue(request: Parameters<VenueDesk['decide']>[0]): ReturnType<VenueDesk['decide']> {
-    const reply = this.venue.decide(request);
-    const entry = this.venue.record.at(-1);
-    if (entry?.clientOrderId !== undefined) this.trace('venue', `${entry.clientOrderId} of epoch ${entry.epoch}: ${entry.accepted ? 'accepted' : `refused ${entry.code}`}`);
-    return reply;
+  #decided(entry: VenueEntry): void {
+    this.record.push(entry);
+    const { clientOrderId, epoch, accepted, code } = entry;
+    if (clientOrderId !== undefined) this.trace('venue', `${clientOrderId} of epoch ${epoch}: ${accepted ? 'accepted' : `refused ${code}`}`);
   }
 
   #written(write: TableWrite): void {

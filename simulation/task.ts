@@ -18,7 +18,7 @@ import { Ledger } from '../lib/trading/ledger.ts';
 import { usualQuoting } from '../lib/trading/quoting.ts';
 import { Trader, type Clock, type Log, type Permits } from '../lib/trading/trader.ts';
 import { Bybit } from '../lib/venues/bybit.ts';
-import type { VenueReply, VenueRequest } from '../rehearsal/venue/desk.ts';
+import type { VenueReply, VenueRequest } from '../lib/venues/paper/desk.ts';
 import { breakerStore, sharedLimits, type ModelledCache } from './cache.ts';
 import { tables, type SimulatedCloud } from './cloud.ts';
 import { connectTo, type ModelledDatabase } from './database.ts';

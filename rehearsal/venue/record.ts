@@ -3,23 +3,9 @@
  * Times are milliseconds on this host's CLOCK_MONOTONIC, comparable with those of any other process here.
  */
 import { parseClientOrderId } from '../../lib/trading/client-order-id.ts';
+import type { Decision } from '../../lib/venues/paper/desk.ts';
 
-export interface VenueEntry {
-  readonly arrivedAtMs: number;
-  readonly decidedAtMs: number;
-  readonly method: string;
-  readonly path: string;
-  readonly apiKey: string;
-  /** Absent when the gate refused. */
-  readonly account?: string;
-  readonly accepted: boolean;
-  /** The venue's code; 0 for accepted. */
-  readonly code: number;
-  /** The request's own time stamp and window, on the venue's clock. */
-  readonly timestampMs?: number;
-  readonly windowMs?: number;
-  readonly orderId?: string;
-  readonly clientOrderId?: string;
+export interface VenueEntry extends Decision {
   /** Read from the client order id, where it is one of ours. */
   readonly book?: string;
   readonly epoch?: number;

@@ -5,7 +5,7 @@ import { news, type Invariant } from './invariant.ts';
 export const noStaleOrder: Invariant = {
   number: 1,
   name: 'no order is accepted from an epoch older than one already granted',
-  watch: ({ writes, venue: { record } }) => {
+  watch: ({ writes, record }) => {
     const newWrites = news(writes);
     const newEntries = news(record);
     let newest = 0;

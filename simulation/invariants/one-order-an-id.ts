@@ -3,7 +3,7 @@ import { news, type Invariant } from './invariant.ts';
 export const oneOrderAnId: Invariant = {
   number: 4,
   name: 'one client order id, one order',
-  watch: ({ venue: { record } }) => {
+  watch: ({ record }) => {
     const newEntries = news(record);
     const accepted = new Map<string, string>();
     return {

@@ -16,7 +16,7 @@ interface Entry {
 export const ordersInJournal: Invariant = {
   number: 3,
   name: 'an acknowledged order is in the journal after any failover',
-  watch: ({ writes, venue: { record } }) => {
+  watch: ({ writes, record }) => {
     const newWrites = news(writes);
     const newEntries = news(record);
     const journal = new Map<string, Entry>();

@@ -2,8 +2,8 @@
 import { createHmac } from 'node:crypto';
 import { bybit, AuthenticationError, InvalidNonce, InvalidOrder, PermissionDenied, type Balances } from 'ccxt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Gate, usualRateLimits } from '../../rehearsal/venue/gate.ts';
-import { KeyRing, type VenueKey } from '../../rehearsal/venue/keys.ts';
+import { Gate, usualRateLimits } from '../../lib/venues/paper/gate.ts';
+import { KeyRing, type VenueKey } from '../../lib/venues/paper/keys.ts';
 import { startVenue, type RunningVenue } from '../../rehearsal/venue/server.ts';
 
 const keys: VenueKey[] = [

@@ -1,7 +1,7 @@
 /** What happened at the venue while nobody looked: read back page by page and week by week, on the simulated venue. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { OrderAtVenue } from '../../lib/venues/venue.ts';
-import type { Market } from '../../rehearsal/venue/market.ts';
+import type { Market } from '../../lib/venues/paper/market.ts';
 import { key, startStage, type Stage } from '../trader/stage.ts';
 
 const hourMs = 3_600_000;

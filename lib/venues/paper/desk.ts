@@ -1,22 +1,41 @@
 /**
- * The venue without its network: who passes the gate, what each path answers, and a record of every request with the times of its arrival and of
+ * The paper venue without its network: who passes the gate, what each path answers, and a word of every request with the times of its arrival and of
  * its decision. A server puts it behind sockets; a simulation calls it.
  */
-import { seeded } from '../seeded.ts';
 import { endpoints, type Arguments } from './endpoints.ts';
 import { Gate, signedHeaders, type RateLimits, type SignedRequest } from './gate.ts';
 import { KeyRing, type VenueKey } from './keys.ts';
 import { Market, Refusal } from './market.ts';
-import { authorOf, type VenueEntry } from './record.ts';
 
 export interface DeskOptions {
-  readonly seed: number;
+  /** From 0 to below 1: moves the market. */
+  readonly random: () => number;
   readonly keys: readonly VenueKey[];
   /** By the venue's clock. */
   readonly nowMs: () => number;
   /** By that of whoever reads the record. */
   readonly monotonicMs: () => number;
   readonly limits: RateLimits;
+  readonly onDecision?: (decision: Decision) => void;
+}
+
+/** A request, as the venue decided it. Times are those of the clock that it was given. */
+export interface Decision {
+  readonly arrivedAtMs: number;
+  readonly decidedAtMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly apiKey: string;
+  /** Absent when the gate refused. */
+  readonly account?: string;
+  readonly accepted: boolean;
+  /** The venue's code; 0 for accepted. */
+  readonly code: number;
+  /** The request's own time stamp and window, on the venue's clock. */
+  readonly timestampMs?: number;
+  readonly windowMs?: number;
+  readonly orderId?: string;
+  readonly clientOrderId?: string;
 }
 
 export interface VenueRequest extends SignedRequest {
@@ -32,8 +51,6 @@ export interface VenueReply {
 export interface VenueDesk {
   readonly market: Market;
   readonly keys: KeyRing;
-  /** Every request, in the order of the decisions. */
-  readonly record: readonly VenueEntry[];
   readonly decide: (request: VenueRequest) => VenueReply;
 }
 
@@ -47,12 +64,11 @@ interface Envelope {
 
 const anonymous: VenueKey = { apiKey: '', secret: '', account: '' };
 
-export function openDesk({ seed, keys: first, nowMs, monotonicMs, limits }: DeskOptions): VenueDesk {
-  const market = new Market({ random: seeded(seed), nowMs });
+export function openDesk({ random, keys: first, nowMs, monotonicMs, limits, onDecision }: DeskOptions): VenueDesk {
+  const market = new Market({ random, nowMs });
   const keys = new KeyRing(first, nowMs);
   const gate = new Gate({ keys, nowMs, monotonicMs, limits });
   const routes = endpoints(market, keys, nowMs);
-  const record: VenueEntry[] = [];
 
   function judged(request: VenueRequest): { readonly status: number; readonly envelope: Envelope; readonly account?: string } {
     const endpoint = routes[`${request.method} ${request.path}`];
@@ -73,13 +89,13 @@ export function openDesk({ seed, keys: first, nowMs, monotonicMs, limits }: Desk
   return {
     market,
     keys,
-    record,
     decide(request) {
       const arrivedAtMs = monotonicMs();
       const { status, envelope, account } = judged(request);
       const { apiKey, timestamp, window } = signedHeaders(request);
       const { method, path, body } = request;
-      record.push({
+      const clientOrderId = method === 'POST' ? linkOf(body) : undefined;
+      onDecision?.({
         arrivedAtMs,
         decidedAtMs: monotonicMs(),
         method,
@@ -90,7 +106,8 @@ export function openDesk({ seed, keys: first, nowMs, monotonicMs, limits }: Desk
         ...(account !== undefined && { account }),
         ...(timestamp !== '' && { timestampMs: Number(timestamp) }),
         ...(window !== '' && { windowMs: Number(window) }),
-        ...(method === 'POST' && { ...idOf(envelope.result), ...authorOf(linkOf(body)) }),
+        ...(method === 'POST' && idOf(envelope.result)),
+        ...(clientOrderId !== undefined && clientOrderId !== '' && { clientOrderId }),
       });
       return { status, text: JSON.stringify(envelope) };
     },
