@@ -14,6 +14,7 @@ import type { SimulatedProcess } from './virtual-time.ts';
 const leaseMs = 5000;
 const drainEndsWithinMs = 20_000;
 const lookEveryMs = 500;
+const haltedForMs = 3000;
 const lastNetAfterMs = { least: 500, most: 3000 };
 /** A person tries again. */
 const againAfterMs = 1000;
@@ -59,9 +60,21 @@ export class Machines {
       for (let waitedMs = 0; waitedMs < drainEndsWithinMs; waitedMs += lookEveryMs) {
         await pause(lookEveryMs);
         const lease = await control.checkToken(book, token);
-        if (lease.epoch !== epoch || lease.mode !== 'draining') return;
+        if (lease.epoch === epoch && lease.mode === 'draining') continue;
+        await control.recordLive(book, token, { imageDigest: `sha256:${to}`, guardDigest: 'sha256:guard', taskDefinition: `${to}:${token}` });
+        await pause(lookEveryMs);
+        await control.closeWayBack(book, token, `${to}:${token}`);
+        return;
       }
       await control.cancelDrain(book, token);
+    });
+  }
+
+  haltFor(): void {
+    this.#run('revoke', async (control, token, pause) => {
+      await control.haltFor(book, token, { reason: 'the key is revoked', by: 'revoke' });
+      await pause(haltedForMs);
+      await control.resume(book, token);
     });
   }
 
@@ -91,7 +104,12 @@ export class Machines {
     const { home } = this.#system.lease() ?? {};
     if (home === undefined) return;
     const to = home === regions.home ? regions.away : regions.home;
-    this.#run('failover', async (control, token) => void (await control.moveHome(book, token, { from: home, to })), to, (heldBy) => !heldBy.startsWith('failover'));
+    this.#run('failover', async (control, token, pause) => {
+      await control.moveHome(book, token, { from: home, to });
+      await pause(lookEveryMs);
+      const { live } = await control.checkToken(book, token);
+      if (live !== undefined) await control.relocateLive(book, token, `${to}:${token}`);
+    }, to, (heldBy) => !heldBy.startsWith('failover'));
   }
 
   /** What must hold when faults are over: the book is open, at home, and nobody has its lock. Looked at as a person would, again and again. */

@@ -233,6 +233,8 @@ export class SimulatedSystem {
         return this.machines.resume();
       case 'move-home':
         return this.machines.moveHome();
+      case 'halt-for':
+        return this.machines.haltFor();
       case 'kill-machine':
         return this.machines.kill();
     }
