@@ -21,6 +21,8 @@ export type FaultKind =
   /** Somebody sets the venue's clock forward. */
   | { readonly kind: 'venue-clock'; readonly byMs: number }
   | { readonly kind: 'closed-database'; readonly forMs: number }
+  /** Orders are long on their way when their sender is lost, stands still or has to hand over: nothing but their expiry stops them. */
+  | { readonly kind: 'late-orders'; readonly next: 'crash' | 'pause' | 'drain' | 'cut'; readonly byMs: number }
   | { readonly kind: 'drain'; readonly to: 'blue' | 'green' }
   /** A machine ends in the middle of what it does, and the last net cleans up. */
   | { readonly kind: 'halt' }
@@ -81,6 +83,7 @@ const kinds: Readonly<Record<string, (draw: Draw) => FaultKind>> = {
   conflicts: ({ whole, between }) => ({ kind: 'conflicts', oneIn: whole(2, 10), forMs: between(1000, 15_000) }),
   'venue-clock': ({ between }) => ({ kind: 'venue-clock', byMs: between(1, 3000) }),
   'closed-database': ({ between }) => ({ kind: 'closed-database', forMs: between(500, 20_000) }),
+  'late orders': ({ of, between }) => ({ kind: 'late-orders', next: of(['crash', 'pause', 'drain', 'cut', 'cut']), byMs: between(1000, of([4000, 25_000])) }),
   drain: ({ of }) => ({ kind: 'drain', to: of(['blue', 'green']) }),
   'drain again': ({ of }) => ({ kind: 'drain', to: of(['blue', 'green']) }),
   halt: ({ of }) => ({ kind: of(['halt', 'resume', 'resume']) }),

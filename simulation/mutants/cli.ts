@@ -38,7 +38,7 @@ async function onTrial({ file, ...rest }: Mutant, seeds: number, signal: AbortSi
 async function main({ only = '', seeds, workers }: { readonly only?: string; readonly seeds: string; readonly workers: string }): Promise<0 | 1> {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-  const all = mutants().filter(({ name }) => name.includes(only));
+  const all = mutants().filter(({ name }) => new RegExp(only).test(name));
   const waiting = [...all];
   const wrong: string[] = [];
   await Promise.all(Array.from({ length: Number(workers) }, async () => {
@@ -59,7 +59,7 @@ async function main({ only = '', seeds, workers }: { readonly only?: string; rea
 if (import.meta.main) {
   const program = new Command('mutants')
     .description('Known-bad variants of the code, made while it is loaded: the simulation must catch each.')
-    .option('--only <text>', 'those with this in their names')
+    .option('--only <pattern>', 'those whose names match')
     .option('--seeds <count>', 'seeds of the whole system that each must survive to count as not caught', '40')
     .option('--workers <count>', 'how many at a time', String(availableParallelism()))
     .exitOverride()
@@ -69,7 +69,8 @@ if (import.meta.main) {
   try {
     await program.parseAsync();
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    process.exitCode = error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else if ((error as Error).name === 'AbortError') process.exitCode = 130;
+    else throw error;
   }
 }

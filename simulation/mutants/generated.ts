@@ -15,7 +15,7 @@ const conjuncts: Form = {
   files: ['lib/lease/protocol.ts', 'lib/lease/control.ts'],
   pattern: /\{ path: '([\w.]+)', (equals|differs|absent|present): [^{}]*? \},?/g,
   // An alternative cannot fall away: it always holds.
-  change: ([, path = ''], before) => ({ what: `without the condition on ${path}`, text: /[?:]\s*$/.test(before) ? "{ path: 'epoch', present: true }" : '' }),
+  change: ([, path = '', kind = ''], before) => ({ what: `without the condition on ${path} (${kind})`, text: /[?:]\s*$/.test(before) ? "{ path: 'epoch', present: true }" : '' }),
 };
 
 /** Of a condition in DynamoDB's words: what is joined by AND falls away, what is an alternative always holds. */
@@ -58,7 +58,7 @@ export function generated(): readonly Mutant[] {
     files.flatMap((file) => {
       const source = sourceOf(file);
       return [...source.matchAll(pattern)].map((found): Mutant => {
-        const { what, text } = change(found as RegExpExecArray, source.slice(0, found.index));
+        const { what, text } = change(found, source.slice(0, found.index));
         const line = source.slice(0, found.index).split('\n').length;
         return { name: `${file}:${line} ${functionAt(source, found.index)}: ${what}`, file, at: found.index, length: found[0].length, text };
       });

@@ -8,8 +8,9 @@ import { seedsKept } from '../seeds.ts';
 import type { Caught } from './verdict.ts';
 
 async function caught(): Promise<Caught | undefined> {
-  const [seedsMax = 40, isProtocol] = [Number(process.argv[2]), process.argv[3] === 'protocol'];
-  for (let world = 0; isProtocol && world < smallWorlds; world += 1) {
+  const seedsMax = Number(process.argv[2]);
+  const worldsMax = process.argv[3] === 'protocol' ? smallWorlds : 0;
+  for (let world = 0; world < worldsMax; world += 1) {
     const { name, violation } = exploreWorld(world);
     if (violation !== undefined) return { by: `lease: ${violation}`, where: `'${name}'` };
   }
