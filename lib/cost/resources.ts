@@ -346,7 +346,9 @@ function functionOf(properties: Resource['properties'], { stack, assumed }: Surr
 function timesAMonth(schedule: string, hours: number): number {
   const [, every = '1', unit = ''] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(schedule) ?? [];
   const hoursBetween = { minute: 1 / 60, hour: 1, day: 24 }[unit];
-  // A cron expression of ours fires once a day or less often.
+  const [, minutes] = /^cron\(([\d,]+) \* /.exec(schedule) ?? [];
+  if (minutes !== undefined) return hours * minutes.split(',').length;
+  // Other cron expressions of ours fire once a day or less often.
   return hours / (hoursBetween === undefined ? 24 : hoursBetween * Number(every));
 }
 
