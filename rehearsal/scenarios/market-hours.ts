@@ -22,11 +22,11 @@ const looks: readonly { readonly at: string; readonly when: string; readonly run
   { at: '2026-11-01T22:40Z', when: 'Sunday, before futures open', runs: [futures] },
   { at: '2026-11-02T07:40Z', when: 'Monday, when equities would open if clocks had not changed', runs: [futures] },
   { at: '2026-11-02T08:40Z', when: 'Monday, before equities open', runs: [futures, equities] },
-  { at: '2026-11-26T00:40Z', when: 'The evening before Thanksgiving, in the late session', runs: [futures, equities] },
+  { at: '2026-11-26T00:05Z', when: 'The evening before Thanksgiving, in the late session', runs: [futures, equities] },
   { at: '2026-11-26T01:05Z', when: 'The night before Thanksgiving', runs: [futures] },
   { at: '2026-11-26T15:05Z', when: 'Thanksgiving', runs: [futures] },
   { at: '2026-11-27T08:40Z', when: 'The half-day, before it opens', runs: [futures, equities] },
-  { at: '2026-11-27T21:40Z', when: 'The half-day, in its late session', runs: [futures, equities] },
+  { at: '2026-11-27T21:05Z', when: 'The half-day, in its late session', runs: [futures, equities] },
   { at: '2026-11-27T22:05Z', when: 'The half-day is over, and so is the week', runs: [] },
 ];
 
@@ -48,9 +48,8 @@ export const marketHours: Scenario = {
     for (const { at, when, runs } of looks) {
       stage.progress.heading(when);
       const meant = [backTest, ...runs].toSorted().join(', ');
-      // The one that comes next, half an hour later at the most; and the same once more, as an event may come twice.
-      const next = new Date(Date.parse(at) + 10 * 60_000);
-      await look(stage, research.machineArn, faults.has(missed) ? [next] : [new Date(at), new Date(at)]);
+      // Else it comes twice, as an event may.
+      await look(stage, research.machineArn, faults.has(missed) ? [theNext(at)] : [new Date(at), new Date(at)]);
       await until(meant, boundMs, async () => (await research.running()).join(', ') === meant)
         .catch(async () => wrong.push(`${when}: ${(await research.running()).join(', ') || 'nothing'}`));
     }
@@ -69,11 +68,17 @@ export const marketHours: Scenario = {
   },
 };
 
+/** They come at 5 and at 40 minutes past each hour. */
+function theNext(time: string): Date {
+  const first = new Date(time);
+  return new Date(first.getTime() + (first.getUTCMinutes() === 5 ? 35 : 25) * 60_000);
+}
+
 /** Lets the schedule come at these times, and waits until all that was begun is over. */
 async function look(stage: Stage, machineArn: string, times: readonly Date[]): Promise<void> {
   const answers = (): number => stage.linesOf('market-hours').filter((line) => line.includes('"output"')).length;
   const before = answers();
-  for (const at of times) stage.comesDue('market-hours', at);
+  for (const time of times) stage.comesDue('market-hours', time);
   await until(`${times.length} looks`, boundMs, () => answers() >= before + times.length);
   await until('what they began to end', boundMs, async () => (await executionsOf(stage, machineArn)).every(({ status }) => status !== 'RUNNING'));
 }

@@ -198,7 +198,7 @@ describe('a spent budget', () => {
 
 describe('a closed market', () => {
   const recorders = ['one', 'us-equities-recorder/1', 'cme-futures-recorder/1', 'us-equities-recorder/2'];
-  const running = ({ ran }: ResearchWorld): readonly unknown[] => ran.map(({ Overrides }) => (Overrides as { ContainerOverrides: { Command: string[] }[] }).ContainerOverrides[0]?.Command[0]);
+  const running = ({ ran }: ResearchWorld): readonly string[] => ran.map(({ Overrides }) => (Overrides as { ContainerOverrides: { Command: string[] }[] }).ContainerOverrides[0]?.Command[0] ?? '');
   const closed = async (): Promise<ResearchWorld> => {
     const world = new ResearchWorld(recorders);
     expect((await run(world, night)).ending).toBe('Succeeded');
