@@ -22,6 +22,7 @@ import { BudgetResponse } from '../lib/constructs/budget-response.ts';
 import { CostReport } from '../lib/constructs/cost-report.ts';
 import { MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { wholeBudgetName } from '../lib/contracts/budget-alert.ts';
 import { costBurn } from '../lib/contracts/cost-burn.ts';
 import type { EnvironmentIn } from '../lib/contracts/step.ts';
 import { assumptions } from '../lib/cost/assumptions.ts';
@@ -66,7 +67,7 @@ export class CostStack extends Stack {
     // An alarm of the function itself must not be told by that function.
     this.people = this.#topic('People', `${prefix}-cost-people`, settings, ['cloudwatch.amazonaws.com']);
     for (const address of settings.notifications.emails) this.people.addSubscription(new subscriptions.EmailSubscription(address));
-    this.#budget(settings);
+    this.#budgets(settings);
     this.#anomalies(settings);
     this.#burn(settings, [...others, this]);
     const alert = new BudgetAlert(this, 'Alert', { settings, prefix, logRetention: retentionOf(settings), heard: this.topic, people: this.people });
@@ -95,14 +96,30 @@ export class CostStack extends Stack {
     return topic;
   }
 
-  #budget({ environment, budget: { monthlyUsd } }: Settings): void {
+  #budgets({ environment, tags, books, budget: { monthlyUsd, byTag } }: Settings): void {
+    const whole = wholeBudgetName(environment);
+    this.#budget('Monthly', whole, monthlyUsd);
+    const ofAll = books.map(({ name }) => name);
+    const valuesOf = { CostCenter: [tags.CostCenter], Project: [tags.Project], Owner: [tags.Owner], Book: ofAll } as const;
+    for (const tag of ['CostCenter', 'Project', 'Owner', 'Book'] as const) {
+      const usd = byTag[tag];
+      if (usd === undefined) continue;
+      for (const value of valuesOf[tag]) {
+        // Tasks of task sets carry no tag of ours; ECS gives them the name of their service.
+        const services = (tag === 'Book' ? [value] : ofAll).map((book) => `baton-${environment}-${book}`);
+        this.#budget(`Monthly${tag}${value}`, `${whole}-${tag}-${value}`, usd, {
+          or: [{ tags: { key: tag, values: [value] } }, { tags: { key: 'aws:ecs:serviceName', values: services } }],
+        });
+      }
+    }
+  }
+
+  #budget(id: string, budgetName: string, monthlyUsd: number, filterExpression?: budgets.CfnBudget.ExpressionProperty): void {
     const subscribers = [{ subscriptionType: 'SNS', address: this.topic.topicArn }];
-    new budgets.CfnBudget(this, 'Monthly', {
+    new budgets.CfnBudget(this, id, {
       budget: {
-        budgetName: `baton-${environment}`,
-        budgetType: 'COST',
-        timeUnit: 'MONTHLY',
-        budgetLimit: { amount: monthlyUsd, unit: 'USD' },
+        budgetName, budgetType: 'COST', timeUnit: 'MONTHLY', budgetLimit: { amount: monthlyUsd, unit: 'USD' },
+        ...(filterExpression && { filterExpression, metrics: ['UnblendedCost'] }),
       },
       notificationsWithSubscribers: thresholds.map(({ of, percent }) => ({
         notification: { notificationType: of, comparisonOperator: 'GREATER_THAN', threshold: percent, thresholdType: 'PERCENTAGE' },

@@ -4,7 +4,6 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Redis } from 'ioredis';
 import { backupCheck } from '../../lib/contracts/verification.ts';
-import { connectToDatabase } from '../../lib/database-client.ts';
 import { StoredLogin } from '../../lib/stored-login.ts';
 import { readJson } from '../../lib/stored-secrets.ts';
 import { Journal } from '../../lib/trading/journal.ts';
@@ -12,6 +11,7 @@ import { checkSteps } from '../../lib/verification/check-steps.ts';
 import { RestoredUnreachableError } from '../../lib/verification/errors.ts';
 import { Evidence } from '../../lib/verification/evidence.ts';
 import { readCache } from '../../lib/verification/cache.ts';
+import { restoredDatabase } from '../../lib/verification/restored-database.ts';
 import { serve } from '../serve.ts';
 
 const secrets = new SecretsManagerClient({});
@@ -29,21 +29,7 @@ export const handler = serve(backupCheck, process.env, (environment) => {
     evidence: new Evidence(buckets, environment.BATON_EVIDENCE_BUCKET),
     journal: new Journal({ client: dynamo, tableName: environment.BATON_JOURNAL_TABLE }),
     nowMs: Date.now,
-    database: async ({ host, port }, use) => {
-      try {
-        const address = { BATON_DATABASE_HOST: host, BATON_DATABASE_PORT: String(port), BATON_DATABASE_NAME: environment.BATON_DATABASE_NAME };
-        const client = await connectToDatabase(address, login, {
-          connectionTimeoutMillis: connectTimeoutMs, query_timeout: queryTimeoutMs, application_name: 'baton-backup-check',
-        });
-        try {
-          return await use(client);
-        } finally {
-          await client.end().catch(() => undefined);
-        }
-      } catch (error) {
-        throw new RestoredUnreachableError(error);
-      }
-    },
+    database: restoredDatabase({ name: environment.BATON_DATABASE_NAME, login, applicationName: 'baton-backup-check', queryTimeoutMs }),
     cache: async ({ host, port }) => {
       const { token } = await readJson(secrets, environment.BATON_CHECK_SECRET_ARN, ['token']);
       const redis = new Redis({ host, port, password: token.reveal(), tls: {}, lazyConnect: true, retryStrategy: null, connectTimeout: connectTimeoutMs });

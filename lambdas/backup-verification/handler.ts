@@ -1,14 +1,15 @@
 /** backup-verification: chooses, admits, signs. Contract: lib/contracts/verification.ts, `backupVerification`. */
 import { randomBytes } from 'node:crypto';
-import { BackupClient, ListRecoveryPointsByBackupVaultCommand } from '@aws-sdk/client-backup';
+import { BackupClient } from '@aws-sdk/client-backup';
 import { CreateReplicationGroupCommand, ElastiCacheClient, ReplicationGroupAlreadyExistsFault } from '@aws-sdk/client-elasticache';
-import { KMSClient, SignCommand } from '@aws-sdk/client-kms';
-import { ModifyDBInstanceCommand, RDSClient } from '@aws-sdk/client-rds';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { RDSClient } from '@aws-sdk/client-rds';
 import { S3Client } from '@aws-sdk/client-s3';
-import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { backupVerification } from '../../lib/contracts/verification.ts';
 import { readJson } from '../../lib/stored-secrets.ts';
-import { controlSteps, type Snapshot } from '../../lib/verification/control-steps.ts';
+import { admitWithFreshPassword, signWith, snapshotsIn } from '../../lib/verification/aws.ts';
+import { controlSteps } from '../../lib/verification/control-steps.ts';
 import { Evidence } from '../../lib/verification/evidence.ts';
 import { serve } from '../serve.ts';
 
@@ -18,7 +19,6 @@ const caches = new ElastiCacheClient({});
 const secrets = new SecretsManagerClient({});
 const buckets = new S3Client({});
 const keys = new KMSClient({});
-const algorithm = 'ECDSA_SHA_256';
 /** What RDS and ElastiCache take of any: no sign that either refuses. */
 const freshSecret = (): string => randomBytes(24).toString('hex');
 
@@ -28,19 +28,13 @@ export const handler = serve(backupVerification, process.env, (environment) => {
   return controlSteps({
     installation: environment.BATON_INSTALLATION,
     vault,
-    snapshots: () => snapshotsIn(vault, environment.BATON_DATABASE_ARN),
+    snapshots: () => snapshotsIn(backups, vault, environment.BATON_DATABASE_ARN),
     newestCacheSnapshot: async () => {
       const newest = await cacheFiles.newest(environment.BATON_CACHE_FOLDER);
       return newest === undefined ? undefined : `arn:aws:s3:::${environment.BATON_CACHE_BUCKET}/${newest}`;
     },
     evidence: new Evidence(buckets, environment.BATON_EVIDENCE_BUCKET),
-    admit: async (name) => {
-      const password = freshSecret();
-      // Kept before it is set: a password that nobody knows would open nothing.
-      const SecretString = JSON.stringify({ username: environment.BATON_DATABASE_USER, password, token: freshSecret() });
-      await secrets.send(new PutSecretValueCommand({ SecretId: checkSecretArn, SecretString }));
-      await databases.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: name, MasterUserPassword: password, ApplyImmediately: true }));
-    },
+    admit: (name) => admitWithFreshPassword({ databases, secrets }, { name, username: environment.BATON_DATABASE_USER, secretArn: checkSecretArn, freshSecret }),
     restoreCache: async (name, snapshot, tags) => {
       const { token } = await readJson(secrets, checkSecretArn, ['token']);
       try {
@@ -56,29 +50,8 @@ export const handler = serve(backupVerification, process.env, (environment) => {
         if (!(error instanceof ReplicationGroupAlreadyExistsFault)) throw error;
       }
     },
-    sign: async (text) => {
-      const { Signature } = await keys.send(new SignCommand({ KeyId: keyArn, Message: Buffer.from(text), MessageType: 'RAW', SigningAlgorithm: algorithm }));
-      if (Signature === undefined) throw new Error(`the key ${keyArn} signed nothing`);
-      return { signature: Buffer.from(Signature).toString('base64'), keyArn, algorithm };
-    },
+    sign: signWith(keys, keyArn),
     nowMs: Date.now,
     random: Math.random,
   });
 });
-
-/** Those that are finished. A continuous backup has a recovery point too, and no snapshot: what it can is proved by the restores to a time. */
-async function snapshotsIn(vault: string, databaseArn: string): Promise<readonly Snapshot[]> {
-  const found: Snapshot[] = [];
-  let token: string | undefined;
-  do {
-    const page = await backups.send(
-      new ListRecoveryPointsByBackupVaultCommand({ BackupVaultName: vault, ByResourceArn: databaseArn, ...(token !== undefined && { NextToken: token }) }),
-    );
-    for (const { RecoveryPointArn: arn = '', Status, CreationDate } of page.RecoveryPoints ?? []) {
-      const [, snapshot] = /:snapshot:(.+)$/.exec(arn) ?? [];
-      if (snapshot !== undefined && Status === 'COMPLETED' && CreationDate !== undefined) found.push({ recoveryPointArn: arn, snapshot, createdAt: CreationDate });
-    }
-    token = page.NextToken;
-  } while (token !== undefined);
-  return found;
-}

@@ -12,9 +12,9 @@ import type * as sns from 'aws-cdk-lib/aws-sns';
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import { budgetAlert, type ChannelName } from '../contracts/budget-alert.ts';
+import { requiredTags } from '../contracts/tags.ts';
 import type { Settings } from '../settings/index.ts';
 import { ContractFunction } from './function.ts';
-import { requiredTags } from './required-tags.ts';
 import type { JudgedStateMachine } from './state-machine.ts';
 
 export interface BudgetAlertProps {

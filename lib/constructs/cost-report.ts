@@ -7,10 +7,10 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { costReport } from '../contracts/cost-report.ts';
+import { requiredTags } from '../contracts/tags.ts';
 import type { Settings } from '../settings/index.ts';
 import { ContractFunction } from './function.ts';
 import { retentionOf } from './log-retention.ts';
-import { requiredTags } from './required-tags.ts';
 
 export interface CostReportProps {
   readonly settings: Settings;

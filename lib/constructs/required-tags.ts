@@ -4,15 +4,11 @@
  */
 import { type App, CfnResource, TagManager, Tags } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
+import { requiredTags, sharedByBooks } from '../contracts/tags.ts';
 import type { Settings } from '../settings/index.ts';
-
-export const requiredTags = ['CostCenter', 'Project', 'Owner', 'Environment', 'Book'] as const;
 
 /** Parameters that machines write: CloudFormation would write their first value again with a changed tag. */
 const untagged = ['AWS::SSM::Parameter'];
-
-/** What no book has to itself. */
-const sharedByBooks = 'shared';
 
 export function tagEverything(app: App, { environment, tags }: Settings): void {
   for (const [key, value] of Object.entries({ ...tags, Environment: environment, Book: sharedByBooks })) {

@@ -6,6 +6,9 @@ import { functionContract } from './step.ts';
 export const severities = ['P1', 'P2', 'P3'] as const;
 export type Severity = (typeof severities)[number];
 
+/** Of all that the account costs: the one that is acted on. Others are of a tag, and have more behind this. */
+export const wholeBudgetName = (environment: string): string => `baton-${environment}`;
+
 export const channelNames = ['pagerduty', 'slack', 'email'] as const;
 export type ChannelName = (typeof channelNames)[number];
 

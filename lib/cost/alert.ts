@@ -5,7 +5,7 @@
  */
 import { DateTime } from 'luxon';
 import type * as z from 'zod/mini';
-import type { budgetAlert } from '../contracts/budget-alert.ts';
+import { wholeBudgetName, type budgetAlert } from '../contracts/budget-alert.ts';
 import type { Implementation } from '../contracts/step.ts';
 import { inOrder, type Channel } from './channels.ts';
 import type { AskCosts } from './cost-explorer.ts';
@@ -57,9 +57,9 @@ export function alertSteps(parts: AlertParts): Implementation<typeof budgetAlert
   };
 }
 
-/** Acts on a budget that is spent; the answer is why that could not be begun. */
-async function begin({ budget, month, title }: BillNotice, { respond }: AlertParts): Promise<Error | undefined> {
-  if (budget?.kind !== 'ACTUAL' || budget.percent < 100) return undefined;
+/** Acts on the whole budget when it is spent, and on that of no tag; the answer is why that could not be begun. */
+async function begin({ budget, month, title }: BillNotice, { respond, environment }: AlertParts): Promise<Error | undefined> {
+  if (budget?.kind !== 'ACTUAL' || budget.percent < 100 || budget.name !== wholeBudgetName(environment)) return undefined;
   try {
     await respond?.(month.toFormat('yyyy-LL'), inOneLine(title));
     return undefined;

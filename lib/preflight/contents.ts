@@ -38,7 +38,8 @@ export function contentChecks(settings: Settings, home: Clients, standby: Client
 }
 
 /** What each Region has for itself. */
-function regionalChecks({ environment, account, books, notifications }: Settings, at: Clients): readonly Check[] {
+function regionalChecks(settings: Settings, at: Clients): readonly Check[] {
+  const { environment, books } = settings;
   const prefix = `baton-${environment}`;
   const { region } = at;
   return [
@@ -68,22 +69,26 @@ function regionalChecks({ environment, account, books, notifications }: Settings
         return failed(seen, 'Somebody made it anew by hand: delete that service and deploy again.');
       },
     })),
-    {
-      area: 'notices',
-      name: `Somebody is told by ${region}: every address has confirmed its subscription`,
-      async run() {
-        const TopicArn = `arn:aws:sns:${region}:${account}:${prefix}-notices`;
-        const answer = await unlessMissing(at.notices.send(new ListSubscriptionsByTopicCommand({ TopicArn })));
-        if (answer === undefined) return notYet(`the topic ${prefix}-notices in ${region}`);
-        const { Subscriptions = [] } = answer;
-        const confirmed = Subscriptions.filter(({ SubscriptionArn = '' }) => SubscriptionArn.startsWith('arn:')).map(({ Endpoint }) => Endpoint);
-        const waiting = notifications.emails.filter((email) => !confirmed.includes(email));
-        if (waiting.length > 0) return failed(`not confirmed: ${waiting.join(', ')}`, 'Follow the link in the mail that AWS sent there.');
-        if (confirmed.length > 0) return ok(confirmed.join(', '));
-        return couldNot('no address in the settings, no subscription at the topic', "Name people in 'notifications.emails', or subscribe a pager.");
-      },
-    },
+    subscribersCheck(settings, at, `${prefix}-notices`, `Somebody is told by ${region}`),
   ];
+}
+
+/** @param who hears of what, as the beginning of a sentence */
+export function subscribersCheck({ account, notifications }: Settings, { region, notices }: Clients, topic: string, who: string): Check {
+  return {
+    area: 'notices',
+    name: `${who}: every address has confirmed its subscription`,
+    async run() {
+      const answer = await unlessMissing(notices.send(new ListSubscriptionsByTopicCommand({ TopicArn: `arn:aws:sns:${region}:${account}:${topic}` })));
+      if (answer === undefined) return notYet(`the topic ${topic} in ${region}`);
+      const { Subscriptions = [] } = answer;
+      const confirmed = Subscriptions.filter(({ SubscriptionArn = '' }) => SubscriptionArn.startsWith('arn:')).map(({ Endpoint }) => Endpoint);
+      const waiting = notifications.emails.filter((email) => !confirmed.includes(email));
+      if (waiting.length > 0) return failed(`not confirmed: ${waiting.join(', ')}`, 'Follow the link in the mail that AWS sent there.');
+      if (confirmed.length > 0) return ok(confirmed.join(', '));
+      return couldNot('no address in the settings, no subscription at the topic', "Name people in 'notifications.emails', or subscribe a pager.");
+    },
+  };
 }
 
 /** By their versions: nobody needs to see a value for that. */
@@ -151,16 +156,22 @@ async function venueSecret({ secrets }: Clients, name: string, fields: readonly 
   if (answer === undefined) return notYet(`the secret ${name}`);
   const example = JSON.stringify(Object.fromEntries(fields.map((field) => [field, '…'])));
   const todo = `aws secretsmanager put-secret-value --secret-id ${name} --secret-string file:///dev/stdin, with ${example}`;
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(answer.SecretString ?? '') as Record<string, unknown>;
-  } catch {
-    return failed('its value is no JSON', todo);
-  }
+  const value = objectIn(answer.SecretString);
+  if (value === undefined) return failed('its value is no JSON', todo);
   if (value['apiKey'] === 'not-yet-set') return failed('still the placeholder of the deployment', todo);
   const missing = fields.filter((field) => typeof value[field] !== 'string' || value[field] === '');
   if (missing.length > 0) return failed(`its value has no ${missing.join(' and no ')}`, todo);
   return ok(`${fields.join(', ')} are there`);
+}
+
+/** Undefined where it is none, and where nobody put one. */
+export function objectIn(secret: string | undefined): Record<string, unknown> | undefined {
+  try {
+    const value = JSON.parse(secret ?? '') as unknown;
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function imageCheck(repositoryName: string, name: string, digest: string | undefined, regions: readonly Clients[]): Check {

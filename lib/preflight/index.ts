@@ -1,6 +1,7 @@
 /** Everything that can be asked before and after a deployment, in the order in which a person puts it right. */
 import type { Settings } from '../settings/index.ts';
 import { accountChecks } from './account.ts';
+import { billChecks } from './bill.ts';
 import { type Result, runChecks } from './check.ts';
 import { clientsOf } from './clients.ts';
 import { contentChecks, type Images } from './contents.ts';
@@ -23,6 +24,7 @@ export async function preflight(settings: Settings, images: Images): Promise<rea
       ...both.flatMap((region) => stackChecks(settings, region)),
       ...topologyChecks(settings, home, standby),
       ...contentChecks(settings, home, standby, images),
+      ...billChecks(settings, settings.home === settings.regions.first.name ? home : standby),
       ...outsideChecks(settings, both),
     ]);
   } finally {

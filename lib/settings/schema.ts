@@ -10,6 +10,7 @@ const environmentName = z.string().regex(/^[a-z][a-z0-9]{1,11}$/, '2–12 lower-
 const accountId = z.string().regex(/^\d{12}$/, 'the 12 digits of an AWS account');
 const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a Region such as us-east-1');
 const privateRange = /^(10|172|192)\.\d{1,3}\.\d{1,3}\.0\/(1[6-9]|20)$/;
+const usd = z.int().min(1);
 const seconds = (least: number, most: number): z.ZodInt => z.int().min(least).max(most);
 
 /** CloudWatch Logs takes these numbers and no other. */
@@ -165,9 +166,13 @@ export const Settings = z
     logs: z.strictObject({ retentionDays: logRetentionDays }),
     budget: z.strictObject({
       /** For the whole account, in all Regions. `npm run cost` says what to expect. */
-      monthlyUsd: z.int().min(1),
+      monthlyUsd: usd,
       /** What is out of the ordinary and below it is nobody's concern. */
-      anomalyUsd: z.int().min(1),
+      anomalyUsd: usd,
+      /** For what carries this environment's value of a tag, its tasks among it; `Book`: for each book. It tells people, and nothing acts on it. */
+      byTag: z
+        .strictObject({ CostCenter: z.optional(usd), Project: z.optional(usd), Owner: z.optional(usd), Book: z.optional(usd) })
+        .default({}),
       /** What a spent budget makes of the database, until it is undone; absent where it keeps its size whatever it costs. */
       spentDatabaseClass: z.optional(z.string().regex(/^[a-z0-9]+\.[a-z0-9]+$/, 'without the db. prefix, such as t4g.micro')),
     }),

@@ -7,6 +7,7 @@ import type { Implementation } from '../contracts/step.ts';
 import { type backupVerification, type Finding, VerificationRequest } from '../contracts/verification.ts';
 import { RequestRefusedError } from '../cutover/errors.ts';
 import { BackupsUnreachableError, EvidenceUnreachableError, NoBackupError, RestoredUnreachableError } from './errors.ts';
+import { keepSigned, type Sign } from './signed-report.ts';
 import { newestWatermark } from './watermark.ts';
 
 /** A finished snapshot in the vault. */
@@ -27,8 +28,7 @@ export interface ControlOptions {
   /** Gives the restored database a password that nobody had, and keeps it where the checker finds it. */
   readonly admit: (name: string) => Promise<void>;
   readonly restoreCache: (name: string, snapshot: string, tags: Readonly<Record<string, string>>) => Promise<void>;
-  /** In base64: of the text and not of its digest, so that any program verifies it. */
-  readonly sign: (text: string) => Promise<{ readonly signature: string; readonly keyArn: string; readonly algorithm: string }>;
+  readonly sign: Sign;
   readonly nowMs: () => number;
   /** From 0 to below 1. */
   readonly random: () => number;
@@ -71,14 +71,7 @@ export function controlSteps(options: ControlOptions): Implementation<typeof bac
         verified, rtoSeconds, rpoSeconds, findings, why, leftOver,
       };
       const key = `verifications/${begunAt}-${name}.json`;
-      await asked(EvidenceUnreachableError, async () => {
-        const content = JSON.stringify(report, undefined, 1);
-        // A key signs what is short: a statement of what the report is.
-        const statement = JSON.stringify({ installation, report: key, sha256: createHash('sha256').update(content).digest('hex'), verified });
-        const signed = await sign(statement);
-        await evidence.write(key, content);
-        await evidence.write(key.replace(/\.json$/, '.signature.json'), JSON.stringify({ statement, ...signed }));
-      });
+      await asked(EvidenceUnreachableError, () => keepSigned({ evidence, sign }, { installation, key, report, verdict: { verified } }));
       return { verdict: verified ? 'verified' : 'doubtful', key, rtoSeconds, rpoSeconds, seen: wordsOf(wrong, why) };
     },
   };

@@ -104,7 +104,7 @@ function schemaFaults(seen: Schema, atWatermark: Schema | undefined): readonly s
 }
 
 /** Of what is written all the while, and of the watermark, which is written when nothing else is. */
-async function newestCommit(client: ClientBase): Promise<Date | undefined> {
+export async function newestCommit(client: ClientBase): Promise<Date | undefined> {
   const { rows } = await client.query<{ at: Date | null }>(`
     SELECT greatest((SELECT max(made_at) FROM watermarks), (SELECT max(written_at) FROM positions), (SELECT max(written_at) FROM ledger_marks)) AS at`);
   return rows[0]?.at ?? undefined;

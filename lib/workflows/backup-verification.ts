@@ -5,33 +5,22 @@
  * Everything that it makes is named after the execution, so a repeat finds it and makes nothing twice. When the machine itself dies, the reaper finds what it
  * left by its tags.
  */
-import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
-import { temporaryTags } from '../contracts/backups.ts';
 import { endings } from '../contracts/cutover.ts';
 import type { backupCheck, backupVerification, venueFills } from '../contracts/verification.ts';
 import type { ContractFunction } from '../constructs/function.ts';
 import { endingsOf, type EndingParts } from './blocks/endings.ts';
-import { judgedLedger, onceThere } from './blocks/judged-ledger.ts';
+import { onceThere, removeTheRestored, restoreIntoIsolation, type IsolatedRestoreParts } from './blocks/isolated-restore.ts';
+import { judgedLedger } from './blocks/judged-ledger.ts';
 import { teardown } from './blocks/teardown.ts';
 import { noted, nothing } from './blocks/variables.ts';
 import { js, type Workflow } from './workflow.ts';
 
-export interface BackupVerificationParts extends EndingParts {
+export interface BackupVerificationParts extends EndingParts, IsolatedRestoreParts {
   readonly control: ContractFunction<typeof backupVerification>;
   readonly check: ContractFunction<typeof backupCheck>;
   readonly fills: ContractFunction<typeof venueFills>;
-  readonly instanceClass: string;
-  readonly subnetGroupName: string;
-  readonly securityGroupId: string;
-  readonly arns: EndingParts['arns'] & {
-    /** Of what this machine makes, and of nothing else. */
-    readonly restored: string;
-    readonly restoredCaches: string;
-    readonly snapshots: string;
-    /** What a restore takes beside: the subnets, and the groups that AWS has by default. */
-    readonly surroundings: readonly string[];
-  };
+  readonly arns: EndingParts['arns'] & IsolatedRestoreParts['arns'] & { readonly restoredCaches: string };
 }
 
 const cacheLimitSeconds = 1800;
@@ -73,11 +62,7 @@ export function verifyBackup(w: Workflow, parts: BackupVerificationParts): sfn.I
   publish.next(conclude);
 
   // Torn down whatever happened: what cannot be removed is noted, and the rest goes on.
-  const databaseGone = teardown(w, {
-    what: 'restored database', key: 'database', next: publish, gone: 'Rds.DbInstanceNotFoundException', tooEarly: 'Rds.InvalidDbInstanceStateException',
-    service: 'rds', remove: 'DeleteDBInstance', look: 'DescribeDBInstances', resource: arns.restored,
-    parameters: { DbInstanceIdentifier: js('$name'), SkipFinalSnapshot: true, DeleteAutomatedBackups: true }, named: { DbInstanceIdentifier: js('$name') },
-  });
+  const databaseGone = removeTheRestored(w, arns.restored, publish);
   const tearDown = teardown(w, {
     what: 'restored cache', key: 'cache', next: databaseGone, gone: 'ElastiCache.ReplicationGroupNotFoundException',
     tooEarly: 'ElastiCache.InvalidReplicationGroupStateException',
@@ -131,22 +116,7 @@ export function verifyBackup(w: Workflow, parts: BackupVerificationParts): sfn.I
     input: { name: js('$name') }, catches: failing,
   });
   const restored = judgedLedger(w, { check, fills, restored: arns.restored }, { admit, judged: hasCache, failed: tearDown });
-  const restore = w.call('Restore the backup into isolation', {
-    comment: 'Subnets without a way out, and a name that no policy lets anybody write as the ledger.',
-    service: 'rds', action: 'RestoreDBInstanceFromDBSnapshot',
-    parameters: {
-      DbInstanceIdentifier: js('$name'), DbSnapshotIdentifier: js('$snapshot'), DbInstanceClass: `db.${parts.instanceClass}`,
-      DbSubnetGroupName: parts.subnetGroupName, VpcSecurityGroupIds: [parts.securityGroupId], MultiAZ: false, PubliclyAccessible: false, DeletionProtection: false,
-      // A first backup of what is thrown away would be waited for.
-      BackupRetentionPeriod: 0,
-      Tags: [{ Key: temporaryTags.execution, Value: js('$states.context.Execution.Id') }, { Key: temporaryTags.madeAt, Value: js('$begunAt') }],
-    },
-    resources: [arns.restored, arns.snapshots, ...arns.surroundings],
-    statements: [new iam.PolicyStatement({ actions: ['rds:AddTagsToResource'], resources: [arns.restored] })],
-    errors: ['Rds.DbInstanceAlreadyExistsException'],
-    catches: { 'Rds.DbInstanceAlreadyExistsException': { quietly: restored }, ...failing },
-  });
-  restore.next(restored);
+  const restore = restoreIntoIsolation(w, parts, { begun: restored, failed: tearDown });
   const choose = w.invoke('Choose the backup to verify', control, 'choose', {
     comment: 'With what was counted before it was made.',
     input: { request: js('$states.context.Execution.Input'), execution: js('$states.context.Execution.Id') },

@@ -262,7 +262,7 @@ const each =
 
 /** By signing name and operation. An operation that is not here cannot be judged. */
 const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
-  ce: { GetCostAndUsage: billingView },
+  ce: { GetCostAndUsage: billingView, ListCostAllocationTags: anything },
   backup: {
     DescribeBackupVault: on(vault),
     ListRecoveryPointsByBackupVault: on(vault),

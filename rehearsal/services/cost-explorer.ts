@@ -13,7 +13,9 @@ export interface Spending {
 }
 export interface CostExplorer extends ServiceModel {
   spent(...what: readonly Spending[]): void;
-  /** Nothing was spent, as in a new account. */
+  /** Somebody activated them in the account that pays. */
+  activate(...tagKeys: readonly string[]): void;
+  /** Nothing was spent and no tag activated, as in a new account. */
   forget(): void;
 }
 
@@ -35,6 +37,7 @@ const groupsOfAPage = 1000;
 
 export function costExplorer(): CostExplorer {
   const spendings: Spending[] = [];
+  const active = new Set<string>();
 
   const getCostAndUsage: OperationHandler = ({ TimePeriod: { Start, End }, Granularity, Metrics = [], GroupBy = [], NextPageToken }: Asked, { region }) => {
     if (region !== endpointRegion) throw new AwsError('UnrecognizedClientException', `Cost Explorer answers in ${endpointRegion}, not in ${region}.`);
@@ -73,7 +76,19 @@ export function costExplorer(): CostExplorer {
     };
   };
 
-  return { service: 'ce', operations: { GetCostAndUsage: getCostAndUsage }, spent: (...what) => void spendings.push(...what), forget: () => void spendings.splice(0) };
+  const listTags: OperationHandler = ({ TagKeys = [], Status }: { TagKeys?: readonly string[]; Status?: string }) => {
+    if (Status !== 'Active') throw new AwsError('NotImplemented', 'only tags that are active are listed', { fault: 'server' });
+    const listed = TagKeys.filter((key) => active.has(key));
+    return { CostAllocationTags: listed.map((TagKey) => ({ TagKey, Status, Type: TagKey.startsWith('aws:') ? 'AWSGenerated' : 'UserDefined' })) };
+  };
+
+  return {
+    service: 'ce', operations: { GetCostAndUsage: getCostAndUsage, ListCostAllocationTags: listTags }, activate: (...tagKeys) => tagKeys.forEach((key) => active.add(key)),
+    spent: (...what) => void spendings.push(...what), forget() {
+      spendings.splice(0);
+      active.clear();
+    },
+  };
 }
 
 const dayAfter = (day: string): string => new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { assemblyOf } from '../assemblies.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
@@ -56,6 +56,50 @@ test.each([
   expect(status).toBe(2);
   expect(stderr).toContain(words);
   expect(stderr).not.toContain('    at ');
+});
+
+describe('in CI', () => {
+  /** A repository of its own whose estimate ends as is said, with one commit after the first. */
+  function changed(exitCode: number, message: string): string {
+    const tree = mkdtempSync(path.join(directory, 'ci-'));
+    const git = (...given: string[]): void => {
+      const { status, stderr } = spawnSync('git', ['-c', 'user.name=ada', '-c', 'user.email=ada@example.com', ...given], { cwd: tree, encoding: 'utf8' });
+      expect({ status, stderr }).toMatchObject({ status: 0 });
+    };
+    cpSync(path.join(repository, '.ci'), path.join(tree, '.ci'), { recursive: true });
+    const says = `console.log('production: an estimate'); console.log('Against it: 1.00 → 2.00'); process.exit(${exitCode})`;
+    writeFileSync(path.join(tree, 'cost.cjs'), says);
+    writeFileSync(path.join(tree, 'package.json'), JSON.stringify({ scripts: { cost: 'node cost.cjs' } }));
+    git('init', '-q');
+    git('add', '.');
+    git('commit', '-q', '-m', 'The first');
+    git('commit', '-q', '--allow-empty', '-m', message);
+    return tree;
+  }
+  const gate = (tree: string, base = ''): { status: number | null; stdout: string } =>
+    spawnSync(path.join(tree, '.ci', 'cost'), { encoding: 'utf8', env: { ...process.env, BATON_COST_BASE: base }, timeout: 30_000 });
+
+  test.each([
+    ['as dear as before', 0, 'A change', 0, /^Against it: 1\.00 → 2\.00\n$/],
+    ['dearer by more than a tenth', 3, 'A change', 3, /says who approved it: add a line 'Cost-approved-by: <name>'/],
+    ['dearer, and approved', 3, 'A change\n\nTwo zones cost more.\n\nCost-approved-by: Grace', 0, /Approved by Grace\.\n$/],
+    ['dearer, and a sentence that only speaks of it', 3, 'A change without Cost-approved-by: nobody', 3, /says who approved it/],
+    ['an estimate that failed', 2, 'A change\n\nCost-approved-by: Grace', 2, /^Against it/],
+  ])('%s', (_, exitCode, message, status, words) => {
+    const ended = gate(changed(exitCode, message));
+    expect(ended.status).toBe(status);
+    expect(ended.stdout).toMatch(words);
+    expect(ended.stdout).not.toContain('production: an estimate');
+  });
+
+  test('without anything to compare with it says so', () => {
+    const { status, stdout } = gate(changed(3, 'A change'), 'no-such-revision');
+    expect([status, stdout]).toEqual([0, expect.stringContaining("There is no 'no-such-revision' here")]);
+  });
+
+  test('is what CI runs', () => {
+    expect(readFileSync(path.join(repository, '.ci', 'run'), 'utf8')).toMatch(/^\.ci\/cost$/m);
+  });
 });
 
 function templatesOf(of: string): string[] {

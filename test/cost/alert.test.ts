@@ -129,7 +129,7 @@ class Deliveries {
       },
     });
     const parts: AlertParts = {
-      environment: 'test', store: this.#store, channels: (['slack', 'pagerduty', 'email'] as const).map(channel), costs: async () => [], tags: [],
+      environment: 'production', store: this.#store, channels: (['slack', 'pagerduty', 'email'] as const).map(channel), costs: async () => [], tags: [],
       respond: async () => void (this.responses += 1), now: () => new Date(this.nowMs), newAttempt: () => String((this.#attempts += 1)),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
     };
@@ -217,9 +217,9 @@ describe('deliveries', () => {
     expect(next.told.get('budget/baton-production/2026-11/ACTUAL/80')).toBe(1);
   });
 
-  test('the budget is acted on by each delivery of its last threshold, and by no other', async () => {
+  test('the whole budget is acted on by each delivery of its last threshold, and by no other; that of a tag is told alone', async () => {
     const world = new Deliveries(3, 'acts', { down: 0, dies: 0 });
-    for (const given of [{}, { kind: 'FORECASTED', percent: 100 }, { percent: 100 }, { percent: 100 }] as const) await world.deliver(letter(given));
+    for (const given of [{}, { budget: 'baton-production-Book-alpha', percent: 100 }, { kind: 'FORECASTED', percent: 100 }, { percent: 100 }, { percent: 100 }] as const) await world.deliver(letter(given));
     expect(world.responses).toBe(2);
   });
 
@@ -227,14 +227,14 @@ describe('deliveries', () => {
     const heard: Message[] = [];
     let tries = 0;
     const steps = alertSteps({
-      environment: 'test', store: toldTable(services.client, tableName), costs: async () => [], tags: [], newAttempt: () => 'one', pause: async () => {},
+      environment: 'begun-later', store: toldTable(services.client, tableName), costs: async () => [], tags: [], newAttempt: () => 'one', pause: async () => {},
       channels: [{ name: 'slack', send: async (message) => void heard.push(message) }], now: () => new Date('2026-11-21T00:00:00Z'),
       respond: async () => {
         tries += 1;
         if (tries === 1) throw Object.assign(new Error('Rate exceeded'), { name: 'ThrottlingException' });
       },
     });
-    const delivered = letter({ budget: 'begun later', percent: 100 });
+    const delivered = letter({ budget: 'baton-begun-later', percent: 100 });
     await expect(steps.tell(delivered)).rejects.toMatchObject({ name: 'ThrottlingException' });
     expect(await steps.tell(delivered)).toMatchObject({ told: 'already' });
     expect(heard.map(({ lines }) => lines[0])).toEqual(['Nothing was stopped: ThrottlingException; it is tried again.']);

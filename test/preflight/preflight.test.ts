@@ -20,6 +20,7 @@ import { createAuthority } from '../../rehearsal/processes/certificate.ts';
 import { Supervisor } from '../../rehearsal/processes/supervisor.ts';
 import { Egress } from '../../rehearsal/processes/egress.ts';
 import { TaskLauncher } from '../../rehearsal/processes/tasks.ts';
+import type { CostExplorer } from '../../rehearsal/services/cost-explorer.ts';
 import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
 import { ecs } from '../../rehearsal/services/ecs.ts';
 import type { Iam } from '../../rehearsal/services/iam.ts';
@@ -76,6 +77,8 @@ beforeAll(async () => {
   await operator('secretsmanager', 'PutSecretValue', {
     SecretId: 'baton-production/alpha/venue-management', SecretString: JSON.stringify({ apiKey: 'key', secret: venueSecret, subAccount: '5000001' }),
   });
+  await putChannels();
+  (world.model('ce') as CostExplorer).activate('CostCenter', 'Project', 'Owner', 'Environment', 'Book', 'aws:ecs:serviceName');
   await keepAddresses();
   for (const name of ['trader', 'guard']) {
     const image = { repositoryName: `baton-production/${name}`, imageDigest: digest, imageTag: 'first', imageManifest: '{}' };
@@ -102,6 +105,12 @@ function bootstrap(region: string): Promise<unknown> {
 
 function putVenueKey(SecretString: string): Promise<unknown> {
   return operator('secretsmanager', 'PutSecretValue', { SecretId: 'baton-production/alpha/venue', SecretString });
+}
+
+const routingKey = '0123456789abcdef0123456789abcdef';
+const channels = { slackWebhookUrl: `https://hooks.slack.com/services/${venueSecret}`, pagerDutyEventsUrl: 'https://events.pagerduty.com/v2/enqueue', pagerDutyRoutingKey: routingKey };
+function putChannels(value: Record<string, string> = channels): Promise<unknown> {
+  return operator('secretsmanager', 'PutSecretValue', { SecretId: 'baton-production/cost-channels', SecretString: JSON.stringify(value) });
 }
 
 /** What the watch over the keys does in each Region, within the hour. */
@@ -167,6 +176,7 @@ test('after the deployment in its order: nothing fails, and what nobody here can
   expect(results.filter(({ verdict }) => verdict === 'could not').map(({ name }) => name)).toEqual([
     'Somebody is told by us-east-1: every address has confirmed its subscription',
     'Somebody is told by us-west-2: every address has confirmed its subscription',
+    'Somebody has the notices of the bill that no channel took: every address has confirmed its subscription',
     "The venue's allow-list names the addresses of this installation",
     'The exchange key of alpha may trade, may not withdraw, and is of the right sub-account',
     'People may not change what runs',
@@ -205,6 +215,28 @@ describe('finds', () => {
     expect(result.seen).toBe(seen);
     expect(JSON.stringify(result)).not.toContain(venueSecret);
     await putVenueKey(JSON.stringify({ apiKey: 'key', secret: venueSecret }));
+  });
+
+  test.each([
+    ['a placeholder of the deployment where Slack is', { slackWebhookUrl: 'not-yet-set' }, 'slackWebhookUrl is no address'],
+    ['what the deployment made up where PagerDuty’s key is', { pagerDutyRoutingKey: "5}Q!d'w2~x0z=b,Yk8?a(r_T9[m^u:F1" }, 'pagerDutyRoutingKey is no integration key of 32 letters and digits'],
+    ['no address of PagerDuty', { pagerDutyEventsUrl: '' }, 'pagerDutyEventsUrl is no address'],
+  ])('%s, and shows nothing of it', async (_, wrong, seen) => {
+    await putChannels({ ...channels, ...wrong });
+    const result = await only({}, 'Slack and PagerDuty can be told of the bill');
+    expect(result.seen).toBe(seen);
+    expect(JSON.stringify(result)).not.toContain(venueSecret);
+    const quiet = await preflight({ ...settings, notifications: { ...settings.notifications, slack: false, pagerDuty: false } }, images);
+    expect(found(quiet, 'Slack and PagerDuty')).toMatchObject({ verdict: 'ok', seen: 'the settings have neither' });
+    await putChannels();
+  });
+
+  test('tags that nobody has activated, which the account that pays may have', async () => {
+    const costs = world.model('ce') as CostExplorer;
+    costs.forget();
+    const { verdict, seen } = found(await preflight(settings, images), 'The tags that split the bill');
+    expect([verdict, seen]).toEqual(['could not', 'not active here: CostCenter, Project, Owner, Environment, Book, aws:ecs:serviceName']);
+    costs.activate('CostCenter', 'Project', 'Owner', 'Environment', 'Book', 'aws:ecs:serviceName');
   });
 
   test('an image that was never pushed', async () => {
@@ -248,8 +280,8 @@ describe('finds', () => {
 
   test('somebody who has not confirmed, in either Region', async () => {
     const results = await preflight({ ...settings, notifications: { ...settings.notifications, emails: ['desk@example.com'] } }, images);
-    expect(failures(results)).toEqual(both.map((region) =>
-      `Somebody is told by ${region}: every address has confirmed its subscription: not confirmed: desk@example.com`));
+    const who = [...both.map((region) => `Somebody is told by ${region}`), 'Somebody has the notices of the bill that no channel took'];
+    expect(failures(results)).toEqual(who.map((each) => `${each}: every address has confirmed its subscription: not confirmed: desk@example.com`));
   });
 });
 
@@ -318,7 +350,7 @@ describe('the command', () => {
   test('says it in words and ends with 0 when nothing failed', async () => {
     const { code, stdout } = await command('--env', 'production', '--trader', digest, '--guard', digest);
     expect(stdout).toMatch(/✓ baton-production-trading in us-west-2 is protected from termination: on\n/);
-    expect(stdout).toMatch(/\n\d+ ok, 0 failed, 5 could not be checked\n$/);
+    expect(stdout).toMatch(/\n\d+ ok, 0 failed, 6 could not be checked\n$/);
     expect(stdout).not.toContain(venueSecret);
     expect(code).toBe(0);
   });

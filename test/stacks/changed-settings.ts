@@ -69,6 +69,10 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'notifications.pagerDuty': (s) => void (s.notifications.pagerDuty = !s.notifications.pagerDuty),
   'budget.monthlyUsd': (s) => void (s.budget.monthlyUsd = 2000),
   'budget.spentDatabaseClass': (s) => void (s.budget.spentDatabaseClass = 't4g.small'),
+  'budget.byTag.CostCenter': (s) => void (s.budget.byTag = { CostCenter: 700 }),
+  'budget.byTag.Project': (s) => void (s.budget.byTag = { Project: 700 }),
+  'budget.byTag.Owner': (s) => void (s.budget.byTag = { Owner: 700 }),
+  'budget.byTag.Book': (s) => void (s.budget.byTag = { Book: 99 }),
   'budget.anomalyUsd': (s) => void (s.budget.anomalyUsd = 99),
   'logs.retentionDays': (s) => void (s.logs.retentionDays = 365),
   'tags.CostCenter': (s) => void (s.tags.CostCenter = 'other'),
@@ -91,7 +95,7 @@ function exchangeSecondAndWitness({ regions }: SettingsInput): void {
 export const unchangeable: readonly string[] = ['books.venue'];
 
 /** Settings that production leaves out. */
-export const leftOut: readonly string[] = ['budget.spentDatabaseClass'];
+export const leftOut: readonly string[] = ['budget.spentDatabaseClass', 'budget.byTag.CostCenter', 'budget.byTag.Project', 'budget.byTag.Owner'];
 
 /** Every setting by its path: leaves, lists of plain values, and lists of records both as such and by member. */
 export function settingPaths(settings: SettingsInput): string[] {

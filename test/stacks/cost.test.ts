@@ -2,10 +2,12 @@
 import { App, aws_sns as sns, aws_ssm as ssm, Stack, Tags } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { requiredTags, tagBook, tagEverything } from '../../lib/constructs/required-tags.ts';
+import { buildApp } from '../../bin/app.ts';
+import { tagBook, tagEverything } from '../../lib/constructs/required-tags.ts';
+import { requiredTags } from '../../lib/contracts/tags.ts';
 import { readStacks } from '../../lib/cost/assembly.ts';
 import type { Resource } from '../../lib/cost/stacks.ts';
-import { loadSettings } from '../../lib/settings/index.ts';
+import { loadSettings, parseSettings, settingsInputOf } from '../../lib/settings/index.ts';
 import { assemblyOf } from '../assemblies.ts';
 
 const settings = loadSettings('production');
@@ -21,8 +23,8 @@ describe('the cost stack', () => {
   });
 
   test('tells of a budget at 80 % and 100 % spent and at 100 % forecast, of all that the account costs', () => {
-    const [{ Budget, NotificationsWithSubscribers: notices } = { Budget: undefined, NotificationsWithSubscribers: [] }] =
-      Object.values(template.findResources('AWS::Budgets::Budget')).map(({ Properties }) => Properties);
+    const budgets = Object.values(template.findResources('AWS::Budgets::Budget')).map(({ Properties }) => Properties);
+    const { Budget, NotificationsWithSubscribers: notices } = budgets.find(({ Budget: { FilterExpression } }) => FilterExpression === undefined) ?? {};
     expect(Budget).toEqual({
       BudgetName: 'baton-production', BudgetType: 'COST', TimeUnit: 'MONTHLY', BudgetLimit: { Amount: settings.budget.monthlyUsd, Unit: 'USD' },
     });
@@ -30,6 +32,26 @@ describe('the cost stack', () => {
     expect(told).toEqual([['ACTUAL', 'GREATER_THAN', 80, 'PERCENTAGE'], ['ACTUAL', 'GREATER_THAN', 100, 'PERCENTAGE'], ['FORECASTED', 'GREATER_THAN', 100, 'PERCENTAGE']]);
     const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'));
     for (const { Subscribers } of notices) expect(Subscribers).toEqual([{ SubscriptionType: 'SNS', Address: { Ref: topic } }]);
+  });
+
+  test('tells of a book’s own budget likewise: of what carries its tag, and of its tasks, which carry none', () => {
+    const own = Object.values(template.findResources('AWS::Budgets::Budget')).map(({ Properties }) => Properties).filter(({ Budget }) => Budget.FilterExpression !== undefined);
+    expect(own.map(({ Budget }) => Budget)).toEqual([{
+      BudgetName: 'baton-production-Book-alpha', BudgetType: 'COST', TimeUnit: 'MONTHLY', BudgetLimit: { Amount: settings.budget.byTag.Book, Unit: 'USD' }, Metrics: ['UnblendedCost'],
+      FilterExpression: { Or: [{ Tags: { Key: 'Book', Values: ['alpha'] } }, { Tags: { Key: 'aws:ecs:serviceName', Values: ['baton-production-alpha'] } }] },
+    }]);
+    expect(own[0]?.['NotificationsWithSubscribers'].map(({ Notification: n }: any) => [n.NotificationType, n.Threshold])).toEqual([['ACTUAL', 80], ['ACTUAL', 100], ['FORECASTED', 100]]);
+  });
+
+  test('has one of each other tag that the settings give a figure for, with the tasks of every book', () => {
+    const input = settingsInputOf('staging');
+    const app = buildApp({ settings: parseSettings({ ...input, budget: { ...input.budget, byTag: { Owner: 500, Book: 60 } } }, 'this test'), validation: false });
+    const found = Template.fromStack(app.node.findChild('baton-staging-cost-us-east-1') as Stack).findResources('AWS::Budgets::Budget');
+    const filters = Object.fromEntries(Object.values(found).map(({ Properties: { Budget } }) => [Budget.BudgetName, Budget.FilterExpression?.Or.map(({ Tags: { Values } }: any) => Values)]));
+    expect(filters).toEqual({
+      'baton-staging': undefined, 'baton-staging-Owner-trading-platform': [['trading-platform'], ['baton-staging-alpha', 'baton-staging-alphac']],
+      'baton-staging-Book-alpha': [['alpha'], ['baton-staging-alpha']], 'baton-staging-Book-alphac': [['alphac'], ['baton-staging-alphac']],
+    });
   });
 
   test('tells at once of what is out of the ordinary in this environment', () => {
