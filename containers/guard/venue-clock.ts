@@ -9,7 +9,7 @@
  */
 import type { VenueClock } from '../../lib/contracts/guard-api.ts';
 import { uncertaintyAtMs, venueUncertaintyMaxMs } from '../../lib/lease/permits.ts';
-import { askAt } from './venue-request.ts';
+import { askAt, type AskVenue } from './venue-request.ts';
 
 /** What the kernel may slew a clock by while it follows a time server. */
 const driftPpm = 500;
@@ -84,8 +84,7 @@ export async function measure({ venueTime, monotonicMs, timeoutMs, known }: Meas
 }
 
 /** Bybit v5: nanoseconds as text, and milliseconds beside them. */
-export function bybitTime(baseUrl: string): VenueTime {
-  const ask = askAt(baseUrl);
+export function bybitTime(baseUrl: string, ask: AskVenue = askAt(baseUrl)): VenueTime {
   return async (signal) => {
     const answer = await ask('/v5/market/time', { signal });
     const body = answer.body as { retCode?: number; time?: number; result?: { timeNano?: string } } | undefined;

@@ -11,7 +11,7 @@ import type { KeyReport } from '../../lib/lease/model.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { bybitKeyRefusals } from '../../lib/venues/key-refusals.ts';
 import type { GuardOptions } from './guard.ts';
-import { askAt } from './venue-request.ts';
+import { askAt, type AskVenue } from './venue-request.ts';
 
 export interface HeldKey {
   readonly version: string;
@@ -195,8 +195,7 @@ export class VenueKeys {
 const windowMs = 5000;
 
 /** Bybit v5: what a key is, asked with the key itself. */
-export function bybitProof(baseUrl: string): ProveKey {
-  const ask = askAt(baseUrl);
+export function bybitProof(baseUrl: string, ask: AskVenue = askAt(baseUrl)): ProveKey {
   return async ({ version, texts }, venueNowMs, signal) => {
     const [apiKey, secret] = [texts.get('apiKey'), texts.get('secret')];
     if (apiKey === undefined || secret === undefined) throw new Error(`version ${version} of the venue's secret has no apiKey, or no secret`);

@@ -57,9 +57,9 @@ export interface JournalEntry extends OrderAuthor {
 export interface JournalMark {
   readonly epoch: Epoch;
   readonly sequence: number;
-  /** The position after the fill `lastExecutionId`, as the writer counted it, decimal. */
-  readonly position?: { readonly quantity: string; readonly lastExecutionId: string };
-  /** What the book's executions have earned, up to the same one. */
+  /** The position as the writer counted it, decimal, and which executions are in it: text of counted-executions.ts. */
+  readonly position?: { readonly quantity: string; readonly counted: string };
+  /** What the book's executions have earned, with the same ones. */
   readonly result?: TradingResult;
 }
 
@@ -335,5 +335,6 @@ function readMark(item: Item): JournalMark {
   const { epoch, sequence } = readAuthor(text(item, 'book'), text(item, 'below'));
   const position = unmap(item['position']) as JournalMark['position'];
   const result = unmap(item['result']) as JournalMark['result'];
-  return { epoch, sequence, ...(position && { position }), ...(result && { result }) };
+  // An image from before executions were counted by their ids left none: its position says nothing.
+  return { epoch, sequence, ...(position?.counted !== undefined && { position }), ...(result && { result }) };
 }

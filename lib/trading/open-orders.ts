@@ -3,8 +3,9 @@
  * requests and corrected from the venue's lists, which are the truth.
  */
 import type { BookName } from '../lease/model.ts';
-import { executionsPage, type Execution, type OrderAtVenue } from '../venues/venue.ts';
+import type { Execution, OrderAtVenue } from '../venues/venue.ts';
 import { parseClientOrderId } from './client-order-id.ts';
+import { CountedExecutions } from './counted-executions.ts';
 import { after, scaled, unscaled, type Order, type OrderEvent } from './order.ts';
 import { isOwn, positionChange } from './reconcile.ts';
 
@@ -26,8 +27,7 @@ export class OpenOrders {
   readonly #orders = new Map<string, Order>();
   /** Venue ids that we asked to cancel. */
   readonly #cancelling = new Set<string>();
-  #seen: ReadonlySet<string> = new Set();
-  #lastExecutionId = '';
+  readonly #counted = new CountedExecutions();
   #position = 0n;
   #missed = false;
   #startPosition = 0n;
@@ -43,9 +43,9 @@ export class OpenOrders {
   get all(): readonly Order[] {
     return [...this.#orders.values()];
   }
-  /** What this book's executions add up to, and after which one. */
-  get position(): { readonly quantity: string; readonly lastExecutionId: string } {
-    return { quantity: unscaled(this.#position), lastExecutionId: this.#lastExecutionId };
+  /** What this book's executions add up to, and which are in it. */
+  get position(): { readonly quantity: string; readonly counted: string } {
+    return { quantity: unscaled(this.#position), counted: this.#counted.text };
   }
   /** More executions came between two looks than a page shows: until the next reconciliation the position is not known. */
   get missedExecutions(): boolean {
@@ -60,15 +60,14 @@ export class OpenOrders {
     return [...this.#orders.values()].filter(({ venueOrderId }) => venueOrderId !== undefined && !this.#cancelling.has(venueOrderId));
   }
 
-  /** Begins an epoch from what reconciliation found. */
-  adopt(orders: readonly OrderAtVenue[], executions: readonly Execution[], position: string): void {
+  /** Begins an epoch from what reconciliation found, `counted` by the last holder's mark among it. */
+  adopt(orders: readonly OrderAtVenue[], executions: readonly Execution[], position: string, counted?: string): void {
     this.#orders.clear();
     this.#cancelling.clear();
     this.#position = scaled(position);
     this.#startPosition = this.#position;
     this.#missed = false;
-    this.#seen = new Set(executions.map((execution) => execution.executionId));
-    this.#lastExecutionId = executions.at(-1)?.executionId ?? '';
+    this.#counted.begin(executions, counted);
     for (const found of orders) {
       const author = parseClientOrderId(found.clientOrderId);
       if (author === undefined) continue;
@@ -110,17 +109,16 @@ export class OpenOrders {
    */
   correct(acceptedBefore: ReadonlySet<string>, openAtVenue: readonly OrderAtVenue[], executions: readonly Execution[]): readonly Order[] {
     const { book, baseCurrency } = this.#options;
-    if (executions.length >= executionsPage && !executions.some(({ executionId }) => this.#seen.has(executionId))) this.#missed = true;
-    for (const execution of executions) {
-      if (this.#seen.has(execution.executionId)) continue;
+    const since = this.#counted.since(executions);
+    if (since === undefined) this.#missed = true;
+    for (const execution of since ?? executions) {
+      this.#counted.add(execution);
       if (isOwn(execution, book)) this.#position += positionChange(execution, baseCurrency);
       else this.#options.onForeign(execution);
       this.#options.onNewExecution(execution);
       this.#options.onExecution(execution);
       this.#fill(execution);
     }
-    this.#seen = new Set(executions.map((execution) => execution.executionId));
-    this.#lastExecutionId = executions.at(-1)?.executionId ?? this.#lastExecutionId;
     const open = new Set(openAtVenue.map((order) => order.clientOrderId));
     const unexplained: Order[] = [];
     for (const order of this.#orders.values()) {

@@ -7,8 +7,9 @@
  * which are neither resting nor executed.
  */
 import type { BookName, Epoch } from '../lease/model.ts';
-import { executionsPage, type Execution, type OrderAtVenue, type Venue } from '../venues/venue.ts';
+import type { Execution, OrderAtVenue, Venue } from '../venues/venue.ts';
 import { parseClientOrderId, type OrderAuthor } from './client-order-id.ts';
+import { notCounted } from './counted-executions.ts';
 import type { Journal, JournalEntry, JournalMark, Outcome } from './journal.ts';
 import { scaled, unscaled } from './order.ts';
 
@@ -154,11 +155,10 @@ function checkPosition(
   { book, baseCurrency, step }: { readonly book: BookName; readonly baseCurrency: string; readonly step: string },
 ): PositionCheck {
   if (known === undefined) return { atVenue: wallet, mismatch: false };
-  const last = executions.findIndex((execution) => execution.executionId === known.lastExecutionId);
-  const connects = known.lastExecutionId === '' ? executions.length < executionsPage : last >= 0;
-  // Without that execution on the page there is nothing to add up from: unknown, which is no mismatch.
-  if (!connects) return { atVenue: wallet, mismatch: false };
-  const own = executions.slice(last + 1).filter((each) => isOwn(each, book));
+  const since = notCounted(executions, known.counted);
+  // With some out of sight there is nothing to add up from: unknown, which is no mismatch.
+  if (since === undefined) return { atVenue: wallet, mismatch: false };
+  const own = since.filter((each) => isOwn(each, book));
   const expected = own.reduce((sum, each) => sum + positionChange(each, baseCurrency), scaled(known.quantity));
   const apart = expected - scaled(wallet);
   // Less than anybody can trade is the rounding of fees, or dust that the venue paid out.

@@ -4,7 +4,8 @@
  * do not connect it begins anew, and says so by `since`.
  */
 import type { BookName, Epoch } from '../lease/model.ts';
-import { executionsPage, type Execution, type Touch } from '../venues/venue.ts';
+import type { Execution, Touch } from '../venues/venue.ts';
+import { notCounted } from './counted-executions.ts';
 import type { JournalMark } from './journal.ts';
 import { scaled, unscaled } from './order.ts';
 import { isOwn, positionChange } from './reconcile.ts';
@@ -38,13 +39,12 @@ export class ResultCount {
   /** Begins an epoch: from what the last holder's mark says, with what was executed since, or from nothing. */
   begin(epoch: Epoch, mark: JournalMark | undefined, executions: readonly Execution[]): void {
     const { result, position } = mark ?? {};
-    const last = executions.findIndex(({ executionId }) => executionId === position?.lastExecutionId);
-    const connects = position?.lastExecutionId === '' ? executions.length < executionsPage : last >= 0;
-    const carried = connects ? result : undefined;
+    const since = position && notCounted(executions, position.counted);
+    const carried = since && result;
     this.#cash = scaled(carried?.cash ?? '0');
     this.#base = scaled(carried?.base ?? '0');
     this.#since = carried?.since ?? String(epoch);
-    if (carried !== undefined) for (const execution of executions.slice(last + 1)) this.add(execution);
+    if (carried !== undefined) for (const execution of since ?? []) this.add(execution);
   }
 
   /** Each execution once; those that no order of this book made do not count. */

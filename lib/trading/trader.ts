@@ -232,7 +232,7 @@ export class Trader {
     this.#seen();
     this.#takenOver = epoch;
     this.#reconciled = true;
-    this.#orders.adopt(found.adopted, found.executions, found.position.atVenue);
+    this.#orders.adopt(found.adopted, found.executions, found.position.atVenue, found.mark?.position?.counted);
     this.#result.begin(epoch, found.mark, found.executions);
     for (const { entry, outcome } of found.resolved) {
       this.#unwritten.set(entry.clientOrderId, { author: entry, outcome, writing: false });

@@ -22,6 +22,8 @@ export interface BybitOptions extends BoundedOptions {
   readonly symbol: string;
   /** For the time-out of a stalled body, which ccxt's own does not see. */
   readonly setTimer?: (action: () => void, ms: number) => { clear(): void };
+  /** How requests travel, where not by ccxt's own connections. */
+  readonly fetch?: typeof globalThis.fetch;
 }
 
 /** The gate's refusals: of the request as such, its key, its sender or their number. Nothing behind it has seen the request. */
@@ -76,7 +78,7 @@ export class Bybit implements Venue {
   #key: KeyInUse;
   #refusedTo: 'change' | 'look' | undefined;
 
-  constructor({ url, key, onKey = () => undefined, symbol, setTimer = realTimer, ...clocks }: BybitOptions) {
+  constructor({ url, key, onKey = () => undefined, symbol, setTimer = realTimer, fetch, ...clocks }: BybitOptions) {
     const BoundedBybit = bounded(bybit, bybitExpiry, clocks);
     this.#onKey = onKey;
     this.#key = { version: key.version };
@@ -98,6 +100,7 @@ export class Bybit implements Venue {
       },
     });
     this.#exchange.has['fetchCurrencies'] = false;
+    if (fetch !== undefined) this.#exchange.fetchImplementation = fetch;
     const urls = this.#exchange.urls as { api: Record<string, string> };
     for (const api of Object.keys(urls.api)) urls.api[api] = url;
     this.#symbol = symbol;

@@ -1,4 +1,5 @@
 /** What goes wrong in a planned move between the Regions. Each is told alone. */
+import { setTimeout } from 'node:timers/promises';
 import { AwsError } from '../cloud/model.ts';
 import { atLeast, exactly } from '../report/report.ts';
 import type { Fault as ScenarioFault } from '../scenarios/scenario.ts';
@@ -94,4 +95,30 @@ const startedTwice: PlannedMoveFault = {
   },
 };
 
-export const failbackFaults: readonly PlannedMoveFault[] = [replicaCannotBeMade, startedTwice];
+/** Some minutes for people. */
+const darkAgainMs = 4000;
+
+const goesDarkAgain: PlannedMoveFault = {
+  name: 'goes-dark-again',
+  summary: 'The Region that came back goes dark again while its replica is made: the books trade on where they are, and it goes on when it is back.',
+  outcome: 'succeeded',
+  silenceLimitMs: usualSilenceMs,
+  inject(stage) {
+    const region = stage.standby;
+    let dark: Promise<number> | undefined;
+    const goDark = async (): Promise<number> => {
+      const before = stage.ordersAccepted();
+      await stage.darken(region);
+      await setTimeout(darkAgainMs);
+      const accepted = stage.ordersAccepted() - before;
+      await stage.relight(region);
+      return accepted;
+    };
+    const stop = stage.onWorkflow((event) => {
+      if (event.kind === 'entered' && event.state === 'Begin to wait for the replica here') dark ??= goDark();
+    });
+    return { heal: stop, promises: async () => [struck('orders accepted in the other Region while it was dark', (await dark) ?? 0)] };
+  },
+};
+
+export const failbackFaults: readonly PlannedMoveFault[] = [replicaCannotBeMade, startedTwice, goesDarkAgain];

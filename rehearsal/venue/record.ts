@@ -3,7 +3,7 @@
  * Times are milliseconds on this host's CLOCK_MONOTONIC, comparable with those of any other process here.
  */
 import { parseClientOrderId } from '../../lib/trading/client-order-id.ts';
-import type { Decision } from '../../lib/venues/paper/server.ts';
+import type { Decision } from '../../lib/venues/paper/desk.ts';
 
 export interface VenueEntry extends Decision {
   /** Read from the client order id, where it is one of ours. */

@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const root = dirname(dirname(import.meta.dirname));
-const roots = ['bin', 'stacks', 'lib', 'lambdas', 'containers', 'rehearsal', 'model', 'bench', 'test'];
+const roots = ['bin', 'stacks', 'lib', 'lambdas', 'containers', 'rehearsal', 'simulation', 'model', 'bench', 'test'];
 
 interface Import {
   readonly from: string;
@@ -45,8 +45,8 @@ const rules: { readonly rule: string; readonly broken: (i: Import) => boolean }[
     broken: (i) => inside(i.from, 'stacks', 'lib/constructs', 'lib/workflows', 'bin') && inside(i.to, 'lambdas'),
   },
   {
-    rule: 'nothing outside rehearsal, test and bench imports rehearsal',
-    broken: (i) => !inside(i.from, 'rehearsal', 'test', 'bench') && inside(i.to, 'rehearsal'),
+    rule: 'nothing outside rehearsal, simulation, test and bench imports rehearsal',
+    broken: (i) => !inside(i.from, 'rehearsal', 'simulation', 'test', 'bench') && inside(i.to, 'rehearsal'),
   },
   {
     rule: 'the lease and trading know no Lambda and no CDK',
@@ -56,7 +56,7 @@ const rules: { readonly rule: string; readonly broken: (i: Import) => boolean }[
   },
   {
     rule: 'the second model of the lease shares nothing with the first',
-    broken: (i) => inside(i.from, 'model') && inside(i.to, 'bin', 'stacks', 'lib', 'lambdas', 'containers', 'rehearsal'),
+    broken: (i) => inside(i.from, 'model') && inside(i.to, 'bin', 'stacks', 'lib', 'lambdas', 'containers', 'rehearsal', 'simulation'),
   },
   {
     rule: 'what decides for the machines knows no CDK',
@@ -68,6 +68,7 @@ const rules: { readonly rule: string; readonly broken: (i: Import) => boolean }[
   },
   { rule: 'handlers and containers know no CDK', broken: (i) => inside(i.from, 'lambdas', 'containers') && isCdk(i.to) },
   { rule: 'the product imports no test and no bench', broken: (i) => !inside(i.from, 'test', 'bench') && inside(i.to, 'test', 'bench') },
+  { rule: 'nothing but tests and bench imports the simulation', broken: (i) => !inside(i.from, 'simulation', 'test', 'bench') && inside(i.to, 'simulation') },
 ];
 
 describe('import rules', () => {

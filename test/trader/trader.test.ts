@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Epoch } from '../../lib/lease/model.ts';
 import { clientOrderId } from '../../lib/trading/client-order-id.ts';
+import { notCounted } from '../../lib/trading/counted-executions.ts';
 import type { JournalEntry } from '../../lib/trading/journal.ts';
 import { judge } from '../../rehearsal/venue/judge.ts';
 import { createOrderPath } from '../../rehearsal/venue/record.ts';
@@ -85,10 +86,11 @@ describe('the trader', () => {
     guard.say('held', 1);
     const mark = await until('a mark above an execution', async () => {
       const found = await stage.journal.mark(book);
-      return found?.position?.lastExecutionId !== undefined && found.position.lastExecutionId !== '' && found;
+      return (found?.position?.counted ?? '') !== '' && found;
     });
     const executions = stage.venue.market.executions('1');
-    const counted = executions.slice(0, executions.findIndex(({ executionId }) => executionId === mark.position?.lastExecutionId) + 1);
+    const since = new Set(notCounted(executions, mark.position?.counted ?? ''));
+    const counted = executions.filter((execution) => !since.has(execution));
     const earned = counted.reduce(
       (sum, { order, priceCents, quantityMicro, fee, feeCurrency }) => {
         const [sign, of] = [order.side === 'Sell' ? 1 : -1, quantityMicro / 1e6];

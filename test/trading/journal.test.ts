@@ -104,7 +104,7 @@ describe('the journal', () => {
   it('reads from the mark on, however long the history, and never lowers the mark', async () => {
     const { journal, at, book } = fresh();
     await journal.writeIntent(at(3, 1), intent); // Below the mark: nobody will ask for it.
-    const position = { quantity: '9.5', lastExecutionId: 'e7' };
+    const position = { quantity: '9.5', counted: 'Ab3-_9z' };
     const result = { cash: '-12.5', base: '0.001', since: '1', mid: '60000' };
     expect(await journal.mark(book)).toBeUndefined();
     await journal.writeMark(book, { epoch: 3 as Epoch, sequence: 5, position, result });

@@ -5,6 +5,7 @@ import { clientOrderId } from '../../lib/trading/client-order-id.ts';
 import type { JournalEntry, JournalMark } from '../../lib/trading/journal.ts';
 import { reconcile, SupersededError } from '../../lib/trading/reconcile.ts';
 import type { Execution, OrderAtVenue } from '../../lib/venues/venue.ts';
+import { countedText } from './counted.ts';
 
 const book = 'alpha' as BookName;
 const id = (epoch: number, sequence: number, of = book) => clientOrderId({ book: of, epoch: epoch as Epoch, sequence });
@@ -117,16 +118,24 @@ describe('reconciliation', () => {
     await expect(run(2, { open: [order(id(3, 1))] }).result).rejects.toThrow(SupersededError);
   });
 
-  const mark = (quantity: string, lastExecutionId: string): JournalMark => ({
+  const mark = (quantity: string, ...counted: readonly string[]): JournalMark => ({
     epoch: 1 as Epoch,
     sequence: 9,
-    position: { quantity, lastExecutionId },
+    position: { quantity, counted: countedText(...counted) },
   });
   const sale = execution('e3', { side: 'sell', quantity: '0.25', fee: '0.1', feeCurrency: 'USDT' });
 
   it('adds the executions since the mark to its position, fees in the base coin included', async () => {
     const { result } = run(2, { executions: [[execution('e1'), execution('e2'), sale]], wallet: ['10.749'], mark: mark('10', 'e1') });
     expect((await result).position).toEqual({ atVenue: '10.749', expected: '10.749', mismatch: false });
+  });
+
+  it('knows by their ids what the mark counted, wherever a venue that set its clock lists it', async () => {
+    const { result } = run(2, { executions: [[sale, execution('e1'), execution('e2')]], wallet: ['9.75'], mark: mark('10', 'e1', 'e2') });
+    expect((await result).position).toEqual({ atVenue: '9.75', expected: '9.75', mismatch: false });
+    // Out of sight until the venue's clock comes to it again: it is in the mark's position.
+    const hidden = run(2, { executions: [[execution('e1')]], wallet: ['10'], mark: mark('10', 'e1', 'e2') });
+    expect((await hidden.result).position).toEqual({ atVenue: '10', expected: '10', mismatch: false });
   });
 
   it('sees coins that moved without an execution', async () => {
@@ -170,7 +179,7 @@ describe('reconciliation', () => {
       atVenue: '5',
       mismatch: false,
     });
-    expect((await run(2, { executions: [page], wallet: ['5'], mark: mark('1', '') }).result).position).toEqual({
+    expect((await run(2, { executions: [page], wallet: ['5'], mark: mark('1') }).result).position).toEqual({
       atVenue: '5',
       mismatch: false,
     });

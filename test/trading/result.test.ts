@@ -6,6 +6,7 @@ import { clientOrderId } from '../../lib/trading/client-order-id.ts';
 import type { JournalMark } from '../../lib/trading/journal.ts';
 import { ResultCount } from '../../lib/trading/result.ts';
 import type { Execution } from '../../lib/venues/venue.ts';
+import { countedText } from './counted.ts';
 
 const book = 'alpha' as BookName;
 const touch = { bid: 59_999, ask: 60_001 };
@@ -34,10 +35,10 @@ test('what others traded on the account does not count', () => {
 
 test('begins anew where nothing connects, and says so', () => {
   const result = { cash: '7', base: '1', since: '2', mid: '1' };
-  const mark = { epoch: 3 as Epoch, sequence: 9, position: { quantity: '1', lastExecutionId: 'long-ago' }, result };
+  const mark = { epoch: 3 as Epoch, sequence: 9, position: { quantity: '1', counted: countedText('long-ago') }, result };
   expect(counted([], mark, [execution(1)])).toMatchObject({ cash: '0', since: '4' });
   expect(counted([], { epoch: 3 as Epoch, sequence: 9 }, [execution(1)])).toMatchObject({ cash: '0', since: '4' });
-  expect(counted([], { ...mark, position: { quantity: '1', lastExecutionId: '' } }, [execution(1)])).toMatchObject({ cash: '-53', since: '2' });
+  expect(counted([], { ...mark, position: { quantity: '1', counted: '' } }, [execution(1)])).toMatchObject({ cash: '-53', since: '2' });
 });
 
 test('however often the book changes hands: the same as counted by one', () => {
@@ -45,13 +46,13 @@ test('however often the book changes hands: the same as counted by one', () => {
   fc.assert(fc.property(several, fc.array(fc.nat({ max: 20 }), { maxLength: 4 }), (trades, cuts) => {
     const all = trades.map(({ price, quantity }, n) => execution(n, { price: String(price), quantity: `0.${String(quantity).padStart(3, '0')}` }));
     const ends = [...cuts, all.length].map((cut) => Math.min(cut, all.length)).toSorted((a, b) => a - b);
-    let mark: JournalMark = { epoch: 3 as Epoch, sequence: 1, position: { quantity: '0', lastExecutionId: '' }, result: { cash: '0', base: '0', since: '1', mid: '1' } };
+    let mark: JournalMark = { epoch: 3 as Epoch, sequence: 1, position: { quantity: '0', counted: '' }, result: { cash: '0', base: '0', since: '1', mid: '1' } };
     let from = 0;
     for (const to of ends) {
       // Half of what one holder did, the next one finds on its page.
       const seen = Math.floor((from + to) / 2);
       const result = counted(all.slice(seen, to), mark, all.slice(0, seen));
-      mark = { ...mark, position: { quantity: '0', lastExecutionId: all[to - 1]?.executionId ?? '' }, result };
+      mark = { ...mark, position: { quantity: '0', counted: countedText(...all.slice(0, to).map(({ executionId }) => executionId)) }, result };
       from = to;
     }
     const { since: _since, ...whole } = counted(all);

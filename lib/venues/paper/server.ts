@@ -7,10 +7,10 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { endpoints, type Arguments, type Endpoint } from './endpoints.ts';
-import { Gate, signedHeaders, usualRateLimits, type RateLimits } from './gate.ts';
-import { KeyRing, type VenueKey } from './keys.ts';
-import { Market, Refusal } from './market.ts';
+import { openDesk, type Decision } from './desk.ts';
+import { usualRateLimits, type RateLimits } from './gate.ts';
+import type { KeyRing, VenueKey } from './keys.ts';
+import type { Market } from './market.ts';
 
 /** What goes wrong between the venue and its clients. Requests that come later meet it; those under way do not. */
 export interface VenueFault {
@@ -22,25 +22,6 @@ export interface VenueFault {
   readonly reply: 'sent' | 'cut' | 'stalled' | 'bad-gateway';
   /** Limits the fault to some paths; all when absent. */
   readonly paths?: readonly string[];
-}
-
-/** A request, as the venue decided it. Times are those of the clock that it was given. */
-export interface Decision {
-  readonly arrivedAtMs: number;
-  readonly decidedAtMs: number;
-  readonly method: string;
-  readonly path: string;
-  readonly apiKey: string;
-  /** Absent when the gate refused. */
-  readonly account?: string;
-  readonly accepted: boolean;
-  /** The venue's code; 0 for accepted. */
-  readonly code: number;
-  /** The request's own time stamp and window, on the venue's clock. */
-  readonly timestampMs?: number;
-  readonly windowMs?: number;
-  readonly orderId?: string;
-  readonly clientOrderId?: string;
 }
 
 export interface PaperVenueOptions {
@@ -79,10 +60,7 @@ export async function startPaperVenue(options: PaperVenueOptions): Promise<Runni
   let clockOffsetMs = options.clockOffsetMs ?? 0;
   let fault = noFault;
   const nowMs = () => Date.now() + clockOffsetMs;
-  const market = new Market({ random, nowMs });
-  const keys = new KeyRing(options.keys, nowMs);
-  const gate = new Gate({ keys, nowMs, monotonicMs, limits });
-  const routes = endpoints(market, keys, nowMs);
+  const { market, keys, decide } = openDesk({ random, keys: options.keys, nowMs, monotonicMs, limits, ...(onDecision && { onDecision }) });
   const closing = new AbortController();
 
   const server = createServer((request, response) => {
@@ -102,26 +80,7 @@ export async function startPaperVenue(options: PaperVenueOptions): Promise<Runni
     const met = fault.paths === undefined || fault.paths.includes(path) ? fault : noFault;
     await delay(latencyMs + met.arrivalDelayMs, closing.signal);
 
-    const arrivedAtMs = monotonicMs();
-    const endpoint = routes[`${method} ${path}`];
-    const seen = { method, query, body, headers: request.headers, address };
-    const { status, envelope, account } = decide(endpoint, seen);
-    const { apiKey, timestamp, window } = signedHeaders(seen);
-    const clientOrderId = method === 'POST' ? linkOf(body) : undefined;
-    onDecision?.({
-      arrivedAtMs,
-      decidedAtMs: monotonicMs(),
-      method,
-      path,
-      apiKey,
-      accepted: envelope.retCode === 0,
-      code: envelope.retCode,
-      ...(account !== undefined && { account }),
-      ...(timestamp !== '' && { timestampMs: Number(timestamp) }),
-      ...(window !== '' && { windowMs: Number(window) }),
-      ...(method === 'POST' && idOf(envelope.result)),
-      ...(clientOrderId !== undefined && clientOrderId !== '' && { clientOrderId }),
-    });
+    const { status, text } = decide({ method, path, query, body, headers: request.headers, address });
 
     await delay(latencyMs + met.replyDelayMs, closing.signal);
     if (met.reply === 'cut') return void request.socket.destroy();
@@ -129,20 +88,7 @@ export async function startPaperVenue(options: PaperVenueOptions): Promise<Runni
       return void response.writeHead(502, { 'content-type': 'text/html' }).end('<html>502 Bad Gateway</html>');
     response.writeHead(status, { 'content-type': 'application/json' });
     if (met.reply === 'stalled') return response.flushHeaders();
-    response.end(JSON.stringify(envelope));
-  }
-
-  function decide(endpoint: Endpoint | undefined, seen: Parameters<Gate['pass']>[0]) {
-    let account: string | undefined;
-    try {
-      if (endpoint === undefined) return { status: 404, envelope: envelopeOf(10017, 'Route not found.', {}, nowMs()), account };
-      const key = endpoint.kind === 'public' ? anonymous : gate.pass(seen, endpoint.kind);
-      if (endpoint.kind !== 'public') account = key.account;
-      return { status: 200, envelope: envelopeOf(0, 'OK', endpoint.answer(argumentsOf(seen), key), nowMs()), account };
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return { status: 200, envelope: envelopeOf(error.code, error.message, {}, nowMs()), account };
-    }
+    response.end(text);
   }
 
   await new Promise<void>((resolve, reject) => {
@@ -176,21 +122,6 @@ export async function startPaperVenue(options: PaperVenueOptions): Promise<Runni
   };
 }
 
-const anonymous: VenueKey = { apiKey: '', secret: '', account: '' };
-
-interface Envelope {
-  readonly retCode: number;
-  readonly retMsg: string;
-  readonly result: Record<string, unknown>;
-  readonly retExtInfo: unknown;
-  readonly time: number;
-}
-
-function envelopeOf(retCode: number, retMsg: string, answer: Record<string, unknown>, now: number): Envelope {
-  const { retExtInfo = {}, ...result } = answer;
-  return { retCode, retMsg, result, retExtInfo, time: Math.floor(now) };
-}
-
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -200,26 +131,6 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function argumentsOf({ method, query, body }: { method: string; query: string; body: string }): Arguments {
-  if (method !== 'POST') return Object.fromEntries(new URLSearchParams(query));
-  try {
-    const parsed: unknown = JSON.parse(body === '' ? '{}' : body);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Arguments;
-  } catch {
-    // Falls through to the venue's own words for it.
-  }
-  throw new Refusal(10001, 'Request parameter error: the body is no JSON object.');
-}
-
-/** The client order id of a request, also of one that the gate refused: a late order is counted by it. */
-function linkOf(body: string): string | undefined {
-  return /"orderLinkId"\s*:\s*"([^"]*)"/.exec(body)?.[1];
-}
-
-function idOf(result: Record<string, unknown>): { orderId?: string } {
-  return typeof result['orderId'] === 'string' ? { orderId: result['orderId'] } : {};
 }
 
 function delay(ms: number, signal: AbortSignal): Promise<void> {

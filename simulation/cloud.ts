@@ -1,0 +1,127 @@
+/**
+ * The model of AWS as the simulated processes reach it: unmodified SDK clients, whose request handler ends in the model instead of a socket. Here
+ * are the two strongly consistent tables; a Region may go dark or lose its way to the others, as in the rehearsal.
+ */
+import { DynamoDBClient, GetItemCommand, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { AwsError, RegionDarkError } from '../rehearsal/cloud/model.ts';
+import { createWorld, type CloudWorld } from '../rehearsal/cloud/world.ts';
+import { dynamodb, type DynamoDb } from '../rehearsal/services/dynamodb.ts';
+import type { Network } from './network.ts';
+import type { SimulatedProcess } from './virtual-time.ts';
+
+export const regions = { home: 'us-east-1', away: 'us-west-2', witness: 'us-east-2' } as const;
+export const tables = { lease: 'baton-lease', journal: 'baton-journal' } as const;
+const accountId = '111111111111';
+
+export interface SimulatedCloud {
+  readonly world: CloudWorld;
+  readonly tables: DynamoDb;
+  /** Whose call is carried out now. */
+  readonly caller: string;
+  client(process: SimulatedProcess, host: string, region: string, config?: DynamoDBClientConfig): DynamoDBClient;
+}
+
+/** One conflict in so many writes, while conflicts are drawn at all: another Region wrote the same item at that moment. */
+export interface Conflicts {
+  oneIn: number;
+}
+
+/** What only tells of a request, and costs as much as the rest. */
+const describing = ['loggerMiddleware', 'getUserAgentMiddleware'] as const;
+
+interface WireRequest {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+export async function simulatedCloud(
+  { seed, network, random, conflicts }: { readonly seed: number; readonly network: Network; readonly random: () => number; readonly conflicts: Conflicts },
+): Promise<SimulatedCloud> {
+  let model: DynamoDb | undefined;
+  const world = createWorld({
+    seed, accountId, regions: [regions.home, regions.away],
+    services: (of) => [(model = dynamodb(of))],
+    // The network has them.
+    latencies: { dynamodbReadMs: 0, dynamodbWriteMs: 0, otherMs: 0 },
+  });
+  const held = model!;
+  for (const [name, range] of [[tables.lease, 'item'], [tables.journal, 'entry']] as const) {
+    await held.resources!['AWS::DynamoDB::GlobalTable']!({
+      type: 'AWS::DynamoDB::GlobalTable', logicalId: name, stackName: 'state', region: regions.home, generatedName: name,
+      properties: {
+        TableName: name,
+        MultiRegionConsistency: 'STRONG',
+        KeySchema: [{ AttributeName: 'book', KeyType: 'HASH' }, { AttributeName: range, KeyType: 'RANGE' }],
+        AttributeDefinitions: ['book', range].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+        Replicas: [{ Region: regions.home }, { Region: regions.away }],
+        GlobalTableWitnesses: [{ Region: regions.witness }],
+      },
+    });
+  }
+
+  /** What the service makes of a request; undefined when its Region says nothing at all. */
+  let caller = '';
+  async function answer(region: string, by: string, { headers, body }: WireRequest): Promise<{ readonly statusCode: number; readonly text: string } | undefined> {
+    const operation = (headers['x-amz-target'] ?? '').split('.')[1] ?? '';
+    const input = JSON.parse(typeof body === 'string' ? body : new TextDecoder().decode(body)) as Record<string, unknown>;
+    const isWrite = operation === 'UpdateItem' || operation === 'PutItem';
+    try {
+      if (isWrite && random() < 1 / conflicts.oneIn) {
+        throw new AwsError('ReplicatedWriteConflictException', 'One or more items in this request are being modified by a request in another Region.');
+      }
+      // Nobody else's call begins before this one has ended.
+      caller = by;
+      const found = await world.call({ service: 'dynamodb', operation, region, caller: world.operator.caller, input });
+      return { statusCode: 200, text: JSON.stringify(found) };
+    } catch (error) {
+      if (error instanceof RegionDarkError) return undefined;
+      if (!(error instanceof AwsError)) throw error;
+      const shown = { __type: `com.amazonaws.dynamodb.v20120810#${error.name}`, message: error.message, ...error.data };
+      return { statusCode: error.fault === 'server' ? 500 : 400, text: JSON.stringify(shown) };
+    }
+  }
+
+  return {
+    world,
+    tables: held,
+    get caller() {
+      return caller;
+    },
+    client: (process, host, region, config = {}) =>
+      clientOf({ region, ...config }, async (request, signal) => {
+        const given = await network.ask(process, { host, service: 'dynamodb' }, () => answer(region, process.name, request), signal);
+        return given ?? new Promise<never>(() => undefined);
+      }),
+  };
+}
+
+type Handle = (request: WireRequest, signal: AbortSignal | null) => Promise<{ readonly statusCode: number; readonly text: string }>;
+
+function clientOf(config: DynamoDBClientConfig, handle: Handle): DynamoDBClient {
+  const client = new DynamoDBClient({
+    credentials: { accessKeyId: 'simulated', secretAccessKey: 'simulated' },
+    endpoint: 'http://dynamodb',
+    retryMode: 'standard',
+    // Who calls is known here, and half of the time would go into proving it.
+    signer: { sign: async (request) => request },
+    ...config,
+    requestHandler: {
+      metadata: { handlerProtocol: 'http/1.1' },
+      async handle(request: WireRequest, { abortSignal }: { readonly abortSignal?: AbortSignal } = {}) {
+        const { statusCode, text } = await handle(request, abortSignal ?? null);
+        return { response: { statusCode, headers: { 'content-type': 'application/x-amz-json-1.0' }, body: Buffer.from(text) } };
+      },
+      updateHttpClientConfig: () => undefined,
+      httpHandlerConfigs: () => ({}),
+      destroy: () => undefined,
+    },
+  });
+  for (const name of describing) client.middlewareStack.remove(name);
+  return client;
+}
+
+/** The SDK reads its configuration from files at its first call, once: before a run, for that takes as long as the disk likes. */
+export async function warmUp(): Promise<void> {
+  const client = clientOf({ region: regions.home }, async () => ({ statusCode: 200, text: '{}' }));
+  await client.send(new GetItemCommand({ TableName: tables.lease, Key: { book: { S: 'none' } } }));
+}

@@ -1,0 +1,14 @@
+/** All of them, in their order. */
+import { epochsGrow } from './epochs-grow.ts';
+import { executionsEnd } from './executions-end.ts';
+import type { Invariant } from './invariant.ts';
+import { noSecretPrinted } from './no-secret-printed.ts';
+import { noStaleOrder } from './no-stale-order.ts';
+import { nothingLeftOver } from './nothing-left-over.ts';
+import { oneMachineABook } from './one-machine-a-book.ts';
+import { oneOrderAnId } from './one-order-an-id.ts';
+import { ordersInJournal } from './orders-in-journal.ts';
+
+export const invariants: readonly Invariant[] = [
+  noStaleOrder, epochsGrow, ordersInJournal, oneOrderAnId, noSecretPrinted, executionsEnd, nothingLeftOver, oneMachineABook,
+];

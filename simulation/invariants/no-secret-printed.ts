@@ -1,0 +1,21 @@
+import { secret, type SimulatedSystem } from '../system.ts';
+import { news, type Invariant } from './invariant.ts';
+
+/** The venue's secret is planted: no process prints it, and no table has it. */
+export const noSecretPrinted: Invariant = {
+  number: 7,
+  name: 'no secret is in any output',
+  watch: (system: SimulatedSystem) => {
+    const newWrites = news(system.writes);
+    let printed: string | undefined;
+    system.onPrinted = (text) => {
+      if (text.includes(secret)) printed ??= `printed: ${text.replaceAll(secret, '…').slice(0, 200)}`;
+    };
+    return {
+      afterEvent() {
+        const written = newWrites().find(({ after }) => JSON.stringify(after ?? {}).includes(secret));
+        return printed ?? (written && `an item of ${written.table} has it`);
+      },
+    };
+  },
+};

@@ -1,0 +1,21 @@
+import { parseClientOrderId } from '../../lib/trading/client-order-id.ts';
+import { book } from '../system.ts';
+import type { Invariant } from './invariant.ts';
+
+/** What a run made and nobody needs any more is gone when all has come to rest. */
+export const nothingLeftOver: Invariant = {
+  number: 9,
+  name: 'nothing is left over',
+  watch: (system) => ({
+    afterEvent: () => undefined,
+    atEnd() {
+      const lease = system.lease();
+      if (lease?.workflow.execution !== undefined) return `the lock is still ${lease.workflow.execution}'s`;
+      if (lease?.successor !== undefined) return `the drain to ${lease.successor} is over, its successor is not`;
+      const running = system.tasks.filter(({ isAlive }) => isAlive).length;
+      if (running > system.tasksWanted) return `${running} tasks run, ${system.tasksWanted} are wanted`;
+      const foreign = system.venue.market.resting('1').find(({ orderLinkId }) => parseClientOrderId(orderLinkId)?.book !== book);
+      return foreign && `order ${foreign.orderLinkId} rests at the venue and is nobody's`;
+    },
+  }),
+};

@@ -1,0 +1,157 @@
+/**
+ * Those who act on the book from outside: machines that take its lock first, and people who halt it. Each machine is a process of its own, whose
+ * calls fail like anybody's; one that is killed leaves its lock, which the last net takes away.
+ */
+import { WorkflowPreemptedError } from '../lib/lease/errors.ts';
+import type { LeaseControl } from '../lib/lease/control.ts';
+import { haltOf } from '../lib/lease/control.ts';
+import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
+import type { Colour, WorkflowToken } from '../lib/lease/model.ts';
+import { regions, tables } from './cloud.ts';
+import { book, type SimulatedSystem } from './system.ts';
+import type { SimulatedProcess } from './virtual-time.ts';
+
+const leaseMs = 5000;
+const drainEndsWithinMs = 20_000;
+const lookEveryMs = 500;
+const lastNetAfterMs = { least: 500, most: 3000 };
+/** A person tries again. */
+const againAfterMs = 1000;
+
+interface Machine {
+  readonly execution: string;
+  readonly process: SimulatedProcess;
+  readonly startedAtMs: number;
+}
+
+export class Machines {
+  readonly #system: SimulatedSystem;
+  readonly #running = new Set<Machine>();
+  readonly #names = new Set<string>();
+  #started = 0;
+
+  constructor(system: SimulatedSystem) {
+    this.#system = system;
+  }
+
+  get running(): readonly Pick<Machine, 'execution' | 'startedAtMs'>[] {
+    return [...this.#running];
+  }
+
+  /** Whether a process is one, ended or not. */
+  isMachine(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  /** The deployment makes the book, its first cutover opens it. */
+  async open(): Promise<void> {
+    const { time } = this.#system;
+    const process = time.process('deployment', { driftPpm: 0 });
+    process.run(() => {
+      const control = this.#system.control(process, regions.home);
+      void control.createBook({ book, home: regions.home, leaseMs }).then(() => this.#run('cutover', async (of, token) => void (await of.open(book, token))));
+    });
+  }
+
+  drain(to: Colour): void {
+    this.#run('cutover', async (control, token, pause) => {
+      const { epoch } = await control.startDrain(book, token, to);
+      for (let waitedMs = 0; waitedMs < drainEndsWithinMs; waitedMs += lookEveryMs) {
+        await pause(lookEveryMs);
+        const lease = await control.checkToken(book, token);
+        if (lease.epoch !== epoch || lease.mode !== 'draining') return;
+      }
+      await control.cancelDrain(book, token);
+    });
+  }
+
+  /** A person, by hand: no lock, no token. Until it is done. */
+  halt(): void {
+    const { time } = this.#system;
+    const process = time.process('person', { driftPpm: 0 });
+    process.run(() => {
+      const store = new DynamoLeaseStore({ client: this.#system.cloud.client(process, process.name, regions.home, { maxAttempts: 1 }), tableName: tables.lease });
+      const attempt = async (): Promise<void> => {
+        const answer = await store.write(haltOf(book, { reason: 'looks odd', by: 'a person' }));
+        if (answer.outcome === 'ambiguous') time.after(againAfterMs, () => void attempt());
+      };
+      void attempt();
+    });
+  }
+
+  resume(): void {
+    this.#run('resume', async (control, token) => {
+      const lease = await control.resume(book, token);
+      if (lease.epoch === 0 && lease.mode === 'halted') await control.open(book, token);
+    });
+  }
+
+  /** A failover may take the book from any other machine. */
+  moveHome(): void {
+    const { home } = this.#system.lease() ?? {};
+    if (home === undefined) return;
+    const to = home === regions.home ? regions.away : regions.home;
+    this.#run('failover', async (control, token) => void (await control.moveHome(book, token, { from: home, to })), to, (heldBy) => !heldBy.startsWith('failover'));
+  }
+
+  /** What must hold when faults are over: the book is open, at home, and nobody has its lock. Looked at as a person would, again and again. */
+  restore(): void {
+    const { time } = this.#system;
+    const lease = this.#system.lease();
+    time.at(time.nowMs + againAfterMs * 4, undefined, () => this.restore());
+    if (lease === undefined || this.#running.size > 0) return;
+    if (lease.mode === 'halted') this.resume();
+    else if (lease.home !== regions.home) this.moveHome();
+  }
+
+  /** The newest one ends in the middle of what it does. */
+  kill(): void {
+    const machine = [...this.#running].at(-1);
+    if (machine === undefined) return;
+    machine.process.alive = false;
+    this.#ended(machine, 'ABORTED');
+  }
+
+  #run(
+    name: string,
+    work: (control: LeaseControl, token: WorkflowToken, pause: (ms: number) => Promise<void>) => Promise<void>,
+    region: string = regions.home,
+    mayPreempt?: (heldBy: string) => boolean,
+  ): void {
+    const { time } = this.#system;
+    this.#started += 1;
+    const execution = `${name}-${this.#started}`;
+    const machine: Machine = { execution, process: time.process(execution, { driftPpm: 0 }), startedAtMs: time.nowMs };
+    this.#names.add(execution);
+    this.#running.add(machine);
+    this.#system.trace(execution, 'starts', true);
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => void time.after(ms, resolve));
+    machine.process.run(() => {
+      const control = this.#system.control(machine.process, region);
+      void (async () => {
+        try {
+          const { token } = await control.takeWorkflow(book, execution, mayPreempt);
+          await work(control, token, pause);
+          await control.releaseWorkflow(book, execution);
+          this.#ended(machine, 'SUCCEEDED');
+        } catch (error) {
+          this.#system.trace(execution, `${(error as Error).name}: ${(error as Error).message}`);
+          this.#ended(machine, error instanceof WorkflowPreemptedError ? 'pre-empted' : 'FAILED');
+        }
+      })();
+    });
+  }
+
+  /** Whatever became of it: the last net sees that its lock is gone. */
+  #ended(machine: Machine, status: string): void {
+    const { time, draw } = this.#system;
+    if (!this.#running.delete(machine)) return;
+    this.#system.trace(machine.execution, status, true);
+    const net = time.process(`last net of ${machine.execution}`, { driftPpm: 0 });
+    const release = (): void => net.run(() => {
+      void this.#system.control(net, regions.away).releaseWorkflow(book, machine.execution)
+        .catch(() => void time.after(againAfterMs, release));
+    });
+    time.at(time.nowMs + draw.between(lastNetAfterMs.least, lastNetAfterMs.most), undefined, release);
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * One run: the system begins, faults come as planned, then they stop and everything must come to rest within a bound. Every invariant is looked at
+ * after every event.
+ */
+import { seeded } from '../rehearsal/seeded.ts';
+import { warmUp } from './cloud.ts';
+import { invariants } from './invariants/index.ts';
+import { drawPlan, safetyMs, type Plan } from './swarm.ts';
+import { SimulatedSystem } from './system.ts';
+import { takeAmbientTime } from './virtual-time.ts';
+
+export type Verdict =
+  | { readonly kind: 'holds' }
+  | { readonly kind: 'broken'; readonly invariant: string; readonly what: string }
+  | { readonly kind: 'no-progress'; readonly what: string }
+  | { readonly kind: 'crash'; readonly what: string };
+
+export interface RunResult {
+  readonly seed: number;
+  readonly verdict: Verdict;
+  readonly hash: string;
+  readonly events: number;
+  readonly simulatedMs: number;
+  readonly accepted: number;
+  readonly epochs: number;
+  readonly lastEvents: readonly string[];
+  readonly lines: readonly string[];
+}
+
+export interface RunOptions {
+  readonly plan?: Plan;
+  /** Known to be wrong. */
+  readonly change?: (system: SimulatedSystem) => void;
+  readonly keepLines?: boolean;
+}
+
+/** Code that asks for ambient randomness draws numbers of the seed, apart from those that the world draws. */
+const apart = 0xa3b1;
+/** What is done outside of simulated time: a run in which any of it is under way would not be the same twice. */
+const outside = /^(FSReq|TCP|GetAddrInfo|Timeout|TLS)/;
+
+/** After the faults everything must have come to rest within this. */
+const livenessMs = 150_000;
+/** So many orders of one holder, one after the other, and nothing left over. */
+const settledOrders = 4;
+
+const warm = warmUp();
+
+export async function runSeed(seed: number, { plan = drawPlan(seed), change, keepLines = false }: RunOptions = {}): Promise<RunResult> {
+  await warm;
+  const system = new SimulatedSystem(plan);
+  system.keepLines = keepLines;
+  change?.(system);
+  const release = takeAmbientTime(system.time, seeded(seed ^ apart));
+  let verdict: Verdict = { kind: 'holds' };
+  const crashed = (error: unknown): void => {
+    verdict = { kind: 'crash', what: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  };
+  process.on('unhandledRejection', crashed);
+  process.on('uncaughtException', crashed);
+  try {
+    verdict = await judged(system, () => verdict.kind === 'crash' ? verdict : undefined);
+  } catch (error) {
+    crashed(error);
+  } finally {
+    release();
+    process.off('unhandledRejection', crashed);
+    process.off('uncaughtException', crashed);
+  }
+  system.trace('end', verdict.kind === 'holds' ? 'everything held' : `${verdict.kind}: ${verdict.what}`, true);
+  return {
+    seed, verdict, hash: system.digest, events: system.time.events, simulatedMs: system.time.nowMs,
+    accepted: system.accepted().length, epochs: system.lease()?.epoch ?? 0, lastEvents: system.lastEvents, lines: system.lines,
+  };
+}
+
+async function judged(system: SimulatedSystem, crash: () => Verdict | undefined): Promise<Verdict> {
+  const { time, plan } = system;
+  await system.open();
+  const watches = invariants.map(({ number, name, watch }) => ({ invariant: `${number}. ${name}`, ...watch(system) }));
+  let broken: Verdict | undefined;
+  const looked = (at: 'afterEvent' | 'atEnd'): boolean => {
+    broken ??= crash();
+    const leak = process.getActiveResourcesInfo().find((name) => outside.test(name));
+    if (leak !== undefined) broken ??= { kind: 'crash', what: `something waits for the world outside of the simulation: ${leak}` };
+    for (const watch of watches) {
+      const what = watch[at]?.();
+      if (what !== undefined) broken ??= { kind: 'broken', invariant: watch.invariant, what };
+    }
+    return broken !== undefined;
+  };
+  for (const fault of plan.faults) time.at(fault.atMs, undefined, () => system.inject(fault));
+  await time.runUntil(safetyMs, () => looked('afterEvent'));
+  if (broken !== undefined) return broken;
+
+  system.endFaults();
+  system.machines.restore();
+  const since = system.record.length;
+  await time.runUntil(safetyMs + livenessMs, () => looked('afterEvent') || isSettled(system, since));
+  if (broken !== undefined) return broken;
+  if (!isSettled(system, since)) return { kind: 'no-progress', what: whyNot(system, since) ?? 'it never came to rest' };
+  looked('atEnd');
+  return broken ?? { kind: 'holds' };
+}
+
+function isSettled(system: SimulatedSystem, since: number): boolean {
+  return whyNot(system, since) === undefined;
+}
+
+/** What is still missing after the faults. */
+function whyNot(system: SimulatedSystem, since: number): string | undefined {
+  const entry = system.record.at(-1);
+  // Looked at when an order was decided: nothing else brings it to rest.
+  if (entry?.epoch === undefined) return 'nobody trades';
+  const lease = system.lease();
+  if (lease?.mode !== 'open') return `the book is ${lease?.mode}`;
+  const orders = system.record.slice(since).filter(({ epoch }) => epoch !== undefined);
+  const newest = orders.slice(-settledOrders);
+  if (newest.length < settledOrders || newest.some(({ accepted, epoch }) => !accepted || epoch !== lease.epoch)) return 'nobody trades steadily';
+  if (lease.workflow.execution !== undefined) return `the lock is still ${lease.workflow.execution}'s`;
+  if (lease.home !== 'us-east-1') return `the home is still ${lease.home}`;
+  if (system.machines.running.length > 0) return `${system.machines.running.map(({ execution }) => execution).join(', ')} did not end`;
+  return undefined;
+}

@@ -1,0 +1,51 @@
+/** The command as a person meets it, each time in a process of its own: a run takes this one's time and randomness away. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const script = join(import.meta.dirname, '..', '..', 'simulation', 'cli.ts');
+
+async function simulate(...args: readonly string[]): Promise<{ readonly code: number; readonly lines: readonly string[] }> {
+  const told = ({ stdout }: { readonly stdout: string }): readonly string[] => stdout.trimEnd().split('\n');
+  try {
+    return { code: 0, lines: told(await promisify(execFile)(process.execPath, [script, ...args], { env: { ...process.env, NO_COLOR: '1' } })) };
+  } catch (error) {
+    const failed = error as { readonly code: number; readonly stdout: string; readonly stderr: string };
+    return { code: failed.code, lines: told({ stdout: failed.stdout + failed.stderr }) };
+  }
+}
+
+test('the same seed gives the same trace, byte by byte, and its hash is the last line', async () => {
+  const [one, again, other] = await Promise.all([simulate('--seed', '9', '--trace'), simulate('--seed', '9', '--trace'), simulate('--seed', '10')]);
+  expect(one.code).toBe(0);
+  expect(one.lines.at(-1)).toMatch(/^[0-9a-f]{64}$/);
+  expect(one.lines.length).toBeGreaterThan(400);
+  expect(again).toEqual(one);
+  expect(other.lines.at(-1)).not.toBe(one.lines.at(-1));
+}, 60_000);
+
+test('many seeds hold, trading goes on through their faults, and where it stopped is kept', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'baton-simulate-'));
+  try {
+    const at = join(directory, 'next-seed');
+    await writeFile(at, '4');
+    const { code, lines } = await simulate('--seed', '1', '--seeds', '9', '--workers', '2', '--resume', at);
+    expect(lines.at(-1)).toMatch(/^6 seeds from 4: 0 failed; /);
+    expect(code).toBe(0);
+    const [, accepted, epochs] = /([\d,]+) orders accepted in (\d+) epochs/.exec(lines.at(-1) ?? '') ?? [];
+    expect(Number(accepted)).toBeGreaterThan(6 * 30);
+    expect(Number(epochs)).toBeGreaterThan(6);
+    expect(await readFile(at, 'utf8')).toBe('10');
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}, 60_000);
+
+test('wrong usage has an exit code of its own', async () => {
+  const { code, lines } = await simulate('--seeds', 'many');
+  expect(code).toBe(2);
+  expect(lines.join('\n')).toContain('a number above 0 is wanted');
+});
