@@ -113,7 +113,8 @@ export function restoreSteps(options: RestoreOptions): Implementation<typeof dat
   async function takeIntoUse(name: string, aside: string): Promise<{ state: 'waiting'; seen: string }> {
     const [restored, like] = await Promise.all([databases.database(name), databases.database(aside)]);
     if (restored === undefined) return { state: 'waiting', seen: `neither ${inUse} nor ${name} is there` };
-    if (restored.DBInstanceStatus === 'available' && like !== undefined) await databases.takeIntoUse(restored, { name: inUse, like });
+    // One that is on its way back to the name is waited for: a look that comes late must not race it.
+    if (restored.DBInstanceStatus === 'available' && like?.DBInstanceStatus === 'available') await databases.takeIntoUse(restored, { name: inUse, like });
     return { state: 'waiting', seen: `${words(restored)} and to be ${inUse}` };
   }
 
