@@ -44,6 +44,11 @@ export class Machines {
     return this.#names.has(name);
   }
 
+  /** A failover may take the book from any other machine; nobody else may from anybody. */
+  mayPreempt(execution: string, heldBy: string): boolean {
+    return execution.startsWith('failover') && !heldBy.startsWith('failover');
+  }
+
   /** The deployment makes the book, its first cutover opens it. */
   async open(): Promise<void> {
     const { time } = this.#system;
@@ -99,7 +104,6 @@ export class Machines {
     });
   }
 
-  /** A failover may take the book from any other machine. */
   moveHome(): void {
     const { home } = this.#system.lease() ?? {};
     if (home === undefined) return;
@@ -109,7 +113,7 @@ export class Machines {
       await pause(lookEveryMs);
       const { live } = await control.checkToken(book, token);
       if (live !== undefined) await control.relocateLive(book, token, `${to}:${token}`);
-    }, to, (heldBy) => !heldBy.startsWith('failover'));
+    }, to, true);
   }
 
   /** What must hold when faults are over: the book is open, at home, and nobody has its lock. Looked at as a person would, again and again. */
@@ -134,7 +138,7 @@ export class Machines {
     name: string,
     work: (control: LeaseControl, token: WorkflowToken, pause: (ms: number) => Promise<void>) => Promise<void>,
     region: string = regions.home,
-    mayPreempt?: (heldBy: string) => boolean,
+    preempts = false,
   ): void {
     const { time } = this.#system;
     this.#started += 1;
@@ -148,7 +152,7 @@ export class Machines {
       const control = this.#system.control(machine.process, region);
       void (async () => {
         try {
-          const { token } = await control.takeWorkflow(book, execution, mayPreempt);
+          const { token } = await control.takeWorkflow(book, execution, (heldBy) => preempts && this.mayPreempt(execution, heldBy));
           await work(control, token, pause);
           await control.releaseWorkflow(book, execution);
           this.#ended(machine, 'SUCCEEDED');

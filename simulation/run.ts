@@ -116,24 +116,22 @@ async function judged(system: SimulatedSystem, crash: () => Verdict | undefined)
 }
 
 function isSettled(system: SimulatedSystem, since: number): boolean {
-  return whyNot(system, since) === undefined;
+  // Looked at when an order was decided: nothing else brings it to rest.
+  return system.record.at(-1)?.epoch !== undefined && whyNot(system, since) === undefined;
 }
 
 /** What is still missing after the faults. */
 function whyNot(system: SimulatedSystem, since: number): string | undefined {
-  const entry = system.record.at(-1);
-  // Looked at when an order was decided: nothing else brings it to rest.
-  if (entry?.epoch === undefined) return 'nobody trades';
   const lease = system.lease();
   if (lease?.mode !== 'open') return `the book is ${lease?.mode}`;
-  const orders = system.record.slice(since).filter(({ epoch }) => epoch !== undefined);
-  const newest = orders.slice(-settledOrders);
-  if (newest.length < settledOrders || newest.some(({ accepted, epoch }) => !accepted || epoch !== lease.epoch)) return 'nobody trades steadily';
   if (lease.workflow.execution !== undefined) return `the lock is still ${lease.workflow.execution}'s`;
   if (lease.home !== 'us-east-1') return `the home is still ${lease.home}`;
   if (system.tasks.length < system.tasksWanted) return 'a task is missing';
   const ill = system.tasks.find(({ guard }) => !guard.health().healthy);
   if (ill !== undefined) return `${ill.host} is not healthy: ${ill.guard.health().reasons.join(', ')}`;
   if (system.machines.running.length > 0) return `${system.machines.running.map(({ execution }) => execution).join(', ')} did not end`;
+  const orders = system.record.slice(since).filter(({ epoch }) => epoch !== undefined);
+  const newest = orders.slice(-settledOrders);
+  if (newest.length < settledOrders || newest.some(({ accepted, epoch }) => !accepted || epoch !== lease.epoch)) return 'nobody trades steadily';
   return undefined;
 }
