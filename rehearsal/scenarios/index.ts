@@ -7,6 +7,7 @@ import { canary } from './canary.ts';
 import { costReport } from './cost-report.ts';
 import { cutover } from './cutover.ts';
 import { databaseRequired } from './database-required.ts';
+import { drDrill } from './dr-drill.ts';
 import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
@@ -22,5 +23,5 @@ import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
-  rotateExchangeKey, revokeKeyNow, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups, verifyBackup,
+  rotateExchangeKey, revokeKeyNow, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups, verifyBackup, drDrill,
 ];
