@@ -45,9 +45,11 @@ export const drDrill: Scenario = {
 
     stage.progress.heading(`The drill in ${stage.standby}${fault === undefined ? '' : `, with ${fault.name}`}`);
     const sinceMs = stage.acceptedIn(() => true).at(-1) ?? 0;
+    const atHome = await leftToTheOther(stage);
     const heal = await fault?.inject(stage);
     const drilled = await stage.recovery('dr-drill', stage.standby, { book: stage.book });
     await heal?.();
+    await stage.aws.schedules.comesDue(stage.standby, `baton-${stage.environment}-drill-age`);
     await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
 
     const expected = fault?.outcome ?? 'succeeded';
@@ -55,6 +57,7 @@ export const drDrill: Scenario = {
     const shadow = await stage.control.read(shadowBook).catch(() => undefined);
     const promises: PromiseKept[] = [
       opened,
+      exactly('at-home', 'Of the schedule in the home Region comes', atHome, 'nothing: it is left to the other one'),
       exactly('outcome', 'The drill ended as promised', endedAs(drilled, expected), expected),
       ...(fault?.says === undefined ? [] : [exactly('said', 'Why, was', fault.says.test(drilled.cause ?? '') ? 'said' : (drilled.cause ?? 'not said'), 'said')]),
       ...(fault?.notBegun === true ? [exactly('signed', 'Signed reports', signed === undefined ? 'none' : 'one', 'none')] : [
@@ -100,6 +103,19 @@ async function backedUp(stage: Stage): Promise<void> {
     const { RecoveryPoints } = await stage.operator<{ RecoveryPoints: { Status: string }[] }>('backup', 'ListRecoveryPointsByBackupVault', { BackupVaultName }, standby);
     return RecoveryPoints.some(({ Status }) => Status === 'COMPLETED');
   });
+}
+
+/** Both Regions have the schedule: where the books are at home, what it starts finds nothing to do. */
+async function leftToTheOther(stage: Stage): Promise<string> {
+  const { home, environment, aws: { schedules } } = stage;
+  await schedules.comesDue(home, `baton-${environment}-dr-drill`);
+  const stateMachineArn = `arn:aws:states:${home}:${stage.settings.account}:stateMachine:baton-${environment}-dr-drill`;
+  const ended = await until('the drill at home to end', boundMs, async () => {
+    const { executions } = await stage.operator<{ executions: { executionArn: string; status: string }[] }>('states', 'ListExecutions', { stateMachineArn }, home);
+    return executions.find(({ status }) => status !== 'RUNNING');
+  });
+  const { output = '' } = await stage.operator<{ output?: string }>('states', 'DescribeExecution', { executionArn: ended.executionArn }, home);
+  return ended.status === 'SUCCEEDED' && output.includes('elsewhere') ? 'nothing: it is left to the other one' : `${ended.status} ${output}`;
 }
 
 async function reports(stage: Stage): Promise<readonly DrillReport[]> {
