@@ -11,6 +11,7 @@ import { drDrill } from './dr-drill.ts';
 import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
+import { keyInLostRegion } from './key-in-lost-region.ts';
 import { positionMismatch } from './position-mismatch.ts';
 import { revokeKeyNow } from './revoke-key-now.ts';
 import { rollback } from './rollback.ts';
@@ -23,5 +24,5 @@ import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
-  rotateExchangeKey, revokeKeyNow, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups, verifyBackup, drDrill,
+  rotateExchangeKey, revokeKeyNow, keyInLostRegion, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups, verifyBackup, drDrill,
 ];

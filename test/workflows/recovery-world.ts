@@ -204,7 +204,7 @@ export class RecoveryWorld {
   }
 
   #step(args: Record<string, Json>): Promise<unknown> {
-    const [contract, steps] = [...this.functions].find(([{ name }]) => `baton-dev-${name}` === (args['FunctionName'] as string).split(':').at(-1)) ?? [];
+    const [contract, steps] = [...this.functions].find(([{ name }]) => (args['FunctionName'] as string).endsWith(`baton-dev-${name}`)) ?? [];
     const { step, ...input } = args['Payload'] as { readonly step: string };
     this.worldMovesOn(step, input as never);
     return answered(contract, steps, args['Payload']);
