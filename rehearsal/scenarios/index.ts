@@ -13,6 +13,7 @@ import { failover } from './failover.ts';
 import { halt } from './halt.ts';
 import { keyInLostRegion } from './key-in-lost-region.ts';
 import { positionMismatch } from './position-mismatch.ts';
+import { restoreDatabase } from './restore-database.ts';
 import { revokeKeyNow } from './revoke-key-now.ts';
 import { rollback } from './rollback.ts';
 import { rotateDatabase } from './rotate-database.ts';
@@ -24,5 +25,5 @@ import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
-  rotateExchangeKey, revokeKeyNow, keyInLostRegion, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups, verifyBackup, drDrill,
+  rotateExchangeKey, revokeKeyNow, keyInLostRegion, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups, verifyBackup, restoreDatabase, drDrill,
 ];
