@@ -561,9 +561,9 @@ export class Stage {
     return `arn:aws:sns:${regions.first.name}:${account}:baton-${environment}-${topic}`;
   }
 
-  /** A schedule of the first Region that comes seldom comes now. */
-  comesDue(rule: string): void {
-    (this.#installation.world.model('events') as Events).comesDue(this.regions.first.name, `baton-${this.environment}-${rule}`);
+  /** A schedule of the first Region that comes seldom comes now; as far as its event says, at that time. */
+  comesDue(rule: string, at?: Date): void {
+    (this.#installation.world.model('events') as Events).comesDue(this.regions.first.name, `baton-${this.environment}-${rule}`, at);
   }
 
   /** What stands in the bucket of reports of the first Region, as text. */

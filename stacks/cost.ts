@@ -22,6 +22,7 @@ import { BudgetResponse } from '../lib/constructs/budget-response.ts';
 import { CostReport } from '../lib/constructs/cost-report.ts';
 import { MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
+import { MarketHours } from '../lib/constructs/market-hours.ts';
 import { wholeBudgetName } from '../lib/contracts/budget-alert.ts';
 import { costBurn } from '../lib/contracts/cost-burn.ts';
 import type { EnvironmentIn } from '../lib/contracts/step.ts';
@@ -75,8 +76,9 @@ export class CostStack extends Stack {
       settings, prefix, vpc: network.vpc, databaseInstanceIdentifier: data.databaseInstanceIdentifier, records: alert.table, people: this.people,
     });
     alert.letBegin(response.machine);
+    const hours = new MarketHours(this, 'Hours', { settings, prefix, response: response.machine });
     const report = new CostReport(this, 'Report', { settings, prefix, reportsName: cutover.reportsName, people: this.people });
-    for (const each of [alert.function.errorsAlarm, report.function.errorsAlarm, response.control.errorsAlarm, ...response.machine.alarms]) each.addAlarmAction(new SnsAction(this.people));
+    for (const each of [alert.function.errorsAlarm, report.function.errorsAlarm, hours.function.errorsAlarm, response.control.errorsAlarm, ...response.machine.alarms]) each.addAlarmAction(new SnsAction(this.people));
   }
 
   #topic(id: string, topicName: string, { environment }: Settings, from: readonly string[]): sns.Topic {

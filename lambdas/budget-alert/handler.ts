@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CostExplorerClient } from '@aws-sdk/client-cost-explorer';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { budgetAlert } from '../../lib/contracts/budget-alert.ts';
 import { alertSteps } from '../../lib/cost/alert.ts';
@@ -12,6 +12,7 @@ import { email, type Endpoints, pagerDuty, slack } from '../../lib/cost/channels
 import { costExplorer, costExplorerRegion } from '../../lib/cost/cost-explorer.ts';
 import { toldTable } from '../../lib/cost/told.ts';
 import { readJson } from '../../lib/stored-secrets.ts';
+import { beginOnce } from '../begin-once.ts';
 import { serve } from '../serve.ts';
 
 const secrets = new SecretsManagerClient({});
@@ -29,13 +30,8 @@ const alert = serve(budgetAlert, process.env, (environment) => {
     channels: all.filter(({ name }) => environment.BATON_CHANNELS.split(',').includes(name)),
     costs: costExplorer(new CostExplorerClient({ region: costExplorerRegion })),
     tags: environment.BATON_TAGS.split(','),
-    respond: stateMachineArn === undefined ? undefined : async (month, reason) => {
-      // One execution a month: by its name, which Step Functions remembers for ninety days.
-      const input = JSON.stringify({ month, reason, requestedBy: budgetAlert.name });
-      await machines.send(new StartExecutionCommand({ stateMachineArn, name: `spent-${month}`, input })).catch((error: unknown) => {
-        if ((error as Error).name !== 'ExecutionAlreadyExists') throw error;
-      });
-    },
+    respond: stateMachineArn === undefined ? undefined : (month, reason) =>
+      beginOnce(machines, stateMachineArn, `spent-${month}`, { month, reason, requestedBy: budgetAlert.name }),
     now: () => new Date(),
     newAttempt: randomUUID,
     pause: () => pause(1000),

@@ -11,10 +11,10 @@ const containers = new ECSClient({});
 const databases = new RDSClient({});
 
 export const handler = serve(budgetControl, process.env, (environment) => {
-  const { BATON_RESEARCH_CLUSTER: cluster, BATON_DATABASE: DBInstanceIdentifier, BATON_SPENT_CLASS: spentClass } = environment;
+  const { BATON_RESEARCH_CLUSTER: cluster, BATON_DATABASE: DBInstanceIdentifier, BATON_SPENT_CLASS: spentClass, BATON_DATABASE_MARKET: databaseMarket } = environment;
   return responseSteps({
     ...responseRecords(new DynamoDBClient({}), environment.BATON_RECORDS_TABLE),
-    spentClass,
+    clusterName: cluster, spentClass, databaseMarket,
     async runningTasks() {
       const { taskArns = [] } = await containers.send(new ListTasksCommand({ cluster, desiredStatus: 'RUNNING' }));
       if (taskArns.length === 0) return [];

@@ -40,7 +40,9 @@ export class BudgetResponse extends Construct {
     super(scope, id);
     const { settings, prefix, vpc, databaseInstanceIdentifier, records, people } = props;
     const stack = Stack.of(this);
-    const { spentDatabaseClass } = settings.budget;
+    const { spentDatabaseClass, offHours } = settings.budget;
+    // They all have the same one then.
+    const databaseMarket = offHours ? settings.books[0]?.deploymentWindow : undefined;
     const clusterName = `${prefix}-research`;
     const cluster = new ecs.Cluster(this, 'Research', { clusterName, vpc, enableFargateCapacityProviders: true, containerInsightsV2: ecs.ContainerInsights.DISABLED });
     cluster.addDefaultCapacityProviderStrategy([{ capacityProvider: 'FARGATE_SPOT', weight: 1 }]);
@@ -61,12 +63,13 @@ export class BudgetResponse extends Construct {
       environment: {
         BATON_RECORDS_TABLE: records.tableName, BATON_RESEARCH_CLUSTER: clusterName, BATON_DATABASE: databaseInstanceIdentifier,
         ...(spentDatabaseClass !== undefined && { BATON_SPENT_CLASS: `db.${spentDatabaseClass}` }),
+        ...(databaseMarket !== undefined && { BATON_DATABASE_MARKET: databaseMarket }),
       },
     });
     this.control = control;
     const allow = (actions: readonly string[], resources: readonly string[], conditions?: Record<string, unknown>): void =>
       control.function.addToRolePolicy(new iam.PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions && { conditions }) }));
-    allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], [records.tableArn]);
+    allow(['dynamodb:GetItem', 'dynamodb:PutItem'], [records.tableArn]);
     // Fargate's tasks are on no instance, which is what the list is allowed on.
     allow(['ecs:ListTasks'], [of('ecs', 'container-instance', `${clusterName}/*`)], { ArnEquals: { 'ecs:cluster': cluster.clusterArn } });
     allow(['ecs:DescribeTasks'], [arns.tasks]);
@@ -75,7 +78,7 @@ export class BudgetResponse extends Construct {
     const workflow = new Workflow(this);
     this.machine = new JudgedStateMachine(this, 'Response', {
       name: `${prefix}-budget-response`,
-      comment: 'Stops what cannot trade when a budget is spent, and starts it again.',
+      comment: 'Stops what cannot trade when a budget is spent or a market closed, and starts it again.',
       start: budgetResponse(workflow, {
         control, clusterName, arns, topicArn: people.topicArn,
         subnetIds: vpc.privateSubnets.map(({ subnetId }) => subnetId),
@@ -89,7 +92,7 @@ export class BudgetResponse extends Construct {
       endings: Object.values(endings),
       objectiveSeconds,
       logRetention: retentionOf(settings),
-      failureImpact: 'What a spent budget is to stop runs on, or what was stopped is not started again. Nothing that trades is concerned.',
+      failureImpact: 'What a spent budget or a closed market is to stop runs on, or what was stopped is not started again. Nothing that trades is concerned.',
       runbook: 'docs/runbooks/cost.md',
     });
     // Whatever the role may once be allowed by mistake.

@@ -33,6 +33,7 @@ export async function synthesize(environment: string, revision?: string): Promis
 
 /** @param directory that a synthesis wrote */
 export function readStacks(directory: string): PricedStack[] {
+  if (!existsSync(path.join(directory, 'manifest.json'))) throw new SynthesisError(`'${directory}' holds no cloud assembly: name the directory that \`cdk synth\` wrote, such as cdk.out.`);
   return new CloudAssembly(directory).stacks.map(({ stackName, environment, template }) => pricedStack(stackName, environment.region, template));
 }
 

@@ -50,7 +50,7 @@ const sources: readonly SourceRow[] = [
     parts: [{ why: 'a replica to fail over to (R5)', of: asked('a cache that fails over by itself') }],
     rest: 'the node type of the settings instead of what 15 buys',
   },
-  { row: 'storage', what: 'storage', usd: 17, parts: [], rest: 'few images, reports and backups; no copies in S3 that replace those of RDS (yet: R11)' },
+  { row: 'storage', what: 'storage', usd: 17, parts: [], rest: 'few images and reports; of backups and snapshots what exceeds the database, and a vault of 40 GB' },
   { row: 'transfer', what: 'transfer and DNS', usd: 46, parts: [], rest: 'nothing comes in, so no load balancer and no zone; DynamoDB and S3 by gateway endpoints, which are free' },
   { row: 'secrets', what: 'secrets', usd: 2, parts: [], rest: 'the master of the database and each of its roles, the cache, two for each book' },
 ];
@@ -63,6 +63,7 @@ const oursAlone: Readonly<Record<string, string>> = {
   Lambda: 'what decides for the workflows (R7)',
   'Step Functions': 'the workflows (R7, R9)',
   SNS: 'notices',
+  'NAT and addresses': 'an endpoint into the network that leads nowhere else, in which backups are proved (R12)',
 };
 
 export interface Compared {

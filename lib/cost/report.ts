@@ -92,11 +92,18 @@ function requirementsOf(lines: readonly Line[]): string[] {
   return ['What single requirements cost', ...byUsd(asked).map(([requirement, own]) => amount(`  ${requirement}`, total(own)))];
 }
 
+/** Whether it fits what it is to cost; else which requirement costs how much of it there, so that all of it adds up. */
 function target(environment: string, atHome: readonly Line[]): string[] {
   const most = targetsUsd[environment];
   if (most === undefined) return [];
   const usd = total(atHome);
-  return ['', usd <= most ? `${environment} fits its ${most} USD a month.` : `${environment} is to fit ${most} USD a month in its home Region and exceeds it by ${(usd - most).toFixed(2)}: for what, the figures above say.`];
+  if (usd <= most) return ['', `${environment} fits its ${most} USD a month.`];
+  const rest = atHome.filter(({ requirement }) => requirement === undefined);
+  const asked = groupBy(atHome.filter(({ requirement }) => requirement !== undefined), ({ requirement }) => String(requirement));
+  return [
+    '', `${environment} is to fit ${most} USD a month in its home Region and exceeds it by ${(usd - most).toFixed(2)}. What it costs there is`,
+    ...byUsd(asked).map(([requirement, own]) => amount(`  ${requirement}`, total(own))), amount('  all else', total(rest)),
+  ];
 }
 
 function assumptionsInWords(assumed: Assumed): string[] {

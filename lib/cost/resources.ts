@@ -16,7 +16,10 @@ export type Requirement =
   | 'a cache that fails over by itself'
   | 'fixed addresses towards the venue'
   | 'a lease and a journal that outlive a Region'
-  | 'metrics of every task';
+  | 'metrics of every task'
+  | 'an alarm on whatever may fail'
+  | 'encryption with keys of our own'
+  | 'backups that are proved in isolation';
 
 export interface Charge {
   readonly what: string;
@@ -74,7 +77,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       : [],
   'AWS::EC2::VPCEndpoint': ({ VpcEndpointType: type = 'Gateway', SubnetIds: subnets }, { assumed }) => {
     // In each zone that it is in; what goes through it is a secret now and then.
-    if (type === 'Interface') return [{ what: 'interface endpoint', price: 'vpc.endpoint', quantity: assumed.hours * (Array.isArray(subnets) ? subnets.length : 1) }];
+    if (type === 'Interface') return [{ what: 'interface endpoint', price: 'vpc.endpoint', quantity: assumed.hours * (Array.isArray(subnets) ? subnets.length : 1), requirement: 'backups that are proved in isolation' }];
     if (type !== 'Gateway') throw new NoPriceError(`an endpoint of type ${String(type)}`);
     return [];
   },
@@ -82,8 +85,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   'AWS::ElastiCache::ReplicationGroup': cacheOf,
   'AWS::DynamoDB::GlobalTable': tableOf,
   'AWS::KMS::Key': (_, { assumed }) => [
-    { what: 'key', price: 'kms.key', quantity: 1 },
-    { what: 'its older versions', price: 'kms.key', quantity: Math.min(assumed.keyRotations, 2) },
+    { what: 'key', price: 'kms.key', quantity: 1, requirement: 'encryption with keys of our own' },
+    { what: 'its older versions', price: 'kms.key', quantity: Math.min(assumed.keyRotations, 2), requirement: 'encryption with keys of our own' },
     { what: 'requests', price: 'kms.request', quantity: assumed.keyRequests },
   ],
   'AWS::SecretsManager::Secret': ({ ReplicaRegions: replicas }, { assumed }) => [
@@ -95,7 +98,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   ],
   'AWS::CloudWatch::Alarm': ({ Period: period = 60, Metrics: metrics }) => {
     const watched = metrics === undefined ? 1 : list(metrics).filter((metric) => (metric as Record<string, unknown>)['MetricStat'] !== undefined).length;
-    return [{ what: 'alarm', price: number(period, 'Period') < 60 ? 'cloudwatch.alarm.high-resolution' : 'cloudwatch.alarm', quantity: watched }];
+    return [{ what: 'alarm', price: number(period, 'Period') < 60 ? 'cloudwatch.alarm.high-resolution' : 'cloudwatch.alarm', quantity: watched, requirement: 'an alarm on whatever may fail' }];
   },
   'AWS::Logs::MetricFilter': ({ MetricTransformations: transformations }) => [
     { what: 'metric', price: 'cloudwatch.metric', quantity: list(transformations).length },
@@ -346,7 +349,9 @@ function functionOf(properties: Resource['properties'], { stack, assumed }: Surr
 function timesAMonth(schedule: string, hours: number): number {
   const [, every = '1', unit = ''] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(schedule) ?? [];
   const hoursBetween = { minute: 1 / 60, hour: 1, day: 24 }[unit];
-  // A cron expression of ours fires once a day or less often.
+  const [, minutes] = /^cron\(([\d,]+) \* /.exec(schedule) ?? [];
+  if (minutes !== undefined) return hours * minutes.split(',').length;
+  // Other cron expressions of ours fire once a day or less often.
   return hours / (hoursBetween === undefined ? 24 : hoursBetween * Number(every));
 }
 

@@ -184,6 +184,8 @@ export const Settings = z
       byTag: z
         .strictObject({ CostCenter: z.optional(usd), Project: z.optional(usd), Owner: z.optional(usd), Book: z.optional(usd) })
         .default({}),
+      /** Whether the database has the class of a spent budget while the books' market is closed, too. */
+      offHours: z.boolean().default(false),
       /** What a spent budget makes of the database, until it is undone; absent where it keeps its size whatever it costs. */
       spentDatabaseClass: z.optional(z.string().regex(/^[a-z0-9]+\.[a-z0-9]+$/, 'without the db. prefix, such as t4g.micro')),
     }),
@@ -235,6 +237,10 @@ export const Settings = z
     for (const [index, book] of settings.books.entries()) {
       const fault = faultOfCanary(book, settings.books);
       if (fault !== undefined) context.addIssue({ code: 'custom', path: ['books', index, 'canary'], message: fault });
+    }
+    const markets = new Set(settings.books.map(({ deploymentWindow }) => deploymentWindow));
+    if (settings.budget.offHours && (markets.size > 1 || markets.has('always') || settings.budget.spentDatabaseClass === undefined)) {
+      context.addIssue({ code: 'custom', path: ['budget', 'offHours'], message: "false, for all books need one market that closes, and the database a 'spentDatabaseClass'" });
     }
     if (settings.books.some(({ canary }) => canary !== undefined) && approvers.length === 0) {
       context.addIssue({ code: 'custom', path: ['approvals', 'approvers'], message: 'somebody who decides where a canary does not' });

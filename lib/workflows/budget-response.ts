@@ -1,6 +1,6 @@
 /**
- * What a spent budget stops: tasks that cannot trade, and the size of a database where the settings say so. Each is written down before it is
- * stopped, and its undo is the same machine with `undo`. A task that can trade is in another cluster, on which the machine's role is denied all.
+ * What a spent budget or a closed market stops: tasks that cannot trade, and the size of a database where the settings say so. Each is written
+ * down before it is stopped, and its undo is the same machine with `undo`. A task that can trade is in another cluster, on which the machine's role is denied all.
  */
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
@@ -40,22 +40,27 @@ export function budgetResponse(w: Workflow, parts: BudgetResponseParts): sfn.ICh
     service: 'sns', action: 'Publish',
     parameters: {
       TopicArn: topicArn,
-      Subject: js("'Baton: the budget of ' & $plan.month & ($plan.undo ? ' is acted on no more' : ' is spent')"),
+      Subject: js("'Baton: ' & $plan.because"),
       Message: js(`$string({
-        'month': $plan.month, 'reason': $plan.reason, 'requestedBy': $plan.requestedBy, 'stopped': $plan.stop, 'startedAgain': $plan.run.of,
+        'cause': $plan.cause, 'reason': $plan.reason, 'requestedBy': $plan.requestedBy, 'stopped': $plan.stop, 'startedAgain': $plan.run.of,
         'databaseClass': $plan.databaseClass, 'undo': 'the same machine, with "undo": true', 'runbook': 'docs/runbooks/cost.md'
       }, true)`),
     },
     resources: [topicArn],
     catches: failing,
   });
-  tell.next(w.succeed('The budget was acted on', { comment: 'Nothing that can trade was touched.', outputs: js('$plan') }));
+  const succeeded = w.succeed('What costs was stopped or started', { comment: 'Nothing that can trade was touched.', outputs: js('$plan') });
+  tell.next(succeeded);
   const note = w.invoke('Write down that it is done', control, 'note', {
     comment: 'What was started again is no more to be undone.',
-    input: { month: js('$plan.month'), undo: js('$plan.undo') },
+    input: { undo: js('$plan.undo'), started: js('[$plan.run.of]') },
     catches: failing,
   });
-  note.next(tell);
+  note.next(w.choice('Do people hear of it?', {
+    comment: 'A market closes every day: of that they hear when it goes wrong.',
+    answers: [{ when: js('$plan.tell'), next: tell, comment: 'It was the budget.' }],
+    otherwise: succeeded,
+  }));
 
   const afterTasks = parts.database === undefined ? note : resize(w, parts.database, { done: note, failing });
   const stopEach = w.forEach('Stop each task that does not trade', {
@@ -64,7 +69,7 @@ export function budgetResponse(w: Workflow, parts: BudgetResponseParts): sfn.ICh
     body: w.call('Stop a task that does not trade', {
       comment: 'ECS lets it end by itself first. One that has ended meanwhile is not found, which is as good.',
       service: 'ecs', action: 'StopTask',
-      parameters: { Cluster: parts.clusterName, Task: js('$states.input'), Reason: js("'The budget of ' & $plan.month & ' is spent'") },
+      parameters: { Cluster: parts.clusterName, Task: js('$states.input'), Reason: js("'Baton: ' & $plan.because") },
       resources: [parts.arns.tasks],
       errors: ['Ecs.InvalidParameterException'],
       catches: { 'Ecs.InvalidParameterException': { quietly: w.pass('Note that it has ended by itself', { comment: 'Nothing is left to stop.' }) } },
@@ -113,8 +118,8 @@ export function budgetResponse(w: Workflow, parts: BudgetResponseParts): sfn.ICh
     catches: { 'States.ALL': needsAPerson },
   });
   plan.next(w.choice('Is it to be undone?', {
-    comment: 'By hand only, when there is money again.',
-    answers: [{ when: js('$plan.undo'), next: runEach, comment: 'What the month stopped is run again.' }],
+    comment: 'Of a budget by hand only, when there is money again; of a market before it opens.',
+    answers: [{ when: js('$plan.undo'), next: runEach, comment: 'What nothing else holds is run again.' }],
     otherwise: stopEach,
   }));
   return w.pass('Set out with what is known', { comment: 'Each ending can say why.', assign: { why: nothing, plan: {} } }).next(plan);

@@ -8,6 +8,7 @@ import { exactly } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
 import { until } from '../until.ts';
 import { budgetLetter } from './budget-alert.ts';
+import { researchOf } from './research.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
 const interrupted = 'interrupted';
@@ -42,7 +43,7 @@ async function respond(stage: Stage, isInterrupted: boolean): Promise<ScenarioEn
   const beganMs = performance.now();
   const research = await researchOf(stage);
   stage.progress.heading('Back-tests run');
-  await research.start(backTests);
+  await research.start(...Array.from({ length: backTests }, () => 'backtest'));
   const shrinks = stage.settings.budget.spentDatabaseClass !== undefined;
   const classBefore = await research.databaseClass();
 
@@ -58,7 +59,7 @@ async function respond(stage: Stage, isInterrupted: boolean): Promise<ScenarioEn
     })
     : undefined;
   await stage.tellOfTheBill(budgetLetter(stage, now, 'ACTUAL', 100, 101));
-  const machineArn = `arn:aws:states:${stage.regions.first.name}:${stage.settings.account}:stateMachine:baton-${stage.environment}-budget-response`;
+  const { machineArn } = research;
   const executionArn = (name: string): string => `${machineArn.replace(':stateMachine:', ':execution:')}:${name}`;
   await until('the response to begin', boundMs, () => stage.publishedTo('cost').length > 0 && stage.linesOf('budget-control').length > 0);
   const first = await stage.executionEnded(executionArn(`spent-${month}`));
@@ -93,55 +94,5 @@ async function respond(stage: Stage, isInterrupted: boolean): Promise<ScenarioEn
       exactly('shrunk', 'The class of the database: before, spent, after', [classBefore, classSpent, await research.databaseClass()].join(', '),
         [classBefore, shrinks ? `db.${stage.settings.budget.spentDatabaseClass}` : classBefore, classBefore].join(', ')),
     ],
-  };
-}
-
-/** What somebody who researches has: a definition of theirs, and tasks of it. */
-async function researchOf(stage: Stage) {
-  const { environment, settings } = stage;
-  const region = stage.regions.first.name;
-  const prefix = `baton-${environment}`;
-  const cluster = `${prefix}-research`;
-  const call = <Answer>(service: string, operation: string, input: Record<string, unknown>): Promise<Answer> => stage.operator<Answer>(service, operation, input, region);
-  const role = (kind: string): string => `arn:aws:iam::${settings.account}:role/${cluster}-${kind}`;
-  // It computes for ever, as far as anybody can see.
-  const { trader } = await stage.variant('migrates-for-ever');
-  const image = `${settings.account}.dkr.ecr.${region}.amazonaws.com/${prefix}/trader@${trader.digest}`;
-  const family = `${cluster}-backtest`;
-  await call('ecs', 'RegisterTaskDefinition', {
-    family, networkMode: 'awsvpc', requiresCompatibilities: ['FARGATE'], cpu: '256', memory: '512', taskRoleArn: role('task'), executionRoleArn: role('execution'),
-    containerDefinitions: [{ name: 'backtest', image, essential: true, command: ['migrate', 'expand'], user: '65532:65532', readonlyRootFilesystem: true }],
-  });
-  const running = async (): Promise<readonly string[]> => {
-    const { taskArns } = await call<{ taskArns: string[] }>('ecs', 'ListTasks', { cluster, desiredStatus: 'RUNNING' });
-    if (taskArns.length === 0) return [];
-    const { tasks } = await call<{ tasks: { taskArn: string; lastStatus: string }[] }>('ecs', 'DescribeTasks', { cluster, tasks: taskArns });
-    return tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING').map(({ taskArn }) => taskArn);
-  };
-  return {
-    running,
-    async start(count: number): Promise<void> {
-      for (let index = 0; index < count; index += 1) {
-        await call('ecs', 'RunTask', {
-          cluster, taskDefinition: family, networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-of-research'] } },
-          overrides: { containerOverrides: [{ name: 'backtest', command: ['migrate', 'expand'] }] },
-        });
-      }
-      await until(`${count} back-tests that run`, boundMs, async () => (await running()).length === count);
-    },
-    async databaseClass(): Promise<string> {
-      return until('a database that is available', boundMs, async () => {
-        const { DBInstances: [instance] } = await call<{ DBInstances: { DBInstanceClass: string; DBInstanceStatus: string }[] }>('rds', 'DescribeDBInstances', { DBInstanceIdentifier: prefix });
-        return instance?.DBInstanceStatus === 'available' && instance.DBInstanceClass;
-      });
-    },
-    /** The machine's own role tries what it must never do. */
-    refusalsOnWhatTrades: () => stage.refusedTo(/ResponseMachineRole/, region, [
-      ['StopTask', { cluster: prefix, task: '1' }],
-      ['CreateTaskSet', { cluster: prefix, service: `${prefix}-${stage.book}`, taskDefinition: `${prefix}-${stage.book}-template:1` }],
-      ['UpdateTaskSet', { cluster: prefix, service: `${prefix}-${stage.book}`, taskSet: 'ecs-svc/1', scale: { value: 0, unit: 'PERCENT' } }],
-      ['DeleteTaskSet', { cluster: prefix, service: `${prefix}-${stage.book}`, taskSet: 'ecs-svc/1', force: true }],
-      ['RunTask', { cluster: prefix, taskDefinition: `${prefix}-${stage.book}-template:1` }],
-    ]),
   };
 }

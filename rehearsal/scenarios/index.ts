@@ -12,6 +12,7 @@ import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
 import { keyInLostRegion } from './key-in-lost-region.ts';
+import { marketHours } from './market-hours.ts';
 import { positionMismatch } from './position-mismatch.ts';
 import { restoreDatabase } from './restore-database.ts';
 import { revokeKeyNow } from './revoke-key-now.ts';
@@ -25,5 +26,6 @@ import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
-  rotateExchangeKey, revokeKeyNow, keyInLostRegion, budgetAlert, budgetResponse, costReport, databaseRequired, automaticFailover, backups, verifyBackup, restoreDatabase, drDrill,
+  rotateExchangeKey, revokeKeyNow, keyInLostRegion, budgetAlert, budgetResponse, marketHours, costReport, databaseRequired, automaticFailover, backups,
+  verifyBackup, restoreDatabase, drDrill,
 ];

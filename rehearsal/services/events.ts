@@ -47,8 +47,8 @@ interface PutEventsInput {
 }
 
 export interface Events extends ServiceModel {
-  /** The next time of a rule with a schedule is now. */
-  comesDue(region: string, ruleName: string): void;
+  /** The next time of a rule with a schedule is now, or another one that it says it is. */
+  comesDue(region: string, ruleName: string, time?: Date): void;
 }
 
 /** A rule that comes less often than so comes by hand. */
@@ -120,12 +120,12 @@ export function events(world: CloudWorld): Events {
     }
   }
 
-  function come(rule: Rule): void {
+  function come(rule: Rule, time = world.now()): void {
     // As events of its bus do not: they are not kept for when it is back.
     if (world.outageOf(rule.region) !== undefined) return;
     const envelope: Envelope = {
       version: '0', id: eventId(), 'detail-type': 'Scheduled Event', source: 'aws.events', account: world.accountId,
-      time: world.now().toISOString().replace(/\.\d{3}Z$/, 'Z'), region: rule.region, resources: [rule.arn], detail: {},
+      time: time.toISOString().replace(/\.\d{3}Z$/, 'Z'), region: rule.region, resources: [rule.arn], detail: {},
     };
     deliverAll(rule, envelope);
   }
@@ -218,10 +218,10 @@ export function events(world: CloudWorld): Events {
         return { ref: name, attributes: { Arn: arn } };
       },
     },
-    comesDue(region, ruleName) {
+    comesDue(region, ruleName, time) {
       const rule = ruleOf(ruleName, region);
       if (rule.schedule === undefined) throw new Error(`the rule ${ruleName} has no schedule: it waits for events`);
-      if (rule.enabled) come(rule);
+      if (rule.enabled) come(rule, time);
     },
     async close() {
       for (const timer of schedules) clearInterval(timer);

@@ -50,6 +50,7 @@ test('what is dearer by more than a tenth than a revision exits with 3', () => {
 test.each([
   [['--env', 'nowhere'], "There is no environment 'nowhere'."],
   [['--assembly', assembly, '--against', 'no-such-revision'], "git has no revision 'no-such-revision'"],
+  [['--assembly', directory], 'holds no cloud assembly: name the directory'],
   [['--assembly', assembly, '--assume', 'speed=1'], "'speed=1' sets no assumption."],
 ])('%s: a plain message and exit code 2', (given, words) => {
   const { status, stderr } = run(...given);

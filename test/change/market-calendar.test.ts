@@ -84,6 +84,36 @@ describe('us-equities', () => {
   });
 });
 
+/**
+ * CME Globex, as its hours are published for most products (CME Group, "Trading Hours": Sunday 17:00 to Friday 16:00 in Chicago), with the
+ * days on which some product stands still all day or for hours of it, by its holiday calendars of 2024 to 2027. Products differ, so these count as open.
+ */
+describe('cme-futures', () => {
+  const chicago = new Intl.DateTimeFormat('sv-SE', { timeZone: 'America/Chicago', dateStyle: 'short', timeStyle: 'short' });
+  const inChicago = (day: string, time: string): Date => {
+    const found = ['-05:00', '-06:00'].map((offset) => new Date(`${day}T${time}:00${offset}`)).find((instant) => chicago.format(instant) === `${day} ${time}`);
+    if (found === undefined) throw new Error(`${day} ${time} is on no clock of Chicago`);
+    return found;
+  };
+
+  test.each([2024, 2025, 2026, 2027])('agrees with the published week on every day of %i', (year) => {
+    const wrong: string[] = [];
+    for (let noonMs = Date.UTC(year, 0, 1, 12); new Date(noonMs).getUTCFullYear() === year; noonMs += 24 * 3_600_000) {
+      const day = new Date(noonMs).toISOString().slice(0, 10);
+      const weekday = new Date(noonMs).getUTCDay();
+      const seen = ['00:00', '15:59', '16:00', '16:59', '17:00', '23:59'].map((time) => marketState('cme-futures', inChicago(day, time)).open);
+      const [friday, saturday, sunday] = [[true, true, false, false, false, false], Array(6).fill(false), [false, false, false, false, true, true]];
+      const meant = { 5: friday, 6: saturday, 0: sunday }[weekday] ?? Array(6).fill(true);
+      if (seen.join() !== meant.join()) wrong.push(day);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test.each(['2024-12-25', '2025-01-01', '2026-04-03', '2026-11-26', '2027-03-26'])('counts %s as open, where a product may trade', (day) => {
+    expect(marketState('cme-futures', inChicago(day, '12:00')).open).toBe(true);
+  });
+});
+
 test('a market that never closes never says when', () => {
   expect(marketState('always', new Date('2026-12-25T12:00:00Z'))).toEqual({ open: true });
 });

@@ -221,7 +221,11 @@ describe('every environment', () => {
   test('the report says whether an environment fits what it is to cost, and what its requirements cost', () => {
     const { result, home: where } = of('dev');
     const report = reportOf(result, { environment: 'dev', home: where, assumed: assumed(['natGb=7']) });
-    expect(report).toMatch(/dev (fits its|is to fit) 100 USD/);
+    const [, over = '', listed = ''] = /dev is to fit 100 USD a month in its home Region and exceeds it by (\d+\.\d\d)\. What it costs there is\n((?: {2}.+\n)+)/.exec(report) ?? [];
+    const figures = listed.trimEnd().split('\n').map((line) => Number(/(\S+)$/.exec(line)?.[1]));
+    expect(figures.length).toBeGreaterThan(5);
+    expect(figures.reduce((sum, usd) => sum + usd, 0), 'to the cent, but for rounding each').toBeCloseTo(100 + Number(over), 0);
+    expect(figures.at(-1), 'without what is required beside a bot, it would fit').toBeLessThan(100);
     expect(report).toMatch(/What single requirements cost\n {2}a lease and a journal/);
     expect(report).toContain('natGb=7');
     expect(report).toContain('(usually 50)');

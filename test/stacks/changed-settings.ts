@@ -73,6 +73,11 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'notifications.pagerDuty': (s) => void (s.notifications.pagerDuty = !s.notifications.pagerDuty),
   'budget.monthlyUsd': (s) => void (s.budget.monthlyUsd = 2000),
   'budget.spentDatabaseClass': (s) => void (s.budget.spentDatabaseClass = 't4g.small'),
+  'budget.offHours': (s) => {
+    s.books[0]!.deploymentWindow = 'us-equities';
+    s.budget.spentDatabaseClass = 't4g.small';
+    s.budget.offHours = true;
+  },
   'budget.byTag.CostCenter': (s) => void (s.budget.byTag = { CostCenter: 700 }),
   'budget.byTag.Project': (s) => void (s.budget.byTag = { Project: 700 }),
   'budget.byTag.Owner': (s) => void (s.budget.byTag = { Owner: 700 }),
@@ -99,7 +104,7 @@ function exchangeSecondAndWitness({ regions }: SettingsInput): void {
 export const unchangeable: readonly string[] = ['books.venue'];
 
 /** Settings that production leaves out. */
-export const leftOut: readonly string[] = ['budget.spentDatabaseClass', 'budget.byTag.CostCenter', 'budget.byTag.Project', 'budget.byTag.Owner'];
+export const leftOut: readonly string[] = ['budget.spentDatabaseClass', 'budget.offHours', 'budget.byTag.CostCenter', 'budget.byTag.Project', 'budget.byTag.Owner'];
 
 /** Every setting by its path: leaves, lists of plain values, and lists of records both as such and by member. */
 export function settingPaths(settings: SettingsInput): string[] {

@@ -1,7 +1,7 @@
 /** The synthesized budget response, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
 import { describe, expect, it } from 'vitest';
 import { budgetControl } from '../../lib/contracts/budget-response.ts';
-import { type ResearchTask, type ResponseRecord, responseSteps } from '../../lib/cost/response.ts';
+import { RecordChangedError, type ResearchTask, type ResponseRecord, responseSteps } from '../../lib/cost/response.ts';
 import { runExecution, TaskFailure, type ExecutionResult, type Json, type ProgressEvent, type TaskContext } from '../../rehearsal/states/engine.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
 import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
@@ -15,19 +15,23 @@ const whole = { month: '2026-11', reason: '100 % is spent', requestedBy: 'budget
 const spentClass = 'db.t4g.micro';
 const usualClass = 'db.t4g.medium';
 
-/** A cluster of back-tests, and a database. */
+const cluster = 'arn:aws:ecs:us-east-1:222222222222:task-definition/baton-staging-research';
+
+/** A cluster of back-tests, and a database. What follows a market has it in its name: `us-equities-recorder/1`. */
 class ResearchWorld {
   readonly events: ProgressEvent[] = [];
   readonly faults = new Map<string, Fault>();
   readonly notices: string[] = [];
-  readonly records = new Map<string, ResponseRecord>();
+  record: ResponseRecord = { stopped: [] };
+  version = 0;
+  changedBeforeWrites = 0;
   readonly stopped: string[] = [];
   readonly ran: Record<string, Json>[] = [];
   tasks: ResearchTask[];
   databaseClass = usualClass;
 
   constructor(names: readonly string[] = ['one', 'two', 'three']) {
-    this.tasks = names.map((name) => ({ arn: `task/${name}`, definition: 'baton-staging-research-backtest:1', overrides: { ContainerOverrides: [{ Name: 'backtest', Command: [name] }] } }));
+    this.tasks = names.map((name) => ({ arn: `task/${name}`, definition: `${cluster}-${name.includes('/') ? name.split('/')[0] : 'backtest'}:1`, overrides: { ContainerOverrides: [{ Name: 'backtest', Command: [name] }] } }));
   }
 
   run(definition: StateMachineDefinition, input: Json): Promise<ExecutionResult> {
@@ -76,12 +80,23 @@ class ResearchWorld {
     runningTasks: async () => this.tasks,
     databaseClass: async () => this.databaseClass,
     spentClass,
-    read: async (month) => this.records.get(month),
-    write: async (month, record) => void this.records.set(month, record),
-    forget: async (month) => void this.records.delete(month),
+    clusterName: 'baton-staging-research',
+    databaseMarket: 'us-equities',
+    read: async () => ({ record: this.record, version: this.version }),
+    write: async (record, version) => {
+      if (this.changedBeforeWrites > 0) {
+        this.changedBeforeWrites -= 1;
+        this.version += 1;
+      }
+      if (version !== this.version) throw new RecordChangedError('it is another version');
+      this.record = JSON.parse(JSON.stringify(record)) as ResponseRecord;
+      this.version += 1;
+    },
   });
 }
 
+const night = { market: 'us-equities', reason: 'The market is closed.', requestedBy: 'market-hours' };
+const morning = { ...night, undo: true };
 const run = (world: ResearchWorld, input: object = whole) => coverage.run(world, input as never);
 const undo = { ...whole, requestedBy: 'ada', undo: true };
 const stoppedBefore = async (): Promise<ResearchWorld> => {
@@ -97,7 +112,7 @@ describe('a spent budget', () => {
     expect(world.stopped).toEqual(['task/one', 'task/two', 'task/three']);
     expect(world.databaseClass).toBe(spentClass);
     expect(world.notices).toEqual(['Baton: the budget of 2026-11 is spent']);
-    expect(world.records.get('2026-11')).toMatchObject({ databaseClass: usualClass, stopped: [{ arn: 'task/one' }, { arn: 'task/two' }, { arn: 'task/three' }] });
+    expect(world.record).toMatchObject({ database: { class: usualClass, causes: ['2026-11'] }, stopped: ['one', 'two', 'three'].map((name) => ({ arn: `task/${name}`, causes: ['2026-11'] })) });
   });
 
   it('stops nothing where nothing runs, and leaves a database that is small already', async () => {
@@ -105,7 +120,7 @@ describe('a spent budget', () => {
     world.databaseClass = spentClass;
     expect((await run(world)).ending).toBe('Succeeded');
     expect(world.stopped).toEqual([]);
-    expect(world.records.get('2026-11')).toEqual({ stopped: [], databaseClass: undefined });
+    expect(world.record).toEqual({ stopped: [] });
   });
 
   it('is undone: each task runs again as it was started, once, however often the undo is run', async () => {
@@ -117,9 +132,9 @@ describe('a spent budget', () => {
     world.faults.clear();
     expect((await run(world, undo)).ending).toBe('Succeeded');
     expect(world.ran.map(({ Overrides }) => (Overrides as { ContainerOverrides: { Command: string[] }[] }).ContainerOverrides[0]?.Command)).toEqual([['one'], ['two'], ['three']]);
-    expect(world.ran[0]).toMatchObject({ Cluster: 'baton-staging-research', TaskDefinition: 'baton-staging-research-backtest:1' });
+    expect(world.ran[0]).toMatchObject({ Cluster: 'baton-staging-research', TaskDefinition: `${cluster}-backtest:1` });
     expect(world.databaseClass).toBe(usualClass);
-    expect(world.records.size).toBe(0);
+    expect(world.record).toEqual({ stopped: [] });
     expect(world.notices.at(-1)).toBe('Baton: the budget of 2026-11 is acted on no more');
   });
 
@@ -149,7 +164,7 @@ describe('a spent budget', () => {
     });
     const { ending, cause } = await run(world, undo);
     expect({ ending, cause }).toEqual({ ending: 'NeedsAPerson', cause: expect.stringContaining('RESOURCE:FARGATE') });
-    expect(world.records.size).toBe(1);
+    expect(world.record.stopped).toHaveLength(3);
     expect((await run(world, undo)).ending).toBe('Succeeded');
     expect(world.ran).toHaveLength(3);
   });
@@ -165,7 +180,7 @@ describe('a spent budget', () => {
   it('does not forget the size that the database had, whoever shrank it first', async () => {
     const world = await stoppedBefore();
     expect((await run(world)).ending).toBe('Succeeded');
-    expect(world.records.get('2026-11')?.databaseClass).toBe(usualClass);
+    expect(world.record.database?.class).toBe(usualClass);
   });
 
   it('waits for a database that is busy', async () => {
@@ -181,12 +196,86 @@ describe('a spent budget', () => {
   });
 });
 
+describe('a closed market', () => {
+  const recorders = ['one', 'us-equities-recorder/1', 'cme-futures-recorder/1', 'us-equities-recorder/2'];
+  const running = ({ ran }: ResearchWorld): readonly string[] => ran.map(({ Overrides }) => (Overrides as { ContainerOverrides: { Command: string[] }[] }).ContainerOverrides[0]?.Command[0] ?? '');
+  const closed = async (): Promise<ResearchWorld> => {
+    const world = new ResearchWorld(recorders);
+    expect((await run(world, night)).ending).toBe('Succeeded');
+    return world;
+  };
+
+  it('stops what follows it, with the database, and tells nobody', async () => {
+    const world = await closed();
+    expect(world.stopped).toEqual(['task/us-equities-recorder/1', 'task/us-equities-recorder/2']);
+    expect([world.databaseClass, world.notices]).toEqual([spentClass, []]);
+  });
+
+  it('starts it again when it opens', async () => {
+    const world = await closed();
+    expect((await run(world, morning)).ending).toBe('Succeeded');
+    expect(running(world)).toEqual(['us-equities-recorder/1', 'us-equities-recorder/2']);
+    expect([world.databaseClass, world.record, world.notices]).toEqual([usualClass, { stopped: [] }, []]);
+  });
+
+  it('of another market stops its own, and leaves the database', async () => {
+    const world = new ResearchWorld(recorders);
+    await run(world, { ...night, market: 'cme-futures' });
+    expect([world.stopped, world.databaseClass]).toEqual([['task/cme-futures-recorder/1'], usualClass]);
+  });
+
+  it('that opens with nothing stopped changes nothing', async () => {
+    const world = new ResearchWorld(recorders);
+    expect((await run(world, morning)).ending).toBe('Succeeded');
+    expect([world.ran, world.record, world.databaseClass]).toEqual([[], { stopped: [] }, usualClass]);
+  });
+
+  it('opens in a month that is spent: what the budget holds stays stopped until that is undone', async () => {
+    const world = await closed();
+    expect((await run(world)).ending).toBe('Succeeded');
+    expect((await run(world, morning)).ending).toBe('Succeeded');
+    expect([running(world), world.databaseClass]).toEqual([[], spentClass]);
+    expect((await run(world, undo)).ending).toBe('Succeeded');
+    expect(running(world).toSorted()).toEqual(recorders.toSorted());
+    expect([world.databaseClass, world.record]).toEqual([usualClass, { stopped: [] }]);
+  });
+
+  it('closes in a month that is spent, and the budget is extended at night: what follows the market waits for the morning', async () => {
+    const world = new ResearchWorld(recorders);
+    await run(world);
+    await run(world, night);
+    expect((await run(world, undo)).ending).toBe('Succeeded');
+    expect([running(world), world.databaseClass]).toEqual([['one', 'cme-futures-recorder/1'], spentClass]);
+    expect((await run(world, morning)).ending).toBe('Succeeded');
+    expect(running(world)).toHaveLength(4);
+    expect([world.databaseClass, world.record]).toEqual([usualClass, { stopped: [] }]);
+  });
+
+  it('whose opening was interrupted is started by the next one', async () => {
+    const world = await closed();
+    world.faults.set('Run a task again', () => {
+      throw new TaskFailure('Ecs.ClientException', 'no capacity provider');
+    });
+    expect((await run(world, morning)).ending).toBe('NeedsAPerson');
+    world.faults.clear();
+    expect((await run(world, morning)).ending).toBe('Succeeded');
+    expect([running(world).length, world.record]).toEqual([2, { stopped: [] }]);
+  });
+
+  it('that closes while another execution writes looks again', async () => {
+    const world = new ResearchWorld(recorders);
+    world.changedBeforeWrites = 1;
+    expect((await run(world, night)).ending).toBe('Succeeded');
+    expect(world.record.stopped).toHaveLength(2);
+  });
+});
+
 describe('a request that is refused', () => {
-  it.each([{}, { ...whole, month: '2026-13' }, { ...whole, reason: '' }, { ...whole, more: 1 }, 'now', null])('says what it must say: %j', async (input) => {
+  it.each([{}, { ...whole, month: '2026-13' }, { ...whole, market: 'us-equities' }, { reason: 'either of them', requestedBy: 'ada' }, { ...night, market: 'nasdaq' }, { ...whole, reason: '' }, { ...whole, more: 1 }, 'now', null])('says what it must say: %j', async (input) => {
     const world = new ResearchWorld();
     const { ending, cause } = await run(world, input as never);
     expect({ ending, cause }).toEqual({ ending: 'Refused', cause: expect.stringContaining('Correct it and start again') });
-    expect(world.records.size + world.stopped.length).toBe(0);
+    expect(world.record.stopped.length + world.stopped.length).toBe(0);
   });
 
   it('undoes nothing that was not done', async () => {
