@@ -679,6 +679,11 @@ export class Stage {
     return handover.gapMs;
   }
 
+  /** Orders by their ids, accepted or not: whoever sent them meant this book. */
+  venueHeardOf(book: string): number {
+    return this.#installation.venue.record.filter((entry) => entry.book === book).length;
+  }
+
   ordersAccepted(): number {
     return this.#accepted().length;
   }
@@ -905,7 +910,7 @@ function revisionIn(colour: Colour, { containerDefinitions, ...definition }: Tas
 }
 
 /** The machines that move books from Region to Region. */
-export type Recovery = 'failover' | 'switchover' | 'failback' | 'backup-verification' | 'restore-database';
+export type Recovery = 'failover' | 'switchover' | 'failback' | 'backup-verification' | 'restore-database' | 'dr-drill';
 
 function regionOfArn(arn: string): string {
   return arn.split(':')[3] ?? '';
