@@ -13,12 +13,18 @@ export const regions = { home: 'us-east-1', away: 'us-west-2', witness: 'us-east
 export const tables = { lease: 'baton-lease', journal: 'baton-journal' } as const;
 const accountId = '111111111111';
 
+export interface ClientConfig {
+  readonly maxAttempts: number;
+  /** Of one attempt, as the SDK's own handler bounds it; absent where the caller does. */
+  readonly requestTimeoutMs?: number;
+}
+
 export interface SimulatedCloud {
   readonly world: CloudWorld;
   readonly tables: DynamoDb;
   /** Whose call is carried out now. */
   readonly caller: string;
-  client(process: SimulatedProcess, host: string, region: string, config?: DynamoDBClientConfig): DynamoDBClient;
+  client(process: SimulatedProcess, host: string, region: string, config: ClientConfig): DynamoDBClient;
 }
 
 /** One conflict in so many writes, while conflicts are drawn at all: another Region wrote the same item at that moment. */
@@ -87,9 +93,10 @@ export async function simulatedCloud(
     get caller() {
       return caller;
     },
-    client: (process, host, region, config = {}) =>
-      clientOf({ region, ...config }, async (request, signal) => {
-        const given = await network.ask(process, { host, service: 'dynamodb' }, () => answer(region, process.name, request), signal);
+    client: (process, host, region, { maxAttempts, requestTimeoutMs }) =>
+      clientOf({ region, maxAttempts }, async (request, signal) => {
+        const bounds = [...(signal === null ? [] : [signal]), ...(requestTimeoutMs === undefined ? [] : [AbortSignal.timeout(requestTimeoutMs)])];
+        const given = await network.ask(process, { host, service: 'dynamodb' }, () => answer(region, process.name, request), AbortSignal.any(bounds));
         return given ?? new Promise<never>(() => undefined);
       }),
   };

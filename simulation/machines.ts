@@ -14,6 +14,7 @@ import type { SimulatedProcess } from './virtual-time.ts';
 const leaseMs = 5000;
 const drainEndsWithinMs = 20_000;
 const lookEveryMs = 500;
+const haltedForMs = 3000;
 const lastNetAfterMs = { least: 500, most: 3000 };
 /** A person tries again. */
 const againAfterMs = 1000;
@@ -43,6 +44,11 @@ export class Machines {
     return this.#names.has(name);
   }
 
+  /** A failover may take the book from any other machine; nobody else may from anybody. */
+  mayPreempt(execution: string, heldBy: string): boolean {
+    return execution.startsWith('failover') && !heldBy.startsWith('failover');
+  }
+
   /** The deployment makes the book, its first cutover opens it. */
   async open(): Promise<void> {
     const { time } = this.#system;
@@ -59,9 +65,21 @@ export class Machines {
       for (let waitedMs = 0; waitedMs < drainEndsWithinMs; waitedMs += lookEveryMs) {
         await pause(lookEveryMs);
         const lease = await control.checkToken(book, token);
-        if (lease.epoch !== epoch || lease.mode !== 'draining') return;
+        if (lease.epoch === epoch && lease.mode === 'draining') continue;
+        await control.recordLive(book, token, { imageDigest: `sha256:${to}`, guardDigest: 'sha256:guard', taskDefinition: `${to}:${token}` });
+        await pause(lookEveryMs);
+        await control.closeWayBack(book, token, `${to}:${token}`);
+        return;
       }
       await control.cancelDrain(book, token);
+    });
+  }
+
+  haltFor(): void {
+    this.#run('revoke', async (control, token, pause) => {
+      await control.haltFor(book, token, { reason: 'the key is revoked', by: 'revoke' });
+      await pause(haltedForMs);
+      await control.resume(book, token);
     });
   }
 
@@ -86,12 +104,16 @@ export class Machines {
     });
   }
 
-  /** A failover may take the book from any other machine. */
   moveHome(): void {
     const { home } = this.#system.lease() ?? {};
     if (home === undefined) return;
     const to = home === regions.home ? regions.away : regions.home;
-    this.#run('failover', async (control, token) => void (await control.moveHome(book, token, { from: home, to })), to, (heldBy) => !heldBy.startsWith('failover'));
+    this.#run('failover', async (control, token, pause) => {
+      await control.moveHome(book, token, { from: home, to });
+      await pause(lookEveryMs);
+      const { live } = await control.checkToken(book, token);
+      if (live !== undefined) await control.relocateLive(book, token, `${to}:${token}`);
+    }, to, true);
   }
 
   /** What must hold when faults are over: the book is open, at home, and nobody has its lock. Looked at as a person would, again and again. */
@@ -116,7 +138,7 @@ export class Machines {
     name: string,
     work: (control: LeaseControl, token: WorkflowToken, pause: (ms: number) => Promise<void>) => Promise<void>,
     region: string = regions.home,
-    mayPreempt?: (heldBy: string) => boolean,
+    preempts = false,
   ): void {
     const { time } = this.#system;
     this.#started += 1;
@@ -130,7 +152,7 @@ export class Machines {
       const control = this.#system.control(machine.process, region);
       void (async () => {
         try {
-          const { token } = await control.takeWorkflow(book, execution, mayPreempt);
+          const { token } = await control.takeWorkflow(book, execution, (heldBy) => preempts && this.mayPreempt(execution, heldBy));
           await work(control, token, pause);
           await control.releaseWorkflow(book, execution);
           this.#ended(machine, 'SUCCEEDED');

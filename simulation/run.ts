@@ -2,6 +2,7 @@
  * One run: the system begins, faults come as planned, then they stop and everything must come to rest within a bound. Every invariant is looked at
  * after every event.
  */
+import { colourOf, otherColour } from '../lib/lease/model.ts';
 import { seeded } from '../rehearsal/seeded.ts';
 import { warmUp } from './cloud.ts';
 import { invariants } from './invariants/index.ts';
@@ -41,6 +42,8 @@ const outside = /^(FSReq|TCP|GetAddrInfo|Timeout|TLS)/;
 
 /** After the faults everything must have come to rest within this. */
 const livenessMs = 150_000;
+/** A drain waits for a successor for 20 s at the longest, and then some orders are to be seen. */
+const handoverMs = 40_000;
 /** So many orders of one holder, one after the other, and nothing left over. */
 const settledOrders = 4;
 
@@ -99,26 +102,36 @@ async function judged(system: SimulatedSystem, crash: () => Verdict | undefined)
   await time.runUntil(safetyMs + livenessMs, () => looked('afterEvent') || isSettled(system, since));
   if (broken !== undefined) return broken;
   if (!isSettled(system, since)) return { kind: 'no-progress', what: whyNot(system, since) ?? 'it never came to rest' };
+
+  // With nothing in its way, a hand-over that is asked for takes place.
+  const to = otherColour(colourOf(system.lease()!.holder!));
+  const handedFrom = system.record.length;
+  system.machines.drain(to);
+  const isHandedOver = (): boolean => isSettled(system, handedFrom) && colourOf(system.lease()!.holder!) === to;
+  await time.runUntil(time.nowMs + handoverMs, () => looked('afterEvent') || isHandedOver());
+  if (broken !== undefined) return broken;
+  if (!isHandedOver()) return { kind: 'no-progress', what: whyNot(system, handedFrom) ?? `a drain towards ${to} did not hand over` };
   looked('atEnd');
   return broken ?? { kind: 'holds' };
 }
 
 function isSettled(system: SimulatedSystem, since: number): boolean {
-  return whyNot(system, since) === undefined;
+  // Looked at when an order was decided: nothing else brings it to rest.
+  return system.record.at(-1)?.epoch !== undefined && whyNot(system, since) === undefined;
 }
 
 /** What is still missing after the faults. */
 function whyNot(system: SimulatedSystem, since: number): string | undefined {
-  const entry = system.record.at(-1);
-  // Looked at when an order was decided: nothing else brings it to rest.
-  if (entry?.epoch === undefined) return 'nobody trades';
   const lease = system.lease();
   if (lease?.mode !== 'open') return `the book is ${lease?.mode}`;
+  if (lease.workflow.execution !== undefined) return `the lock is still ${lease.workflow.execution}'s`;
+  if (lease.home !== 'us-east-1') return `the home is still ${lease.home}`;
+  if (system.tasks.length < system.tasksWanted) return 'a task is missing';
+  const ill = system.tasks.find(({ guard }) => !guard.health().healthy);
+  if (ill !== undefined) return `${ill.host} is not healthy: ${ill.guard.health().reasons.join(', ')}`;
+  if (system.machines.running.length > 0) return `${system.machines.running.map(({ execution }) => execution).join(', ')} did not end`;
   const orders = system.record.slice(since).filter(({ epoch }) => epoch !== undefined);
   const newest = orders.slice(-settledOrders);
   if (newest.length < settledOrders || newest.some(({ accepted, epoch }) => !accepted || epoch !== lease.epoch)) return 'nobody trades steadily';
-  if (lease.workflow.execution !== undefined) return `the lock is still ${lease.workflow.execution}'s`;
-  if (lease.home !== 'us-east-1') return `the home is still ${lease.home}`;
-  if (system.machines.running.length > 0) return `${system.machines.running.map(({ execution }) => execution).join(', ')} did not end`;
   return undefined;
 }

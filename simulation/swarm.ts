@@ -21,11 +21,15 @@ export type FaultKind =
   /** Somebody sets the venue's clock forward. */
   | { readonly kind: 'venue-clock'; readonly byMs: number }
   | { readonly kind: 'closed-database'; readonly forMs: number }
+  /** Orders are long on their way when their sender is lost, stands still or has to hand over: nothing but their expiry stops them. */
+  | { readonly kind: 'late-orders'; readonly next: 'crash' | 'pause' | 'drain' | 'cut'; readonly byMs: number }
   | { readonly kind: 'drain'; readonly to: 'blue' | 'green' }
   /** A machine ends in the middle of what it does, and the last net cleans up. */
   | { readonly kind: 'halt' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'move-home' }
+  /** A machine that halts the book for its own purpose, and opens it again. */
+  | { readonly kind: 'halt-for' }
   | { readonly kind: 'kill-machine' };
 
 export type Fault = FaultKind & {
@@ -73,16 +77,18 @@ const kinds: Readonly<Record<string, (draw: Draw) => FaultKind>> = {
   crash: ({ of }) => ({ kind: 'crash', part: of(['guard', 'trader', 'task', 'task']) }),
   sigterm: () => ({ kind: 'sigterm' }),
   cut: ({ of, between }) => ({ kind: 'cut', service: of(services), way: of(['requests', 'answers', 'both']), forMs: between(50, 12_000) }),
-  slow: ({ of, between }) => ({ kind: 'slow', service: of(services), byMs: between(20, of([200, 1500, 8000])), forMs: between(200, 12_000) }),
+  slow: ({ of, between }) => ({ kind: 'slow', service: of(services), byMs: between(20, of([200, 1500, 15_000])), forMs: between(200, 12_000) }),
   breaks: ({ of, whole, between }) => ({ kind: 'breaks', service: of(services), oneIn: whole(2, 20), forMs: between(500, 10_000) }),
   isolate: ({ of, between }) => ({ kind: 'isolate', region: of(['home', 'home', 'away']), forMs: between(200, 15_000) }),
   conflicts: ({ whole, between }) => ({ kind: 'conflicts', oneIn: whole(2, 10), forMs: between(1000, 15_000) }),
   'venue-clock': ({ between }) => ({ kind: 'venue-clock', byMs: between(1, 3000) }),
   'closed-database': ({ between }) => ({ kind: 'closed-database', forMs: between(500, 20_000) }),
+  'late orders': ({ of, between }) => ({ kind: 'late-orders', next: of(['crash', 'pause', 'drain', 'cut', 'cut']), byMs: between(1000, of([4000, 25_000])) }),
   drain: ({ of }) => ({ kind: 'drain', to: of(['blue', 'green']) }),
   'drain again': ({ of }) => ({ kind: 'drain', to: of(['blue', 'green']) }),
   halt: ({ of }) => ({ kind: of(['halt', 'resume', 'resume']) }),
   'move-home': () => ({ kind: 'move-home' }),
+  'halt-for': () => ({ kind: 'halt-for' }),
   'kill-machine': () => ({ kind: 'kill-machine' }),
 };
 
@@ -97,8 +103,8 @@ export function drawPlan(seed: number): Plan {
     database: { least: 0.5, most: 4 },
     secretsmanager: { least: 5, most: 30 },
   };
-  const chosen = Object.values(kinds).filter(() => random() < 0.35);
-  const inAll = chosen.length === 0 ? 0 : whole(0, of([4, 12, 30]));
+  const chosen = [of(Object.values(kinds)), ...Object.values(kinds).filter(() => random() < 0.3)];
+  const inAll = whole(1, of([4, 12, 30]));
   const faults = Array.from({ length: inAll }, (): Fault => {
     const atMs = between(quietMs, safetyMs - 1000);
     const whom = random() < holderShare ? holder : whole(0, 7);

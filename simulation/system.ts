@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import { LeaseControl } from '../lib/lease/control.ts';
-import { instanceId, type BookName, type Colour, type Lease } from '../lib/lease/model.ts';
+import { instanceId, otherColour, type BookName, type Colour, type Lease } from '../lib/lease/model.ts';
 import { Secret } from '../lib/secret.ts';
 import type { TableWrite } from '../rehearsal/services/dynamodb.ts';
 import type { Item } from '../rehearsal/services/dynamodb-values.ts';
@@ -225,6 +225,19 @@ export class SimulatedSystem {
         });
         return;
       }
+      case 'late-orders':
+        if (fault.next === 'cut') {
+          // Until its lease has run out, and another has it.
+          network.disturb({ host: task.host, service: 'dynamodb' }, { requests: true }, cutForMs);
+          return network.disturb({ host: task.host, service: 'venue' }, { slowerByMs: fault.byMs }, cutForMs);
+        }
+        network.disturb({ host: task.host, service: 'venue' }, { slowerByMs: fault.byMs }, lateForMs);
+        time.at(time.nowMs + draw.between(0, lateForMs), undefined, () => {
+          if (fault.next === 'drain') return this.machines.drain(otherColour(task.wish.colour));
+          if (fault.next === 'crash') return this.replace(task);
+          for (const process of parts('task')) process.pausedUntilMs = Math.max(process.pausedUntilMs, time.nowMs + fault.byMs);
+        });
+        return;
       case 'drain':
         return this.machines.drain(fault.to);
       case 'halt':
@@ -233,6 +246,8 @@ export class SimulatedSystem {
         return this.machines.resume();
       case 'move-home':
         return this.machines.moveHome();
+      case 'halt-for':
+        return this.machines.haltFor();
       case 'kill-machine':
         return this.machines.kill();
     }
@@ -289,6 +304,8 @@ export class SimulatedSystem {
 }
 
 const notableKept = 20;
+const lateForMs = 3000;
+const cutForMs = 9000;
 const killedAfterSigtermMs = 110_000;
 
 export function isLease(item: Item): boolean {

@@ -30,6 +30,8 @@ const driftPpmAssumed = 10_000;
 const drainTimeoutMs = 10_000;
 const terminateWithinMs = 100_000;
 const guardTimeoutMs = 2000;
+const journalTimeoutMs = 700;
+const secretsTimeoutMs = 2000;
 const venueUrl = 'https://venue';
 
 export interface TaskSurroundings {
@@ -89,7 +91,7 @@ export class SimulatedTask {
         store: surroundings.leaseStore?.(store) ?? store,
         venueTime: bybitTime(venueUrl, this.#askVenue),
         venueKeys: new VenueKeys({
-          read: () => surroundings.network.ask(this.guardProcess, { host: this.host, service: 'secretsmanager' }, surroundings.readKey),
+          read: () => surroundings.network.ask(this.guardProcess, { host: this.host, service: 'secretsmanager' }, surroundings.readKey, AbortSignal.timeout(secretsTimeoutMs)),
           prove: bybitProof(venueUrl, this.#askVenue),
           random, after,
         }),
@@ -179,7 +181,7 @@ export class SimulatedTask {
       requiresDatabase: false,
       quoting: usualQuoting,
       journal: new Journal({
-        client: cloud.client(process, host, region, { maxAttempts: 3 }),
+        client: cloud.client(process, host, region, { maxAttempts: 3, requestTimeoutMs: journalTimeoutMs }),
         tableName: tables.journal,
         writer: { id: `${this.wish.instance}/${Math.floor(random() * 1e9)}`, nowMs: Date.now },
       }),

@@ -21,6 +21,8 @@ export const oneMachineABook: Invariant = {
           if (is.workflow.execution !== undefined && is.workflow.execution !== was.workflow.execution && is.workflow.token === was.workflow.token) {
             return `${is.workflow.execution} took the book without raising the token`;
           }
+          const [held, taken] = [was.workflow.execution, is.workflow.execution];
+          if (held !== undefined && taken !== undefined && taken !== held && !machines.mayPreempt(taken, held)) return `${taken} took the book from ${held}`;
           if (!machines.isMachine(by) || was.workflow.execution === by) continue;
           const changed = guarded.find((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]));
           if (changed !== undefined) return `${by} changed ${changed} while the book was ${was.workflow.execution ?? 'nobody'}'s`;

@@ -20,6 +20,9 @@ const statesMax = 250_000;
 
 export const worlds: readonly (readonly [name: string, sketch: Sketch])[] = [...Object.entries(settings), ...Object.entries(larger)];
 
+/** The first of them: those that take seconds. */
+export const smallWorlds = Object.keys(settings).length;
+
 export function exploreWorld(at: number): Exploration {
   const [name, sketch] = worlds[at]!;
   const { states, transitions, complete, violation, path } = explore({ successors: green, ...sketch, statesMax, checkProgress: true });

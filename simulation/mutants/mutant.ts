@@ -1,0 +1,26 @@
+/** A change of the code that ships, made while it is loaded: nothing is written to a file. */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+export interface Mutant {
+  /** What is wrong with it, in words. */
+  readonly name: string;
+  readonly file: string;
+  readonly at: number;
+  readonly length: number;
+  readonly text: string;
+}
+
+const root = dirname(dirname(import.meta.dirname));
+
+export function sourceOf(file: string): string {
+  return readFileSync(join(root, file), 'utf8');
+}
+
+/** By what stands there, which must stand there once: a change of the code shows that a mutant has to follow. */
+export function replacing(name: string, file: string, what: string, text: string): Mutant {
+  const source = sourceOf(file);
+  const at = source.indexOf(what);
+  if (at < 0 || source.indexOf(what, at + 1) >= 0) throw new Error(`mutant '${name}': ${file} has not exactly one '${what}': say what it has now`);
+  return { name, file, at, length: what.length, text };
+}
