@@ -1,5 +1,5 @@
 /** right-sizing: what is too large or idle. Contract: lib/contracts/right-sizing.ts. */
-import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchClient, GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { rightSizing } from '../../lib/contracts/right-sizing.ts';
 import { loadPriceTable } from '../../lib/cost/price-table.ts';
@@ -18,13 +18,12 @@ const weekly = serve(rightSizing, process.env, (environment) => {
     cache: { name: environment.BATON_CACHE, nodeType: environment.BATON_CACHE_NODE_TYPE, nodes: Number(environment.BATON_CACHE_NODES) },
     table: loadPriceTable(),
     async ask(region, { namespace: Namespace, metric: MetricName, dimension: [Name, Value] }, StartTime, EndTime) {
-      const metric = { Namespace, MetricName, Dimensions: [{ Name, Value }] };
-      // Of what is free, the least is the worst. Two weeks of hours are one page.
-      const Stat = MetricName === 'FreeableMemory' ? 'Minimum' : 'Maximum';
-      const answer = await clients.get(region)?.send(new GetMetricDataCommand({
-        StartTime, EndTime, MetricDataQueries: [{ Id: 'hours', MetricStat: { Metric: metric, Period: 3600, Stat } }],
+      // Of what is free, the least is the worst.
+      const worst = MetricName === 'FreeableMemory' ? 'Minimum' : 'Maximum';
+      const answer = await clients.get(region)?.send(new GetMetricStatisticsCommand({
+        Namespace, MetricName, Dimensions: [{ Name, Value }], StartTime, EndTime, Period: 3600, Statistics: [worst],
       }));
-      return answer?.MetricDataResults?.[0]?.Values ?? [];
+      return answer?.Datapoints?.flatMap((point) => point[worst] ?? []) ?? [];
     },
     async tell(Subject, Message) {
       await notices.send(new PublishCommand({ TopicArn: environment.BATON_NOTICES_TOPIC, Subject, Message }));

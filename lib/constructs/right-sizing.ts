@@ -32,9 +32,9 @@ export class RightSizing extends Construct {
       },
     });
     const { function: weekly } = this.function;
-    weekly.addToRolePolicy(new iam.PolicyStatement({ actions: ['cloudwatch:GetMetricData'], resources: ['*'] }));
+    weekly.addToRolePolicy(new iam.PolicyStatement({ actions: ['cloudwatch:GetMetricStatistics'], resources: ['*'] }));
     weekly.addToRolePolicy(new iam.PolicyStatement({ actions: ['sns:Publish'], resources: [people.topicArn] }));
-    Validations.of(this.function).acknowledge({ id: 'AwsSolutions-IAM5[Resource::*]', reason: 'cloudwatch:GetMetricData takes no resource.' });
+    Validations.of(this.function).acknowledge({ id: 'AwsSolutions-IAM5[Resource::*]', reason: 'cloudwatch:GetMetricStatistics takes no resource.' });
     new events.Rule(this, 'EveryWeek', {
       ruleName: `${prefix}-${rightSizing.name}`,
       description: 'Looks for what is too large or idle',
