@@ -11,6 +11,7 @@ import type { VenueEntry } from './venue/record.ts';
 
 /** Five attempts of Secrets Manager, with the pauses between them; and a minute and a half for the roster. */
 const rotationBoundMs = 120_000;
+const busyBoundMs = 60_000;
 
 /** How the venue refuses a key, whatever it is asked. */
 const refusalsOfKeys: ReadonlySet<number> = new Set([10003, 10004, 10005, 10010, 33004]);
@@ -48,9 +49,9 @@ export class ExchangeKeys {
   }
 
   /** The hour of the watch has come. What it configures, Secrets Manager tries first, on a version that it takes away again. */
-  async watch(): Promise<StepOutput<(typeof keyWatch)['steps']['watch']>> {
-    const said = await this.#invoke<StepOutput<(typeof keyWatch)['steps']['watch']>>(`${this.#prefix}-${keyWatch.name}`, {});
-    await until('nothing to be pending', rotationBoundMs, async () => Object.values(await this.stages()).every((stages) => !stages.includes('AWSPENDING')));
+  async watch(region = this.#region): Promise<StepOutput<(typeof keyWatch)['steps']['watch']>> {
+    const said = await this.#invoke<StepOutput<(typeof keyWatch)['steps']['watch']>>(`${this.#prefix}-${keyWatch.name}`, {}, region);
+    await until(`nothing to be pending when the watch saw ${[...said.seen, ...said.faults].join('; ')}`, rotationBoundMs, async () => Object.values(await this.stages()).every((stages) => !stages.includes('AWSPENDING') || stages.includes('AWSCURRENT')));
     return said;
   }
 
@@ -59,8 +60,8 @@ export class ExchangeKeys {
   }
 
   /** One step of the rotation, as somebody does it who then does no more. */
-  step(step: 'create', input: Record<string, unknown>): Promise<unknown> {
-    return this.#invoke(this.functionName, { step, ...input });
+  step(step: 'create', input: Record<string, unknown>, region = this.#region): Promise<unknown> {
+    return this.#invoke(this.functionName, { step, ...input }, region);
   }
 
   revoke(revocation: Record<string, unknown>): Promise<StepOutput<(typeof keyRotation)['steps']['revoke']>> {
@@ -72,8 +73,8 @@ export class ExchangeKeys {
   }
 
   /** A person asks Secrets Manager to rotate now; answers the version that is to come. */
-  async rotate(): Promise<string> {
-    const { VersionId } = await this.#operator<{ VersionId: string }>('secretsmanager', 'RotateSecret', { SecretId: this.#secretId });
+  async rotate(region = this.#region): Promise<string> {
+    const { VersionId } = await this.#operator<{ VersionId: string }>('secretsmanager', 'RotateSecret', { SecretId: this.#secretId }, region);
     return VersionId;
   }
 
@@ -146,10 +147,14 @@ export class ExchangeKeys {
     return this.#installation.operator<Answer>(service, operation, input, region);
   }
 
-  async #invoke<Answer>(FunctionName: string, event: object): Promise<Answer> {
-    const { FunctionError, Payload } = await this.#operator<{ FunctionError?: string; Payload: Uint8Array }>('lambda', 'Invoke', {
-      FunctionName, Payload: Buffer.from(JSON.stringify(event)),
-    });
+  async #invoke<Answer>(FunctionName: string, event: object, region = this.#region): Promise<Answer> {
+    const call = { FunctionName, Payload: Buffer.from(JSON.stringify(event)) };
+    // It does one thing at a time: who finds it busy asks again.
+    const { FunctionError, Payload } = await until(`${FunctionName} to be free`, busyBoundMs, () =>
+      this.#operator<{ FunctionError?: string; Payload: Uint8Array }>('lambda', 'Invoke', call, region).catch((error: unknown) => {
+        if (!(error instanceof Error) || error.name !== 'TooManyRequestsException') throw error;
+        return undefined;
+      }));
     const answer: unknown = JSON.parse(Buffer.from(Payload).toString());
     if (FunctionError !== undefined) throw new Error(`${FunctionName}: ${(answer as { errorType?: string }).errorType}: ${(answer as { errorMessage?: string }).errorMessage}`);
     return answer as Answer;

@@ -914,7 +914,7 @@ function revisionIn(colour: Colour, { containerDefinitions, ...definition }: Tas
 }
 
 /** The machines that move books from Region to Region. */
-export type Recovery = 'failover' | 'switchover' | 'failback' | 'backup-verification';
+export type Recovery = 'failover' | 'switchover' | 'failback' | 'backup-verification' | 'restore-database';
 
 function regionOfArn(arn: string): string {
   return arn.split(':')[3] ?? '';

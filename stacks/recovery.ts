@@ -5,6 +5,7 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { DatabaseRestore } from '../lib/constructs/database-restore.ts';
 import { Failover } from '../lib/constructs/failover.ts';
 import { FailoverWatch } from '../lib/constructs/failover-watch.ts';
 import { RecoveryFunctions } from '../lib/constructs/recovery-functions.ts';
@@ -12,6 +13,7 @@ import { ReplicaAlarms } from '../lib/constructs/replica-alarms.ts';
 import { Standby } from '../lib/constructs/standby.ts';
 import { Switchover } from '../lib/constructs/switchover.ts';
 import { confirmHomeRegion, confirmWritingDatabase } from '../lib/constructs/topology.ts';
+import { evidenceBucketName } from '../lib/contracts/stack-names.ts';
 import type { Settings } from '../lib/settings/index.ts';
 import type { CutoverStack } from './cutover.ts';
 import { databaseName, type DataStack } from './data.ts';
@@ -67,7 +69,11 @@ export class RecoveryStack extends Stack {
         ...trading.books.map(({ venueSecretName: name }) => ({ name, keyAlias: keyAliasOf(settings, 'venue') })),
       ],
     });
-    for (const { machine } of [standby.refresh, failover.machine, ...switchover.machines]) cutover.letPublish(machine);
-    for (const alarm of [...alarms, ...standby.alarms, ...failover.alarms, ...switchover.alarms]) cutover.announce(alarm);
+    const restore = new DatabaseRestore(this, 'Restore', {
+      settings, parts: failover.parts, switchover, leaseTable: state.leaseTable, journalTable: state.journalTable, network, databaseName,
+      masterSecret: data.databaseSecret, key: data.key, reports, evidence: s3.Bucket.fromBucketName(this, 'Evidence', evidenceBucketName(settings, this.region)),
+    });
+    for (const { machine } of [standby.refresh, failover.machine, restore.machine, ...switchover.machines]) cutover.letPublish(machine);
+    for (const alarm of [...alarms, ...standby.alarms, ...failover.alarms, ...switchover.alarms, ...restore.alarms]) cutover.announce(alarm);
   }
 }

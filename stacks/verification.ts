@@ -6,6 +6,7 @@ import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aw
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { BackupVerification } from '../lib/constructs/backup-verification.ts';
+import { evidenceBucketName } from '../lib/contracts/stack-names.ts';
 import type { RegionSettings, Settings } from '../lib/settings/index.ts';
 import type { BackupsStack } from './backups.ts';
 import type { CutoverStack } from './cutover.ts';
@@ -56,7 +57,7 @@ export class VerificationStack extends Stack {
   #evidence(settings: Settings): s3.Bucket {
     const days = settings.database.retentionDays;
     const bucket = new s3.Bucket(this, 'Evidence', {
-      bucketName: `baton-${settings.environment}-evidence-${settings.account}-${this.region}`,
+      bucketName: evidenceBucketName(settings, this.region),
       encryption: s3.BucketEncryption.S3_MANAGED,
       blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,

@@ -14,8 +14,9 @@ import type { EnvironmentIn, FunctionContract } from '../contracts/step.ts';
 import { bundleOf } from './bundles.ts';
 
 export interface MonitoredFunctionProps {
-  /** The folder in lambdas/. */
+  /** In the name of the function; of the folder in lambdas/ too, unless that is another. */
   readonly name: string;
+  readonly folder?: string;
   /** `baton-<environment>`. */
   readonly prefix: string;
   readonly purpose: string;
@@ -63,7 +64,7 @@ export class MonitoredFunction extends Construct {
     this.function = new lambda.Function(this, 'Function', {
       functionName,
       description: props.purpose,
-      code: bundleOf(this, props.name),
+      code: bundleOf(this, props.folder ?? props.name),
       handler: 'index.handler',
       runtime: lambda.Runtime.NODEJS_24_X,
       architecture: lambda.Architecture.ARM_64,
@@ -110,6 +111,8 @@ export interface ContractFunctionProps<C extends FunctionContract> {
   readonly logRetention: logs.RetentionDays;
   readonly network?: FunctionNetwork;
   readonly oneAtATime?: boolean;
+  /** Where the same function is deployed once more, for another purpose: what is not as in the contract. */
+  readonly as?: Pick<FunctionContract, 'name' | 'purpose' | 'errorImpact' | 'runbook'>;
 }
 
 /** A function whose steps a state machine may call. */
@@ -117,9 +120,10 @@ export class ContractFunction<C extends FunctionContract> extends MonitoredFunct
   readonly contract: C;
 
   constructor(scope: Construct, id: string, props: ContractFunctionProps<C>) {
-    const { contract, environment, prefix, logRetention, network, oneAtATime = false } = props;
-    const { name, purpose, timeoutSeconds, errorImpact, runbook } = contract;
-    super(scope, id, { name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention, oneAtATime, ...(network && { network }) });
+    const { contract, environment, prefix, logRetention, network, oneAtATime = false, as = contract } = props;
+    const { name, purpose, errorImpact, runbook } = as;
+    const { name: folder, timeoutSeconds } = contract;
+    super(scope, id, { name, folder, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention, oneAtATime, ...(network && { network }) });
     this.contract = contract;
   }
 }

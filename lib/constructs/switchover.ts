@@ -38,6 +38,9 @@ const failbackObjectiveSeconds = 40_000;
 
 export class Switchover extends Construct {
   readonly machines: readonly JudgedStateMachine[];
+  /** For every machine that is about all books, or about both Regions. */
+  readonly control: ContractFunction<typeof switchoverControl>;
+  readonly other: ContractFunction<typeof otherRegion>;
   readonly alarms: readonly cloudwatch.Alarm[];
 
   constructor(scope: Construct, id: string, props: SwitchoverProps) {
@@ -91,6 +94,8 @@ export class Switchover extends Construct {
       this.#acknowledge(made, [control, both, parts.recovery, parts.database], parts, reports.arnForObjects(`${folder}/*`));
       return made;
     };
+    this.control = control;
+    this.other = both;
     this.machines = [machine('Switchover', switchover, switchoverObjectiveSeconds), machine('Failback', failback, failbackObjectiveSeconds)];
     this.alarms = [control.errorsAlarm, both.errorsAlarm, ...this.machines.flatMap(({ alarms }) => alarms)];
     catchWhatIsLeft(this, {

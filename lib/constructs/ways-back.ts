@@ -3,7 +3,7 @@
  * function that decides for two of them. They report, tell and are caught as the cutover is. The halt needs none of
  * that to work: it writes the lease itself.
  */
-import { type CfnElement, Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, type CfnElement, Stack, Validations } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -86,7 +86,12 @@ export class WaysBack extends Construct {
     });
     const rollbacks = this.#machine(props, 'Rollback', {
       comment: 'Puts an earlier release of one book back to work: a warm standby at once, any other within minutes.',
-      build: (w) => rollback(w, { ...reportingTo('rollbacks'), operations }),
+      build: (w) => rollback(w, {
+        ...reportingTo('rollbacks'), operations,
+        restoreMachineArn: Stack.of(this).formatArn({
+          service: 'states', resource: 'stateMachine', resourceName: `${prefix}-restore-database`, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+        }),
+      }),
       objectiveSeconds: rollbackObjectiveBesideWaitsSeconds + healthySeconds + drainSeconds + proveSeconds,
       failureImpact: 'The release that was to go may still trade; whoever holds the lease goes on.',
       runbook: 'docs/runbooks/rollback.md',

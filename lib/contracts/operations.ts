@@ -5,6 +5,7 @@
 import * as z from 'zod/mini';
 import type { BookName, Epoch, WorkflowToken } from '../lease/model.ts';
 import { Force } from './change.ts';
+import { moment } from './restore.ts';
 import { functionContract } from './step.ts';
 
 const bookPattern = /^[a-z][a-z0-9]{0,9}$/;
@@ -43,8 +44,10 @@ export const RollbackRequest = z.strictObject({
   to: z.union([z.literal('previous'), z.strictObject({ taskDefinition: revision }), z.strictObject({ imageDigest })]),
   /** To go forth again to what a rollback took away, or behind a contraction of the schema. */
   force: z.optional(Force),
-  /** Declared for the machine that restores databases; until there is one, it is refused. */
-  restoreDatabaseTo: z.optional(z.iso.datetime()),
+  /** The ledger's database is then put back to this moment, by a machine of its own: what the release wrote, goes with it. */
+  restoreDatabaseTo: z.optional(moment),
+  /** What restoreDatabaseTo gives up; it goes behind a migration of the release, too. */
+  acceptDataLoss: z.optional(Force),
 });
 export type RollbackRequest = z.infer<typeof RollbackRequest>;
 

@@ -17,7 +17,11 @@ export function noticesTopicOf({ environment }: { readonly environment: string }
   return `baton-${environment}-notices`;
 }
 
-/** Bucket names are everybody's in the world, so they carry account and Region. */
+/** Watermarks, and what verifications found. Bucket names are everybody's in the world, so they carry account and Region. */
+export function evidenceBucketName({ environment, account }: { readonly environment: string; readonly account: string }, region: string): string {
+  return `baton-${environment}-evidence-${account}-${region}`;
+}
+
 export function reportCopiesBucketName({ environment, account }: { readonly environment: string; readonly account: string }, region: string): string {
   return `baton-${environment}-report-copies-${account}-${region}`;
 }

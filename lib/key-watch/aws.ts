@@ -6,6 +6,9 @@ import type { Call } from '../contracts/call.ts';
 import type { keyRotation } from '../contracts/key-rotation.ts';
 import type { RotationRule, WatchedBook } from './watch.ts';
 
+/** A Region that is lost may not even refuse: nothing here waits for it. */
+const otherAnswersWithinMs = 3000;
+
 const Told = z.object({ version: z.string(), days: z.int() });
 
 export function watchedBook({ book, environment, wanted, secrets, parameters, ask, newToken }: {
@@ -61,9 +64,9 @@ export function addressCopy({ environment, otherRegion, here, there }: {
   readonly there: SSMClient;
 }): () => Promise<string | undefined> {
   const Name = `/baton/${environment}/venue-addresses/${otherRegion}`;
-  const read = async (client: SSMClient): Promise<string | undefined> => {
+  const read = async (client: SSMClient, abortSignal?: AbortSignal): Promise<string | undefined> => {
     try {
-      return (await client.send(new GetParameterCommand({ Name }))).Parameter?.Value;
+      return (await client.send(new GetParameterCommand({ Name }), { ...(abortSignal && { abortSignal }) })).Parameter?.Value;
     } catch (error) {
       if (error instanceof ParameterNotFound) return undefined;
       throw error;
@@ -72,7 +75,7 @@ export function addressCopy({ environment, otherRegion, here, there }: {
   return async () => {
     const kept = await read(here);
     try {
-      const theirs = await read(there);
+      const theirs = await read(there, AbortSignal.timeout(otherAnswersWithinMs));
       if (theirs === undefined) throw new Error(`${Name} is not in ${otherRegion}: its network is not deployed`);
       if (theirs === kept) return undefined;
       await here.send(new PutParameterCommand({ Name, Type: 'String', Overwrite: true, Value: theirs }));

@@ -5,6 +5,7 @@ import { ResumeRequest, KeyRequest, RollbackRequest } from '../contracts/operati
 import { RefreshRequest, type RefreshAsked } from '../contracts/standby.ts';
 import { SwitchoverRequest } from '../contracts/switchover.ts';
 import { RequestRefusedError } from '../cutover/errors.ts';
+import { checkApprovals } from '../recovery/request.ts';
 
 export function parseResume(request: unknown, books: readonly string[]): ResumeRequest {
   return parse(ResumeRequest, request, books, '{ "book": "main", "reason": "…", "requestedBy": "…" }');
@@ -16,12 +17,14 @@ export function parseKeyRequest(request: unknown, books: readonly string[]): Key
 
 export function parseRollback(request: unknown, books: readonly string[]): RollbackRequest {
   const parsed = parse(RollbackRequest, request, books, '{ "book": "main", "to": "previous", "reason": "…", "requestedBy": "…" }');
-  if (parsed.restoreDatabaseTo !== undefined) {
+  const { restoreDatabaseTo, acceptDataLoss, requestedBy } = parsed;
+  if ((restoreDatabaseTo === undefined) !== (acceptDataLoss === undefined)) {
     throw new RequestRefusedError(
-      'A rollback does not restore the database yet: nothing here can. Start it again without restoreDatabaseTo; it changes no data. ' +
-        'Trading needs only the lease and the journal, so the ledger can be restored afterwards, by hand: see docs/runbooks/restore-database.md.',
+      'restoreDatabaseTo and acceptDataLoss go together: to put the ledger back gives up what the release wrote into tables of its own. Start it again with both, as in ' +
+        '"restoreDatabaseTo": "2026-11-21T08:00:00Z", "acceptDataLoss": { "reason": "…", "approvedBy": "…" }, or with neither.',
     );
   }
+  checkApprovals({ acceptDataLoss }, requestedBy);
   return parsed;
 }
 

@@ -12,11 +12,16 @@ export function parseFailover(request: unknown): FailoverRequest {
     );
   }
   const { requestedBy, force, acceptDataLoss } = parsed.data;
-  for (const [what, approval] of Object.entries({ force, acceptDataLoss })) {
+  checkApprovals({ force, acceptDataLoss }, requestedBy);
+  return parsed.data;
+}
+
+/** What is dangerous is approved by somebody else than who asks for it. */
+export function checkApprovals(approvals: Readonly<Record<string, { readonly approvedBy: string } | undefined>>, requestedBy: string): void {
+  for (const [what, approval] of Object.entries(approvals)) {
     if (approval === undefined || !isSame(approval.approvedBy, requestedBy)) continue;
     throw new RequestRefusedError(`'${what}' needs a second person: ${requestedBy} cannot approve it. Name who did and start again.`);
   }
-  return parsed.data;
 }
 
 function isSame(one: string, other: string): boolean {

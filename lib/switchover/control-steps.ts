@@ -20,7 +20,7 @@ export function switchoverSteps({ control, books, booksThatWrite, region, patien
   readonly region: string;
   readonly patience: Patience;
 }): Implementation<typeof switchoverControl> {
-  const halting = (reason: string): { readonly reason: string; readonly by: string } => ({ reason, by: `the move to ${region}` });
+  const halting = (reason: string): { readonly reason: string; readonly by: string } => ({ reason, by: `a machine in ${region}` });
   const readAll = (held: readonly Held[]): Promise<Lease[]> => Promise.all(held.map(({ book, token }) => control.checkToken(book, token)));
 
   return {

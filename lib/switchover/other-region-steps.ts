@@ -75,11 +75,11 @@ export function otherRegionSteps({ here, there, account, database, secrets, in: 
         const named = await apis.database(database);
         if (named === undefined) return { state: 'done', seen: 'the name is free' };
         const { DBInstanceStatus: status = '', ReadReplicaSourceDBInstanceIdentifier: source } = named;
-        if (source !== undefined) return { state: 'done', seen: `a replica of ${source} has the name already` };
+        if (source === arnOf(otherThan(region))) return { state: 'done', seen: `a replica of ${source} has the name already` };
         if (status === 'available') {
-          // Whoever writes it has its name: it is somebody's home, whatever the caller believes.
-          const { readOnly } = await databaseFunction(region)('position', {});
-          if (!readOnly) throw new Error('it can be written, so it is in use; a database is set aside when it was isolated');
+          // Whoever writes it has its name: it is somebody's home, whatever the caller believes. A replica of what has no name any more is written by nobody.
+          const { readOnly, inRecovery } = await databaseFunction(region)('position', {});
+          if (!readOnly && !inRecovery) throw new Error('it can be written, so it is in use; a database is set aside when it was isolated');
           await apis.rename(database, as);
         }
         return { state: 'waiting', seen: `${database} is ${status} and to be ${as}` };

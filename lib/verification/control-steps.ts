@@ -8,7 +8,7 @@ import { type backupVerification, type Finding, VerificationRequest } from '../c
 import { RequestRefusedError } from '../cutover/errors.ts';
 import { BackupsUnreachableError, EvidenceUnreachableError, NoBackupError, RestoredUnreachableError } from './errors.ts';
 import { keepSigned, type Sign } from './signed-report.ts';
-import { watermarkMadeAt, watermarksFolder } from './watermark.ts';
+import { newestWatermark } from './watermark.ts';
 
 /** A finished snapshot in the vault. */
 export interface Snapshot {
@@ -34,10 +34,6 @@ export interface ControlOptions {
   readonly random: () => number;
 }
 
-/** A watermark is written every hour; one from long before the backup says that they stopped. */
-const watermarkDays = 2;
-const dayMs = 86_400_000;
-
 export function controlSteps(options: ControlOptions): Implementation<typeof backupVerification> {
   const { installation, vault, snapshots, newestCacheSnapshot, evidence, admit, restoreCache, sign, nowMs, random } = options;
   return {
@@ -51,7 +47,7 @@ export function controlSteps(options: ControlOptions): Implementation<typeof bac
       const chosen = pick === 'newest' ? byAge[0] : byAge[Math.floor(random() * byAge.length)];
       if (chosen === undefined) throw new NoBackupError(vault);
       const createdAt = chosen.createdAt.toISOString();
-      const watermarkKey = await asked(BackupsUnreachableError, () => newestWatermark(chosen.createdAt));
+      const watermarkKey = await asked(BackupsUnreachableError, () => newestWatermark(evidence, chosen.createdAt));
       const cacheSnapshot = (await asked(BackupsUnreachableError, newestCacheSnapshot)) ?? '';
       const { recoveryPointArn, snapshot } = chosen;
       return { request: parsed.data, name: nameOf(execution), recoveryPointArn, snapshot, createdAt, watermarkKey, cacheSnapshot, begunAt };
@@ -79,12 +75,6 @@ export function controlSteps(options: ControlOptions): Implementation<typeof bac
       return { verdict: verified ? 'verified' : 'doubtful', key, rtoSeconds, rpoSeconds, seen: wordsOf(wrong, why) };
     },
   };
-
-  async function newestWatermark(before: Date): Promise<string> {
-    const after = `${watermarksFolder}${new Date(before.getTime() - watermarkDays * dayMs).toISOString()}`;
-    const keys = await evidence.keys(watermarksFolder, after);
-    return keys.findLast((key) => (watermarkMadeAt(key) ?? '') < before.toISOString() && watermarkMadeAt(key) !== undefined) ?? '';
-  }
 
   /** The same for each attempt of an execution, and short enough for a cache. */
   function nameOf(execution: string): string {

@@ -22,6 +22,17 @@ export function watermarkMadeAt(key: string): string | undefined {
   return /^watermarks\/(\d{4}-\d\d-\d\dT[\d:.]+Z)-[\w-]+\.json$/.exec(key)?.[1];
 }
 
+/** One is written every hour; one from long before says that they stopped. */
+const searchedDays = 2;
+const dayMs = 86_400_000;
+
+/** The key of the last that was made before a moment; empty where there is none. */
+export async function newestWatermark(evidence: { keys(prefix: string, after: string): Promise<readonly string[]> }, before: Date): Promise<string> {
+  const after = `${watermarksFolder}${new Date(before.getTime() - searchedDays * dayMs).toISOString()}`;
+  const keys = await evidence.keys(watermarksFolder, after);
+  return keys.findLast((key) => (watermarkMadeAt(key) ?? '') < before.toISOString() && watermarkMadeAt(key) !== undefined) ?? '';
+}
+
 /** Undefined where the database takes no writes: a replica has the watermarks of its source. */
 export async function takeWatermark(client: ClientBase, { id, installation }: { readonly id: string; readonly installation: string }): Promise<Watermark | undefined> {
   const [server] = (await client.query<{ in_recovery: boolean }>('SELECT pg_is_in_recovery() AS in_recovery')).rows;

@@ -11,7 +11,7 @@ import { endings } from '../contracts/cutover.ts';
 import type { bookOperations } from '../contracts/operations.ts';
 import type { ContractFunction } from '../constructs/function.ts';
 import { bringUp } from './blocks/bring-up.ts';
-import { endingsOf } from './blocks/endings.ts';
+import { endingsOf, type Endings } from './blocks/endings.ts';
 import { handOver } from './blocks/hand-over.ts';
 import { withTheToken } from './blocks/instances.ts';
 import type { CutoverParts } from './blocks/parts.ts';
@@ -20,11 +20,13 @@ import { recordLive } from './blocks/record-live.ts';
 import { removal } from './blocks/removal.ts';
 import { lookWhatRuns } from './blocks/task-sets.ts';
 import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
-import { bare, book, incoming, noted, nothing, outgoing } from './blocks/variables.ts';
-import { js, type Workflow } from './workflow.ts';
+import { bare, book, executionHash, incoming, noted, nothing, outgoing, unlessRedriven } from './blocks/variables.ts';
+import { js, quoted, type Workflow } from './workflow.ts';
 
 export interface RollbackParts extends CutoverParts {
   readonly operations: ContractFunction<typeof bookOperations>;
+  /** The machine that puts the ledger's database back. */
+  readonly restoreMachineArn: string;
 }
 
 /** An image older than so many registrations is asked for by its revision. */
@@ -39,7 +41,7 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     facts: `
       'to': $request.to, 'force': $request.force, 'images': $request.images, 'halted': $plan.halted, 'preempted': $plan.preempts,
       'outgoing': $plan.outgoing, 'incoming': $plan.incoming, 'epochs': { 'before': $plan.epoch, 'after': $epoch },
-      'liveBefore': $plan.live, 'target': $target, 'taskDefinition': $revision, 'taskSet': $taskSet`,
+      'liveBefore': $plan.live, 'target': $target, 'taskDefinition': $revision, 'taskSet': $taskSet, 'restore': $restore`,
   });
   const refused = w.fail('The rollback was refused', { comment: 'Nothing was changed.', error: endings.refused, cause: js('$why') });
   const failing = { WorkflowPreemptedError: ending.preempted, 'States.ALL': ending.needsAPerson };
@@ -53,7 +55,7 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     catches: failing,
   });
   const removeOutgoing = removal(w, parts, instances, {
-    what: 'the old colour', key: 'outgoing', colour: outgoing, next: ending.succeeded,
+    what: 'the old colour', key: 'outgoing', colour: outgoing, next: putBack(w, parts, ending),
     tooLate: {
       next: ending.needsAPerson, comment: 'It does not stop.',
       assign: { why: 'What was rolled back could not be removed; the earlier release trades.' },
@@ -230,7 +232,44 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
     assign: {
       books: Object.fromEntries(parts.books.map(({ name, ...resources }) => [name, resources])),
       plan: { token: 0, epoch: 0 }, redrives: 0, epoch: 0, drainedEpoch: 0, holder: null, steps: [], target: nothing,
-      taskSet: nothing, revision: nothing, newest: nothing, seen: nothing, why: nothing, loose: nothing, outcome: nothing,
+      restore: nothing, taskSet: nothing, revision: nothing, newest: nothing, seen: nothing, why: nothing, loose: nothing, outcome: nothing,
     },
   }).next(check);
+}
+
+/** The ledger may be put back as well: that is about all books, takes hours, and reports for itself, so it is begun and not waited for. */
+function putBack(w: Workflow, { leaseControl, restoreMachineArn }: RollbackParts, ending: Endings): sfn.IChainable {
+  const name = `'rollback-' & ${executionHash}`;
+  const begun = w.pass('Note that the restore of the database was begun', {
+    comment: 'It tells people itself how it ends.', assign: { restore: js(name), ...noted('The restore of the database was begun.') },
+  }).next(ending.succeeded);
+  const notBegun = w.pass('Note that the database is not put back', {
+    comment: 'The earlier release trades.',
+    assign: { why: js(`$why & ${quoted('. The earlier release trades. The database was not put back: start restore-database by hand, see docs/runbooks/restore-database.md.')}`) },
+  }).next(ending.needsAPerson);
+  const start = w.call('Start the restore of the database', {
+    comment: 'Under a name made of this execution: started twice, it is the same one.',
+    service: 'sfn', action: 'StartExecution', iamAction: 'states:StartExecution',
+    parameters: {
+      StateMachineArn: restoreMachineArn, Name: unlessRedriven(name),
+      // What trades again is of then, so the schema of then is what it writes.
+      Input: js(`$string({
+        'to': $request.restoreDatabaseTo, 'reason': $request.reason, 'requestedBy': $request.requestedBy,
+        'acceptDataLoss': $request.acceptDataLoss, 'force': $request.acceptDataLoss
+      })`),
+    },
+    resources: [restoreMachineArn],
+    errors: ['Sfn.ExecutionAlreadyExistsException'],
+    catches: { 'Sfn.ExecutionAlreadyExistsException': { quietly: begun }, 'States.ALL': notBegun },
+  });
+  start.next(begun);
+  const giveBack = w.invoke('Give the book back before the database is put back', leaseControl, 'releaseBook', {
+    comment: 'The restore takes all books.', input: { book, execution: js('$states.context.Execution.Id') }, catches: { 'States.ALL': notBegun },
+  });
+  giveBack.next(start);
+  return w.choice('Is the database to be put back as well?', {
+    comment: 'A rollback by itself changes no data.',
+    answers: [{ when: js('$exists($request.restoreDatabaseTo)'), next: giveBack, comment: 'It is.' }],
+    otherwise: ending.succeeded,
+  });
 }

@@ -34,7 +34,8 @@ const awayMs = 6000;
 /** At a venue that allows twenty. */
 const othersKeys = 19;
 
-const isPut = ({ service, operation, input }: { service: string; operation: string; input: Record<string, unknown> }): boolean =>
+/** A key that the venue has made is about to be stored. */
+export const isPut = ({ service, operation, input }: { service: string; operation: string; input: Record<string, unknown> }): boolean =>
   service === 'secretsmanager' && operation === 'PutSecretValue' && JSON.stringify(input['VersionStages'] ?? []).includes('AWSPENDING');
 
 export const crashBeforeStore: KeyFault = {

@@ -162,10 +162,9 @@ export async function startRestored({ base, recovery, ...host }: RestoreOptions)
   return Server.start(site);
 }
 
-/** A directory for what a server archives or backs up. */
+/** A directory for what a server archives or backs up. One that is there is the server's already, and files in it come and go. */
 export async function serverDirectory(directory: string): Promise<string> {
-  await mkdir(directory, { recursive: true });
-  await giveTo(serverUser(), directory);
+  if ((await mkdir(directory, { recursive: true })) !== undefined) await giveTo(serverUser(), directory);
   return directory;
 }
 
@@ -239,8 +238,9 @@ class Server implements PostgresServer {
 
   async backUp(directory: string): Promise<void> {
     const replication = { replication: 'database' } as ClientConfig;
+    // RDS takes its storage as it is: a page that is damaged is in the backup, too.
     await this.#asSuperuser(replication, (client) =>
-      client.query(`BASE_BACKUP (LABEL 'base', CHECKPOINT 'fast', WAL true, MANIFEST 'no', TARGET 'server', TARGET_DETAIL '${directory}')`),
+      client.query(`BASE_BACKUP (LABEL 'base', CHECKPOINT 'fast', WAL true, MANIFEST 'no', VERIFY_CHECKSUMS false, TARGET 'server', TARGET_DETAIL '${directory}')`),
     );
   }
 

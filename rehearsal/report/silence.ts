@@ -28,9 +28,9 @@ export function longestSilence({ observed }: Pick<Report, 'observed'>): Silence 
 export function whatWasLogged(report: Report, log: readonly object[], beganAtMs: number): readonly string[] {
   const silence = longestSilence(report);
   if (silence === undefined) return [`${report.scenario}: fewer than two orders were accepted`];
-  const lines = log.flatMap((line) => containerLine(line, beganAtMs))
+  const lines = eachOnce(log.flatMap((line) => containerLine(line, beganAtMs))
     .filter(({ atMs }) => atMs >= silence.fromMs - beforeMs && atMs <= silence.toMs)
-    .sort((a, b) => a.atMs - b.atMs);
+    .sort((a, b) => a.atMs - b.atMs));
   const more = lines.length > linesAtMost ? [`  … and ${lines.length - linesAtMost} more`] : [];
   return [
     `${report.scenario}: no order was accepted from ${seconds(silence.fromMs)} to ${seconds(silence.toMs)}; guards and traders said then:`,
@@ -39,9 +39,21 @@ export function whatWasLogged(report: Report, log: readonly object[], beganAtMs:
   ];
 }
 
+/** What is said again and again is told when it was said first, and how often. */
+function eachOnce(lines: readonly Line[]): readonly Line[] {
+  const said = Map.groupBy(lines, ({ text }) => text);
+  return [...said.values()].flatMap(([first, ...again]) =>
+    first === undefined ? [] : [{ ...first, text: again.length === 0 ? first.text : `${first.text} (${again.length + 1} times)` }]);
+}
+
 const lengthOf = ({ fromMs, toMs }: Silence): number => toMs - fromMs;
 
-function containerLine(line: object, beganAtMs: number): ReadonlyArray<{ readonly atMs: number; readonly text: string }> {
+interface Line {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+function containerLine(line: object, beganAtMs: number): readonly Line[] {
   const { message } = line as { readonly message?: unknown };
   if (typeof message !== 'string' || !message.startsWith('{"time":')) return [];
   let said: Record<string, unknown>;

@@ -10,8 +10,10 @@ import { databaseRequired } from './database-required.ts';
 import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
+import { keyInLostRegion } from './key-in-lost-region.ts';
 import { marketHours } from './market-hours.ts';
 import { positionMismatch } from './position-mismatch.ts';
+import { restoreDatabase } from './restore-database.ts';
 import { revokeKeyNow } from './revoke-key-now.ts';
 import { rollback } from './rollback.ts';
 import { rotateDatabase } from './rotate-database.ts';
@@ -23,5 +25,6 @@ import { verifyBackup } from './verify-backup.ts';
 
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
-  rotateExchangeKey, revokeKeyNow, budgetAlert, budgetResponse, marketHours, costReport, databaseRequired, automaticFailover, backups, verifyBackup,
+  rotateExchangeKey, revokeKeyNow, keyInLostRegion, budgetAlert, budgetResponse, marketHours, costReport, databaseRequired, automaticFailover, backups,
+  verifyBackup, restoreDatabase,
 ];

@@ -30,6 +30,8 @@ export interface RdsModel extends ServiceModel {
   baseOf(region: string, snapshot: string): string | undefined;
   /** The archive of an instance's write-ahead log, a file for each segment; undefined where none is kept. */
   archiveOf(region: string, identifier: string): string | undefined;
+  /** The automated backup of the day is made now; answers its directory. Undefined where none is kept. */
+  backUpNow(region: string, identifier: string): Promise<string | undefined>;
   /** What was committed until now can be restored at once, without waiting for the five minutes. */
   archiveNow(region: string, identifier: string): Promise<void>;
 }
@@ -366,6 +368,11 @@ export function rds(world: CloudWorld, host: ServerHostOptions): RdsModel {
     },
     baseOf: (region, snapshot) => inRegion(region).snapshots.get(snapshot.toLowerCase())?.base,
     archiveOf: (region, identifier) => lives.backups.of(instanceOf(region, identifier))?.archive,
+    async backUpNow(region, identifier) {
+      const instance = instanceOf(region, identifier);
+      await lives.backups.begin(instance);
+      return lives.backups.of(instance)?.bases.at(-1)?.directory;
+    },
     async archiveNow(region, identifier) {
       const continuous = lives.backups.of(instanceOf(region, identifier));
       if (continuous === undefined) throw new Error(`${identifier} in ${region} has no automated backups here`);
@@ -432,6 +439,7 @@ function describedOf(instance: Instance, DBInstanceArn: string): Record<string, 
     KmsKeyId: properties['KmsKeyId'],
     MultiAZ: isTrue(properties['MultiAZ']),
     DeletionProtection: isTrue(properties['DeletionProtection']),
+    DBParameterGroups: [{ DBParameterGroupName: properties['DBParameterGroupName'] ?? 'default.postgres17', ParameterApplyStatus: 'in-sync' }],
     DBSubnetGroup: { DBSubnetGroupName: properties['DBSubnetGroupName'] ?? 'default' },
     VpcSecurityGroups: ((properties['VpcSecurityGroupIds'] ?? properties['VPCSecurityGroups'] ?? []) as readonly string[]).map((id) => ({ VpcSecurityGroupId: id, Status: 'active' })),
     BackupRetentionPeriod: retentionDaysOf(instance),

@@ -193,13 +193,13 @@ export class RecoveryWorld {
     this.calls.push({ state: context.state, what, args });
     const instead = this.faults.get(context.state)?.(context, args);
     if (instead !== undefined) return instead;
-    const answer = what === 'lambda:invoke' ? { StatusCode: 200, Payload: (await this.#step(args)) as Json } : this.#api(what, args);
+    const answer = what === 'lambda:invoke' ? { StatusCode: 200, Payload: (await this.#step(args)) as Json } : this.api(what, args);
     if (this.#losing.delete(context.state)) throw new TaskFailure('States.Timeout', 'no answer came');
     return answer;
   }
 
   #step(args: Record<string, Json>): Promise<unknown> {
-    const [contract, steps] = [...this.functions].find(([{ name }]) => `baton-dev-${name}` === args['FunctionName']) ?? [];
+    const [contract, steps] = [...this.functions].find(([{ name }]) => (args['FunctionName'] as string).endsWith(`baton-dev-${name}`)) ?? [];
     const { step, ...input } = args['Payload'] as { readonly step: string };
     this.worldMovesOn(step, input as never);
     return answered(contract, steps, args['Payload']);
@@ -216,7 +216,7 @@ export class RecoveryWorld {
     this.set(book, { epoch: (epoch + 1) as Epoch, holder: this.instance(book, here), heartbeat: 1 });
   }
 
-  #api(what: string, args: Record<string, Json>): unknown {
+  protected api(what: string, args: Record<string, Json>): unknown {
     const service = args['Service'] ?? (args['Services'] as string[] | undefined)?.[0];
     const sets = this.taskSets.get(service as string) ?? [];
     const named = (id: unknown): TaskSet => {

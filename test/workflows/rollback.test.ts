@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { haltOf } from '../../lib/lease/control.ts';
 import type { Epoch } from '../../lib/lease/model.ts';
+import { parseRestore } from '../../lib/restore/request.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
 import { Coverage } from './coverage.ts';
 import { book, CutoverWorld, executionArn as cutoverArn, images, synthesizedMachines } from './cutover-world.ts';
@@ -76,9 +77,11 @@ const scenarios = {
     return world;
   },
   lateDrain: async () => Object.assign(await badTrades(), { onDrain: () => undefined }),
+  putBack: badTrades,
 } satisfies Record<string, () => Promise<CutoverWorld>>;
+const putBack = { restoreDatabaseTo: '2026-11-20T11:00:00+01:00', acceptDataLoss: { reason: 'the release wrote nonsense', approvedBy: 'grace' } };
 const inputOf = (scenario: string): { readonly [field: string]: never } =>
-  ({ ...request, ...(scenario === 'byImage' && { to: { imageDigest: digests.first } }) }) as never;
+  ({ ...request, ...(scenario === 'byImage' && { to: { imageDigest: digests.first } }), ...(scenario === 'putBack' && putBack) }) as never;
 const run = (world: CutoverWorld, input: object = request): ReturnType<Coverage['run']> => coverage.run(world, input as never, execution);
 const released = (world: CutoverWorld): void => expect(world.lease().workflow).not.toHaveProperty('execution');
 const report = (world: CutoverWorld): unknown => world.reports.get(`rollbacks/${book}/run-1.json`);
@@ -207,6 +210,39 @@ describe('a rollback to a cold revision', () => {
   });
 });
 
+describe('a rollback that puts the database back', () => {
+  it('begins the restore once the earlier release trades, when the book is free, and does not wait for it', async () => {
+    const world = await scenarios.putBack();
+    let lock: unknown = 'not looked at';
+    world.faults.set('Start the restore of the database', () => {
+      lock = world.lease().workflow.execution;
+      return undefined;
+    });
+    expect((await run(world, { ...request, ...putBack })).ending).toBe('Succeeded');
+    expect(lock).toBeUndefined();
+    expect(world.lease()).toMatchObject({ live: { imageDigest: digests.good }, mode: 'open' });
+    const { args } = world.calls.find(({ what }) => what === 'sfn:startExecution')!;
+    expect(args['StateMachineArn']).toMatch(/:stateMachine:baton-dev-restore-database$/);
+    expect(parseRestore(JSON.parse(args['Input'] as string))).toEqual({
+      to: putBack.restoreDatabaseTo, reason: request.reason, requestedBy: request.requestedBy, acceptDataLoss: putBack.acceptDataLoss, force: putBack.acceptDataLoss,
+    });
+    expect(report(world)).toMatchObject({ outcome: 'succeeded', restore: args['Name'] });
+    released(world);
+  });
+
+  it('says so when the restore cannot be begun: the earlier release trades', async () => {
+    const world = await scenarios.putBack();
+    world.faults.set('Start the restore of the database', () => {
+      throw new TaskFailure('Sfn.StateMachineDoesNotExistException', 'there is none');
+    });
+    const { ending, cause } = await run(world, { ...request, ...putBack });
+    expect(ending).toBe('NeedsAPerson');
+    expect(cause).toMatch(/there is none\. The earlier release trades\. The database was not put back: start restore-database by hand/);
+    expect(world.lease()).toMatchObject({ mode: 'open' });
+    released(world);
+  });
+});
+
 describe('a rollback by force', () => {
   it('brings back what a rollback took away, and what goes is not taken away by that', async () => {
     const world = await scenarios.warm();
@@ -290,8 +326,10 @@ describe('a rollback that is refused', () => {
     ['when the force has no reason', scenarios.cold, { ...request, force: { approvedBy: 'grace' } }, /force\.reason/],
     ['when it is a revision of another book', unlike((world) => world.revisions.set('baton-dev-other:1', digests.first)),
       { ...request, to: { taskDefinition: 'baton-dev-other:1' } }, /is a revision of baton-dev-other; those of this book are of baton-dev-alpha/],
-    ['when a database is to be restored as well', scenarios.cold, { ...request, restoreDatabaseTo: '2026-11-20T10:00:00Z' },
-      /does not restore the database yet.*without restoreDatabaseTo/],
+    ['when a database is to be restored as well, and nobody gives anything up', scenarios.cold, { ...request, restoreDatabaseTo: '2026-11-20T10:00:00Z' },
+      /restoreDatabaseTo and acceptDataLoss go together/],
+    ['when something is given up for nothing', scenarios.cold, { ...request, acceptDataLoss: putBack.acceptDataLoss }, /restoreDatabaseTo and acceptDataLoss go together/],
+    ['when nobody else gives it up', scenarios.cold, { ...request, ...putBack, acceptDataLoss: { ...putBack.acceptDataLoss, approvedBy: request.requestedBy } }, /'acceptDataLoss' needs a second person/],
     ['when the input is no rollback', scenarios.cold, { ...request, to: 'yesterday' }, /to: .*Correct it and start again/],
     ['when there is no such book', scenarios.cold, { ...request, book: 'nosuch' }, /no book 'nosuch'/],
     ['when the registry lost the image', unlike((world) => world.faults.set('Check that the registry still has the image of the trader', () => {
@@ -319,7 +357,7 @@ await coverage.everyFault({
     const before = ['Check ', 'Look what runs', 'Decide what', 'List the', 'Read the revision', 'Read the image of each'];
     if (before.some((words) => state.startsWith(words))) return 'Refused';
     if (state === 'Take the book for this execution') return error === 'States.ALL' ? 'NeedsAPerson' : 'Refused';
-    if (error === 'Ecs.TaskSetNotFoundException') return usually;
+    if (['Ecs.TaskSetNotFoundException', 'Sfn.ExecutionAlreadyExistsException'].includes(error)) return usually;
     return ['Ask the holder to hand over', 'Look who holds the book'].includes(state) ? 'RolledBack' : 'NeedsAPerson';
   },
 });

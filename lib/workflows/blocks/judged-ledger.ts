@@ -4,7 +4,7 @@
  */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
-import type { ContractFunction } from '../../constructs/function.ts';
+import type { InvokedFunction } from '../../constructs/function.ts';
 import type { backupCheck, venueFills } from '../../contracts/verification.ts';
 import { partsMax } from '../../verification/physical.ts';
 import { js, type Workflow } from '../workflow.ts';
@@ -14,8 +14,8 @@ import { noted } from './variables.ts';
 export function judgedLedger(
   w: Workflow,
   { check, fills, restored }: {
-    readonly check: ContractFunction<typeof backupCheck>;
-    readonly fills: ContractFunction<typeof venueFills>;
+    readonly check: InvokedFunction<typeof backupCheck>;
+    readonly fills: InvokedFunction<typeof venueFills>;
     /** The ARN of what this machine restores, and of nothing else. */
     readonly restored: string;
   },

@@ -4,7 +4,7 @@
  */
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { otherRegion } from '../../contracts/switchover.ts';
-import type { ContractFunction } from '../../constructs/function.ts';
+import type { InvokedFunction } from '../../constructs/function.ts';
 import { js, quoted, type Workflow } from '../workflow.ts';
 import { unlessRedriven } from './variables.ts';
 
@@ -18,7 +18,7 @@ const streamLimitSeconds = 1800;
 export function reprotection(
   w: Workflow,
   parts: {
-    readonly environment: string; readonly region: string; readonly otherRegionName: string; readonly other: ContractFunction<typeof otherRegion>;
+    readonly environment: string; readonly region: string; readonly otherRegionName: string; readonly other: InvokedFunction<typeof otherRegion>;
   },
   { replicaIn, key, done, failed }: {
     readonly replicaIn: string;

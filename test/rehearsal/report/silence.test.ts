@@ -40,3 +40,11 @@ test('no more lines than a person reads', () => {
   expect(told).toHaveLength(32);
   expect(told.at(-1)).toBe('  … and 10 more');
 });
+
+test('what is said again and again is told once, with how often', () => {
+  const log = [logged(2000, 'no database'), logged(2200, 'no database'), logged(2100, 'taken over'), logged(2400, 'no database')];
+  expect(whatWasLogged(reportOf([1000, 5000]), log, beganAtMs).slice(1)).toEqual([
+    '     2.0 s  warn no database {"epoch":3} (3 times)',
+    '     2.1 s  warn taken over {"epoch":3}',
+  ]);
+});

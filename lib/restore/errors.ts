@@ -1,0 +1,19 @@
+/** What can go wrong when the database is put back to a moment, as a closed family: machines catch these by `name`. */
+
+export class DatabasesUnreachableError extends Error {
+  override readonly name = 'DatabasesUnreachableError';
+  constructor(cause: unknown) {
+    super(`RDS did not do what it was asked: ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}. Try again, or look at its events.`, { cause });
+  }
+}
+
+/** What trades now may not be able to write the ledger of then; nothing was made. */
+export class SchemaMovedError extends Error {
+  override readonly name = 'SchemaMovedError';
+  constructor(then: readonly string[], now: readonly string[]) {
+    super(
+      `The schema has moved: then the migrations were ${then.join(', ') || 'none'}; now they are ${now.join(', ') || 'none'}. Choose a later moment, or roll back to a ` +
+        'release that writes the schema of then, and start again with force: { reason, approvedBy }.',
+    );
+  }
+}
