@@ -36,7 +36,7 @@ import type { CostExplorer, Spending } from './services/cost-explorer.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
 import type { Events } from './services/events.ts';
 import type { Iam } from './services/iam.ts';
-import type { Ringing } from './services/monitoring.ts';
+import type { Monitoring, Ringing } from './services/monitoring.ts';
 import type { RunningDatabase } from './services/rds.ts';
 import type { Sns } from './services/sns.ts';
 import { parseDefinition } from './states/definition.ts';
@@ -548,6 +548,15 @@ export class Stage {
     for (const Message of letters) {
       const input = { TopicArn: this.#topicArn('cost'), Subject: `AWS Budgets: baton-${environment} has exceeded your alert threshold`, Message };
       await world.call({ service: 'sns', operation: 'Publish', region: regions.first.name, caller, input });
+    }
+  }
+
+  /** What AWS measured of something in both Regions, in each of so many hours before now. */
+  measuredHourly(namespace: string, name: string, dimensions: Readonly<Record<string, string>>, hours: number, value: (hour: number) => number): void {
+    const metrics = this.#installation.world.model('monitoring') as Monitoring;
+    const nowMs = Date.now();
+    for (const region of [this.regions.first.name, this.regions.second.name]) {
+      for (let hour = 1; hour <= hours; hour += 1) metrics.record({ region, namespace, name, dimensions, value: value(hour), at: new Date(nowMs - hour * 3_600_000) });
     }
   }
 
