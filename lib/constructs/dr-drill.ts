@@ -227,7 +227,7 @@ export class DrDrill extends Construct {
       metric(`${words}-seconds`, logs.FilterPattern.literal(`{ $.output.measures.${name}Seconds = * }`), `$.output.measures.${name}Seconds`);
     }
     return metric('overdue', logs.FilterPattern.stringValue('$.output.state', '=', 'overdue'), '1')
-      .metric({ period: Duration.hours(1), statistic: 'Sum' })
+      .metric({ period: Duration.minutes(1), statistic: 'Sum' })
       .createAlarm(this, 'OverdueAlarm', {
         alarmName: `${prefix}-drill-overdue`,
         alarmDescription: `No drill was passed in this Region for ${settings.drill.passedWithinDays} days: nobody knows whether it would go on if the other one were lost. Runbook: ${runbook}`,
