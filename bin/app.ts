@@ -100,7 +100,7 @@ function buildRegion(app: App, settings: Settings, of: RegionSettings) {
   });
   const backups = new BackupsStack(app, id('backups'), { ...described('backups', 'backups and what looks after them'), data, cutover });
   const verification = new VerificationStack(app, id('verification'), {
-    ...described('verification', 'backups are proved'), of, foundation, state, network, data, trading, cutover, backups,
+    ...described('verification', 'backups are proved'), of, foundation, state, network, data, trading, cutover, backups, recovery,
   });
   // They look up what the trading state records, which Region is home; and the boundary of their roles comes with it.
   for (const stack of [network, data, trading, cutover, recovery, credentials, keys, backups, verification]) stack.addStackDependency(state);

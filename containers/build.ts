@@ -1,5 +1,5 @@
 /**
- * Bundles one container's code into a directory: `node containers/build.ts <guard|trader> <output directory>`.
+ * Bundles one container's programs into a directory: `node containers/build.ts <guard|trader> <output directory>`.
  * The Dockerfiles' build stages call it, and so does the rehearsal, so that both run the same file.
  *
  * One file: a container that starts by reading thousands of small ones starts late, and has more to trust.
@@ -13,13 +13,15 @@ const plugins = {
   guard: async (): Promise<Plugin[]> => [],
   trader: async (): Promise<Plugin[]> => [(await import('./trader/ccxt-only-bybit.ts')).ccxtOnlyBybit],
 };
+/** What is in each image: the first is its entry point. A drill runs the guard's with the other one, as a venue on paper. */
+const programs = { guard: ['main', 'paper-venue'], trader: ['main'] } satisfies Record<keyof typeof plugins, readonly string[]>;
 export type ContainerName = keyof typeof plugins;
 export const containerNames = Object.keys(plugins) as ContainerName[];
 
 export async function buildContainer(wanted: string, outputDirectory: string): Promise<void> {
   const name = containerNames.find((known) => known === wanted);
   if (name === undefined) throw new Error(`no container '${wanted}': wanted one of ${containerNames.join(', ')}`);
-  await bundleContainer(name, join(import.meta.dirname, name, 'main.ts'), join(outputDirectory, 'main.mjs'));
+  for (const program of programs[name]) await bundleContainer(name, join(import.meta.dirname, name, `${program}.ts`), join(outputDirectory, `${program}.mjs`));
 }
 
 /** Any program, bundled as that container's own is. */

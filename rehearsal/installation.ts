@@ -195,12 +195,15 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       },
       services: (made) => {
         const launcher = new TaskLauncher({
-          supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: ['BATON_GUARD_PORT'],
+          supervisor, caFile: authority.caFile, endpoint: () => made.endpoint, portVariables: ['BATON_GUARD_PORT', 'BATON_VENUE_PORT'],
           egress,
           ...(cuttable && { routes }),
         });
         models.tables = dynamodb(made);
-        models.tasks = ecs(made, { launcher, images, isPushed: (region, repository, digest) => models.registry?.has(region, repository, digest) === true });
+        models.tasks = ecs(made, {
+          launcher, images, isPushed: (region, repository, digest) => models.registry?.has(region, repository, digest) === true,
+          hasWayOut: (region, subnets) => hasWayOut(made, region, subnets),
+        });
         const rest = otherServices(made, {
           servers: { supervisor, authority, directory, keepsBackups },
           caFile: authority.caFile,
@@ -363,6 +366,17 @@ async function natAddressOf(world: CloudWorld, { environment }: Settings, region
     Addresses: readonly { readonly PublicIp: string }[];
   };
   return Addresses[0]?.PublicIp;
+}
+
+/** Whether every one of these subnets has a route to a gateway that leads out of the account. */
+async function hasWayOut(world: CloudWorld, region: string, subnets: readonly string[]): Promise<boolean> {
+  interface RouteTable {
+    readonly Associations: readonly { readonly SubnetId: string }[];
+    readonly Routes: readonly { readonly GatewayId?: string; readonly NatGatewayId?: string }[];
+  }
+  const answer = (await world.call({ service: 'ec2', operation: 'DescribeRouteTables', region, caller: world.operator.caller, input: {} })) as { RouteTables: readonly RouteTable[] };
+  const leading = answer.RouteTables.filter((table) => table.Routes.some(({ GatewayId, NatGatewayId }) => NatGatewayId !== undefined || GatewayId?.startsWith('igw-') === true));
+  return subnets.every((subnet) => leading.some(({ Associations }) => Associations.some(({ SubnetId }) => SubnetId === subnet)));
 }
 
 /** Puts the venue's keys where a person puts them, once for both Regions, and answers every secret by a name for people. */

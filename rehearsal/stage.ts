@@ -36,7 +36,7 @@ import type { CostExplorer, Spending } from './services/cost-explorer.ts';
 import type { EcsTask } from './services/ecs-tasks.ts';
 import type { Events } from './services/events.ts';
 import type { Iam } from './services/iam.ts';
-import type { Ringing } from './services/monitoring.ts';
+import type { Monitoring, Ringing } from './services/monitoring.ts';
 import type { RunningDatabase } from './services/rds.ts';
 import type { Sns } from './services/sns.ts';
 import { parseDefinition } from './states/definition.ts';
@@ -551,6 +551,15 @@ export class Stage {
     }
   }
 
+  /** What AWS measured of something in both Regions, in each of so many hours before now. */
+  measuredHourly(namespace: string, name: string, dimensions: Readonly<Record<string, string>>, hours: number, value: (hour: number) => number): void {
+    const metrics = this.#installation.world.model('monitoring') as Monitoring;
+    const nowMs = Date.now();
+    for (const region of [this.regions.first.name, this.regions.second.name]) {
+      for (let hour = 1; hour <= hours; hour += 1) metrics.record({ region, namespace, name, dimensions, value: value(hour), at: new Date(nowMs - hour * 3_600_000) });
+    }
+  }
+
   /** What a topic of the first Region was told. */
   publishedTo(topic: string): readonly string[] {
     return (this.#installation.world.model('sns') as Sns).published.filter(({ topicArn }) => topicArn === this.#topicArn(topic)).map(({ message }) => message);
@@ -677,6 +686,11 @@ export class Stage {
     const handover = this.handovers().find((each) => each.fromEpoch === epoch);
     if (handover === undefined) throw new Error(`no order of epoch ${epoch} was ever accepted, so there is no gap after it`);
     return handover.gapMs;
+  }
+
+  /** Orders by their ids, accepted or not: whoever sent them meant this book. */
+  venueHeardOf(book: string): number {
+    return this.#installation.venue.record.filter((entry) => entry.book === book).length;
   }
 
   ordersAccepted(): number {
@@ -905,7 +919,7 @@ function revisionIn(colour: Colour, { containerDefinitions, ...definition }: Tas
 }
 
 /** The machines that move books from Region to Region. */
-export type Recovery = 'failover' | 'switchover' | 'failback' | 'backup-verification' | 'restore-database';
+export type Recovery = 'failover' | 'switchover' | 'failback' | 'backup-verification' | 'restore-database' | 'dr-drill';
 
 function regionOfArn(arn: string): string {
   return arn.split(':')[3] ?? '';

@@ -23,6 +23,7 @@ import { CostReport } from '../lib/constructs/cost-report.ts';
 import { MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { MarketHours } from '../lib/constructs/market-hours.ts';
+import { RightSizing } from '../lib/constructs/right-sizing.ts';
 import { wholeBudgetName } from '../lib/contracts/budget-alert.ts';
 import { costBurn } from '../lib/contracts/cost-burn.ts';
 import type { EnvironmentIn } from '../lib/contracts/step.ts';
@@ -78,7 +79,8 @@ export class CostStack extends Stack {
     alert.letBegin(response.machine);
     const hours = new MarketHours(this, 'Hours', { settings, prefix, response: response.machine });
     const report = new CostReport(this, 'Report', { settings, prefix, reportsName: cutover.reportsName, people: this.people });
-    for (const each of [alert.function.errorsAlarm, report.function.errorsAlarm, hours.function.errorsAlarm, response.control.errorsAlarm, ...response.machine.alarms]) each.addAlarmAction(new SnsAction(this.people));
+    const sizes = new RightSizing(this, 'Sizes', { settings, prefix, databaseInstanceIdentifier: data.databaseInstanceIdentifier, people: this.people });
+    for (const each of [sizes.function.errorsAlarm, alert.function.errorsAlarm, report.function.errorsAlarm, hours.function.errorsAlarm, response.control.errorsAlarm, ...response.machine.alarms]) each.addAlarmAction(new SnsAction(this.people));
   }
 
   #topic(id: string, topicName: string, { environment }: Settings, from: readonly string[]): sns.Topic {

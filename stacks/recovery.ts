@@ -3,6 +3,7 @@
  * where the other's books go to.
  */
 import { Stack, type StackProps } from 'aws-cdk-lib';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { DatabaseRestore } from '../lib/constructs/database-restore.ts';
@@ -34,6 +35,9 @@ export interface RecoveryStackProps extends StackProps {
 }
 
 export class RecoveryStack extends Stack {
+  /** Gives back the books that an execution has which was killed. */
+  readonly releaser: lambda.IFunction;
+
   constructor(scope: Construct, id: string, { settings, state, network, data, trading, cutover, ...props }: RecoveryStackProps) {
     super(scope, id, props);
     confirmHomeRegion(this, settings);
@@ -47,6 +51,7 @@ export class RecoveryStack extends Stack {
       database: { host: data.database.dbInstanceEndpointAddress, port: data.database.dbInstanceEndpointPort, name: databaseName },
       databaseSecret: data.roleSecrets.recovery, key: data.key,
     });
+    this.releaser = functions.control.function;
     const failover = new Failover(this, 'Failover', {
       settings, functions, databaseInstanceIdentifier,
       books: trading.books,

@@ -84,7 +84,7 @@ export class BackupCare extends Construct {
     const reaper = new ContractFunction(this, 'Reaper', { ...common, contract: backupReaper, environment: { BATON_PREFIX: prefix, BATON_OLDEST_HOURS: String(oldestHours) } });
     this.#letReap(reaper, prefix);
     const hourly = new Schedule(this, 'Hourly', {
-      name: `${prefix}-backup-reaper`, description: 'What a verification or a restore has left behind is removed',
+      name: `${prefix}-backup-reaper`, description: 'What a verification, a restore or a drill has left behind is removed',
       expression: 'cron(20 * * * ? *)', windowMinutes: 15, target: { function: reaper.function }, input: { step: 'reap' },
       missedImpact: 'What a verification may have left behind was not looked for.', runbook,
     });
@@ -101,7 +101,7 @@ export class BackupCare extends Construct {
       Stack.of(this).formatArn({ service, resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
     /** What is temporary of each kind, by how it is named. */
     const kinds = [
-      { service: 'rds', resource: 'db', list: 'DescribeDBInstances', remove: 'DeleteDBInstance', names: ['verify', 'restore'] },
+      { service: 'rds', resource: 'db', list: 'DescribeDBInstances', remove: 'DeleteDBInstance', names: ['verify', 'restore', 'drill'] },
       { service: 'elasticache', resource: 'replicationgroup', list: 'DescribeReplicationGroups', remove: 'DeleteReplicationGroup', names: ['verify'] },
       { service: 'elasticache', resource: 'snapshot', list: 'DescribeSnapshots', remove: 'DeleteSnapshot', names: ['verify', 'cache'] },
     ] satisfies readonly { readonly names: readonly (typeof temporaryNames)[number][]; readonly [field: string]: unknown }[];

@@ -19,7 +19,7 @@ import type { Settings } from '../settings/index.ts';
 import { verifyBackup } from '../workflows/backup-verification.ts';
 import { Workflow } from '../workflows/workflow.ts';
 import { ContractFunction, type MonitoredFunction } from './function.ts';
-import { IsolatedNetwork } from './isolated-network.ts';
+import { IsolatedNetwork, type IsolatedNetworkProps } from './isolated-network.ts';
 import { retentionOf } from './log-retention.ts';
 import { caFile } from './recovery-functions.ts';
 import { arnInPolicies } from './replicated-secret.ts';
@@ -34,7 +34,7 @@ export interface BackupVerificationProps {
   readonly evidence: s3.IBucket;
   readonly reports: s3.IBucket;
   readonly topicArn: string;
-  readonly vault: { readonly name: string; readonly arn: string };
+  readonly vault: { readonly name: string; readonly arn: string; readonly key: kms.IKey };
   /** Where files of the cache go. */
   readonly cacheFiles: { readonly bucketName: string; readonly folder: string };
   readonly journalTable: dynamodb.ITableV2;
@@ -46,10 +46,12 @@ export interface BackupVerificationProps {
   readonly venueKey: kms.IKey;
   readonly books: readonly { readonly name: string; readonly venueSecret: secretsmanager.ISecret }[];
   readonly network: { readonly vpc: ec2.IVpc; readonly databaseClientSecurityGroup: ec2.ISecurityGroup; readonly venueClientSecurityGroup: ec2.ISecurityGroup };
+  /** What a drill's shadow trader reaches from the isolated network beside what was restored. */
+  readonly drill: IsolatedNetworkProps['drill'];
 }
 
 /** As in the secret of the database, and so in every backup. */
-const masterUser = 'baton';
+export const masterUser = 'baton';
 /** Restore, checks and teardown, every wait to its limit and every call to its last attempt. */
 const objectiveSeconds = 28_800;
 const runbook = 'docs/runbooks/backup-verification.md';
@@ -57,6 +59,9 @@ const runbook = 'docs/runbooks/backup-verification.md';
 export class BackupVerification extends Construct {
   readonly machine: JudgedStateMachine;
   readonly alarms: readonly cloudwatch.Alarm[];
+  /** Drills restore into the same. */
+  readonly isolated: IsolatedNetwork;
+  readonly signingKey: kms.IKey;
 
   constructor(scope: Construct, id: string, props: BackupVerificationProps) {
     super(scope, id);
@@ -65,11 +70,14 @@ export class BackupVerification extends Construct {
     const checkSecret = this.#checkSecret(prefix, props.key);
     const network = new IsolatedNetwork(this, 'Network', {
       settings, zones: props.zones, ports: props.ports, evidenceArn: evidence.bucketArn, journalTableArn: props.journalTable.tableArn, checkSecretArn: checkSecret.secretArn,
+      drill: props.drill,
     });
+    this.isolated = network;
     const signingKey = new kms.Key(this, 'SigningKey', {
-      alias: `alias/${prefix}-verification`, description: `Baton ${settings.environment}: signs what verifications found`,
+      alias: `alias/${prefix}-verification`, description: `Baton ${settings.environment}: signs what verifications and drills found`,
       keySpec: kms.KeySpec.ECC_NIST_P256, keyUsage: kms.KeyUsage.SIGN_VERIFY, removalPolicy: RemovalPolicy.RETAIN,
     });
+    this.signingKey = signingKey;
     const watermark = this.#watermark(props, prefix);
     const control = this.#control(props, prefix, { network, checkSecret, signingKey });
     const check = this.#check(props, prefix, { network, checkSecret });
@@ -198,7 +206,7 @@ export class BackupVerification extends Construct {
   }
 
   #machine(
-    { settings, reports, topicArn, key }: BackupVerificationProps, prefix: string,
+    { settings, reports, topicArn, vault, key }: BackupVerificationProps, prefix: string,
     { network, control, check, fills }: {
       readonly network: IsolatedNetwork; readonly control: ContractFunction<typeof backupVerification>;
       readonly check: ContractFunction<typeof backupCheck>; readonly fills: ContractFunction<typeof venueFills>;
@@ -223,9 +231,9 @@ export class BackupVerification extends Construct {
       failureImpact: 'The newest backup is not proved: whoever needed it now could not rely on it.',
       runbook,
     });
-    // What RDS does with the key of a snapshot, on behalf of whoever restores it.
+    // What RDS does with the key of a snapshot, on behalf of whoever restores it: a backup has that of its database, a copy that of its vault.
     machine.machine.addToRolePolicy(new iam.PolicyStatement({
-      actions: ['kms:DescribeKey', 'kms:CreateGrant'], resources: [key.keyArn],
+      actions: ['kms:DescribeKey', 'kms:CreateGrant'], resources: [key.keyArn, vault.key.keyArn],
       conditions: { StringEquals: { 'kms:ViaService': `rds.${Stack.of(this).region}.amazonaws.com` } },
     }));
     return machine;

@@ -1,6 +1,7 @@
 /**
- * A network that leads nowhere: no gateway to the internet, no peering, no address of the ledger's own network. What is restored from a backup answers here to one
- * function, and that reaches beside it the evidence, the journal and its own password, by endpoints that let nothing else through.
+ * A network that leads nowhere: no gateway to the internet, no peering, no address of the ledger's own network. What is restored from a backup answers here to the
+ * functions that look into it, and to the shadow trader of a drill. They reach beside it the evidence, the tables and secrets of their own, and the images, by
+ * endpoints that let nothing else through.
  *
  * A network of its own, and not subnets beside the ledger's: nothing that is added there can lead from here to the venue or to what trades.
  */
@@ -23,6 +24,14 @@ export interface IsolatedNetworkProps {
   readonly evidenceArn: string;
   readonly journalTableArn: string;
   readonly checkSecretArn: string;
+  readonly drill: {
+    readonly leaseTableArn: string;
+    /** The only book that anything here may write. */
+    readonly book: string;
+    readonly secretArns: readonly string[];
+    readonly repositoryArns: readonly string[];
+    readonly logGroupArn: string;
+  };
 }
 
 /** It meets no other network, so both Regions have the same. */
@@ -32,6 +41,7 @@ export class IsolatedNetwork extends Construct {
   readonly vpc: ec2.Vpc;
   readonly checkerSecurityGroup: ec2.SecurityGroup;
   readonly restoredSecurityGroup: ec2.SecurityGroup;
+  readonly shadowSecurityGroup: ec2.SecurityGroup;
   readonly databaseSubnets: rds.SubnetGroup;
   readonly cacheSubnetGroupName: string;
 
@@ -59,13 +69,17 @@ export class IsolatedNetwork extends Construct {
     const group = (name: string, description: string): ec2.SecurityGroup => new ec2.SecurityGroup(this, name, { vpc, description, allowAllOutbound: false });
     this.checkerSecurityGroup = group('CheckerSecurityGroup', 'The checker: to what was restored, and to endpoints');
     this.restoredSecurityGroup = group('RestoredSecurityGroup', 'What was restored: answers the checker and opens nothing itself');
-    const endpoint = group('EndpointSecurityGroup', 'The endpoint of Secrets Manager: answers the checker');
+    this.shadowSecurityGroup = group('ShadowSecurityGroup', 'The shadow trader of a drill: to what was restored, and to endpoints');
+    const endpoint = group('EndpointSecurityGroup', 'The endpoints: answer those who look into what was restored, and the shadow trader');
     for (const [port, what] of [[ports.database, 'PostgreSQL'], [ports.cache, 'Redis']] as const) {
       this.checkerSecurityGroup.connections.allowTo(this.restoredSecurityGroup, ec2.Port.tcp(port), `Checker to restored ${what}`);
     }
-    this.checkerSecurityGroup.connections.allowTo(endpoint, ec2.Port.tcp(443), 'Checker to Secrets Manager');
-    // The gateway endpoints of S3 and DynamoDB have addresses of AWS's own; there is no route to any other.
-    this.checkerSecurityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'Checker to the gateway endpoints');
+    this.shadowSecurityGroup.connections.allowTo(this.restoredSecurityGroup, ec2.Port.tcp(ports.database), 'Shadow trader to restored PostgreSQL');
+    for (const [each, who] of [[this.checkerSecurityGroup, 'Checker'], [this.shadowSecurityGroup, 'Shadow trader']] as const) {
+      each.connections.allowTo(endpoint, ec2.Port.tcp(443), `${who} to the interface endpoints`);
+      // The gateway endpoints of S3 and DynamoDB have addresses of AWS's own; there is no route to any other.
+      each.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), `${who} to the gateway endpoints`);
+    }
     this.#endpoints(props, endpoint, zones[0] ?? '');
 
     this.databaseSubnets = new rds.SubnetGroup(this, 'DatabaseSubnets', {
@@ -77,15 +91,36 @@ export class IsolatedNetwork extends Construct {
     this.cacheSubnetGroupName = cacheSubnets.ref;
   }
 
-  #endpoints({ evidenceArn, journalTableArn, checkSecretArn }: IsolatedNetworkProps, securityGroup: ec2.SecurityGroup, zone: string): void {
-    const only = (actions: string[], resources: string[]): iam.PolicyStatement =>
-      new iam.PolicyStatement({ principals: [new iam.AnyPrincipal()], actions, resources, conditions: { StringEquals: { 'aws:PrincipalAccount': Stack.of(this).account } } });
-    this.vpc.addGatewayEndpoint('S3', { service: ec2.GatewayVpcEndpointAwsService.S3 }).addToPolicy(only(['s3:GetObject'], [`${evidenceArn}/*`]));
-    this.vpc.addGatewayEndpoint('DynamoDb', { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB }).addToPolicy(only(['dynamodb:Query'], [journalTableArn]));
+  #endpoints({ evidenceArn, journalTableArn, checkSecretArn, drill }: IsolatedNetworkProps, securityGroup: ec2.SecurityGroup, zone: string): void {
+    const { account, region, partition } = Stack.of(this);
+    const only = (actions: string[], resources: readonly string[], conditions: Record<string, Record<string, string>> = {}): iam.PolicyStatement =>
+      new iam.PolicyStatement({
+        principals: [new iam.AnyPrincipal()], actions, resources: [...resources], conditions: { ...conditions, StringEquals: { 'aws:PrincipalAccount': account } },
+      });
+    const ofTheShadow = { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': drill.book }, Null: { 'dynamodb:LeadingKeys': 'false' } };
+    const s3 = this.vpc.addGatewayEndpoint('S3', { service: ec2.GatewayVpcEndpointAwsService.S3 });
+    s3.addToPolicy(only(['s3:GetObject'], [`${evidenceArn}/*`]));
+    // Layers of images come from a bucket of ECR's, asked for in its name (Amazon ECR User Guide, "Minimum Amazon S3 bucket permissions for Amazon ECR").
+    s3.addToPolicy(new iam.PolicyStatement({
+      principals: [new iam.AnyPrincipal()], actions: ['s3:GetObject'], resources: [`arn:${partition}:s3:::prod-${region}-starport-layer-bucket/*`],
+    }));
+    const dynamodb = this.vpc.addGatewayEndpoint('DynamoDb', { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB });
+    dynamodb.addToPolicy(only(['dynamodb:Query'], [journalTableArn]));
+    dynamodb.addToPolicy(only(
+      ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'], [drill.leaseTableArn, journalTableArn], ofTheShadow,
+    ));
     // In one zone: when that is lost, there is more to do than to verify a backup.
-    this.vpc.addInterfaceEndpoint('Secrets', {
-      service: ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER, privateDnsEnabled: true, securityGroups: [securityGroup], open: false,
-      subnets: { availabilityZones: [zone] },
-    }).addToPolicy(only(['secretsmanager:GetSecretValue'], [checkSecretArn]));
+    const interfaceEndpoint = (name: string, service: ec2.InterfaceVpcEndpointAwsService): ec2.InterfaceVpcEndpoint => this.vpc.addInterfaceEndpoint(name, {
+      service, privateDnsEnabled: true, securityGroups: [securityGroup], open: false, subnets: { availabilityZones: [zone] },
+    });
+    interfaceEndpoint('Secrets', ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER)
+      .addToPolicy(only(['secretsmanager:GetSecretValue'], [checkSecretArn, ...drill.secretArns]));
+    const pull = ['ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage'];
+    for (const [name, service] of [['Registry', ec2.InterfaceVpcEndpointAwsService.ECR], ['Images', ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER]] as const) {
+      const endpoint = interfaceEndpoint(name, service);
+      endpoint.addToPolicy(only(pull, drill.repositoryArns));
+      endpoint.addToPolicy(only(['ecr:GetAuthorizationToken'], ['*']));
+    }
+    interfaceEndpoint('Logs', ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS).addToPolicy(only(['logs:CreateLogStream', 'logs:PutLogEvents'], [drill.logGroupArn]));
   }
 }

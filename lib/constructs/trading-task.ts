@@ -11,7 +11,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import type { GuardTemplateEnvironment, TraderTemplateEnvironment } from '../contracts/task-environment.ts';
+import type { GuardTemplateEnvironment, PaperVenueEnvironment, TraderTemplateEnvironment } from '../contracts/task-environment.ts';
 import { arnInPolicies } from './replicated-secret.ts';
 
 export interface TradingTaskTemplateProps {
@@ -26,7 +26,17 @@ export interface TradingTaskTemplateProps {
   readonly logGroup: logs.ILogGroup;
   readonly guard: GuardTemplateEnvironment;
   readonly trader: TraderTemplateEnvironment;
+  /** Beside them, for a drill: the venue on paper, of the guard's image. */
+  readonly paperVenue?: PaperVenueEnvironment;
 }
+
+interface ContainerProgram {
+  /** The rest of an address, within quotes, after the host. */
+  readonly health: string;
+  /** Instead of the image's. */
+  readonly entryPoint?: string[];
+}
+const paperVenue: ContainerProgram = { health: "'+process.env.BATON_VENUE_PORT+'/v5/market/time", entryPoint: ['/nodejs/bin/node', '/app/paper-venue.mjs'] };
 
 const noImage = `sha256:${'0'.repeat(64)}`;
 /** Fargate's longest: a task that is stopped drains and hands over within it. */
@@ -50,6 +60,7 @@ export class TradingTaskTemplate extends Construct {
       executionRole: this.executionRole.withoutPolicyUpdates(),
       runtimePlatform: { cpuArchitecture: ecs.CpuArchitecture.X86_64, operatingSystemFamily: ecs.OperatingSystemFamily.LINUX },
     });
+    if (props.paperVenue !== undefined) this.#container(definition, 'venue', props.guardRepository, props.logGroup, { ...props.paperVenue }, paperVenue);
     this.#container(definition, 'guard', props.guardRepository, props.logGroup, { ...props.guard });
     this.#container(definition, 'trader', props.traderRepository, props.logGroup, { ...props.trader });
     Validations.of(definition).acknowledge({
@@ -60,10 +71,11 @@ export class TradingTaskTemplate extends Construct {
 
   #container(
     definition: ecs.FargateTaskDefinition,
-    name: 'guard' | 'trader',
+    name: 'guard' | 'trader' | 'venue',
     repository: ecr.IRepository,
     logGroup: logs.ILogGroup,
     variables: Readonly<Record<string, string | undefined>>,
+    { health, ...program }: ContainerProgram = { health: "'+process.env.BATON_GUARD_PORT+'/healthz" },
   ): void {
     const environment = Object.fromEntries(Object.entries(variables).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
     const linuxParameters = new ecs.LinuxParameters(this, `${name}-linux`, { initProcessEnabled: true });
@@ -72,6 +84,7 @@ export class TradingTaskTemplate extends Construct {
       image: ecs.ContainerImage.fromEcrRepository(repository, noImage),
       essential: true,
       environment,
+      ...program,
       user,
       readonlyRootFilesystem: true,
       linuxParameters,
@@ -80,7 +93,7 @@ export class TradingTaskTemplate extends Construct {
       healthCheck: {
         command: [
           'CMD', 'node', '-e',
-          "fetch('http://127.0.0.1:'+process.env.BATON_GUARD_PORT+'/healthz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))",
+          `fetch('http://127.0.0.1:${health}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))`,
         ],
         interval: Duration.seconds(10),
         timeout: Duration.seconds(5),

@@ -11,7 +11,7 @@ export const temporaryTags = {
 } as const;
 
 /** Begins the names of what is temporary, after `baton-<environment>`. */
-export const temporaryNames = ['verify', 'restore', 'cache'] as const;
+export const temporaryNames = ['verify', 'restore', 'cache', 'drill'] as const;
 
 /** AWS Backup takes a database only while it has this tag; the watch over a Region keeps it (lib/standby/watch.ts). */
 export const writtenTag = { key: 'baton:written', yes: 'yes', no: 'no' } as const;
@@ -55,8 +55,8 @@ export const backupCare = functionContract({
 
 export const backupReaper = functionContract({
   name: 'backup-reaper',
-  purpose: 'Removes databases and caches that a verification or a restore has left behind',
-  errorImpact: 'A database or a cache that was made for a verification may be left, and be paid for.',
+  purpose: 'Removes databases and caches that a verification, a restore or a drill has left behind',
+  errorImpact: 'A database or a cache that was made for a verification or a drill may be left, and be paid for.',
   runbook: 'docs/runbooks/backups.md',
   timeoutSeconds: 60,
   environment: z.object({

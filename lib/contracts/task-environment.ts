@@ -25,13 +25,41 @@ export const GuardEnvironment = z.object({
   /** For a bot that cannot be changed: where its forward proxy listens, and the order hosts that it reaches; with none there is no proxy. */
   BATON_PROXY_PORT: z.optional(portNumber),
   BATON_PROXY_HOSTS: z.optional(hostsAndPorts),
+  /** Where given, nothing else is a venue to this guard: it starts for no other, and its proxy reaches no other. A drill's names the venue on paper alone. */
+  BATON_VENUE_HOSTS: z.optional(hostsAndPorts),
   /** Set by the cutover when it registers the revision; absent in the template. */
   BATON_COLOUR: z.enum(['blue', 'green']),
   BATON_IMAGE_DIGEST: z.string(),
   /** Set by the platform. */
   AWS_REGION: z.string(),
+}).check(({ value, issues }) => {
+  for (const host of foreignVenues(value)) {
+    const message = `${host} is none of the venues of this guard, ${value.BATON_VENUE_HOSTS}: it hands over no key and permits nothing there`;
+    issues.push({ code: 'custom', path: ['BATON_VENUE_HOSTS'], message, input: value.BATON_VENUE_HOSTS });
+  }
 });
 export type GuardEnvironment = z.infer<typeof GuardEnvironment>;
+
+/** What is asked for as a venue, and is none where the venues are listed. */
+function foreignVenues(
+  { BATON_VENUE_URL, BATON_PROXY_HOSTS = '', BATON_VENUE_HOSTS }: { readonly BATON_VENUE_URL: string; readonly BATON_PROXY_HOSTS?: string | undefined; readonly BATON_VENUE_HOSTS?: string | undefined },
+): readonly string[] {
+  if (BATON_VENUE_HOSTS === undefined) return [];
+  const { protocol, hostname, port } = new URL(BATON_VENUE_URL);
+  const own = `${hostname}:${port === '' ? { 'https:': 443, 'http:': 80 }[protocol] : port}`;
+  const listed = BATON_VENUE_HOSTS.split(',');
+  return [own, ...BATON_PROXY_HOSTS.split(',').filter((host) => host !== '')].filter((host) => !listed.includes(host));
+}
+
+/** Of the guard's image when it is run as the venue on paper, in the same task. */
+export const PaperVenueEnvironment = z.object({
+  BATON_VENUE_PORT: portNumber,
+  /** Of the one account that there is: `{ apiKey, secret }`. */
+  BATON_VENUE_SECRET_ARN: z.string(),
+  /** Then it closes, and with it its task: one that its drill has left behind ends by itself. */
+  BATON_OPEN_MINUTES: whole,
+});
+export type PaperVenueEnvironment = z.infer<typeof PaperVenueEnvironment>;
 
 export const TraderEnvironment = z.object({
   BATON_BOOK: z.string(),

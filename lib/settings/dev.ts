@@ -45,6 +45,7 @@ export const dev: SettingsInput = {
   canary: { watchMinutes: 15 },
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
   verification: { schedule: 'cron(0 10 ? * SUN *)', verifiedWithinHours: 168, staleMinutes: 90, sealed: false },
+  drill: { schedule: 'cron(0 2 ? * 1#1 *)', passedWithinDays: 40, restoreMinutes: 60, recoveryPointMinutes: 150 },
   approvals: { required: 0, approvers: ['permission-set/BatonApprover'], withinMinutes: 10 },
   credentials: { rotateDays: 30 },
   keys: { rotateDays: 90, graceHours: 24, warnDays: [30, 14, 7, 1] },

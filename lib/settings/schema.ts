@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { marketCalendars } from '../contracts/change.ts';
+import { shadowBook } from '../contracts/drill.ts';
 
 /** Parts of names of AWS resources: some of those hold 32 characters only. */
 const environmentName = z.string().regex(/^[a-z][a-z0-9]{1,11}$/, '2–12 lower-case letters and digits, starting with a letter');
@@ -136,6 +137,16 @@ export const Settings = z
       /** Whether nobody at all, root included, may remove what was found. */
       sealed: z.boolean(),
     }),
+    drill: z.strictObject({
+      /** When the loss of the home Region is rehearsed in the other one, as EventBridge Scheduler writes it, in UTC. */
+      schedule: z.string().regex(/^cron\(.+\)$/, 'cron(…), such as cron(0 2 ? * 1#1 *), the first Sunday of a month at two'),
+      /** Longer ago, and people hear that nobody knows whether the other Region would go on. */
+      passedWithinDays: z.int().min(2).max(400),
+      /** What a restore may take until the database answers. */
+      restoreMinutes: z.int().min(5).max(240),
+      /** How old the newest commit of a backup may be then: one is made every hour, and copied. */
+      recoveryPointMinutes: z.int().min(61).max(1440),
+    }),
     approvals: z.strictObject({
       /** Of different people, none of whom asked for the change. */
       required: z.int().min(0).max(5),
@@ -221,6 +232,8 @@ export const Settings = z
     if (new Set(books).size < books.length) {
       context.addIssue({ code: 'custom', path: ['books'], message: 'each book needs a name of its own' });
     }
+    const shadow = settings.books.findIndex(({ name }) => name === String(shadowBook));
+    if (shadow >= 0) context.addIssue({ code: 'custom', path: ['books', shadow, 'name'], message: `another name: ${shadowBook} is the book that drills trade on paper` });
     for (const [index, book] of settings.books.entries()) {
       const fault = faultOfCanary(book, settings.books);
       if (fault !== undefined) context.addIssue({ code: 'custom', path: ['books', index, 'canary'], message: fault });

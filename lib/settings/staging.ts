@@ -45,6 +45,7 @@ export const staging: SettingsInput = {
   canary: { watchMinutes: 60 },
   recovery: { rpoSeconds: 300, automatic: false, silentLeases: 12, holdDownMinutes: 60 },
   verification: { schedule: 'cron(0 10 * * ? *)', verifiedWithinHours: 36, staleMinutes: 90, sealed: false },
+  drill: { schedule: 'cron(0 2 ? * 1#1 *)', passedWithinDays: 40, restoreMinutes: 60, recoveryPointMinutes: 150 },
   approvals: { required: 2, approvers: ['permission-set/BatonApprover'], withinMinutes: 30 },
   credentials: { rotateDays: 30 },
   notifications: { emails: [], slack: true },

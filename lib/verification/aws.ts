@@ -8,17 +8,21 @@ import type { Sign } from './signed-report.ts';
 
 const algorithm = 'ECDSA_SHA_256';
 
-/** Those that are finished. A continuous backup has a recovery point too, and no snapshot: what it can is proved by the restores to a time. */
+/**
+ * Those of this database that are finished. What was copied here from the other Region names the database of that Region, so it is known by its identifier, which is the
+ * same in both. A continuous backup has a recovery point too, and no snapshot: what it can is proved by the restores to a time.
+ */
 export async function snapshotsIn(backups: BackupClient, vault: string, databaseArn: string): Promise<readonly Snapshot[]> {
   const found: Snapshot[] = [];
+  const identifier = databaseArn.slice(databaseArn.indexOf(':db:'));
   let token: string | undefined;
   do {
     const page = await backups.send(
-      new ListRecoveryPointsByBackupVaultCommand({ BackupVaultName: vault, ByResourceArn: databaseArn, ...(token !== undefined && { NextToken: token }) }),
+      new ListRecoveryPointsByBackupVaultCommand({ BackupVaultName: vault, ...(token !== undefined && { NextToken: token }) }),
     );
-    for (const { RecoveryPointArn: arn = '', Status, CreationDate } of page.RecoveryPoints ?? []) {
+    for (const { RecoveryPointArn: arn = '', ResourceArn: resource = '', Status, CreationDate } of page.RecoveryPoints ?? []) {
       const [, snapshot] = /:snapshot:(.+)$/.exec(arn) ?? [];
-      if (snapshot !== undefined && Status === 'COMPLETED' && CreationDate !== undefined) found.push({ recoveryPointArn: arn, snapshot, createdAt: CreationDate });
+      if (snapshot !== undefined && resource.endsWith(identifier) && Status === 'COMPLETED' && CreationDate !== undefined) found.push({ recoveryPointArn: arn, snapshot, createdAt: CreationDate });
     }
     token = page.NextToken;
   } while (token !== undefined);

@@ -4,6 +4,9 @@
  */
 import { Relay } from './relay.ts';
 
+/** Nobody listens on it: tcpmux, which no system has. */
+const nowhere = 'http://127.0.0.1:1';
+
 export class Egress {
   readonly #outside: Readonly<Record<string, string>>;
   readonly #addressOf: (region: string) => Promise<string | undefined>;
@@ -16,11 +19,15 @@ export class Egress {
     this.#addressOf = addressOf;
   }
 
-  /** The same variables, with those that name what is outside leading there; without a Region, from no address of ours. */
-  async through(region: string | undefined, variables: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  /**
+   * The same variables, with those that name what is outside leading there; without a Region, from no address of ours. From a network that has no way
+   * out they lead to a port on which nobody listens.
+   */
+  async through(region: string | undefined, variables: Readonly<Record<string, string>>, hasWayOut = true): Promise<Record<string, string>> {
     const led = await Promise.all(Object.entries(variables).map(async ([name, value]) => {
       const to = this.#outside[value];
       if (to === undefined) return [name, value] as const;
+      if (!hasWayOut) return [name, nowhere] as const;
       return [name, region === undefined ? to : `http://127.0.0.1:${(await this.#relay(region, to)).port}`] as const;
     }));
     return Object.fromEntries(led);

@@ -42,6 +42,8 @@ export interface TaskRequest {
   readonly region: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
   readonly containers: readonly TaskContainer[];
+  /** Its network has no way to what is outside the account. */
+  readonly isolated?: boolean;
   onHealth?(health: Health): void;
   onLine?(line: TaskLine): void;
   /** It begins to end, for whatever reason. */
@@ -128,26 +130,28 @@ export class TaskLauncher {
   async launch(request: TaskRequest): Promise<RunningTask> {
     checkRequest(request);
     const ports = Object.fromEntries(await Promise.all(this.#options.portVariables.map(async (name) => [name, await freePort()] as const)));
-    const task = new Task(request, ports, (container) => this.#spawner(request, container, ports));
+    const moved = movedPorts(request, ports);
+    const task = new Task(request, ports, (container) => this.#spawner(request, container, { ports, moved }));
     this.#running.add(task);
     void task.stopped.then(() => this.#running.delete(task));
     await task.start();
     return task;
   }
 
-  async #spawner(request: TaskRequest, container: TaskContainer, ports: Readonly<Record<string, number>>): Promise<Spawner> {
+  async #spawner(request: TaskRequest, container: TaskContainer, { ports, moved }: Loopback): Promise<Spawner> {
     const { supervisor, endpoint, caFile, routes, egress } = this.#options;
     const { image } = container;
     // Only root can become the image's user; anybody else runs it as himself.
     const user = process.getuid?.() === 0 ? image.user : undefined;
     const node = await this.#nodeFor(user);
     const ownPorts = Object.entries(ports).filter(([name]) => name in container.environment);
+    const withinTask = withPortsMoved(container.environment, moved);
     const direct = {
       PATH: '/usr/bin:/bin',
       // A container engine always sets it; for a user without an entry, to the root.
       HOME: image.root,
       ...image.environment,
-      ...(egress === undefined ? container.environment : await egress.through(request.region, container.environment)),
+      ...(egress === undefined ? container.environment : await egress.through(request.region, container.environment, request.isolated !== true)),
       ...Object.fromEntries(ownPorts.map(([name, port]) => [name, String(port)])),
       AWS_REGION: request.region,
       AWS_ENDPOINT_URL: endpoint(),
@@ -156,7 +160,8 @@ export class TaskLauncher {
       ...(request.credentials.sessionToken !== undefined && { AWS_SESSION_TOKEN: request.credentials.sessionToken }),
       NODE_EXTRA_CA_CERTS: caFile,
     };
-    const env = routes === undefined ? direct : await routes.through(request.name, container.name, direct);
+    // What is on the task's own loopback is reached by no network that could be cut.
+    const env = { ...(routes === undefined ? direct : await routes.through(request.name, container.name, direct)), ...withinTask };
     return (name, command, listen) => {
       const [program, ...args] = commandOutside(image, command, node);
       const cwd = `${image.root}${image.workingDirectory}`;
@@ -173,6 +178,23 @@ export class TaskLauncher {
     this.#nodes.set(uid, found);
     return found;
   }
+}
+
+interface Loopback {
+  readonly ports: Readonly<Record<string, number>>;
+  /** By the port that the task definition says. */
+  readonly moved: ReadonlyMap<string, number>;
+}
+
+function movedPorts({ containers }: TaskRequest, ports: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
+  return new Map(containers.flatMap(({ environment }) => Object.entries(ports).flatMap(([name, port]) => (environment[name] === undefined ? [] : [[environment[name], port] as const]))));
+}
+
+/** Those variables that name what listens on the task's own loopback, with the ports where it does. */
+function withPortsMoved(environment: Readonly<Record<string, string>>, moved: ReadonlyMap<string, number>): Record<string, string> {
+  const changed = Object.entries(environment).map(([name, value]) =>
+    [name, value, value.replaceAll(/\b127\.0\.0\.1:(\d+)/g, (whole, port: string) => (moved.has(port) ? `127.0.0.1:${moved.get(port)}` : whole))] as const);
+  return Object.fromEntries(changed.flatMap(([name, before, after]) => (before === after ? [] : [[name, after]])));
 }
 
 type Spawner = (name: string, command: readonly string[], listen: boolean) => Promise<Child>;

@@ -1,6 +1,7 @@
 /** A month is over: what it cost is written as a page, by service and tag, and people are told where it is. */
 import { AwsError } from '../cloud/model.ts';
 import { exactly, type PromiseKept } from '../report/report.ts';
+import type { Stage } from '../stage.ts';
 import { until } from '../until.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
@@ -15,7 +16,7 @@ export const costReport: Scenario = {
   name: 'cost-report',
   maintenance: true,
   summary: 'A month is over: a page shows what it cost by service and tag.',
-  promises: ['the page has the month, its trend and each share', "what stands in a tag is text, in the page and in a spreadsheet", 'without figures there is no page, and an alarm rings'],
+  promises: ['what is too large is told with the setting to change', 'the page has the month, its trend and each share', "what stands in a tag is text, in the page and in a spreadsheet", 'without figures there is no page, and an alarm rings'],
   faults: [
     { name: throttled, summary: 'Cost Explorer refuses a call: it is made again.', outcome: 'succeeded' },
     { name: empty, summary: 'Cost Explorer has no figures, as in a new account.', outcome: 'needs-a-person' },
@@ -52,6 +53,7 @@ export const costReport: Scenario = {
     }
     const told = await until('a message that it is there', boundMs, () => stage.publishedTo('cost-people').find((text) => text.includes('.html')));
     heal?.();
+    const sizes = await weekOf(stage);
     const page = await stage.reportAt(`cost/${month}.html`);
     const has = (name: string, what: string): PromiseKept => exactly(name, `The page has “${what}”`, page.includes(what) ? 'yes' : 'no', 'yes');
     return ended('succeeded', beganMs, [
@@ -60,10 +62,38 @@ export const costReport: Scenario = {
       has('trend', `${month} 80.00 USD`),
       has('tag', faults.has(malicious) ? '<td>&#39;=HYPERLINK(' : '<td>trading-platform</td><td class="usd">60.00</td>'),
       exactly('plain', 'Scripts in the page', page.split('<script').length - 1, 0),
+      ...sizes,
       exactly('tried', 'Refusals of Cost Explorer', refusals, faults.has(throttled) ? 1 : 0),
     ]);
   },
 };
+
+const weeks = 14 * 24;
+
+/** A Monday: the database has been bored for two weeks, the cache is used as it should be. */
+async function weekOf(stage: Stage): Promise<readonly PromiseKept[]> {
+  const { environment, settings: { database, cache } } = stage;
+  const prefix = `baton-${environment}`;
+  stage.progress.heading('A Monday');
+  const instance = { DBInstanceIdentifier: prefix };
+  stage.measuredHourly('AWS/RDS', 'CPUUtilization', instance, weeks, (hour) => (hour % 50 === 0 ? 90 : 6));
+  stage.measuredHourly('AWS/RDS', 'FreeableMemory', instance, weeks, () => 3.6 * 2 ** 30);
+  stage.measuredHourly('AWS/RDS', 'DatabaseConnections', instance, weeks, () => 12);
+  for (let node = 1; node <= cache.nodes; node += 1) {
+    const of = { CacheClusterId: `${prefix}-00${node}` };
+    stage.measuredHourly('AWS/ElastiCache', 'EngineCPUUtilization', of, weeks, () => 15);
+    stage.measuredHourly('AWS/ElastiCache', 'DatabaseMemoryUsagePercentage', of, weeks, () => 60);
+    stage.measuredHourly('AWS/ElastiCache', 'GetTypeCmds', of, weeks, () => 1000);
+  }
+  stage.comesDue('right-sizing');
+  const told = await until('what could be saved', boundMs, () => stage.publishedTo('cost-people').find((text) => text.includes('The database: ')));
+  // Dev's is the smallest already.
+  const small = database.instanceClass === 't4g.micro' ? 'The database: fits' : `lib/settings/${environment}.ts: database.instanceClass: '${database.instanceClass}' → 't4g.micro'`;
+  return [
+    exactly('large', 'What is too large, with the setting to change', told.includes(small) ? small : told, small),
+    exactly('fits', 'What is as large as it should be', /The (cache): fits/.exec(told)?.[1] ?? 'nothing', 'cache'),
+  ];
+}
 
 function ended(outcome: ScenarioEnd['outcome'], beganMs: number, promises: readonly PromiseKept[]): ScenarioEnd {
   return { outcome, steps: [], modelledDurationMs: performance.now() - beganMs, promises };

@@ -7,6 +7,7 @@ import { canary } from './canary.ts';
 import { costReport } from './cost-report.ts';
 import { cutover } from './cutover.ts';
 import { databaseRequired } from './database-required.ts';
+import { drDrill } from './dr-drill.ts';
 import { failback } from './failback.ts';
 import { failover } from './failover.ts';
 import { halt } from './halt.ts';
@@ -26,5 +27,5 @@ import { verifyBackup } from './verify-backup.ts';
 export const scenarios: readonly Scenario[] = [
   cutover, failover, switchover, failback, takeover, rollback, halt, positionMismatch, rotateDatabase, canary,
   rotateExchangeKey, revokeKeyNow, keyInLostRegion, budgetAlert, budgetResponse, marketHours, costReport, databaseRequired, automaticFailover, backups,
-  verifyBackup, restoreDatabase,
+  verifyBackup, restoreDatabase, drDrill,
 ];

@@ -50,6 +50,8 @@ export interface EcsTask {
   readonly taskSetId?: string;
   /** Of a task that was run by itself: what a repeated call names. */
   readonly clientToken?: string;
+  /** Where its network interface is. */
+  readonly subnets?: readonly string[];
   /** Instead of the definition's, by container. */
   readonly commands?: Readonly<Record<string, readonly string[]>>;
   /** The task set's name for itself: the colour. */
@@ -79,6 +81,8 @@ export interface TaskLivesOptions {
   readonly images: ReadonlyMap<string, BuiltImage>;
   /** Whether the registry of that Region has it; every one has all of them when not said. */
   readonly isPushed?: (region: string, repositoryName: string, digest: string) => boolean;
+  /** Whether these subnets have a route to what is outside; all have when not said. */
+  readonly hasWayOut?: (region: string, subnets: readonly string[]) => Promise<boolean>;
   /** A task stopped that its scheduler did not stop: it may want another. */
   readonly onLost: (task: EcsTask) => void;
 }
@@ -133,7 +137,7 @@ export class TaskLives {
   }
 
   async #start(task: EcsTask): Promise<void> {
-    const { world, launcher } = this.#options;
+    const { world, launcher, hasWayOut } = this.#options;
     this.#changed(task);
     await world.provision('ecs-task-start', task.region);
     if (isStopping(task) || this.#closed) return;
@@ -150,6 +154,7 @@ export class TaskLives {
       region: task.region,
       credentials: world.credentialsFor(taskRoleArn),
       containers,
+      ...(hasWayOut !== undefined && task.subnets !== undefined && { isolated: !(await hasWayOut(task.region, task.subnets)) }),
       onLine: (line) => {
         logs.write(line);
         task.lastLines = [...task.lastLines, `${line.container}: ${line.line}`].slice(-lastLinesKept);

@@ -13,6 +13,8 @@ export interface EcsOptions {
   /** What can be pulled, by digest (`sha256:…`). The rehearsal fills it, also later. */
   readonly images: ReadonlyMap<string, BuiltImage>;
   readonly isPushed?: (region: string, repositoryName: string, digest: string) => boolean;
+  /** Whether these subnets have a route to what is outside; all have when not said. */
+  readonly hasWayOut?: (region: string, subnets: readonly string[]) => Promise<boolean>;
 }
 
 export interface EcsModel extends ServiceModel {
@@ -112,7 +114,7 @@ const client = (message: string): AwsError => new AwsError('ClientException', me
 const scaling = ({ id }: TaskSet): string => `Scaling activity initiated by (deployment ${id})`;
 const lastPart = (nameOrArn: string): string => nameOrArn.split('/').at(-1) ?? nameOrArn;
 
-export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): EcsModel {
+export function ecs(world: World, { launcher, images, isPushed, hasWayOut }: EcsOptions): EcsModel {
   const clusters = new Map<string, { readonly clusterArn: string; readonly clusterName: string; readonly region: string }>();
   /** Clusters whose default strategy is Fargate's, Spot or not: nothing is ever taken back here. */
   const onFargate = new Set<string>();
@@ -120,7 +122,7 @@ export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): E
   const definitionTags = new Map<string, readonly Tag[]>();
   const services = new Map<string, Service>();
   const allTasks: EcsTask[] = [];
-  const lives = new TaskLives({ world, launcher, images, ...(isPushed && { isPushed }), onLost: replaceLost });
+  const lives = new TaskLives({ world, launcher, images, ...(isPushed && { isPushed }), ...(hasWayOut && { hasWayOut }), onLost: replaceLost });
   let closed = false;
 
   const arn = (region: string, resource: string): string => `arn:aws:ecs:${region}:${world.accountId}:${resource}`;
@@ -217,6 +219,7 @@ export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): E
     const { service, definition } = taskSet;
     const task: EcsTask = {
       ...newTask(service.region, service.clusterArn, service.clusterName, definition, emptiestZone(taskSet)),
+      ...inSubnets(taskSet.networkConfiguration as NetworkConfiguration),
       serviceName: service.serviceName,
       taskSetId: taskSet.id,
       externalId: taskSet.externalId,
@@ -519,6 +522,7 @@ export function ecs(world: World, { launcher, images, isPushed }: EcsOptions): E
       if (stranger) throw invalid(`Override for container named ${stranger.name} is not a container in the TaskDefinition.`);
       const task: EcsTask = {
         ...newTask(call.region, clusterArn, clusterName, definition, `${call.region}a`),
+        ...inSubnets(input.networkConfiguration),
         ...(clientToken !== undefined && { clientToken }),
         commands: Object.fromEntries(containerOverrides.flatMap(({ name, command }) => (command ? [[name, command]] : []))),
       };
@@ -625,10 +629,14 @@ function checkLaunchType(launchType = 'EC2'): void {
   if (launchType !== 'FARGATE') throw invalid(`The launch type ${launchType} (EC2 when not said) is not modelled; only FARGATE is.`);
 }
 
-function checkNetwork(
-  definition: TaskDefinition,
-  networkConfiguration: { awsvpcConfiguration?: { subnets?: string[] } } | undefined,
-): void {
+type NetworkConfiguration = { readonly awsvpcConfiguration?: { readonly subnets?: readonly string[] } } | undefined;
+
+function inSubnets(networkConfiguration: NetworkConfiguration): { readonly subnets?: readonly string[] } {
+  const subnets = networkConfiguration?.awsvpcConfiguration?.subnets;
+  return subnets === undefined ? {} : { subnets };
+}
+
+function checkNetwork(definition: TaskDefinition, networkConfiguration: NetworkConfiguration): void {
   if (definition['networkMode'] === 'awsvpc' && !networkConfiguration?.awsvpcConfiguration?.subnets?.length) {
     throw invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
   }

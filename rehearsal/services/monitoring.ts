@@ -16,8 +16,8 @@ export interface Metric {
 }
 export interface Monitoring extends ServiceModel {
   readonly metrics: readonly Metric[];
-  /** What a service of AWS measured. */
-  readonly record: (measured: Omit<Metric, 'at'>) => void;
+  /** What a service of AWS measured, now or at another time. */
+  readonly record: (measured: Omit<Metric, 'at'> & { readonly at?: Date }) => void;
   /** Each time that an alarm rang, and whom it told. */
   readonly rung: readonly Ringing[];
 }
@@ -113,8 +113,8 @@ export function monitoring(world: World, own: readonly OwnMetric[] = []): Monito
     return [...grouped].sort(([one], [other]) => one - other).map(([beginsMs, values]) => ({ at: new Date(beginsMs), values }));
   }
 
-  function record(measured: Omit<Metric, 'at'>): void {
-    metrics.push({ ...measured, at: world.now() });
+  function record(measured: Omit<Metric, 'at'> & { readonly at?: Date }): void {
+    metrics.push({ at: world.now(), ...measured });
     for (const alarm of alarms) {
       const { rule, region } = alarm;
       if (region === measured.region && rule.namespace === measured.namespace && rule.metricName === measured.name) judgeBeside(alarm);

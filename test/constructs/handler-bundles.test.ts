@@ -21,7 +21,7 @@ test('there is one for every handler', () => {
 const larger: ReadonlyArray<{ readonly limitKb: number; readonly names: readonly string[] }> = [
   { limitKb: 600, names: ['other-region', 'region-watch', 'credential-rotation', 'budget-alert', 'budget-control', 'cost-report', 'key-watch', 'backup-watermark'] },
   // The ledger's checks beside clients of databases, backups, caches and secrets.
-  { limitKb: 800, names: ['backup-check', 'backup-verification'] },
+  { limitKb: 800, names: ['backup-check', 'backup-verification', 'drill-control'] },
   // ccxt's clients of seven exchanges, of which one is evaluated.
   { limitKb: 1800, names: ['key-rotation'] },
 ];

@@ -11,6 +11,7 @@ import { HaltRequest, KeyRequest, ResumeRequest, RollbackRequest } from '../../l
 import { FailoverRequest } from '../../lib/contracts/recovery.ts';
 import { RefreshRequest } from '../../lib/contracts/standby.ts';
 import { SwitchoverRequest } from '../../lib/contracts/switchover.ts';
+import { DrillRequest } from '../../lib/contracts/drill.ts';
 import { VerificationRequest } from '../../lib/contracts/verification.ts';
 import { haltOf, LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
@@ -24,6 +25,7 @@ const contracts: Readonly<Record<string, z.ZodMiniType>> = {
   canary: CutoverRequest, cutover: CutoverRequest, halt: HaltRequest, resume: ResumeRequest, rollback: RollbackRequest,
   failover: FailoverRequest, switchover: SwitchoverRequest, failback: SwitchoverRequest, 'refresh-standby': RefreshRequest,
   'backup-verification': VerificationRequest,
+  'dr-drill': DrillRequest,
   'revoke-now': KeyRequest, 'replace-key': KeyRequest,
   'budget-response': BudgetResponseRequest,
 };

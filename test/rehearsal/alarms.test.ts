@@ -216,6 +216,18 @@ describe('in the system that is synthesized', () => {
     for (const trouble of keyTroubles) await rings(`baton-dev-keys-${trouble}`);
   });
 
+  test('what the daily look at the drills says rings, and only when it says so', async () => {
+    const stream = { logGroupName: '/aws/lambda/baton-dev-drill-control', logStreamName: 'by-hand' };
+    await installation.operator('logs', 'CreateLogStream', stream);
+    const say = (state: string) =>
+      installation.operator('logs', 'PutLogEvents', { ...stream, logEvents: [{ timestamp: Date.now(), message: JSON.stringify({ message: 'age', output: { state, passedAt: '' } }) }] });
+    for (const state of ['recent', 'elsewhere']) await say(state);
+    expect(ringings('baton-dev-drill-overdue')).toEqual([]);
+    await say('overdue');
+    await rings('baton-dev-drill-overdue');
+    expect(ringings('baton-dev-drill-overdue')).toHaveLength(1);
+  });
+
   test('a revocation that could not be delivered rings', async () => {
     const region = home();
     await installation.operator('sqs', 'SendMessage', {

@@ -60,7 +60,7 @@ const rules: { readonly rule: string; readonly broken: (i: Import) => boolean }[
   },
   {
     rule: 'what decides for the machines knows no CDK',
-    broken: (i) => inside(i.from, 'lib/backups', 'lib/change', 'lib/cutover', 'lib/data-credentials', 'lib/key-rotation', 'lib/key-watch', 'lib/operations', 'lib/recovery', 'lib/restore', 'lib/standby', 'lib/switchover', 'lib/verification') && isCdk(i.to),
+    broken: (i) => inside(i.from, 'lib/backups', 'lib/change', 'lib/cutover', 'lib/data-credentials', 'lib/drill', 'lib/key-rotation', 'lib/key-watch', 'lib/operations', 'lib/recovery', 'lib/restore', 'lib/standby', 'lib/switchover', 'lib/verification') && isCdk(i.to),
   },
   {
     rule: 'what a failover stands on knows nothing of planned moves, which name the other Region',

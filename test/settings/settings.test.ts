@@ -49,6 +49,7 @@ describe('a wrong setting', () => {
     ['no address', (s) => (s['books'][0].venueUrl = 'bybit'), /books\[0\]\.venueUrl: .*Seen: "bybit"\. Give a valid url\./],
     ['a name too long', (s) => (s['books'][0].name = 'Alphabetical'), /books\[0\]\.name: .*Seen: "Alphabetical"\. Set it to 1–10 lower/],
     ['two books of one name', (s) => s['books'].push(s['books'][0]), /books: each book needs a name of its own/],
+    ["the drills' own book", (s) => (s['books'][0].name = 'drill'), /books\[0\]\.name: another name: drill is the book that drills trade on paper/],
     [
       'a zone of another Region',
       (s) => (s['regions'].first.zones[0] = 'us-west-2a'),

@@ -76,13 +76,13 @@ test('all else that its policies allow goes on, for a trader lives on it', () =>
   }
 });
 
-test('who may stop a migration that hangs, or a back-test, may stop nothing that trades', () => {
+test('who may stop a migration that hangs, a back-test, or a drill, may stop nothing that trades', () => {
   const statements = ofType('AWS::IAM::Policy').flatMap(
     ({ Properties }) => Properties['PolicyDocument']['Statement'] as { readonly Effect: string; readonly Action: string | string[]; readonly Resource: unknown }[],
   );
   const stopping = statements.filter(({ Effect, Action }) => Effect === 'Allow' && [Action].flat().includes('ecs:StopTask'));
   expect(stopping.length).toBeGreaterThan(0);
-  for (const { Resource } of stopping) expect(Resource).toMatch(/^arn:aws:ecs:us-(east-1|west-2):333333333333:task\/baton-production-(migrations|research)\/\*$/);
+  for (const { Resource } of stopping) expect(Resource).toMatch(/^arn:aws:ecs:us-(east-1|west-2):333333333333:task\/baton-production-(migrations|research|drills)\/\*$/);
 });
 
 describe('the policy for people, as the documentation has it', () => {

@@ -28,6 +28,8 @@ export const executionArn = `arn:aws:states:${here}:111111111111:execution:baton
 export const request = { reason: 'the Region does not answer', requestedBy: 'ada' };
 export const live = { imageDigest: 'sha256:live', guardDigest: 'sha256:guard', taskDefinition: 'baton-dev-alpha:12' };
 
+export const startMs = Date.UTC(2026, 10, 25, 20);
+
 interface TaskSet {
   readonly Id: string;
   readonly ExternalId: 'blue' | 'green';
@@ -76,6 +78,8 @@ export class RecoveryWorld {
   /** What has passed unseen: waits that the rehearsal compresses would take thousands of rounds to reach a limit of hours. */
   skippedMs = 0;
 
+  /** By the clock of the execution that runs. */
+  nowMs = (): number => startMs;
   #accepted = 0;
   readonly #losing = new Set<string>();
   /** By contract: what its function does. */
@@ -164,10 +168,11 @@ export class RecoveryWorld {
   async run(
     definition: StateMachineDefinition, input: Json = request, execution = executionArn, kept: Partial<ExecutionOptions> = {},
   ): Promise<ExecutionResult> {
-    const clock = virtualClock(Date.UTC(2026, 10, 25, 20));
+    const clock = virtualClock(startMs);
+    this.nowMs = () => clock.now() + this.skippedMs;
     return runExecution({
       definition, input,
-      clock: { now: () => clock.now() + this.skippedMs, sleep: clock.sleep },
+      clock: { now: () => this.nowMs(), sleep: clock.sleep },
       random: { number: () => 0.5, uuid: () => 'uuid' },
       context: { executionArn: execution, executionName: 'run-1' },
       invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
