@@ -233,6 +233,7 @@ export class SimulatedSystem {
         }
         network.disturb({ host: task.host, service: 'venue' }, { slowerByMs: fault.byMs }, lateForMs);
         time.at(time.nowMs + draw.between(0, lateForMs), undefined, () => {
+          if (this.faultsAreOver) return;
           if (fault.next === 'drain') return this.machines.drain(otherColour(task.wish.colour));
           if (fault.next === 'crash') return this.replace(task);
           for (const process of parts('task')) process.pausedUntilMs = Math.max(process.pausedUntilMs, time.nowMs + fault.byMs);
@@ -262,7 +263,7 @@ export class SimulatedSystem {
     this.conflicts.oneIn = Infinity;
     for (const database of this.databases.values()) database.isReadOnly = false;
     for (const { guardProcess, traderProcess } of this.tasks) {
-      for (const process of [guardProcess, traderProcess]) process.pausedUntilMs = Math.min(process.pausedUntilMs, this.time.nowMs);
+      for (const process of [guardProcess, traderProcess]) this.time.resume(process);
     }
   }
 

@@ -72,6 +72,8 @@ export class VirtualTime {
   readonly #random: () => number;
   /** How late a process is woken at most: its timers come in any order within it. */
   readonly #wakeLagMsMax: number;
+  /** What came for processes that stand still. */
+  readonly #waiting = new Map<SimulatedProcess, Due[]>();
   #order = 0;
 
   constructor({ random, wakeLagMsMax }: { readonly random: () => number; readonly wakeLagMsMax: number }) {
@@ -122,8 +124,7 @@ export class VirtualTime {
       if (next.cancelled || owner?.alive === false) continue;
       this.nowMs = next.atMs;
       if (owner !== undefined && owner.pausedUntilMs > this.nowMs) {
-        // In their old order: it finds everything at once when it goes on.
-        this.#push(Object.assign(next, { atMs: owner.pausedUntilMs }));
+        this.#keepFor(owner, next);
         continue;
       }
       this.events += 1;
@@ -133,6 +134,27 @@ export class VirtualTime {
       if (isOver()) return;
     }
     this.nowMs = Math.max(this.nowMs, endMs);
+  }
+
+  /** A process that stands still goes on before its time. */
+  resume(process: SimulatedProcess): void {
+    process.pausedUntilMs = Math.min(process.pausedUntilMs, this.nowMs);
+    this.#goOn(process);
+  }
+
+  #keepFor(owner: SimulatedProcess, due: Due): void {
+    const waiting = this.#waiting.get(owner);
+    if (waiting !== undefined) return void waiting.push(due);
+    this.#waiting.set(owner, [due]);
+    this.at(owner.pausedUntilMs, undefined, () => this.#goOn(owner));
+  }
+
+  /** In their old order: it finds everything at once. */
+  #goOn(owner: SimulatedProcess): void {
+    if (owner.pausedUntilMs > this.nowMs) return void this.at(owner.pausedUntilMs, undefined, () => this.#goOn(owner));
+    const waiting = this.#waiting.get(owner) ?? [];
+    this.#waiting.delete(owner);
+    for (const due of waiting) this.#push(Object.assign(due, { atMs: this.nowMs }));
   }
 
   #peek(): Due | undefined {

@@ -37,6 +37,18 @@ test('a process that stands still finds all that came when it goes on, in order;
   expect(done).toEqual([['first', 100], ['second', 100]]);
 });
 
+test('a process that goes on before its time finds what came at that very instant', async () => {
+  const { time } = worldOf();
+  const process = time.process('paused', { driftPpm: 0 });
+  const done: [string, number][] = [];
+  process.pausedUntilMs = 1000;
+  time.at(10, process, () => done.push(['came while it stood still', time.nowMs]));
+  time.at(50, undefined, () => time.resume(process));
+  time.at(60, process, () => done.push(['came later', time.nowMs]));
+  await time.runUntil(2000, never);
+  expect(done).toEqual([['came while it stood still', 50], ['came later', 60]]);
+});
+
 test('ambient timers, clocks and time-outs are those of the process whose code asked, by its own clock', async () => {
   const { time } = worldOf();
   const process = time.process('fast', { driftPpm: 9000 });
