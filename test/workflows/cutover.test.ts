@@ -5,6 +5,7 @@ import * as rds from '@aws-sdk/client-rds';
 import * as sns from '@aws-sdk/client-sns';
 import * as ssm from '@aws-sdk/client-ssm';
 import { describe, expect, it } from 'vitest';
+import { dev } from '../../lib/settings/dev.ts';
 import { migrationFields } from '../../lib/workflows/blocks/migration.ts';
 import { revisionFields } from '../../lib/workflows/blocks/bring-up.ts';
 import { TaskFailure, type ExecutionResult, type Json } from '../../rehearsal/states/engine.ts';
@@ -461,11 +462,11 @@ describe('a cutover that is refused', () => {
   });
   it('when it costs more than a tenth of the budget and nobody approves that, also where no approval is asked for', async () => {
     const dear = (costImpactUsdMonthly: number) => ({ ...request, change: { ...request.change, costImpactUsdMonthly } });
-    // A tenth of dev's 720 USD a month.
+    const tenthUsd = dev.budget.monthlyUsd / 10;
     const world = await scenarios.second();
-    expect(await refusal(world, dear(72.01))).toMatch(/not approved in time: 0 of 1 approvals/);
+    expect(await refusal(world, dear(tenthUsd + 0.01))).toMatch(/not approved in time: 0 of 1 approvals/);
     const cheap = await scenarios.second();
-    await run(cheap, dear(72));
+    await run(cheap, dear(tenthUsd));
     expect(cheap.visited()).not.toContain('Look who has approved the change');
   });
   it('is reported and told when people were asked, and left to its author when they were not', async () => {
