@@ -50,7 +50,7 @@ export const dev: SettingsInput = {
   credentials: { rotateDays: 30 },
   keys: { rotateDays: 90, graceHours: 24, warnDays: [30, 14, 7, 1] },
   notifications: { emails: [] },
-  budget: { monthlyUsd: 775, anomalyUsd: 25, byTag: { Book: 120 } },
+  budget: { monthlyUsd: 850, anomalyUsd: 25, byTag: { Book: 120 } },
   logs: { retentionDays: 30 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },
 };

@@ -37,7 +37,7 @@ export const production: SettingsInput = {
   credentials: { rotateDays: 30 },
   notifications: { emails: [], slack: true, pagerDuty: true },
   keys: { rotateDays: 90, graceHours: 24, warnDays: [30, 14, 7, 1] },
-  budget: { monthlyUsd: 800, anomalyUsd: 50, byTag: { Book: 110 } },
+  budget: { monthlyUsd: 880, anomalyUsd: 50, byTag: { Book: 110 } },
   logs: { retentionDays: 90 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },
 };

@@ -50,7 +50,7 @@ export const staging: SettingsInput = {
   credentials: { rotateDays: 30 },
   notifications: { emails: [], slack: true },
   keys: { rotateDays: 90, graceHours: 24, warnDays: [30, 14, 7, 1] },
-  budget: { monthlyUsd: 1050, anomalyUsd: 50, byTag: { Book: 120 }, spentDatabaseClass: 't4g.micro' },
+  budget: { monthlyUsd: 1130, anomalyUsd: 50, byTag: { Book: 120 }, spentDatabaseClass: 't4g.micro' },
   logs: { retentionDays: 90 },
   tags: { CostCenter: 'trading', Project: 'baton', Owner: 'trading-platform' },
 };

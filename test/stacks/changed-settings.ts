@@ -104,7 +104,7 @@ function exchangeSecondAndWitness({ regions }: SettingsInput): void {
 export const unchangeable: readonly string[] = ['books.venue'];
 
 /** Settings that production leaves out. */
-export const leftOut: readonly string[] = ['budget.spentDatabaseClass', 'budget.offHours', 'budget.byTag.CostCenter', 'budget.byTag.Project', 'budget.byTag.Owner'];
+export const leftOut: readonly string[] = ['budget.spentDatabaseClass', 'budget.byTag.CostCenter', 'budget.byTag.Project', 'budget.byTag.Owner'];
 
 /** Every setting by its path: leaves, lists of plain values, and lists of records both as such and by member. */
 export function settingPaths(settings: SettingsInput): string[] {

@@ -73,7 +73,7 @@ test('a setting of the bot makes a new template revision and leaves the service 
   const [ofTemplate, ofTheKeysFunctions] = ['AWS::ECS::TaskDefinition: replaces', 'AWS::Lambda::Function: none'] as const;
   const counts = Object.groupBy(impacts, ({ type, effect }) => `${type}: ${effect}`);
   expect(Object.keys(counts).toSorted()).toEqual([ofTemplate, ofTheKeysFunctions]);
-  expect(counts[ofTemplate], 'in each Region').toHaveLength(2);
+  expect(counts[ofTemplate], 'in each Region: of the book, and of its shadow in a drill').toHaveLength(4);
 });
 
 test('new code of every function replaces nothing and reaches no trader', async () => {
