@@ -6,6 +6,7 @@
  * something that is needed is not on this machine; 130 and 143 interrupted (nothing is left running). `serve` ends with 0
  * when it is interrupted after it was up: that is how it ends.
  */
+import { availableParallelism } from 'node:os';
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
@@ -61,8 +62,8 @@ const program = new Command('rehearse')
   .addOption(seedOption())
   .addOption(provisioningOption())
   .option('--out <directory>', 'write report.html to look at, report.json and the log there')
-  .option('--jobs <number>', 'how many scenarios run side by side: each mostly waits', jobCount, 4)
-  .option('--all', 'every scenario, those of maintenance too: keys, backups, the bill')
+  .option('--jobs <number>', 'how many scenarios run side by side: one more than there are cores, for each also waits', jobCount, availableParallelism() + 1)
+  .option('--all', 'every scenario, those of maintenance too (keys, backups, the bill), and with faults of each')
   .option('--json', 'print the report (or the list) as JSON; progress goes to standard error')
   .option('--list', 'list scenarios, their faults and what each promises')
   .addHelpText(
@@ -143,7 +144,7 @@ function tellings(name: string | undefined, { fault: faults, env, all }: Options
     const isAsked = ({ maintenance, variant }: Scenario): boolean => variant === undefined && (all === true || maintenance === undefined);
     return scenarios.filter((scenario) => isAsked(scenario) && fits(scenario, env)).flatMap((scenario) => [
       { scenario, faults: [] },
-      ...(scenario.byDefault ?? []).map((fault) => ({ scenario, faults: [fault] })),
+      ...(all === true ? (scenario.inAll ?? []) : []).map((fault) => ({ scenario, faults: [fault] })),
     ]);
   }
   if (all === true) program.error(`error: --all tells every scenario: leave '${name}' out, or leave --all out`);
@@ -245,7 +246,7 @@ async function run(plan: readonly Planned[], { env, seed, out, json, provisionin
         (besideOthers ? tellApart : tell)({
           scenario: scenario.name, faults, environment: env, assemblyDirectory: assembly.directory, seed, besideOthers,
           out: directoryFor(out, plan, scenario, faults),
-          provisioning: plan.length > 1 ? (scenario.provisioningAmongAll ?? provisioning) : provisioning,
+          provisioning: plan.length > 1 ? (scenario.provisioningAmongOthers ?? provisioning) : provisioning,
         }, part))),
     );
   } finally {

@@ -41,7 +41,7 @@ export const backups: Scenario = {
   faults: [],
   bothRegions: true,
   keepsBackups: true,
-  provisioningAmongAll: 'typical',
+  provisioningAmongOthers: 'typical',
   async run(stage): Promise<ScenarioEnd> {
     const { first, opened, end } = await openBook(stage, ordersAround);
     if (end !== undefined) return end;

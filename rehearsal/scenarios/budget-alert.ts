@@ -39,7 +39,7 @@ export const budgetAlert: Scenario = {
     { name: empty, summary: 'Cost Explorer has no figures, as in a new account: the message says so.', outcome: 'succeeded' },
     { name: malicious, summary: "A tag's value is a formula, markup and a mention: it arrives as plain text.", outcome: 'succeeded' },
   ],
-  byDefault: [slackDown],
+  inAll: [slackDown],
   contradiction: (faults) =>
     [throttled, empty, malicious].filter((fault) => faults.includes(fault)).length > 1 ? 'Cost Explorer does one of these at a time' : undefined,
   fits: ({ notifications }) => notifications.slack && notifications.pagerDuty,

@@ -25,7 +25,7 @@ export const budgetResponse: Scenario = {
     'interrupted and run again, it stops the rest and its undo forgets none',
   ],
   faults: [{ name: interrupted, summary: 'ECS refuses after the first back-test: the machine ends, and somebody runs it again.', outcome: 'succeeded' }],
-  byDefault: [interrupted],
+  inAll: [interrupted],
   async run(stage, faults): Promise<ScenarioEnd> {
     const pagers = await openPagers();
     try {

@@ -22,7 +22,7 @@ export const costReport: Scenario = {
     { name: empty, summary: 'Cost Explorer has no figures, as in a new account.', outcome: 'needs-a-person' },
     { name: malicious, summary: "A tag's value is a formula and a script.", outcome: 'succeeded' },
   ],
-  byDefault: [malicious],
+  inAll: [malicious],
   contradiction: (faults) => (faults.includes(empty) && faults.length > 1 ? 'an empty Cost Explorer has no tags, and nothing to try again' : undefined),
   async run(stage, faults): Promise<ScenarioEnd> {
     const beganMs = performance.now();

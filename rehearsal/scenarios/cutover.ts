@@ -28,7 +28,7 @@ export const cutover: Scenario = {
     'no secret in any log, history, report or notification',
   ],
   faults: cutoverFaults,
-  byDefault: ['green-does-not-trade'],
+  inAll: ['green-does-not-trade'],
   contradiction: (names) => contradiction(faultsOf(names)),
   async run(stage, names): Promise<ScenarioEnd> {
     const faults = faultsOf([...names]);

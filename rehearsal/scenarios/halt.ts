@@ -32,7 +32,7 @@ export const halt: Scenario = {
     summary: 'The guard of the holder is cut off from DynamoDB before the halt: it cannot hear of it.',
     outcome: 'needs-a-person',
   }],
-  byDefault: [cutOff],
+  inAll: [cutOff],
   async run(stage, faults): Promise<ScenarioEnd> {
     const { first, opened, end } = await openBook(stage, ordersBefore);
     if (end !== undefined) return end;

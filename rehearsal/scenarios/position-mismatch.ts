@@ -39,7 +39,7 @@ export const positionMismatch: Scenario = {
     summary: 'Coins are moved, so no execution tells of it; then the holder dies, and its successor finds the mismatch.',
     outcome: 'succeeded',
   }],
-  byDefault: [atTakeover],
+  inAll: [atTakeover],
   async run(stage, faults): Promise<ScenarioEnd> {
     const { first, opened, end } = await openBook(stage, ordersBefore);
     if (end !== undefined) return end;

@@ -34,7 +34,7 @@ export const revokeKeyNow: Scenario = {
     { name: noMoreKeys, summary: 'The venue makes no more keys for the sub-account.', outcome: 'needs-a-person' },
     { name: stopped, summary: 'Somebody stops the execution when the new key is made.', outcome: 'needs-a-person' },
   ],
-  byDefault: [noMoreKeys],
+  inAll: [noMoreKeys],
   contradiction: (names) => (names.length > 1 ? 'both decide how it ends: tell one' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const { first, opened, end } = await openBook(stage, ordersBefore);

@@ -32,7 +32,7 @@ export const rotateExchangeKey: Scenario = {
     'no key stands in a log, a history, a report, a notice or an environment',
   ],
   faults: keyFaults,
-  byDefault: ['crash-before-store'],
+  inAll: ['crash-before-store'],
   contradiction: (names) => (names.length > 1 ? 'each fault decides what becomes of the rotation: tell one' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const { first, opened, end } = await openBook(stage, ordersBefore);

@@ -21,14 +21,14 @@ export interface Scenario {
   /** What it promises, for `--list`; the report has the figures. */
   readonly promises: readonly string[];
   readonly faults: readonly Fault[];
-  /** The faults that it is told with, each alone, when every scenario is told; none when not said. */
-  readonly byDefault?: readonly string[];
+  /** The faults that it is told with, each alone, with `--all`; none when not said. */
+  readonly inAll?: readonly string[];
   /** What is kept up behind the trading – keys, backups, the bill – is told by its name or with `--all`: a person who tries the system waits for the rest. */
   readonly maintenance?: true;
   /** Why it cannot be told with all of these at once; undefined when it can. */
   contradiction?(faults: readonly string[]): string | undefined;
-  /** How long AWS takes when every scenario is told: a story that mostly waits for it is told with the typical column then. */
-  readonly provisioningAmongAll?: ProvisioningColumn;
+  /** How long AWS takes when several are told: a story that mostly waits for it is told with the typical column then. */
+  readonly provisioningAmongOthers?: ProvisioningColumn;
   /** It needs the second Region too; without, nothing of that is started. */
   readonly bothRegions?: boolean;
   /** Backups hold what was backed up, so that it can be restored; else they are names. */
