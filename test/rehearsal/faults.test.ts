@@ -12,7 +12,7 @@ import { newReleaseOf, oldReleaseOf, replace } from '../../rehearsal/scenarios/c
 import type { StateGraph } from '../../rehearsal/states/definition.ts';
 import { Stage } from '../../rehearsal/stage.ts';
 import { assemblyOf } from '../assemblies.ts';
-import { synthesizedCutover } from '../workflows/cutover-world.ts';
+import { synthesizedCutover } from '../workflows/synthesized.ts';
 
 /** What is told one after the other on an installation; a release that goes must be the one that came before. */
 const tours: readonly (readonly (readonly string[])[])[] = [
