@@ -105,6 +105,7 @@ interface Parts {
   readonly monitoring: Monitoring;
   readonly schedules: OtherServices['schedules'];
   readonly backups: OtherServices['backups'];
+  readonly functions: OtherServices['functions'];
   readonly storedSecrets: OtherServices['storedSecrets'];
   readonly queues: OtherServices['queues'];
   readonly watchers: Watchers;
@@ -180,7 +181,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     opened.push(() => egress.close());
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
-    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring; rest?: Pick<OtherServices, 'schedules' | 'backups' | 'storedSecrets' | 'queues'> } = {};
+    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring; rest?: Pick<OtherServices, 'schedules' | 'backups' | 'functions' | 'storedSecrets' | 'queues'> } = {};
     const world = createWorld({
       seed,
       provisioning,
@@ -272,7 +273,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     return installed({
       settings, seed, provisioning, besideOthers, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, monitoring, watchers, releases, log, secrets,
       disturbances, routes, egress, variant, people, caFile: authority.caFile,
-      schedules: services.schedules, backups: services.backups, storedSecrets: services.storedSecrets, queues: services.queues,
+      schedules: services.schedules, backups: services.backups, functions: services.functions, storedSecrets: services.storedSecrets, queues: services.queues,
     });
   } catch (error) {
     for (const close of opened.reverse()) await close().catch(() => undefined);
