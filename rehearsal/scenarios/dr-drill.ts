@@ -34,7 +34,6 @@ export const drDrill: Scenario = {
   faults: drillFaults,
   bothRegions: true,
   keepsBackups: true,
-  provisioningAmongOthers: 'typical',
   contradiction: (names) => (names.length > 1 ? 'each of them decides how the drill ends' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const fault = drillFaults.find(({ name }) => names.has(name));

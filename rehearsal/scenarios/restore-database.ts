@@ -39,7 +39,6 @@ export const restoreDatabase: Scenario = {
   faults: restoreFaults,
   bothRegions: true,
   keepsBackups: true,
-  provisioningAmongOthers: 'typical',
   contradiction: (names) => (names.length > 1 ? 'each of them decides how the restore ends' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const fault = restoreFaults.find(({ name }) => names.has(name));
