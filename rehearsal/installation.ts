@@ -98,6 +98,7 @@ interface Parts {
   readonly monitoring: Monitoring;
   readonly schedules: OtherServices['schedules'];
   readonly backups: OtherServices['backups'];
+  readonly functions: OtherServices['functions'];
   readonly storedSecrets: OtherServices['storedSecrets'];
   readonly queues: OtherServices['queues'];
   readonly watchers: Watchers;
@@ -172,7 +173,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
     opened.push(() => egress.close());
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
-    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring; rest?: Pick<OtherServices, 'schedules' | 'backups' | 'storedSecrets' | 'queues'> } = {};
+    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring; rest?: Pick<OtherServices, 'schedules' | 'backups' | 'functions' | 'storedSecrets' | 'queues'> } = {};
     const world = createWorld({
       seed,
       provisioning,
@@ -265,7 +266,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
     return installed({
       settings, seed, provisioning, besideOthers, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, monitoring, watchers, releases, log, secrets,
       disturbances, routes, egress, variant, people, caFile: authority.caFile,
-      schedules: services.schedules, backups: services.backups, storedSecrets: services.storedSecrets, queues: services.queues,
+      schedules: services.schedules, backups: services.backups, functions: services.functions, storedSecrets: services.storedSecrets, queues: services.queues,
     });
   } catch (error) {
     for (const close of opened.reverse()) await close().catch(() => undefined);

@@ -132,10 +132,10 @@ export class Stage {
     return new LeaseControl(this.#store);
   }
 
-  /** What AWS does by itself at its hour, for stories that let it come. */
-  get aws(): { readonly plans: Installation['backups'] } & Pick<Installation, 'schedules' | 'databases' | 'world'> {
-    const { backups: plans, schedules, databases, world } = this.#installation;
-    return { plans, schedules, databases, world };
+  /** What AWS does by itself, for stories that let its hour come or have it fail. */
+  get aws(): { readonly plans: Installation['backups'] } & Pick<Installation, 'schedules' | 'databases' | 'functions' | 'world'> {
+    const { backups: plans, schedules, databases, functions, world } = this.#installation;
+    return { plans, schedules, databases, functions, world };
   }
 
   /** In a Region that answers: the home, unless it is dark. */
