@@ -5,7 +5,8 @@ import type { Job } from './pool.ts';
 async function done(job: Job): Promise<unknown> {
   if ('world' in job) return (await import('./lease/explorations.ts')).exploreWorld(job.world);
   if ('cells' in job) return (await import('./sweep/sweep.ts')).tellCells(job.cells, job.assemblies);
-  return (await import('./run.ts')).runSeed(job.seed);
+  const [{ runSeed }, { planOf }] = await Promise.all([import('./run.ts'), import('./situations.ts')]);
+  return runSeed(job.seed, { plan: planOf(job.situation, job.seed) });
 }
 
 process.on('message', (job: Job) => {
