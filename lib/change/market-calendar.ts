@@ -7,8 +7,8 @@ import { DateTime } from 'luxon';
 import type { MarketCalendar } from '../contracts/change.ts';
 
 interface Session {
-  readonly opens: DateTime;
-  readonly closes: DateTime;
+  readonly opens: Date;
+  readonly closes: Date;
 }
 
 interface Market {
@@ -19,7 +19,7 @@ interface Market {
   readonly sessionOf: (day: DateTime) => Session | undefined;
 }
 
-const at = (day: DateTime, hour: number, minute = 0): DateTime => day.set({ hour, minute, second: 0, millisecond: 0 });
+const at = (day: DateTime, hour: number, minute = 0): Date => day.set({ hour, minute, second: 0, millisecond: 0 }).toJSDate();
 
 const markets: Readonly<Record<MarketCalendar, 'never closed' | Market>> = {
   always: 'never closed',
@@ -47,7 +47,7 @@ const markets: Readonly<Record<MarketCalendar, 'never closed' | Market>> = {
 };
 
 /** When a session of futures ends, if there is one on that day: they stand still for the holidays of New York, for most of them from noon on. */
-function futuresClose(day: DateTime): DateTime | undefined {
+function futuresClose(day: DateTime): Date | undefined {
   if (day.weekday > 5) return undefined;
   switch (holidayOn(day)) {
     case undefined:
@@ -74,8 +74,8 @@ export function marketState(calendar: MarketCalendar, instant: Date, shortestBre
   const market = markets[calendar];
   if (market === 'never closed') return { open: true };
   for (const { opens, closes } of joined(sessionsFrom(market, instant), shortestBreakMinutes)) {
-    if (instant < opens.toJSDate()) return { open: false, opensAt: opens.toJSDate() };
-    if (instant < closes.toJSDate()) return { open: true, closesAt: closes.toJSDate() };
+    if (instant < opens) return { open: false, opensAt: opens };
+    if (instant < closes) return { open: true, closesAt: closes };
   }
   throw new Error(`The market of '${calendar}' does not open again after ${instant.toISOString()}: its rules are wrong.`);
 }
@@ -89,18 +89,34 @@ export function marketZone(calendar: MarketCalendar): string {
 /** No market is closed for longer than a long weekend. */
 const daysAhead = 14;
 
-function* sessionsFrom({ zone, sessionDays, sessionOf }: Market, instant: Date): Generator<Session> {
-  const today = DateTime.fromJSDate(instant, { zone }).startOf('day');
-  for (let days = -sessionDays; days <= daysAhead; days += 1) {
-    const session = sessionOf(today.plus({ days }));
+const dayMs = 24 * 3_600_000;
+
+function* sessionsFrom(market: Market, instant: Date): Generator<Session> {
+  const { year, month, day } = DateTime.fromJSDate(instant, { zone: market.zone });
+  const today = Date.UTC(year, month - 1, day) / dayMs;
+  for (let days = -market.sessionDays; days <= daysAhead; days += 1) {
+    const session = sessionOn(market, today + days);
     if (session !== undefined) yield session;
   }
+}
+
+/** Of each market by day: the offset of a zone is slow to find, and the days of a fortnight are asked for again and again. */
+const known = new Map<Market, Map<number, Session | undefined>>();
+
+function sessionOn(market: Market, dayNumber: number): Session | undefined {
+  const ofMarket = known.get(market) ?? new Map<number, Session | undefined>();
+  known.set(market, ofMarket);
+  if (!ofMarket.has(dayNumber)) {
+    const day = DateTime.fromMillis(dayNumber * dayMs, { zone: 'utc' }).setZone(market.zone, { keepLocalTime: true });
+    ofMarket.set(dayNumber, market.sessionOf(day));
+  }
+  return ofMarket.get(dayNumber);
 }
 
 function* joined(sessions: Iterable<Session>, shortestBreakMinutes: number): Generator<Session> {
   let last: Session | undefined;
   for (const session of sessions) {
-    if (last !== undefined && session.opens < last.closes.plus({ minutes: shortestBreakMinutes })) {
+    if (last !== undefined && session.opens.getTime() < last.closes.getTime() + shortestBreakMinutes * 60_000) {
       last = { opens: last.opens, closes: session.closes };
       continue;
     }

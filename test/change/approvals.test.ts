@@ -273,7 +273,7 @@ describe('the bill', () => {
     const ask = (name: string, more: object = {}) =>
       machine.open({ ...alone, execution: `${executionsArn}cutover:${name}`, name, startedAt: 'noon', proof: required > 0 ? new Secret(people.request('ada', name)) : undefined, ...more });
     const look = (name: string, last = false) => machine.look({ execution: `${executionsArn}cutover:${name}`, last });
-    return { world, ask, look, decide: people.decide };
+    return { world, ask, look, decide: (who: string, decision: 'approve' | 'reject', name: string) => people.decide(who, decision, name) };
   }
   const usd = (count: number): number => count * 3.65;
 
