@@ -12,7 +12,7 @@ export const ordersBetween = 21;
 export async function tradingStage(progress: Progress, { bothRegions = false } = {}): Promise<AsyncDisposable & { readonly stage: Stage }> {
   await using opened = new AsyncDisposableStack();
   const assembly = opened.use(await synthesize('production', progress));
-  const stage = await Stage.open({ assembly, seed, progress, provisioning: 'typical', bothRegions });
+  const stage = await Stage.open({ assembly, releases: assembly.releases, seed, progress, provisioning: 'typical', bothRegions });
   opened.defer(() => stage.close());
   const { outcome, cause } = await stage.cutover(stage.releases.first, 'The first release of this book');
   if (outcome !== 'succeeded') throw new Error(`the first cutover ended ${outcome}, so nothing trades: ${cause ?? 'it gives no reason'}`);

@@ -12,11 +12,12 @@ import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { environmentNames, loadSettings } from '../lib/settings/index.ts';
-import { createProgress, type Progress, type TerminalProgress } from './report/progress.ts';
+import { createProgress, type Progress } from './report/progress.ts';
 import { held, render, seconds } from './report/report.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
+import { tellAll } from './side-by-side.ts';
 import { tellApart } from './tell-apart.ts';
-import { tell, type Told } from './telling.ts';
+import { tell, type Told, type Telling } from './telling.ts';
 import { serve } from './serve/serve.ts';
 import { scenarios } from './scenarios/index.ts';
 import type { Scenario } from './scenarios/scenario.ts';
@@ -26,7 +27,7 @@ import { UnavailableError } from './unavailable.ts';
 interface SettingOptions {
   readonly env: string;
   readonly seed: number;
-  readonly provisioning: ProvisioningColumn;
+  readonly provisioning?: ProvisioningColumn;
 }
 interface ServeOptions extends SettingOptions {
   readonly port?: number;
@@ -117,7 +118,8 @@ function seedOption(): Option {
 }
 
 function provisioningOption(): Option {
-  return new Option('--provisioning <column>', 'how long AWS takes to make things').choices(['typical', 'pessimistic']).default('pessimistic');
+  return new Option('--provisioning <column>', 'how long AWS takes to make things: pessimistic, and when several are told typical for most')
+    .choices(['typical', 'pessimistic']);
 }
 
 function jobCount(text: string): number {
@@ -142,10 +144,12 @@ function tellings(name: string | undefined, { fault: faults, env, all }: Options
       program.error('error: --fault needs a scenario, for example: npm run rehearse -- cutover --fault green-does-not-trade');
     }
     const isAsked = ({ maintenance, variant }: Scenario): boolean => variant === undefined && (all === true || maintenance === undefined);
-    return scenarios.filter((scenario) => isAsked(scenario) && fits(scenario, env)).flatMap((scenario) => [
+    const asked = scenarios.filter((scenario) => isAsked(scenario) && fits(scenario, env)).flatMap((scenario) => [
       { scenario, faults: [] },
       ...(all === true ? (scenario.inAll ?? []) : []).map((fault) => ({ scenario, faults: [fault] })),
     ]);
+    // Those of two Regions take longest: begun last, they would leave cores without work at the end.
+    return asked.toSorted((a, b) => Number(b.scenario.bothRegions ?? false) - Number(a.scenario.bothRegions ?? false));
   }
   if (all === true) program.error(`error: --all tells every scenario: leave '${name}' out, or leave --all out`);
   const scenario = scenarios.find((each) => each.name === name);
@@ -203,14 +207,14 @@ function endOnSignals(progress: Progress): () => void {
   };
 }
 
-async function stayUp({ env, seed, provisioning, port }: ServeOptions): Promise<0> {
+async function stayUp({ env, seed, provisioning = 'pessimistic', port }: ServeOptions): Promise<0> {
   const progress = createProgress(process.stdout);
   const goOn = endOnSignals(progress);
   try {
     progress.heading(`Synthesizing ${env}`);
-    await using assembly = await synthesize(env, progress);
+    using assembly = await synthesize(env, progress);
     await serve({
-      assembly, seed, provisioning, progress, port,
+      assembly, releases: assembly.releases, seed, provisioning, progress, port,
       print: (text) => console.log(`\n${text}\n`),
       async untilStopped() {
         goOn();
@@ -235,20 +239,20 @@ async function run(plan: readonly Planned[], { env, seed, out, json, provisionin
   const began = performance.now();
   const progress = createProgress(json === true ? process.stderr : process.stdout);
   const told: Told[] = [];
-  const besideOthers = plan.length > 1 && jobs > 1;
   endOnSignals(progress);
   try {
     progress.heading(`Synthesizing ${env}`);
     // One that wants other settings is told alone.
-    await using assembly = await synthesize(env, progress, plan[0]?.scenario.variant);
-    told.push(
-      ...(await sideBySide(plan, jobs, progress, ({ scenario, faults }, part) =>
-        (besideOthers ? tellApart : tell)({
-          scenario: scenario.name, faults, environment: env, assemblyDirectory: assembly.directory, seed, besideOthers,
-          out: directoryFor(out, plan, scenario, faults),
-          provisioning: plan.length > 1 ? (scenario.provisioningAmongOthers ?? provisioning) : provisioning,
-        }, part))),
-    );
+    using assembly = await synthesize(env, progress, plan[0]?.scenario.variant);
+    const tellingOf = ({ scenario, faults }: Planned, beside: boolean): Telling => ({
+      scenario: scenario.name, faults, environment: env, assemblyDirectory: assembly.directory, releases: assembly.releases, seed, besideOthers: beside,
+      out: directoryFor(out, plan, scenario, faults),
+      provisioning: provisioning ?? (plan.length === 1 || scenario.pessimisticAmongOthers === true ? 'pessimistic' : 'typical'),
+    });
+    told.push(...(await tellAll({
+      plan, jobs, progress, nameOf,
+      tell: (planned, beside, part) => (plan.length > 1 ? tellApart : tell)(tellingOf(planned, beside), part),
+    })));
   } finally {
     progress.close();
   }
@@ -269,30 +273,6 @@ async function run(plan: readonly Planned[], { env, seed, out, json, provisionin
   return kept ? 0 : 1;
 }
 
-/** So many at a time, in order. Each mostly waits; the answers are in the order of the plan. When one cannot be told, those that run come to their end. */
-async function sideBySide<One>(
-  plan: readonly Planned[], jobs: number, progress: TerminalProgress, one: (telling: Planned, progress: Progress) => Promise<One>,
-): Promise<readonly One[]> {
-  const parts = progress.inTurn(plan.length);
-  const waiting = plan.map((telling, index) => ({ telling, index, part: parts[index] as Progress }));
-  const done: One[] = [];
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(jobs, plan.length) }, async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const { telling, index, part } = next;
-      try {
-        done[index] = await one(telling, part);
-      } catch (error) {
-        waiting.length = 0;
-        throw error;
-      } finally {
-        part.close();
-      }
-    }
-  }));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  return done;
-}
-
 /** One telling writes into the directory itself, several each into one of their own. */
 function directoryFor(
   out: string | undefined,
@@ -301,5 +281,9 @@ function directoryFor(
   faults: readonly string[],
 ): string | undefined {
   if (out === undefined || plan.length === 1) return out;
-  return join(out, [scenario.name, ...faults].join('+'));
+  return join(out, nameOf({ scenario, faults }));
+}
+
+function nameOf({ scenario, faults }: Planned): string {
+  return [scenario.name, ...faults].join('+');
 }

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Settings } from '../lib/settings/index.ts';
 import { readAssembly, type AssemblyStack } from './cloud/assembly.ts';
 import { deploy } from './cloud/deploy.ts';
@@ -17,13 +17,14 @@ import { buildVariant, type Variant } from './faults/releases/build.ts';
 import { leaseIn, LeaseHistory } from './lease-history.ts';
 import { People } from './people.ts';
 import { createAuthority } from './processes/certificate.ts';
-import { buildImage, type BuiltImage } from './processes/container-image.ts';
+import type { BuiltImage } from './processes/container-image.ts';
 import { Egress } from './processes/egress.ts';
 import { Routes } from './processes/routes.ts';
 import { Supervisor } from './processes/supervisor.ts';
 import { TaskLauncher } from './processes/tasks.ts';
 import { ExecutionLog, type Injection } from './report/observed.ts';
 import { CompressedTime } from './report/phases.ts';
+import { buildReleases, type Release, type Releases } from './releases.ts';
 import type { Progress } from './report/progress.ts';
 import { dynamodb, type DynamoDb, type TableWrite } from './services/dynamodb.ts';
 import type { ElastiCacheModel } from './services/elasticache.ts';
@@ -38,18 +39,10 @@ import type { Assembly } from './synthesize.ts';
 import { monotonicMs } from './venue/record.ts';
 import { startVenue, type RunningVenue } from './venue/server.ts';
 
-/** The images of one release, as `npm run images` would print them. */
-export interface Release {
-  readonly trader: BuiltImage;
-  readonly guard: BuiltImage;
-}
-export interface Releases {
-  readonly first: Release;
-  readonly second: Release;
-}
-
 export interface InstallationOptions {
   readonly assembly: Pick<Assembly, 'settings' | 'directory'>;
+  /** Built here when they are not given. */
+  readonly releases?: Releases;
   readonly seed: number;
   readonly progress: Progress;
   /** Which column of the provisioning table holds. */
@@ -105,6 +98,7 @@ interface Parts {
   readonly monitoring: Monitoring;
   readonly schedules: OtherServices['schedules'];
   readonly backups: OtherServices['backups'];
+  readonly functions: OtherServices['functions'];
   readonly storedSecrets: OtherServices['storedSecrets'];
   readonly queues: OtherServices['queues'];
   readonly watchers: Watchers;
@@ -121,8 +115,6 @@ interface Parts {
   readonly secrets: ReadonlyMap<string, string>;
 }
 
-const root = dirname(import.meta.dirname);
-
 export interface Installation extends Parts {
   /** The book of these settings that is rehearsed; another one is its canary. */
   readonly book: Settings['books'][number];
@@ -138,7 +130,8 @@ export interface Installation extends Parts {
   close(): Promise<void>;
 }
 
-export async function openInstallation({ assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, keepsBackups = false, besideOthers = false, port }: InstallationOptions): Promise<Installation> {
+export async function openInstallation(options: InstallationOptions): Promise<Installation> {
+  const { assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, keepsBackups = false, besideOthers = false, port } = options;
   const { settings } = assembly;
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
@@ -180,7 +173,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     opened.push(() => egress.close());
     const assets = readAssembly(assembly.directory);
     let people: People | undefined;
-    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring; rest?: Pick<OtherServices, 'schedules' | 'backups' | 'storedSecrets' | 'queues'> } = {};
+    const models: { tables?: DynamoDb; tasks?: EcsModel; databases?: RdsModel; caches?: ElastiCacheModel; logs?: Logs; registry?: Ecr; monitoring?: Monitoring; rest?: Pick<OtherServices, 'schedules' | 'backups' | 'functions' | 'storedSecrets' | 'queues'> } = {};
     const world = createWorld({
       seed,
       provisioning,
@@ -248,17 +241,18 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
       end();
     };
     const built = async (): Promise<Releases> => {
+      if (options.releases !== undefined) return options.releases;
       const end = progress.begin('Build the images');
-      const releases = await buildReleases(directory);
-      for (const image of Object.values(releases).flatMap(({ trader, guard }) => [trader, guard])) images.set(image.digest, image);
+      const made = await buildReleases(directory);
       end();
-      return releases;
+      return made;
     };
     // Both have ended before anything is put away.
     const [building, deploying] = await Promise.allSettled([built(), deployed()]);
     if (deploying.status === 'rejected') throw deploying.reason;
     if (building.status === 'rejected') throw building.reason;
     const releases = building.value;
+    for (const image of Object.values(releases).flatMap(({ trader, guard }) => [trader, guard])) images.set(image.digest, image);
     people = await People.arrive(world, settings);
     const secrets = await putSecrets(world, settings, { venueKeys, managementKey, uidOf: (account) => venue.keys.uidOf(account) }, bothRegions);
     await pushImages(world, settings, releases);
@@ -272,7 +266,7 @@ export async function openInstallation({ assembly, seed, progress, provisioning,
     return installed({
       settings, seed, provisioning, besideOthers, assemblyDirectory: assembly.directory, supervisor, venue, world, front, tables, tasks, databases, caches, logs, monitoring, watchers, releases, log, secrets,
       disturbances, routes, egress, variant, people, caFile: authority.caFile,
-      schedules: services.schedules, backups: services.backups, storedSecrets: services.storedSecrets, queues: services.queues,
+      schedules: services.schedules, backups: services.backups, functions: services.functions, storedSecrets: services.storedSecrets, queues: services.queues,
     });
   } catch (error) {
     for (const close of opened.reverse()) await close().catch(() => undefined);
@@ -322,14 +316,6 @@ async function asOperator<Answer>(
   world: CloudWorld, { regions }: Settings, service: string, operation: string, input: Record<string, unknown>, region = regions.home.name,
 ): Promise<Answer> {
   return (await world.call({ service, operation, region, caller: world.operator.caller, input })) as Answer;
-}
-
-/** Two releases that differ in their label only. */
-async function buildReleases(directory: string): Promise<Releases> {
-  const image = (name: string, release: string): Promise<BuiltImage> =>
-    buildImage({ dockerfile: join(root, 'containers', name, 'Dockerfile'), context: root, directory, labels: { release } });
-  const [guard, trader, nextTrader] = await Promise.all([image('guard', '1'), image('trader', '1'), image('trader', '2')]);
-  return { first: { guard, trader }, second: { guard, trader: nextTrader } };
 }
 
 /** What `cdk bootstrap` leaves for deployments to find. */

@@ -14,7 +14,8 @@ import { ExchangeKeys } from './exchange-keys.ts';
 import type { Disturbance } from './faults/disturbances.ts';
 import type { Variant } from './faults/releases/build.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
-import { openInstallation, type Installation, type InstallationOptions, type Release, type Releases } from './installation.ts';
+import { openInstallation, type Installation, type InstallationOptions } from './installation.ts';
+import type { Release, Releases } from './releases.ts';
 import { leaseIn, type LeaseHistory } from './lease-history.ts';
 import type { Approving } from './people.ts';
 import type { Judge } from './permissions/judge.ts';
@@ -131,10 +132,10 @@ export class Stage {
     return new LeaseControl(this.#store);
   }
 
-  /** What AWS does by itself at its hour, for stories that let it come. */
-  get aws(): { readonly plans: Installation['backups'] } & Pick<Installation, 'schedules' | 'databases' | 'world'> {
-    const { backups: plans, schedules, databases, world } = this.#installation;
-    return { plans, schedules, databases, world };
+  /** What AWS does by itself, for stories that let its hour come or have it fail. */
+  get aws(): { readonly plans: Installation['backups'] } & Pick<Installation, 'schedules' | 'databases' | 'functions' | 'world'> {
+    const { backups: plans, schedules, databases, functions, world } = this.#installation;
+    return { plans, schedules, databases, functions, world };
   }
 
   /** In a Region that answers: the home, unless it is dark. */

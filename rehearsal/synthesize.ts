@@ -1,43 +1,54 @@
 /**
- * Synthesizes one environment as the CDK does, by running the app itself, into a directory that lives as long as
- * the rehearsal. What is rehearsed is what would be deployed: templates, state machines, bundles, policies.
+ * Synthesizes one environment as the CDK does, by running the app itself, and builds the images beside it, into a directory that
+ * lives as long as the rehearsal. What is rehearsed is what would be deployed: templates, state machines, bundles, policies.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { rmSync } from 'node:fs';
+import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../lib/settings/index.ts';
+import { removeTree } from './processes/remove-tree.ts';
+import { buildReleases, type Releases } from './releases.ts';
 import type { Progress } from './report/progress.ts';
 import { settingsOf, type SettingsVariant } from './settings-variants.ts';
 import { UnavailableError } from './unavailable.ts';
 
-export interface Assembly extends AsyncDisposable {
+export interface Assembly {
   readonly settings: Settings;
   readonly directory: string;
+}
+/** With what it deploys; both are gone when it is disposed of. */
+export interface AssemblyWithReleases extends Assembly, Disposable {
+  readonly releases: Releases;
 }
 
 const root = dirname(import.meta.dirname);
 
-export async function synthesize(environment: string, progress: Progress, variant?: SettingsVariant): Promise<Assembly> {
-  const directory = await mkdtemp(join(tmpdir(), 'baton-assembly-'));
+export async function synthesize(environment: string, progress: Progress, variant?: SettingsVariant): Promise<AssemblyWithReleases> {
+  const work = await mkdtemp(join(tmpdir(), 'baton-assembly-'));
   // A signal ends the process without unwinding: the directory must go then too.
-  const sweep = (): void => rmSync(directory, { recursive: true, force: true });
+  const sweep = (): void => removeTree(work);
   process.once('exit', sweep);
-  const remove = async (): Promise<void> => {
+  const remove = (): void => {
     process.off('exit', sweep);
-    await rm(directory, { recursive: true, force: true });
+    sweep();
   };
-  const end = progress.begin('Synthesize and validate', 3500);
+  // Tasks run as the users of their images.
+  await chmod(work, 0o755);
+  const directory = join(work, 'cdk.out');
+  const end = progress.begin('Synthesize and validate, build the images');
+  // Both have ended before anything is put away.
+  const [synthesized, built] = await Promise.allSettled([runApp(environment, directory, variant), buildReleases(join(work, 'images'))]);
   try {
-    await runApp(environment, directory, variant);
+    if (synthesized.status === 'rejected') throw synthesized.reason;
+    if (built.status === 'rejected') throw built.reason;
     end();
+    return { settings: settingsOf(environment, variant), directory, releases: built.value, [Symbol.dispose]: remove };
   } catch (error) {
     end('failed');
-    await remove();
+    remove();
     throw error;
   }
-  return { settings: settingsOf(environment, variant), directory, [Symbol.asyncDispose]: remove };
 }
 
 /** The entry that synthesizes settings, or a variant of them, which BATON_VARIANT names. */

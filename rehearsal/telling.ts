@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve as absolute } from 'node:path';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
 import { rehearse } from './rehearse.ts';
+import type { Releases } from './releases.ts';
 import { page } from './report/html/page.ts';
 import type { Progress } from './report/progress.ts';
 import { held, type Report } from './report/report.ts';
@@ -19,6 +20,7 @@ export interface Telling {
   readonly environment: string;
   /** Of the cloud assembly. */
   readonly assemblyDirectory: string;
+  readonly releases: Releases;
   readonly seed: number;
   readonly provisioning: ProvisioningColumn;
   /** Whether others are told on this machine at the same time. */

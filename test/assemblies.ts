@@ -37,7 +37,7 @@ export function assemblyOf(environment: 'dev' | 'staging' | 'production', varian
     if (waitedMs > boundMs) throw new Error(`no other test file synthesized ${environment} within ${boundMs / 1000} s`);
     Atomics.wait(sleeper, 0, 0, pauseMs);
   }
-  return { settings: settingsOf(environment, variant), directory, [Symbol.asyncDispose]: async () => undefined };
+  return { settings: settingsOf(environment, variant), directory };
 }
 
 function claimed(directory: string): boolean {

@@ -78,6 +78,12 @@ export const databaseRestore = functionContract({
       output: z.object({}),
       errors: { SchemaMovedError: 'refusal', EvidenceUnreachableError: 'retry', ...rds },
     },
+    /** Hours later, and with the books in hand: whether what was restored may still take the place. */
+    confirm: {
+      input: z.object({ request: RestoreRequest, original: name, watermarkKey: z.string(), books: z.array(Held) }),
+      output: z.object({}),
+      errors: { RestoreOvertakenError: 'refusal', SchemaMovedError: 'refusal', WorkflowPreemptedError: 'final', EvidenceUnreachableError: 'retry', ...rds, ...unreachable },
+    },
     /** The password that the master has now: the copy has that of then. */
     admit: {
       input: z.object({ name }),

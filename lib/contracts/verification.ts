@@ -32,6 +32,8 @@ export const Watermark = z.object({
   snapshot: z.string(),
   /** Hashes are the same within a major version only. */
   postgresMajor: z.int(),
+  /** In which way rows were hashed; those of another way are counted and not compared. */
+  hashing: z.optional(z.int()),
   tables: z.array(z.object({ name: z.string(), rows: z.string(), checksum: z.string() })),
   positions: z.array(z.object({ book: z.string(), quantity: z.string() })),
   /** Orders that were filled, and of which the ledger missed fills: each takeover reads a page of them only. */

@@ -7,6 +7,14 @@ export class DatabasesUnreachableError extends Error {
   }
 }
 
+/** Nobody is kept out while a database is restored: something else came first, and what was restored is not swapped in. */
+export class RestoreOvertakenError extends Error {
+  override readonly name = 'RestoreOvertakenError';
+  constructor(what: string) {
+    super(`${what} since this restore began. Look whether it is still wanted, and start again.`);
+  }
+}
+
 /** What trades now may not be able to write the ledger of then; nothing was made. */
 export class SchemaMovedError extends Error {
   override readonly name = 'SchemaMovedError';

@@ -10,11 +10,11 @@ import type { Implementation } from '../contracts/step.ts';
 import { Watermark } from '../contracts/verification.ts';
 import { RequestRefusedError } from '../cutover/errors.ts';
 import type { LeaseControl } from '../lease/control.ts';
-import type { BookName } from '../lease/model.ts';
+import type { BookName, Lease } from '../lease/model.ts';
 import type { Secret } from '../secret.ts';
 import { EvidenceUnreachableError } from '../verification/errors.ts';
 import { newestWatermark } from '../verification/watermark.ts';
-import { DatabasesUnreachableError, SchemaMovedError } from './errors.ts';
+import { DatabasesUnreachableError, RestoreOvertakenError, SchemaMovedError } from './errors.ts';
 import { parseRestore } from './request.ts';
 
 /** RDS of this Region. */
@@ -51,8 +51,8 @@ export function restoreSteps(options: RestoreOptions): Implementation<typeof dat
     async checkRestore({ request: given, execution }) {
       const request = parseRestore(given);
       const leases = await Promise.all(books.map((book) => control.read(book)));
-      const away = leases.filter(({ home }) => home !== region).map(({ book, home }) => `${book} in ${home}`);
-      if (away.length > 0) throw new RequestRefusedError(`The ledger is restored in the Region that is home, and this is ${region}: ${away.join(', ')}. Start it there.`);
+      const away = awayFrom(region, leases);
+      if (away !== '') throw new RequestRefusedError(`The ledger is restored in the Region that is home, and this is ${region}: ${away}. Start it there.`);
       const original = await asked(() => inUseNow());
       const { latest, earliest } = await asked(() => windowOf(original));
       const at = request.to === 'newest' ? latest : new Date(request.to);
@@ -77,6 +77,15 @@ export function restoreSteps(options: RestoreOptions): Implementation<typeof dat
         await databases.restore({ name, like, at: new Date(createdAt), tags: { [temporaryTags.execution]: execution, [temporaryTags.madeAt]: madeAt } });
         return {};
       });
+    },
+    async confirm({ request, original, watermarkKey, books: held }) {
+      const away = awayFrom(region, await Promise.all(held.map(({ book, token }) => control.checkToken(book, token))));
+      if (away !== '') throw new RestoreOvertakenError(`The books left ${region} (${away})`);
+      const named = await asked(() => databases.database(inUse));
+      if (named?.DbiResourceId !== original) throw new RestoreOvertakenError(`The database ${inUse} was replaced`);
+      if (named.ReadReplicaSourceDBInstanceIdentifier !== undefined) throw new RestoreOvertakenError(`The database ${inUse} became a replica`);
+      await checkSchema(request, watermarkKey);
+      return {};
     },
     async admit({ name }) {
       return asked(async () => {
@@ -144,6 +153,11 @@ export function restoreSteps(options: RestoreOptions): Implementation<typeof dat
     if (then === undefined || now === undefined || JSON.stringify(then) === JSON.stringify(now)) return;
     throw new SchemaMovedError(then, now);
   }
+}
+
+/** Empty when all are at home here. */
+function awayFrom(region: string, leases: readonly Lease[]): string {
+  return leases.filter(({ home }) => home !== region).map(({ book, home }) => `${book} in ${home}`).join(', ');
 }
 
 const words = ({ DBInstanceIdentifier, DBInstanceStatus }: DBInstance): string => `${DBInstanceIdentifier} is ${DBInstanceStatus}`;

@@ -1,6 +1,6 @@
 /**
  * What of the ledger can be compared between two moments: the columns that no update moves. A checksum is the sum of a hash of each row, so that rows may stand in
- * any order; each hash takes the one before it as its seed, which costs a sequential scan less than any text or record that was made of the row.
+ * any order and workers may share them; each hash takes the one before it as its seed, which costs a sequential scan less than any text or record that was made of the row.
  */
 import type { ClientBase } from 'pg';
 
@@ -10,13 +10,18 @@ export interface FrozenTable {
   readonly rowHash: string;
 }
 
+/** Goes up with every change to what is hashed or how: a deployment may lie between a watermark and the look at its backup. */
+export const hashing = 1;
+
 type Kind = 'text' | 'numeric' | 'bigint' | 'timestamptz';
 
 const hashes: Readonly<Record<Kind, (column: string, seed: string) => string>> = {
-  text: (column, seed) => `hashtextextended(${column}, ${seed})`,
+  // Of its bytes, whatever the database sorts by.
+  text: (column, seed) => `hashtextextended(${column} COLLATE "C", ${seed})`,
   numeric: (column, seed) => `hash_numeric_extended(${column}, ${seed})`,
   bigint: (column, seed) => `hashint8extended(${column}, ${seed})`,
-  timestamptz: (column, seed) => `timestamp_hash_extended(${column} AT TIME ZONE 'UTC', ${seed})`,
+  // No zone has to be looked up for a distance.
+  timestamptz: (column, seed) => `timestamp_hash_extended(${column} AT TIME ZONE interval '0', ${seed})`,
 };
 
 const hashOf = (columns: Readonly<Record<string, Kind>>): string =>

@@ -12,7 +12,7 @@ import { clientOrderId, sequencesPerLane } from '../trading/client-order-id.ts';
 import type { Journal } from '../trading/journal.ts';
 import { scaled } from '../trading/order.ts';
 import { ledgerMigrations, ledgerSchema } from './ledger-schema.ts';
-import { frozenTables, inFlightSeconds, isShort, ordersWithFills, settledBefore, shortOfFills, tableSql } from './ledger-tables.ts';
+import { frozenTables, hashing, inFlightSeconds, isShort, ordersWithFills, settledBefore, shortOfFills, tableSql } from './ledger-tables.ts';
 import { shortened } from './physical.ts';
 import { readSchema, schemaDifferences, type Schema } from './schema.ts';
 
@@ -80,17 +80,17 @@ async function watermarkIsThere(client: ClientBase, { watermark, installation, c
 async function rowsOfWatermark(client: ClientBase, watermark: Watermark | undefined): Promise<{ faults: readonly string[]; seen: string }> {
   if (watermark === undefined) return { faults: ['there is no watermark to count against'], seen: '' };
   const { rows } = await client.query<{ major: number }>("SELECT current_setting('server_version_num')::int / 10000 AS major");
-  const comparable = rows[0]?.major === watermark.postgresMajor;
+  const other = rows[0]?.major !== watermark.postgresMajor ? 'this is another major version of PostgreSQL' : watermark.hashing !== hashing ? 'another release hashed them in another way' : '';
   const faults: string[] = [];
   for (const table of frozenTables) {
     const wanted = watermark.tables.find(({ name }) => name === table.name);
     const [seen] = (await client.query<{ rows: string; checksum: string }>(tableSql(table, '$1'), [watermark.snapshot])).rows;
     if (wanted === undefined) faults.push(`the watermark does not count ${table.name}`);
     else if (seen?.rows !== wanted.rows) faults.push(`${table.name} has ${seen?.rows} of the ${wanted.rows} rows of the watermark`);
-    else if (comparable && seen.checksum !== wanted.checksum) faults.push(`the ${wanted.rows} rows of ${table.name} are not those of the watermark: their checksum is ${seen.checksum}, not ${wanted.checksum}`);
+    else if (other === '' && seen.checksum !== wanted.checksum) faults.push(`the ${wanted.rows} rows of ${table.name} are not those of the watermark: their checksum is ${seen.checksum}, not ${wanted.checksum}`);
   }
   const counted = watermark.tables.map(({ name, rows: n }) => `${n} ${name}`).join(', ');
-  return { faults, seen: `${counted}${comparable ? '' : '; not their checksums, for this is another major version of PostgreSQL'}` };
+  return { faults, seen: `${counted}${other === '' ? '' : `; not their checksums, for ${other}`}` };
 }
 
 function schemaFaults(seen: Schema, atWatermark: Schema | undefined): readonly string[] {

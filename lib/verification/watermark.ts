@@ -7,7 +7,7 @@
  */
 import type { ClientBase } from 'pg';
 import { Watermark } from '../contracts/verification.ts';
-import { frozenTables, settledBefore, shortOfFills, tableSql } from './ledger-tables.ts';
+import { frozenTables, hashing, settledBefore, shortOfFills, tableSql } from './ledger-tables.ts';
 import { readSchema } from './schema.ts';
 
 export const watermarksFolder = 'watermarks/';
@@ -39,9 +39,11 @@ export async function takeWatermark(client: ClientBase, { id, installation }: { 
   if (server?.in_recovery !== false) return undefined;
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
   try {
+    // Nobody waits for it, and traders write here.
+    await client.query('SET LOCAL max_parallel_workers_per_gather = 0');
     const moment = await momentOf(client);
     const contents = await contentsOf(client, settledBefore(new Date(moment.madeAt)));
-    const watermark = { id, installation, ...moment, ...contents, schema: await readSchema(client) };
+    const watermark = { id, installation, ...moment, hashing, ...contents, schema: await readSchema(client) };
     await client.query('SELECT control.keep_watermark($1, $2, $3)', [id, watermark.madeAt, JSON.stringify(watermark)]);
     await client.query('COMMIT');
     return Watermark.parse(watermark);

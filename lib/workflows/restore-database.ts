@@ -5,9 +5,10 @@
  * Trading goes on from the journal; only books whose bot requires the database are halted, for as long as there is none. What the restored ledger lacks of orders,
  * whoever trades writes into it from the journal. At last the other Region gets a replica of it: until then a failover would find the ledger of before.
  *
- * Until the restored one has the name, every way out leads back to what was.
+ * Until the restored one has the name, every way out leads back to what was. The books are taken for the swap alone: beside the hours of a restore everybody works, an
+ * emergency rollback too, and whether the restored one still fits is asked again when the books are in hand.
  */
-import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { credentialRotation } from '../contracts/credential-rotation.ts';
 import { endings } from '../contracts/cutover.ts';
 import type { databaseRecovery, recoveryControl } from '../contracts/recovery.ts';
@@ -49,6 +50,9 @@ const stopLimitSeconds = 30;
 const swapLimitSeconds = 3600;
 const renamePollSeconds = 10;
 const completeLimitSeconds = 600;
+/** A cutover with its bake, or a drill in the other Region, is over by then. */
+const takeLimitSeconds = 7200;
+const bookPollSeconds = 60;
 
 export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.IChainable {
   const { restore, control, recovery, arns, region: here, otherRegionName: there } = parts;
@@ -219,11 +223,45 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
   });
   halt.next(close);
 
+  // ── The books are taken, and the restored one still fits ─────────────────────────────────────────────────
+  const counted = (name: string, comment: string, next: sfn.IChainable): sfn.IChainable =>
+    w.invoke(name, parts.watermark, 'write', { comment, input: {}, catches: { DatabaseUnreachableError: { quietly: next }, 'States.ALL': { quietly: next } } }).next(next);
+  const confirm = w.invoke('Confirm that the restored database still fits', restore, 'confirm', {
+    comment: 'Since the restore began a release may have migrated, or the books have moved.',
+    input: { request: js('$request'), original: js('$original'), watermarkKey: js('$watermarkKey'), books: held },
+    refused: { judge: 'May the restored database take the place?', next: tearDown },
+    catches: {
+      WorkflowPreemptedError: preempted('Note that the books were taken before it was confirmed', tearDown),
+      EvidenceUnreachableError: tearDown, DatabasesUnreachableError: tearDown, LeaseMissingError: tearDown, 'States.ALL': tearDown,
+    },
+  });
+  confirm.next(halt);
+  const busy = w.pass('Note who has a book', { comment: 'A rollback first of all.', assign: { taken: [] } });
+  const takeThem = w.invoke('Take all books for the swap', recovery, 'takeBooks', {
+    comment: 'From nobody: who has one finishes first.',
+    input: { execution: js('$states.context.Execution.Id'), preempt: false },
+    keep: { redrives: js('$states.context.Execution.RedriveCount') },
+    assign: (answer) => ({ taken: answer.books, ...noted('The books were taken for the swap.') }),
+    refused: { judge: 'Are the books free to be taken?', next: busy, into: 'busy' },
+    // It may have worked all the same: the ending gives back what is ours.
+    catches: { LeaseMissingError: tearDown, 'States.ALL': tearDown },
+  });
+  const taken = w.poll({
+    begin: 'Begin to wait for the books', since: 'takeSince', ask: sfn.Chain.custom(takeThem.startState, [...takeThem.endStates, busy], busy),
+    judge: 'Has this execution the books?', judgeComment: 'All of them, or none.',
+    answers: [{ when: js('$count($taken) > 0'), next: counted('Count the ledger before the swap', 'A release may have migrated it meanwhile.', confirm), comment: 'It has.' }],
+    tooLate: {
+      next: tearDown, comment: 'Somebody works on them for too long.',
+      assign: { why: js(`'The restored database is sound, and was not swapped in: for ${takeLimitSeconds} s the books were not free. ' & $busy`) },
+    },
+    pause: 'Wait a while for the books', everySeconds: bookPollSeconds, limitSeconds: takeLimitSeconds,
+  });
+
   // ── Beside what is in use: nobody notices ────────────────────────────────────────────────────────────────
   const isSound = w.choice('Is the restored database sound?', {
     comment: 'What could not be looked at is not.',
     answers: [{
-      when: js('$count($findings) > 0 and $count($findings[$not(ok)]) = 0'), next: halt, comment: 'Everything that was looked at is.',
+      when: js('$count($findings) > 0 and $count($findings[$not(ok)]) = 0'), next: taken, comment: 'Everything that was looked at is.',
       assign: { verified: true, ...noted('The restored database was found sound.') },
     }],
     otherwise: w.pass('Say what is wrong with the restored database', {
@@ -237,9 +275,9 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
     catches: { DatabasesUnreachableError: tearDown, 'States.ALL': tearDown },
   });
   const make = w.invoke('Restore the database beside the one in use', restore, 'restore', {
-    comment: 'In the same shape; what is in use is only read.',
+    comment: 'In the same shape; what is in use is only read, and nobody is kept from it.',
     input: {
-      request: js('$request'), name: unlessRedriven('$name'), original: js('$original'), createdAt: js('$createdAt'), watermarkKey: js('$watermarkKey'),
+      request: js('$request'), name: js('$name'), original: js('$original'), createdAt: js('$createdAt'), watermarkKey: js('$watermarkKey'),
       execution: js('$states.context.Execution.Id'), madeAt: js('$begunAt'),
     },
     refused: {
@@ -249,22 +287,7 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
     catches: { EvidenceUnreachableError: tearDown, DatabasesUnreachableError: tearDown, 'States.ALL': tearDown },
   });
   make.next(judgedLedger(w, { check: parts.check, fills: parts.fills, restored: arns.restored }, { admit, judged: isSound, failed: tearDown }));
-  const count = w.invoke('Count the ledger as it is now', parts.watermark, 'write', {
-    comment: 'What it was before, and which schema it has; one that cannot be counted is restored all the same.',
-    input: {},
-    catches: { DatabaseUnreachableError: { quietly: make }, 'States.ALL': { quietly: make } },
-  });
-  count.next(make);
-  const take = w.invoke('Take all books for this execution', recovery, 'takeBooks', {
-    comment: 'From nobody: no release changes the schema meanwhile, and no second restore begins.',
-    input: { execution: js('$states.context.Execution.Id'), preempt: false },
-    keep: { redrives: js('$states.context.Execution.RedriveCount') },
-    assign: (answer) => ({ taken: answer.books, ...noted('The books were taken by this execution.') }),
-    refused: { judge: 'Were the books free to be taken?', next: notTaken },
-    // It may have worked all the same: the ending gives back what is ours.
-    catches: { LeaseMissingError: notTaken, 'States.ALL': ending.needsAPerson },
-  });
-  take.next(count);
+  const count = counted('Count the ledger as it is now', 'What it was before, and which schema it has; one that cannot be counted is restored all the same.', make);
   const typed = typedRequest(notTaken);
   const check = w.invoke(checkTheRequest, restore, 'checkRestore', {
     ...typed,
@@ -274,13 +297,13 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
     }),
     catches: { EvidenceUnreachableError: notTaken, DatabasesUnreachableError: notTaken, LeaseMissingError: notTaken, ...typed.catches },
   });
-  check.next(take);
+  check.next(count);
   return w.pass('Set out with what is known', {
     comment: 'Every variable has a value from the start, so that each ending can report.',
     assign: {
       needing: Object.fromEntries(parts.books.map(({ name, needsDatabase }) => [name, needsDatabase])),
       request: {}, name: nothing, aside: nothing, original: nothing, begunAt: nothing, createdAt: nothing, watermarkKey: nothing, openedAt: nothing, closedSince: 0,
-      taken: [], halting: nothing, closing: nothing, swap: nothing, swapSeen: nothing, swapped: false, schemaMoved: false, preempted: false, protected: false,
+      taken: [], busy: nothing, halting: nothing, closing: nothing, swap: nothing, swapSeen: nothing, swapped: false, schemaMoved: false, preempted: false, protected: false,
       verified: false, findings: [], parts: [], database: nothing, status: nothing, answeredAt: nothing, newestCommitAt: nothing, fillsKey: nothing,
       lacking: 0, missing: 0, missingSeen: nothing, leftOver: nothing, haltReason: js("'for the restore by ' & $states.context.Execution.Name"),
       redrives: 0, steps: [], why: nothing, loose: nothing, outcome: nothing,

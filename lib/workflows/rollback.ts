@@ -237,8 +237,8 @@ export function rollback(w: Workflow, parts: RollbackParts): sfn.IChainable {
   }).next(check);
 }
 
-/** The ledger may be put back as well: that is about all books, takes hours, and reports for itself, so it is begun and not waited for. */
-function putBack(w: Workflow, { leaseControl, restoreMachineArn }: RollbackParts, ending: Endings): sfn.IChainable {
+/** The ledger may be put back as well: that is about all books, takes hours, and reports for itself, so it is begun and not waited for. It waits for this book, before it swaps. */
+function putBack(w: Workflow, { restoreMachineArn }: RollbackParts, ending: Endings): sfn.IChainable {
   const name = `'rollback-' & ${executionHash}`;
   const begun = w.pass('Note that the restore of the database was begun', {
     comment: 'It tells people itself how it ends.', assign: { restore: js(name), ...noted('The restore of the database was begun.') },
@@ -263,13 +263,9 @@ function putBack(w: Workflow, { leaseControl, restoreMachineArn }: RollbackParts
     catches: { 'Sfn.ExecutionAlreadyExistsException': { quietly: begun }, 'States.ALL': notBegun },
   });
   start.next(begun);
-  const giveBack = w.invoke('Give the book back before the database is put back', leaseControl, 'releaseBook', {
-    comment: 'The restore takes all books.', input: { book, execution: js('$states.context.Execution.Id') }, catches: { 'States.ALL': notBegun },
-  });
-  giveBack.next(start);
   return w.choice('Is the database to be put back as well?', {
     comment: 'A rollback by itself changes no data.',
-    answers: [{ when: js('$exists($request.restoreDatabaseTo)'), next: giveBack, comment: 'It is.' }],
+    answers: [{ when: js('$exists($request.restoreDatabaseTo)'), next: start, comment: 'It is.' }],
     otherwise: ending.succeeded,
   });
 }

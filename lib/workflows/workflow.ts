@@ -84,6 +84,8 @@ export interface Declarations {
 const lambdaFaults = [
   'Lambda.ClientExecutionTimeoutException', 'Lambda.ServiceException', 'Lambda.AWSLambdaException', 'Lambda.SdkClientException',
   'Lambda.TooManyRequestsException', 'Lambda.Unknown', 'Sandbox.Timedout',
+  // The process ended under it, of a machine that failed or of memory.
+  'Runtime.ExitError',
 ];
 /** What throttling is called by those services whose SDK has a name for it; the others fail with their general error. */
 const throttlings: Readonly<Record<string, string>> = { sns: 'Sns.ThrottledException', ssm: 'Ssm.ThrottlingException' };

@@ -173,3 +173,14 @@ function instead(stage: Stage, what: string, service: string, operation: string,
   });
   return { heal: stop, promises: () => [struck(what, times)] };
 }
+
+/** Of a database, once. */
+export function removalRefused(stage: Stage): Injected {
+  let times = 0;
+  const heal = stage.disturb(({ service, operation }) => {
+    if (times > 0 || service !== 'rds' || operation !== 'DeleteDBInstance') return undefined;
+    times += 1;
+    return Promise.reject(new AwsError('InvalidDBInstanceState', 'The instance is being modified.'));
+  });
+  return { heal, promises: () => [struck('a removal that RDS refused', times)] };
+}

@@ -2,10 +2,12 @@
  * What can be wrong with a backup, or go wrong while it is verified: told with `verify-backup`, each alone. The first kind must be found by name; after all of them
  * nothing is left. What the contents lack is brought about in the backup itself, by a server of its own that is started from it.
  */
-import { AwsError } from '../cloud/model.ts';
 import type { Outcome } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
-import { flipByteInBase, truncateBase } from './damage.ts';
+import { until } from '../until.ts';
+import { removalRefused } from './aws.ts';
+import { flipByteInBase, loseLogOfBase, truncateBase } from './damage.ts';
+import { onEntering, struck, type Injected } from './fault.ts';
 
 export interface BackupFault {
   readonly name: string;
@@ -15,8 +17,8 @@ export interface BackupFault {
   readonly says?: RegExp;
   /** No watermark is written before the backup. */
   readonly withoutWatermark?: true;
-  /** Damages the backup, before its verification is started; or begins what disturbs it, and answers how that ends. */
-  readonly inject?: (stage: Stage, backup: DamagedBackup) => Promise<(() => void) | void>;
+  /** Damages the backup, before its verification is started; or begins what disturbs it, and answers how that ends and that it struck. */
+  readonly inject?: (stage: Stage, backup: DamagedBackup) => Promise<Injected | void>;
 }
 
 export interface DamagedBackup {
@@ -33,9 +35,13 @@ const wrong = (name: string, summary: string, says: RegExp, inject: BackupFault[
 });
 const holding = (name: string, summary: string, says: RegExp, sql: string): BackupFault => wrong(name, summary, says, (_, { change }) => change(sql));
 const pageBytes = 8192;
+const boundMs = 30_000;
+/** Of the machine, for a restore. */
+const beyondTheLimitSeconds = 4000;
 
 export const backupFaults: readonly BackupFault[] = [
   wrong('truncated-backup', 'Half of the base backup is missing.', /What was restored is failed|incompatible-restore/, (_, { directory }) => truncateBase(directory, 0.5)),
+  wrong('missing-log', 'The write-ahead log that makes the base backup whole is missing.', /What was restored is failed/, (_, { directory }) => loseLogOfBase(directory)),
   wrong('flipped-byte-in-a-table', 'A byte in a page of the orders is another one.', /pages of orders: orders.*(page|block)/, async (_, { directory, fileOf }) =>
     flipByteInBase(directory, await fileOf('orders'), pageBytes / 2)),
   wrong('flipped-byte-in-an-index', 'A byte in a page of an index is another one.', /pages of orders: orders_pkey/, async (_, { directory, fileOf }) =>
@@ -51,43 +57,32 @@ export const backupFaults: readonly BackupFault[] = [
   wrong('key-disabled', 'The key of the database is turned off.', /(KMS|Kms).*disabled/i, async (stage) => {
     const KeyId = `alias/baton-${stage.environment}-data`;
     await stage.operator('kms', 'DisableKey', { KeyId });
-    return () => void stage.operator('kms', 'EnableKey', { KeyId });
+    return { heal: async () => void (await stage.operator('kms', 'EnableKey', { KeyId })), promises: () => [] };
   }),
   wrong('restore-stuck', 'What is restored stays in creating.', /was not available within \d+ s; it is creating/, async (stage) => {
-    const release = stage.aws.databases.holdRestores(stage.home);
-    const stop = stage.onWorkflow((event) => {
-      if (event.kind !== 'entered' || event.state !== 'Look at the restored database') return;
-      stop();
-      stage.letTimePass(4000);
-    });
-    return release;
+    const heal = stage.aws.databases.holdRestores(stage.home);
+    onEntering(stage, ['Look at the restored database'], () => stage.letTimePass(beyondTheLimitSeconds));
+    return { heal, promises: () => [] };
   }),
-  {
-    name: 'checker-killed', summary: 'The checker is killed while it reads pages.', outcome: 'succeeded',
-    inject: async (stage) => disturbedOnce(stage, ({ service, operation, input }) => service === 'lambda' && operation === 'Invoke' && asked(input) === 'inspect', () => ({
-      StatusCode: 200, FunctionError: 'Unhandled', ExecutedVersion: '$LATEST',
-      Payload: Buffer.from(JSON.stringify({ errorType: 'Sandbox.Timedout', errorMessage: 'the process was killed' })),
-    })),
-  },
-  {
-    name: 'removal-refused', summary: 'RDS refuses once to remove what was restored.', outcome: 'succeeded',
-    inject: async (stage) => disturbedOnce(stage, ({ service, operation }) => service === 'rds' && operation === 'DeleteDBInstance', () => {
-      throw new AwsError('InvalidDBInstanceState', 'The instance is being modified.');
-    }),
-  },
+  { name: 'checker-killed', summary: 'The checker is killed while it reads the orders.', outcome: 'succeeded', inject: killedWhileItReads },
+  { name: 'removal-refused', summary: 'RDS refuses once to remove what was restored.', outcome: 'succeeded', inject: async (stage) => removalRefused(stage) },
 ];
 
-/** The first such call ends as said, after it was not carried out. */
-function disturbedOnce(stage: Stage, is: (call: { readonly service: string; readonly operation: string; readonly input: Record<string, unknown> }) => boolean, instead: () => unknown): () => void {
-  let struck = false;
-  return stage.disturb((call) => {
-    if (struck || !is(call)) return undefined;
-    struck = true;
-    return Promise.resolve().then(instead);
+/** It waits for a table that somebody has, in the middle of its work; then its process is gone. */
+async function killedWhileItReads(stage: Stage): Promise<Injected> {
+  const { home, environment, aws: { databases, functions } } = stage;
+  const killed = Promise.withResolvers<number>();
+  onEntering(stage, ['Ask the venue for its fills'], () => {
+    const server = [...databases.running(home)].find(([name]) => name.startsWith(`baton-${environment}-verify-`))?.[1].server;
+    if (server === undefined) return killed.resolve(0);
+    const locked = server.ask('LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)', undefined, 'baton').catch(() => undefined);
+    const waiting = "SELECT pid FROM pg_locks WHERE relation = 'orders'::regclass AND NOT granted";
+    const letGo = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'orders'::regclass AND mode = 'AccessExclusiveLock'";
+    void until('the checker to read the orders', boundMs, async () => (await server.ask(waiting, [], 'baton')).length > 0)
+      .then(() => functions.kill(home, `baton-${environment}-backup-check`))
+      .then(() => killed.resolve(1), () => killed.resolve(0))
+      .then(() => server.ask(letGo, [], 'baton'))
+      .then(() => locked);
   });
-}
-
-function asked(input: Record<string, unknown>): string | undefined {
-  const { Payload } = input as { Payload?: Uint8Array };
-  return Payload === undefined ? undefined : (JSON.parse(Buffer.from(Payload).toString()) as { step?: string }).step;
+  return { heal: () => killed.resolve(0), promises: async () => [struck('a checker that was killed while it read', await killed.promise)] };
 }

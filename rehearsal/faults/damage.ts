@@ -1,8 +1,16 @@
-/** What can happen to a base backup where it is kept: its end is missing, or a byte of a file in it is another one. */
-import { open, stat, truncate, type FileHandle } from 'node:fs/promises';
+/**
+ * What can happen to a base backup where it is kept: its end is missing, a byte of a file in it is another one, or it lacks the write-ahead log that makes it whole. And to
+ * the archive of that log: a segment is missing.
+ */
+import { execFile } from 'node:child_process';
+import { open, readdir, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 const blockBytes = 512;
+const run = promisify(execFile);
+/** As PostgreSQL names them: time line, log, and segment in it. */
+const segmentName = /^[0-9A-F]{24}$/;
 const baseOf = (directory: string): string => join(directory, 'base.tar');
 
 /** @param keep the part that is left, from 0 to 1 */
@@ -23,6 +31,23 @@ export async function flipByteInBase(directory: string, path: string, offset: nu
   } finally {
     await tar.close();
   }
+}
+
+/** Every page of a base backup is of its own moment; the log that was written meanwhile brings them to one. */
+export async function loseLogOfBase(directory: string): Promise<void> {
+  const { stdout } = await run('tar', ['-tf', baseOf(directory)], { maxBuffer: 64 * 1024 * 1024 });
+  const segments = stdout.split('\n').filter((name) => name.includes('pg_wal/') && segmentName.test(name.split('/').at(-1) ?? ''));
+  if (segments.length === 0) throw new Error('the base backup has no write-ahead log that could be lost');
+  await run('tar', ['--delete', '-f', baseOf(directory), ...segments]);
+}
+
+/** Of what was written at a moment, and of everything behind it: a recovery that wants to get there ends before. */
+export async function loseSegmentOf(archive: string, moment: Date): Promise<void> {
+  for (const name of (await readdir(archive)).filter((each) => segmentName.test(each)).toSorted()) {
+    if ((await stat(join(archive, name))).mtime < moment) continue;
+    return rm(join(archive, name));
+  }
+  throw new Error(`the archive has no segment from after ${moment.toISOString()}`);
 }
 
 /** Where the contents of a file begin: a header of a block is before each, with name and size. */

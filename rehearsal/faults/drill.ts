@@ -5,6 +5,8 @@ import { AwsError } from '../cloud/model.ts';
 import type { Outcome } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
 import { until } from '../until.ts';
+import { removalRefused } from './aws.ts';
+import { onEntering, struck, type Injected } from './fault.ts';
 
 export interface DrillFault {
   readonly name: string;
@@ -14,8 +16,8 @@ export interface DrillFault {
   readonly says?: RegExp;
   /** It is no drill at all: nothing was begun, so nothing is signed. */
   readonly notBegun?: true;
-  /** Begins what disturbs the drill in the Region that stands by, before it is started; answers how that ends. */
-  readonly inject: (stage: Stage) => Promise<() => Promise<void> | void>;
+  /** Begins what disturbs the drill in the Region that stands by, before it is started; answers how that ends and that it struck. */
+  readonly inject: (stage: Stage) => Promise<Injected>;
   /** What a report of a drill that was passed says was slower. */
   readonly slower?: RegExp;
 }
@@ -30,42 +32,33 @@ export const drillFaults: readonly DrillFault[] = [
       const { standby } = stage;
       const KeyId = `alias/baton-${stage.environment}-backups`;
       await stage.operator('kms', 'DisableKey', { KeyId }, standby);
-      return async () => void (await stage.operator('kms', 'EnableKey', { KeyId }, standby));
+      return { heal: async () => void (await stage.operator('kms', 'EnableKey', { KeyId }, standby)), promises: () => [] };
     },
   },
   {
     name: 'shadow-never-ready', summary: 'The shadow trader cannot say of itself that it is ready.', outcome: 'needs-a-person', says: /did not stand by within 600 s: no shadow trader has said anything of itself/,
     inject: async (stage) => {
-      const stopTime = stage.onWorkflow((event) => {
-        if (event.kind !== 'entered' || event.state !== 'Look whether the shadow trader stands by') return;
-        stopTime();
-        stage.letTimePass(700);
-      });
+      onEntering(stage, ['Look whether the shadow trader stands by'], () => stage.letTimePass(700));
+      let times = 0;
       const heal = stage.disturb(({ service, operation, input }) => {
         const { Item } = input as { Item?: { book?: { S?: string } } };
         if (service !== 'dynamodb' || operation !== 'PutItem' || Item?.book?.S !== String(shadowBook)) return undefined;
+        times += 1;
         return Promise.reject(new AwsError('InternalServerError', 'Internal server error', { fault: 'server' }));
       });
-      return heal;
+      return { heal, promises: () => [struck('words of the shadow trader that were lost', times)] };
     },
   },
   {
     name: 'teardown-refused', summary: 'RDS refuses once to remove what was restored.', outcome: 'succeeded',
-    async inject(stage) {
-      let struck = false;
-      return stage.disturb(({ service, operation }) => {
-        if (struck || service !== 'rds' || operation !== 'DeleteDBInstance') return undefined;
-        struck = true;
-        return Promise.reject(new AwsError('InvalidDBInstanceState', 'The instance is being modified.'));
-      });
-    },
+    inject: async (stage) => removalRefused(stage),
   },
   {
     name: 'deployment-runs', summary: 'A cutover has the book while the drill is started.', outcome: 'refused', says: /is being changed by another workflow: \S+baton-\w+-cutover/, notBegun: true,
     async inject(stage) {
       const deploying = stage.cutover(stage.releases.second, 'A release beside a drill');
       await until('the cutover to have the book', lockBoundMs, async () => (await stage.control.read(stage.book)).workflow.execution !== undefined);
-      return async () => void (await deploying);
+      return { heal: async () => void (await deploying), promises: () => [] };
     },
   },
   {
@@ -82,7 +75,7 @@ export const drillFaults: readonly DrillFault[] = [
         const Bucket = `baton-${environment}-evidence-${settings.account}-${standby}`;
         await stage.operator('s3', 'PutObject', { Bucket, Key: `${drillsFolder}${begunAt}-${report.name}.json`, Body: JSON.stringify(report) }, standby);
       }
-      return () => undefined;
+      return { promises: () => [] };
     },
   },
 ];

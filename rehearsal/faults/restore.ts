@@ -2,7 +2,7 @@
 import type { Outcome } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
 import { silentTopics, timedOutAfterSuccess } from './aws.ts';
-import { flipByteInBase } from './damage.ts';
+import { flipByteInBase, loseSegmentOf } from './damage.ts';
 import { onEntering, struck, type Injected } from './fault.ts';
 
 export interface RestoreFault {
@@ -19,8 +19,8 @@ export interface RestoreFault {
   readonly leaves?: true;
   /** Called before orders that the moment is to have. */
   readonly damages?: (stage: Stage) => Promise<void>;
-  /** Called before the restore is started. */
-  readonly inject?: (stage: Stage) => Injected;
+  /** Called before the restore is started, to a moment. */
+  readonly inject?: (stage: Stage, moment: Date) => Injected | Promise<Injected>;
 }
 
 const pageBytes = 8192;
@@ -48,6 +48,14 @@ export const restoreFaults: readonly RestoreFault[] = [
       const [found] = (await server?.ask<{ path: string }>('SELECT pg_relation_filepath($1) AS path', ['migrations'], 'baton')) ?? [];
       const directory = await databases.backUpNow(home, name);
       await flipByteInBase(directory ?? '', found?.path ?? '', pageBytes - rowsEnd);
+    },
+  },
+  {
+    name: 'missing-segment', summary: 'The archive of the write-ahead log lacks the segment of the moment.', outcome: 'rolled-back', inUse: 'before',
+    says: /What was restored is incompatible-restore/,
+    async inject({ home, environment, aws: { databases } }, moment) {
+      await loseSegmentOf(databases.archiveOf(home, `baton-${environment}`) ?? '', moment);
+      return { promises: () => [] };
     },
   },
   {

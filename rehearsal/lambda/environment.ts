@@ -68,7 +68,8 @@ export class ExecutionEnvironment {
 
   private constructor(options: EnvironmentOptions) {
     this.#options = options;
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+    // Never closed for being idle: a process that was held up for longer than Node's 5 s would answer into a closed connection.
+    this.#server = createServer({ keepAliveTimeout: 0 }, (request, response) => void this.#serve(request, response));
   }
 
   /** Cold start: the process is on its way; an invocation may be given at once. */

@@ -97,8 +97,31 @@ export function neverBroken(trading: Trading): PromiseKept[] {
   ];
 }
 
-export function held(report: Report): boolean {
-  return report.promises.every((promise) => promise.held);
+export function held(report: Pick<Report, 'promises'>): boolean {
+  return broken(report.promises).length === 0;
+}
+
+export function broken(promises: readonly PromiseKept[]): readonly PromiseKept[] {
+  return promises.filter((promise) => !promise.held);
+}
+
+/** What has to hold however slow the machine is: what protects orders, the ledger, secrets and what is in use. */
+const whateverTheMachine = new Set([
+  'no-stale-order', 'no-duplicate', 'no-overlap', 'none-after', 'nobody-traded', 'zombie-orders',
+  'ledger', 'untold', 'lost-rows', 'no-secret', 'permitted', 'untouched',
+]);
+
+/**
+ * Whether others on the same cores may have caused it: limits of time are for a quiet machine, and a step that starves past its
+ * own limit ends a workflow otherwise than told. Who is told this tells the scenario again, alone.
+ */
+export function mayBeSlowness(promises: readonly PromiseKept[]): boolean {
+  return broken(promises).every(({ id }) => !whateverTheMachine.has(id));
+}
+
+/** A promise and what was seen of it, on a line. */
+export function inWords(promise: PromiseKept): string {
+  return `${promise.statement}: ${promise.measured}${withUnit(promise)} (limit ${promise.limit}${withUnit(promise)})`;
 }
 
 /** The report as lines for a terminal: the promises first, because they are what was asked. */

@@ -41,7 +41,6 @@ export const backups: Scenario = {
   faults: [],
   bothRegions: true,
   keepsBackups: true,
-  provisioningAmongOthers: 'typical',
   async run(stage): Promise<ScenarioEnd> {
     const { first, opened, end } = await openBook(stage, ordersAround);
     if (end !== undefined) return end;

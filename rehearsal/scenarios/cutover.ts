@@ -8,7 +8,7 @@ import { contradiction, expectationOf, type Fault } from '../faults/fault.ts';
 import { atLeast, atMost, exactly, type PromiseKept, type Step } from '../report/report.ts';
 import type { Stage, WorkflowEnd } from '../stage.ts';
 import { monotonicMs } from '../venue/record.ts';
-import type { Release } from '../installation.ts';
+import type { Release } from '../releases.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
 
 /** Orders that the old colour has had accepted before anybody touches it, and whoever trades in the end, after. */
@@ -29,6 +29,7 @@ export const cutover: Scenario = {
   ],
   faults: cutoverFaults,
   inAll: ['green-does-not-trade'],
+  pessimisticAmongOthers: true,
   contradiction: (names) => contradiction(faultsOf(names)),
   async run(stage, names): Promise<ScenarioEnd> {
     const faults = faultsOf([...names]);

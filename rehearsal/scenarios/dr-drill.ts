@@ -34,7 +34,6 @@ export const drDrill: Scenario = {
   faults: drillFaults,
   bothRegions: true,
   keepsBackups: true,
-  provisioningAmongOthers: 'typical',
   contradiction: (names) => (names.length > 1 ? 'each of them decides how the drill ends' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const fault = drillFaults.find(({ name }) => names.has(name));
@@ -46,9 +45,9 @@ export const drDrill: Scenario = {
     stage.progress.heading(`The drill in ${stage.standby}${fault === undefined ? '' : `, with ${fault.name}`}`);
     const sinceMs = stage.acceptedIn(() => true).at(-1) ?? 0;
     const atHome = await leftToTheOther(stage);
-    const heal = await fault?.inject(stage);
+    const injected = await fault?.inject(stage);
     const drilled = await stage.recovery('dr-drill', stage.standby, { book: stage.book });
-    await heal?.();
+    await injected?.heal?.();
     await stage.aws.schedules.comesDue(stage.standby, `baton-${stage.environment}-drill-age`);
     await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
 
@@ -60,6 +59,7 @@ export const drDrill: Scenario = {
       exactly('at-home', 'Of the schedule in the home Region comes', atHome, 'nothing: it is left to the other one'),
       exactly('outcome', 'The drill ended as promised', endedAs(drilled, expected), expected),
       ...(fault?.says === undefined ? [] : [exactly('said', 'Why, was', fault.says.test(drilled.cause ?? '') ? 'said' : (drilled.cause ?? 'not said'), 'said')]),
+      ...((await injected?.promises()) ?? []),
       ...(fault?.notBegun === true ? [exactly('signed', 'Signed reports', signed === undefined ? 'none' : 'one', 'none')] : [
         exactly('signed', 'The signed report says that the drill was', signed === undefined ? 'no report' : signed.passed ? 'passed' : 'not passed', expected === 'succeeded' ? 'passed' : 'not passed'),
         exactly('shadow', 'The shadow book is', `${shadow?.mode}, held by ${shadow?.workflow.execution ?? 'no workflow'}`, 'halted, held by no workflow'),

@@ -29,6 +29,7 @@ export const failover: Scenario = {
   ],
   faults: failoverFaults,
   bothRegions: true,
+  pessimisticAmongOthers: true,
   contradiction: (names) => (names.length > 1 ? 'each of them decides how the failover goes' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const fault = failoverFaults.find(({ name }) => names.has(name));

@@ -39,7 +39,6 @@ export const restoreDatabase: Scenario = {
   faults: restoreFaults,
   bothRegions: true,
   keepsBackups: true,
-  provisioningAmongOthers: 'typical',
   contradiction: (names) => (names.length > 1 ? 'each of them decides how the restore ends' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const fault = restoreFaults.find(({ name }) => names.has(name));
@@ -63,7 +62,7 @@ export const restoreDatabase: Scenario = {
     await databases.archiveNow(home, name);
 
     stage.progress.heading(`The database is put back${fault === undefined ? '' : `, with ${fault.name}`}`);
-    const injected = fault?.inject?.(stage);
+    const injected = await fault?.inject?.(stage, before?.at ?? new Date());
     const restored = await stage.recovery('restore-database', home, {
       to: fault?.to ?? before?.at.toISOString(), acceptDataLoss: { reason: 'There are no tables of the bot’s own', approvedBy: 'somebody else' },
     });

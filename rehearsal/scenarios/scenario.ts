@@ -1,6 +1,5 @@
 /** What a scenario is: a story with promises, and the faults it can be told with. */
 import type { Settings } from '../../lib/settings/index.ts';
-import type { ProvisioningColumn } from '../cloud/provisioning.ts';
 import type { Figure, Outcome, PromiseKept, Step } from '../report/report.ts';
 import type { SettingsVariant } from '../settings-variants.ts';
 import type { Stage } from '../stage.ts';
@@ -27,8 +26,8 @@ export interface Scenario {
   readonly maintenance?: true;
   /** Why it cannot be told with all of these at once; undefined when it can. */
   contradiction?(faults: readonly string[]): string | undefined;
-  /** How long AWS takes when several are told: a story that mostly waits for it is told with the typical column then. */
-  readonly provisioningAmongOthers?: ProvisioningColumn;
+  /** When several are told AWS takes as long as it typically does; but here as long as it may, for this is about coming through that. */
+  readonly pessimisticAmongOthers?: true;
   /** It needs the second Region too; without, nothing of that is started. */
   readonly bothRegions?: boolean;
   /** Backups hold what was backed up, so that it can be restored; else they are names. */

@@ -7,6 +7,7 @@ import { backupFaults, type BackupFault, type DamagedBackup } from '../faults/ba
 import { atMost, exactly, type PromiseKept } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
 import { until } from '../until.ts';
+import { monotonicMs } from '../venue/record.ts';
 import { endedAs } from './cutover.ts';
 import { openBook } from './open-book.ts';
 import type { Scenario, ScenarioEnd } from './scenario.ts';
@@ -16,6 +17,10 @@ const ordersAround = 30;
 const boundMs = 150_000;
 /** As in any undisturbed minute of trading. */
 const silenceLimitMs = 1500;
+/** What the machine adds to what it waits for and to the checks. */
+const overheadLimitSeconds = 10;
+/** Where it waits for AWS, and where what was restored is looked into. */
+const restoreAndChecks = /^(Look |Wait |Ask the restored database|Inspect every page|Judge the restored ledger|Read what is in the restored cache)/;
 
 interface RecoveryPoint {
   readonly RecoveryPointArn: string;
@@ -30,6 +35,7 @@ export const verifyBackup: Scenario = {
     'a healthy backup is verified, and whatever is wrong with one is found and named',
     'nothing is left of what was restored, however it ended',
     'no call was made that changes the database or the cache that are in use',
+    `beside AWS’s own restore and the checks, the machine takes ${overheadLimitSeconds} s at most`,
     'trading notices nothing of it',
   ],
   faults: backupFaults,
@@ -43,9 +49,11 @@ export const verifyBackup: Scenario = {
     const snapshot = await backedUp(stage, fault);
 
     stage.progress.heading(`The backup is verified${fault === undefined ? '' : `, with ${fault.name}`}`);
-    const heal = await fault?.inject?.(stage, damaged(stage, snapshot));
+    const injected = (await fault?.inject?.(stage, damaged(stage, snapshot))) ?? undefined;
+    const overheadSeconds = watchOverhead(stage);
     const verified = await stage.recovery('backup-verification', stage.home, { pick: 'newest' });
-    heal?.();
+    const overhead = overheadSeconds();
+    await injected?.heal?.();
     await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
 
     const expected = fault?.outcome ?? 'succeeded';
@@ -54,7 +62,9 @@ export const verifyBackup: Scenario = {
       opened,
       exactly('outcome', 'The verification ended as promised', endedAs(verified, expected), expected),
       ...(fault?.says === undefined ? [] : [exactly('found', 'What is wrong was', fault.says.test(verified.cause ?? '') ? 'found' : (verified.cause ?? 'not found'), 'found')]),
+      ...((await injected?.promises()) ?? []),
       ...(expected === 'succeeded' ? [exactly('verified', 'The backup is', isVerified ? 'verified' : 'not verified', 'verified')] : []),
+      ...(fault === undefined ? [atMost('overhead', 'The machine’s time beside AWS’s restore and the checks, uncompressed', overhead, overheadLimitSeconds, 's')] : []),
       exactly('left', 'Databases and caches that are left', (await leftOf(stage)).join(', ') || 'none', 'none'),
       exactly('untouched', 'Calls that change the database or the cache in use', touched(stage).join(', ') || 'none', 'none'),
       exactly('signed', 'Signed reports', await signedReports(stage), 1),
@@ -71,6 +81,24 @@ export const verifyBackup: Scenario = {
     };
   },
 };
+
+/** In real time, as all of it is but the waiting for AWS. */
+function watchOverhead(stage: Stage): () => number {
+  const since = monotonicMs();
+  let enteredMs: number | undefined;
+  let waitedMs = 0;
+  const stop = stage.onWorkflow(({ kind, state }, { stateMachineArn }) => {
+    if (!stateMachineArn.endsWith('-backup-verification') || !restoreAndChecks.test(state)) return;
+    if (kind === 'entered') enteredMs = monotonicMs();
+    if (enteredMs === undefined || !['exited', 'caught', 'failed'].includes(kind)) return;
+    waitedMs += monotonicMs() - enteredMs;
+    enteredMs = undefined;
+  });
+  return () => {
+    stop();
+    return Math.round(monotonicMs() - since - waitedMs) / 1000;
+  };
+}
 
 /** The ledger is counted, then the database backed up, then the cache exported, each by what does it in the cloud; answers the snapshot. */
 async function backedUp(stage: Stage, fault: BackupFault | undefined): Promise<string> {

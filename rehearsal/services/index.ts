@@ -10,7 +10,7 @@ import { elasticache, type ElastiCacheModel } from './elasticache.ts';
 import { events } from './events.ts';
 import { iam } from './iam.ts';
 import { kms } from './kms.ts';
-import { lambdaModel, type LambdaOptions } from './lambda.ts';
+import { lambdaModel, type LambdaModel, type LambdaOptions } from './lambda.ts';
 import { logs, type Logs } from './logs.ts';
 import { monitoring, type Monitoring } from './monitoring.ts';
 import { rds, type RdsModel } from './rds.ts';
@@ -33,6 +33,7 @@ export interface OtherServices {
   readonly models: readonly ServiceModel[];
   readonly databases: RdsModel;
   readonly backups: BackupModel;
+  readonly functions: LambdaModel;
   readonly caches: ElastiCacheModel;
   readonly logs: Logs;
   readonly registry: Ecr;
@@ -55,11 +56,12 @@ export function otherServices(world: CloudWorld, options: OtherServicesOptions):
   const written = logs(world, metrics.record);
   const measured = { ...options, measure: metrics.record };
   const small = [cloudformation, costExplorer, ec2, events, iam, kms, s3, serviceQuotas, sns, ssm, sts].map((model) => model(world));
-  const withProcesses = [databases, caches, lambdaModel(world, measured)];
+  const functions = lambdaModel(world, measured);
+  const withProcesses = [databases, caches, functions];
   const backups = backup(world, metrics.record);
   const schedules = scheduler(world);
   const storedSecrets = secretsmanager(world);
   const queues = sqs(world, metrics.record);
   const models = [...small, backups, storedSecrets, queues, schedules, written, registry, metrics, ...withProcesses, statesModel(world, measured)];
-  return { models, databases, backups, caches, logs: written, registry, monitoring: metrics, schedules, storedSecrets, queues };
+  return { models, databases, backups, functions, caches, logs: written, registry, monitoring: metrics, schedules, storedSecrets, queues };
 }

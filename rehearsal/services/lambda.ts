@@ -83,10 +83,15 @@ const payloadBytesMax = { RequestResponse: 6 * 1024 * 1024, Event: 1024 * 1024, 
 const authoritiesFile = '/var/runtime/ca-cert.pem';
 const runtimes: ReadonlySet<string> = new Set(['nodejs24.x']);
 
-export function lambdaModel(world: World, { assetDirectory, caFile, measure, egress }: LambdaOptions): ServiceModel {
+export interface LambdaModel extends ServiceModel {
+  /** The processes in which a function runs now end, as when their machine fails: what they did is done, and nobody hears of it. */
+  kill(region: string, name: string): Promise<void>;
+}
+
+export function lambdaModel(world: World, { assetDirectory, caFile, measure, egress }: LambdaOptions): LambdaModel {
   const functions = new Map<string, LambdaFunction>();
-  /** With the Region that each is in. */
-  const environments = new Map<ExecutionEnvironment, string>();
+  /** With the function that each serves. */
+  const environments = new Map<ExecutionEnvironment, LambdaFunction>();
   const asynchronous = new Set<Promise<void>>();
   let closed = false;
 
@@ -254,7 +259,7 @@ export function lambdaModel(world: World, { assetDirectory, caFile, measure, egr
       },
       onLine: (line) => log(target, line),
     });
-    environments.set(environment, target.region);
+    environments.set(environment, target);
     if (closed || world.outageOf(target.region) === 'dark') {
       await end(environment);
       throw closing();
@@ -376,9 +381,14 @@ export function lambdaModel(world: World, { assetDirectory, caFile, measure, egr
       'AWS::Lambda::EventInvokeConfig': createEventInvokeConfig,
       'AWS::Lambda::Permission': ({ generatedName }) => ({ ref: generatedName, attributes: { Id: generatedName } }),
     },
+    async kill(region, name) {
+      const target = functionOf(name, region);
+      const running = [...environments].filter(([environment, of]) => of === target && !target.idle.includes(environment));
+      await Promise.all(running.map(([environment]) => end(environment)));
+    },
     async regionLost(region) {
       for (const target of functions.values()) if (target.region === region) target.idle.splice(0);
-      await Promise.all([...environments].filter(([, of]) => of === region).map(([environment]) => end(environment)));
+      await Promise.all([...environments].filter(([, of]) => of.region === region).map(([environment]) => end(environment)));
     },
     async close() {
       closed = true;

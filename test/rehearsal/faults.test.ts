@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cutoverFaults } from '../../rehearsal/faults/index.ts';
 import { contradiction, type Fault } from '../../rehearsal/faults/fault.ts';
 import type { Progress } from '../../rehearsal/report/progress.ts';
-import { neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts';
+import { inWords, mayBeSlowness, neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts';
 import { newReleaseOf, oldReleaseOf, replace } from '../../rehearsal/scenarios/cutover.ts';
 import type { StateGraph } from '../../rehearsal/states/definition.ts';
 import { Stage } from '../../rehearsal/stage.ts';
@@ -81,9 +81,7 @@ async function setOut(): Promise<void> {
       for (const { told } of tour) told.reject(error);
     };
     try {
-      const assembly = tour.some(({ names }) => names.some((name) => inProduction.has(name))) ? production : dev;
-      const stage = await Stage.open({ assembly, seed: index + 1, progress: silent, provisioning: 'typical', cuttable: true });
-      stages.push(stage);
+      const stage = await openFor(tour, index + 1);
       touring.push(tell(tour, stage).catch(failed));
     } catch (error) {
       failed(error);
@@ -91,19 +89,44 @@ async function setOut(): Promise<void> {
   }
 }
 
-afterAll(async () => {
+async function openFor(tour: readonly Leg[], seed: number): Promise<Stage> {
+  const assembly = tour.some(({ names }) => names.some((name) => inProduction.has(name))) ? production : dev;
+  const stage = await Stage.open({ assembly, seed, progress: silent, provisioning: 'typical', cuttable: true });
+  stages.push(stage);
+  return stage;
+}
+
+async function closeAll(): Promise<void> {
   // The first sets out the others.
   await touring[0];
   await Promise.all(touring);
-  await Promise.all(stages.map((stage) => stage.close()));
-}, legBoundMs);
+  await Promise.all(stages.splice(0).map((stage) => stage.close()));
+}
 
-describe.each(legs.flat())('$names', ({ told }) => {
+afterAll(closeAll, legBoundMs);
+
+const heldUp: Leg[] = [];
+
+describe.each(legs.flat())('$names', (leg) => {
   test('ends as promised, and every promise holds', async () => {
-    const broken = (await told.promise).filter((promise) => !promise.held && !heldWithPatience(promise));
-    expect(broken).toEqual([]);
+    const broken = (await leg.told.promise).filter((promise) => !promise.held && !heldWithPatience(promise));
+    if (!mayBeSlowness(broken)) expect(broken).toEqual([]);
+    if (broken.length === 0) return;
+    console.warn(`${leg.names.join(', ')} is told again alone; beside others it broke:\n${broken.map(inWords).join('\n')}`);
+    heldUp.push(leg);
   }, legBoundMs);
 });
+
+test('what broke a limit beside others keeps it alone', async () => {
+  await closeAll();
+  for (const leg of heldUp) {
+    const again = { ...leg, told: Promise.withResolvers<readonly PromiseKept[]>() };
+    const stage = await openFor([again], 1);
+    await tell([again], stage);
+    expect((await again.told.promise).filter((promise) => !promise.held && !heldWithPatience(promise)), leg.names.join(', ')).toEqual([]);
+    await stages.pop()?.close();
+  }
+}, legBoundMs * 2);
 
 function heldWithPatience({ unit, measured, limit }: PromiseKept): boolean {
   return unit === 'ms' && Number(limit) > 0 && Number(measured) <= Number(limit) * patience;

@@ -1,6 +1,6 @@
 /** The ways back on the real system: their scenarios keep their promises. Each on an installation of its own, side by side. */
 import { expect, test } from 'vitest';
-import { neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts';
+import { inWords, mayBeSlowness, neverBroken, type PromiseKept } from '../../rehearsal/report/report.ts';
 import type { Progress } from '../../rehearsal/report/progress.ts';
 import { halt } from '../../rehearsal/scenarios/halt.ts';
 import { positionMismatch } from '../../rehearsal/scenarios/position-mismatch.ts';
@@ -37,13 +37,27 @@ test.concurrent('a key that is rotated by a function that dies on the way, and o
   await keepsItsPromises(revokeKeyNow, []);
 }, 2 * boundMs);
 
+/** Told when nothing else is. */
+const again: (() => Promise<void>)[] = [];
+
+test('what broke a limit beside others keeps it alone', async () => {
+  for (const alone of again) await alone();
+}, 2 * boundMs);
+
 async function keepsItsPromises(scenario: Scenario, faults: readonly string[]): Promise<void> {
+  const broken = await brokenBy(scenario, faults);
+  if (!mayBeSlowness(broken)) expect(broken).toEqual([]);
+  if (broken.length === 0) return;
+  console.warn(`${[scenario.name, ...faults].join(', ')} is told again alone; beside others it broke:\n${broken.map(inWords).join('\n')}`);
+  again.push(async () => expect(await brokenBy(scenario, faults)).toEqual([]));
+}
+
+async function brokenBy(scenario: Scenario, faults: readonly string[]): Promise<readonly PromiseKept[]> {
   const stage = await Stage.open({ assembly, seed: 1, progress: silent, provisioning: 'typical', cuttable: faults.length > 0 });
   try {
     const { promises } = await scenario.run(stage, new Set(faults));
-    const broken = [...neverBroken(stage.trading()), ...promises].filter((promise) => !promise.held && !heldWithPatience(promise));
-    expect(broken).toEqual([]);
     expect(stage.permissions.surprises).toEqual([]);
+    return [...neverBroken(stage.trading()), ...promises].filter((promise) => !promise.held && !heldWithPatience(promise));
   } finally {
     await stage.close();
   }

@@ -57,7 +57,7 @@ export class Coverage {
     readonly scenarios: Readonly<Record<string, () => Promise<W>>>;
     readonly input: (scenario: string) => Json;
     readonly endingOf: (state: string, error: string, usually: string) => string;
-    /** Instead of failing only: what else a fault of this name does. */
+    /** Instead of failing only: what else a fault of this name does, or a `refusal`. */
     readonly beside?: (error: string, world: W, args: Json) => void;
     readonly execution?: string;
     /** Of which states; all when not said. */
@@ -92,7 +92,10 @@ export class Coverage {
 
         if (refusable) it('ends as declared when it is refused', async () => {
           const refusal = { name: 'SomeRefusal', message: 'not now' };
-          const ending = await runWith(scenario, state, () => () => ({ StatusCode: 200, Payload: { refusal } }));
+          const ending = await runWith(scenario, state, (world) => (_, args) => {
+            options.beside?.('refusal', world, args);
+            return { StatusCode: 200, Payload: { refusal } };
+          });
           expect(ending).toBe(endingOf(state, 'refusal', usually));
         });
 

@@ -113,7 +113,7 @@ describe('a restore that succeeds', () => {
   });
 
   it('finds its own work after an answer was lost', async () => {
-    for (const state of ['Restore the database beside the one in use', 'Let the checker into what was restored', 'Swap the names of the two databases', 'Take all books for this execution']) {
+    for (const state of ['Restore the database beside the one in use', 'Let the checker into what was restored', 'Swap the names of the two databases', 'Take all books for the swap', 'Confirm that the restored database still fits']) {
       const world = await scenarios.healthy();
       world.losesAnswerOf(state);
       expect({ state, ...(await run(world)) }).toEqual({ state, ending: 'Succeeded', cause: '' });
@@ -173,16 +173,70 @@ describe('a restore that changes nothing', () => {
     ['while the database is not available', (world) => void (world.of(here, inUse)!.status = 'backing-up'), /is backing-up, and only one that is available/],
     ['where a replica is in use', (world) => Object.assign(world.of(here, inUse)!, { source: world.of(away, inUse) }), /is a replica of/],
     ['where no backup leads anywhere', (world) => Object.assign(world, { window: undefined }), /no automated backup that leads anywhere/],
-    ['while another workflow has a book', (world) => world.control.takeWorkflow(beta, 'a cutover'), /a cutover/],
     ['behind a migration', (world) => world.counted(5, ['0001-ledger', '0002-more']), /schema has moved: then the migrations were 0001-ledger; now they are 0001-ledger, 0002-more/],
   ] as const satisfies readonly (readonly [string, Before, RegExp])[])('is refused %s', async (_, before, why) => {
     const world = await scenarios.healthy();
-    await before(world);
+    before(world);
     const { ending, cause } = await run(world);
     expect(cause).toMatch(why);
     expect(ending).toBe('Refused');
     expect(world.names(here)).toEqual([inUse]);
     expect(world.visited()).not.toContain('Close the database of before');
+  });
+});
+
+describe('a restore beside which somebody works', () => {
+  const workflowOf = (world: RestoreWorld): (string | undefined)[] => books.map((book) => world.lease(book).workflow.execution);
+  const takes = (world: RestoreWorld, book: typeof alpha, execution: string): void =>
+    void world.store.writeNow({
+      name: 'take-workflow', book, expects: [], set: { 'workflow.token': (world.lease(book).workflow.token + 1) as never, 'workflow.execution': execution },
+    });
+  const givesBack = (world: RestoreWorld, book: typeof alpha): void => void world.store.writeNow({ name: 'release-workflow', book, expects: [], remove: ['workflow.execution'] });
+  const atJudge = async (happens: (world: RestoreWorld) => unknown): Promise<RestoreWorld> => {
+    const world = await scenarios.healthy();
+    world.faults.set('Judge the restored ledger', () => void happens(world));
+    return world;
+  };
+
+  it('keeps nobody from a book until it swaps, and waits for who has one then: a rollback goes first', async () => {
+    const world = await atJudge(() => {
+      expect(workflowOf(world)).toEqual([undefined, undefined]);
+      takes(world, beta, 'a rollback');
+    });
+    const seen: (string | undefined)[][] = [];
+    world.faults.set('Take all books for the swap', () => {
+      seen.push(workflowOf(world));
+      if (seen.length === 5) givesBack(world, beta);
+      return undefined;
+    });
+    expect(await run(world)).toEqual({ ending: 'Succeeded', cause: '' });
+    // None is kept from others while one is waited for.
+    expect(seen).toEqual(Array.from({ length: 5 }, () => [undefined, 'a rollback']));
+    expect(world.visited().filter((state) => state === 'Note who has a book')).toHaveLength(4);
+    swapped(world);
+    released(world);
+  });
+
+  it('gives up when a book is not free in time: the database of before is in use, and the book stays with who has it', async () => {
+    const world = await atJudge(() => takes(world, alpha, 'a cutover that hangs'));
+    world.faults.set('Take all books for the swap', () => void (world.skippedMs += 1_000_000));
+    expect(await run(world)).toEqual({ ending: 'RolledBack', cause: expect.stringMatching(/is sound, and was not swapped in: for 7200 s the books were not free.*a cutover that hangs/) as string });
+    expect(workflowOf(world)).toEqual(['a cutover that hangs', undefined]);
+    givesBack(world, alpha);
+    asBefore(world);
+  });
+
+  it.each([
+    ['a release migrated the ledger', (world) => world.counted(5, ['0001-ledger', '0002-more']), /schema has moved: then the migrations were 0001-ledger; now they are 0001-ledger, 0002-more/],
+    ['another restore was first', (world) => Object.assign(world.of(here, inUse)!, { id: 'db-9' }), /The database baton-dev was replaced since this restore began/],
+    ['the database is a replica by now', (world) => Object.assign(world.of(here, inUse)!, { source: world.of(away, inUse) }), /baton-dev became a replica since/],
+    ['the books moved', (world) => books.forEach((book) => world.set(book, { home: away })), new RegExp(`The books left ${here} \\(${alpha} in ${away}, ${beta} in ${away}\\) since`)],
+  ] as const satisfies readonly (readonly [string, (world: RestoreWorld) => unknown, RegExp])[])('swaps nothing when %s meanwhile', async (_, meanwhile, why) => {
+    const world = await atJudge(meanwhile);
+    expect(await run(world)).toEqual({ ending: 'RolledBack', cause: expect.stringMatching(why) as string });
+    expect(world.visited()).not.toContain('Close the database of before');
+    expect(world.names(here)).toEqual([inUse]);
+    released(world);
   });
 });
 
@@ -247,7 +301,7 @@ describe('a restore that needs a person', () => {
     released(world);
   });
 
-  it.each(['Halt a book for the restore', 'Swap the names of the two databases', 'Resume the books that were halted for nothing'])(
+  it.each(['Confirm that the restored database still fits', 'Halt a book for the restore', 'Swap the names of the two databases', 'Resume the books that were halted for nothing'])(
     'when a failover takes the books at “%s”: what was restored is removed, and nothing is swapped', async (state) => {
       const world = await worldWith(state.startsWith('Resume') ? { holdersStop: false } : {})();
       world.faults.set(state, () => {
@@ -319,18 +373,20 @@ describe('a restore that needs a person', () => {
 });
 
 const beforeTheSwap = [
-  'Restore the database', 'Look at the restored', 'Let the checker', 'Look whether the password', 'Ask the restored', 'Ask the venue', 'Inspect', 'Judge', 'Halt a book',
+  'Restore the database', 'Look at the restored', 'Let the checker', 'Look whether the password', 'Ask the restored', 'Ask the venue', 'Inspect', 'Judge', 'Take all books', 'Confirm', 'Halt a book',
 ];
 await coverage.everyFault({
   scenarios,
   input: () => request,
   execution: executionArn,
   beside: (error, world) => {
+    // One that is waited for takes its limit at once.
+    if (error === 'refusal') world.skippedMs += 1_000_000;
     if (error === 'Rds.DbInstanceNotFoundException') world.instances.splice(world.instances.findIndex(({ name }) => name.includes('-restore-')), 1);
   },
   endingOf: (state, error, usually) => {
-    if (error === 'refusal' || state === 'Check the request that was typed') return 'Refused';
-    if (state.startsWith('Take all books')) return error === 'States.ALL' ? 'NeedsAPerson' : 'Refused';
+    if (error === 'refusal') return /^(Take all books|Confirm)/.test(state) ? 'RolledBack' : 'Refused';
+    if (state === 'Check the request that was typed') return 'Refused';
     if (state.startsWith('Count the ledger') || error === 'Rds.DbInstanceNotFoundException') return usually;
     if (state === 'Close the database of before') return error === 'States.ALL' ? 'RolledBack' : usually;
     if (error === 'WorkflowPreemptedError') return 'NeedsAPerson';

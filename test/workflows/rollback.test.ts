@@ -211,15 +211,9 @@ describe('a rollback to a cold revision', () => {
 });
 
 describe('a rollback that puts the database back', () => {
-  it('begins the restore once the earlier release trades, when the book is free, and does not wait for it', async () => {
+  it('begins the restore once the earlier release trades, and does not wait for it', async () => {
     const world = await scenarios.putBack();
-    let lock: unknown = 'not looked at';
-    world.faults.set('Start the restore of the database', () => {
-      lock = world.lease().workflow.execution;
-      return undefined;
-    });
     expect((await run(world, { ...request, ...putBack })).ending).toBe('Succeeded');
-    expect(lock).toBeUndefined();
     expect(world.lease()).toMatchObject({ live: { imageDigest: digests.good }, mode: 'open' });
     const { args } = world.calls.find(({ what }) => what === 'sfn:startExecution')!;
     expect(args['StateMachineArn']).toMatch(/:stateMachine:baton-dev-restore-database$/);

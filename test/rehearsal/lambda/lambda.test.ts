@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { OperationHandler, ResourceRequest, ServiceModel } from '../../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../../rehearsal/cloud/world.ts';
 import { logs } from '../../../rehearsal/services/logs.ts';
-import { lambdaModel } from '../../../rehearsal/services/lambda.ts';
+import { lambdaModel, type LambdaModel } from '../../../rehearsal/services/lambda.ts';
 import { until } from '../../until.ts';
 import { isAlive } from '../processes/site.ts';
 
@@ -148,6 +148,17 @@ describe('one environment', () => {
       errorMessage: expect.stringContaining('exit status 3'),
     });
     expect((await invoke({})).payload.served).toBe(1);
+  });
+
+  test('processes are killed in the middle of their work, and not those that wait for some', async () => {
+    await start();
+    const both = await Promise.all([invoke({ waitMs: 50 }), invoke({ waitMs: 50 })]);
+    const working = invoke({ print: 'in the middle', hang: true });
+    await until('the work to have begun', () => printed.some(({ message }) => message === 'in the middle'));
+    await (world.model('lambda') as LambdaModel).kill(region, 'f');
+    expect((await working).payload).toMatchObject({ errorType: 'Runtime.ExitError', errorMessage: expect.stringContaining('signal: killed') });
+    expect(both.filter(({ payload }) => isAlive(payload.pid))).toHaveLength(1);
+    expect((await invoke({})).payload.served).toBe(2);
   });
 
   const starts: { handler: string; event?: unknown; gives: unknown }[] = [
