@@ -5,7 +5,7 @@
  * interrupted (nothing is left running).
  */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
@@ -15,7 +15,7 @@ import type { Bench } from './bench.ts';
 import { benches } from './index.ts';
 import type { Row } from './row.ts';
 import { root } from './subprocess.ts';
-import { line, missed, page, type Circumstances } from './table.ts';
+import { line, merged, missed, page, type Circumstances, type Result } from './table.ts';
 
 interface Options {
   readonly quick?: true;
@@ -30,7 +30,7 @@ const program = new Command('bench')
   .argument('[bench...]', `any of: ${benches.map((bench) => bench.name).join(', ')}; all of them when not said`)
   .option('--quick', 'few repetitions: to see that a bench works, not to believe it')
   .option('--json', 'print the rows as JSON; progress goes to standard error')
-  .option('--write', 'put the table into bench/RESULTS.md')
+  .option('--write', 'put what was measured into bench/RESULTS.md; other benches keep theirs')
   .option('--list', 'list the benches')
   .exitOverride();
 
@@ -59,13 +59,13 @@ async function run(plan: readonly Bench[], { quick, json, write }: Options): Pro
   const progress = createProgress(json === true ? process.stderr : process.stdout);
   endOnSignals(progress);
   const began = load();
-  const rows: Row[] = [];
+  const measuredBy: { readonly bench: string; readonly rows: readonly Row[] }[] = [];
   const failures: string[] = [];
   for (const bench of plan) {
     progress.heading(`${bench.name}  ${bench.summary}`);
     try {
       const measured = await bench.run({ quick: quick === true, progress });
-      rows.push(...measured);
+      measuredBy.push({ bench: bench.name, rows: measured });
       if (json !== true) for (const row of measured) console.log(line(row));
     } catch (error) {
       failures.push(`${bench.name} could not go on: ${error instanceof Error ? error.message : String(error)}`);
@@ -73,11 +73,22 @@ async function run(plan: readonly Bench[], { quick, json, write }: Options): Pro
     }
   }
   progress.close();
+  const rows = measuredBy.flatMap((each) => each.rows);
   if (json === true) console.log(JSON.stringify(rows, null, 2));
-  if (write === true) writeFileSync(join(import.meta.dirname, 'RESULTS.md'), page(rows, circumstances(plan, quick === true, `${began} before, ${load()} after`)));
+  if (write === true) {
+    const seen = circumstances(plan, quick === true, `${began} before, ${load()} after`);
+    save(measuredBy.flatMap(({ bench, rows: of }) => of.map((row): Result => ({ bench, row, circumstances: seen }))));
+  }
   failures.push(...rows.filter((row) => !row.met).map(missed));
   for (const failure of failures) console.error(pc.red(`✗ ${failure}`));
   return failures.length === 0 ? 0 : 1;
+}
+
+function save(news: readonly Result[]): void {
+  const [kept, shown] = [join(import.meta.dirname, 'results.json'), join(import.meta.dirname, 'RESULTS.md')];
+  const results = merged(JSON.parse(readFileSync(kept, 'utf8')) as readonly Result[], news, benches.map(({ name }) => name));
+  writeFileSync(kept, `[\n${results.map((result) => JSON.stringify(result)).join(',\n')}\n]\n`);
+  writeFileSync(shown, page(results));
 }
 
 /** No unwinding: the reaper of the stage ends what was started, and the exit sweeps what was written. */

@@ -29,28 +29,49 @@ export function missed(row: Row): string {
   return `${row.name}: ${beyond.map(([statistic, bound]) => `${statistic} ${figure(row.measured[statistic], row.unit)}, limit ${figure(bound, row.unit)}`).join('; ')}`;
 }
 
-export function page(rows: readonly Row[], { date, machine, node, commit, command, load }: Circumstances): string {
-  const head = ['bench', 'what', 'median', 'p95', 'min–max', 'n', 'limit', 'met', 'beside, in the same run'];
-  const body = rows.map((row) => {
-    const { measured: { min, median, p95, max, n }, unit } = row;
+/** One row, and where and when it was measured: benches are run one at a time, on days of their own. */
+export interface Result {
+  readonly bench: string;
+  readonly row: Row;
+  readonly circumstances: Circumstances;
+}
+
+/** What was measured anew takes the place of what the same bench measured before; benches come in their own order. */
+export function merged(before: readonly Result[], news: readonly Result[], order: readonly string[]): readonly Result[] {
+  const anew = new Set(news.map(({ bench }) => bench));
+  return order.flatMap((name) => (anew.has(name) ? news : before).filter(({ bench }) => bench === name));
+}
+
+export function page(results: readonly Result[]): string {
+  const head = ['bench', 'what', 'median', 'p95', 'p99', 'min–max', 'n', 'limit', 'met', 'beside, in the same run', 'seen'];
+  const runs = [...new Map(results.map(({ circumstances }) => [seen(circumstances), circumstances])).values()];
+  const body = results.map(({ row, circumstances }) => {
+    const { measured: { min, median, p95, p99, max, n }, unit } = row;
+    const many = (text: string): string => (n === 1 ? '' : text);
     return [
-      row.name, row.what, figure(median, unit), n === 1 ? '' : figure(p95, unit), n === 1 ? '' : `${figure(min)}–${figure(max)}`, String(n),
-      row.limit === undefined ? '' : limitText(row), row.limit === undefined ? '' : `${row.met ? 'yes' : '**no**'}${row.limit.p99 === undefined ? '' : `, p99 ${figure(row.measured.p99, row.unit)}`}`,
-      row.beside.map((other) => besideText(other, unit)).join('; '),
+      row.name, row.what, figure(median, unit), many(figure(p95, unit)), many(Number.isFinite(p99) ? figure(p99, unit) : ''), many(`${figure(min)}–${figure(max)}`), String(n),
+      row.limit === undefined ? '' : limitText(row), row.limit === undefined ? '' : row.met ? 'yes' : '**no**',
+      row.beside.map((other) => besideText(other, unit)).join('; '), seen(circumstances),
     ];
   });
   const tableRow = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [
     '# Results',
     '',
-    `Written by \`${command}\` on ${date}: ${machine}, Node ${node}, commit ${commit}, load average ${load}.`,
-    'Every delay of AWS in it is *modelled* (`rehearsal/`): DynamoDB reads take 15 ms and writes 30 ms, the venue answers at once.',
+    'Every delay of AWS in it is *modelled* (`rehearsal/`): DynamoDB reads take 15 ms and writes 30 ms, the venue answers at once. `npm run bench -- <bench> --write`',
+    'measures a bench anew and leaves the others as they are (results.json); the last column says of which run a row is:',
+    '',
+    ...runs.map((run) => `- ${seen(run)}: \`${run.command}\`, ${run.machine}, Node ${run.node}, load average ${run.load}`),
     '',
     tableRow(head),
     tableRow(head.map(() => '---')),
     ...body.map(tableRow),
     '',
   ].join('\n');
+}
+
+function seen({ date, commit }: Circumstances): string {
+  return `${date}, ${commit}`;
 }
 
 function limitText({ limit, unit }: Row): string {

@@ -3,50 +3,56 @@
  *
  * Exit codes: 0 everything held; 1 an invariant was broken; 2 wrong usage; 3 no progress once faults had stopped; 4 a crash.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { worlds, type Exploration } from './lease/explorations.ts';
 import { work } from './pool.ts';
 import { runSeed, type RunResult, type Verdict } from './run.ts';
+import { planOf, situations, usual } from './situations.ts';
 
 interface Options {
   readonly seed: number;
   readonly seeds?: number;
   readonly scenario: 'system' | 'lease';
+  readonly situation: string;
   readonly minutes?: number;
   readonly workers: number;
   readonly resume?: string;
+  readonly nightly?: true;
   readonly trace?: true;
 }
 
 const exitCodes: Readonly<Record<Verdict['kind'], number>> = { holds: 0, broken: 1, 'no-progress': 3, crash: 4 };
 /** Each is worth a look; more of them seldom say more. */
 const failuresMax = 5;
-const savedEvery = 50;
+const savedEvery = 10;
+const nightlySeeds = 200_000;
 
 async function main(options: Options): Promise<number> {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
   if (options.scenario === 'lease') return exploreLease(options, interrupted.signal);
+  if (options.nightly === true) return runMany({ seeds: nightlySeeds, resume: 'simulated-at-night', ...options }, interrupted.signal);
   if (options.seeds === undefined && options.minutes === undefined && options.resume === undefined) return runOne(options);
   return runMany(options, interrupted.signal);
 }
 
 /** Its trace hash is the last line. */
-async function runOne({ seed, trace }: Options): Promise<number> {
-  const result = await runSeed(seed, { keepLines: trace === true });
+async function runOne({ seed, situation, trace }: Options): Promise<number> {
+  const result = await runSeed(seed, { plan: planOf(situation, seed), keepLines: trace === true });
   for (const line of result.lines) console.log(line);
   console.log(described(result));
-  if (result.verdict.kind !== 'holds') explain(result);
+  if (result.verdict.kind !== 'holds') explain(result, situation);
   console.log(result.hash);
   return exitCodes[result.verdict.kind];
 }
 
-async function runMany({ seed: asked, seeds = Infinity, minutes = Infinity, workers, resume }: Options, signal: AbortSignal): Promise<number> {
+async function runMany({ seed: asked, seeds = Infinity, minutes = Infinity, workers, resume, situation, nightly }: Options, signal: AbortSignal): Promise<number> {
   const first = resume !== undefined && existsSync(resume) ? Number(readFileSync(resume, 'utf8')) : asked;
-  const end = asked + seeds;
+  // Where one night ended the next begins; one that was interrupted is gone on with.
+  const end = nightly === true ? asked + seeds * (Math.floor((first - asked) / seeds) + 1) : asked + seeds;
   const beganMs = performance.now();
   const isOver = (): boolean => performance.now() - beganMs > minutes * 60_000;
   const failed: RunResult[] = [];
@@ -54,14 +60,17 @@ async function runMany({ seed: asked, seeds = Infinity, minutes = Infinity, work
   let next = first;
   const done = { seeds: 0, events: 0, simulatedMs: 0, accepted: 0, epochs: 0 };
   const save = (): void => {
-    if (resume !== undefined) writeFileSync(resume, String(Math.min(next, ...unfinished)));
+    if (resume === undefined) return;
+    // Whole or not at all: it may be killed at any moment.
+    writeFileSync(`${resume}.new`, String(Math.min(next, ...unfinished)));
+    renameSync(`${resume}.new`, resume);
   };
   await work({
     workers, signal,
     next() {
       if (next >= end || isOver() || failed.length >= failuresMax) return undefined;
       unfinished.add(next);
-      return { seed: next++ };
+      return { seed: next++, situation };
     },
     onResult(_job, answer) {
       const result = answer as RunResult;
@@ -74,7 +83,7 @@ async function runMany({ seed: asked, seeds = Infinity, minutes = Infinity, work
       if (result.verdict.kind !== 'holds') {
         failed.push(result);
         console.log(described(result));
-        explain(result);
+        explain(result, situation);
       }
       if (done.seeds % savedEvery === 0) {
         save();
@@ -138,8 +147,8 @@ function described({ seed, verdict, events, simulatedMs, accepted, epochs }: Run
   return `${pc.red('✗')} seed ${seed}: ${what}; ${run}`;
 }
 
-function explain({ seed, lastEvents }: RunResult): void {
-  console.log(`    To see it again: npm run simulate -- --seed ${seed} --trace`);
+function explain({ seed, lastEvents }: RunResult, situation: string): void {
+  console.log(`    To see it again: npm run simulate -- --seed ${seed}${situation === usual ? '' : ` --situation '${situation}'`} --trace`);
   console.log('    The last events that matter:');
   for (const line of lastEvents) console.log(`    ${line}`);
 }
@@ -160,8 +169,10 @@ const program = new Command('simulate')
   .option('--seeds <count>', 'so many of them, one after the other', positive)
   .option('--minutes <minutes>', 'begin no more after so long', positive)
   .addOption(new Option('--scenario <name>', 'all of it, or every interleaving of the lease alone').choices(['system', 'lease']).default('system'))
+  .addOption(new Option('--situation <name>', 'which faults a seed draws: of all kinds, or those that make one situation again and again').choices(situations).default(usual))
   .option('--workers <count>', 'processes that share the work', positive, availableParallelism())
   .option('--resume <file>', 'go on with the seed that this file names, and keep it there: for a run that is interrupted')
+  .option('--nightly', `${nightlySeeds.toLocaleString('en')} seeds, of which --seeds may say another number; it keeps where it is, goes on there after a kill, and begins with new ones the next time`)
   .option('--trace', 'of a single seed: all that happened')
   .exitOverride()
   .action(async (options: Options) => {

@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
-export type Job = { readonly seed: number } | { readonly world: number };
+export type Job = { readonly seed: number; readonly situation: string } | { readonly world: number };
 
 export class WorkerLostError extends Error {
   readonly job: Job;

@@ -23,6 +23,7 @@ export interface RunResult {
   readonly events: number;
   readonly simulatedMs: number;
   readonly accepted: number;
+  /** In which an order was accepted. */
   readonly epochs: number;
   readonly lastEvents: readonly string[];
   readonly lines: readonly string[];
@@ -73,7 +74,7 @@ export async function runSeed(seed: number, { plan = drawPlan(seed), change, kee
   system.trace('end', verdict.kind === 'holds' ? 'everything held' : `${verdict.kind}: ${verdict.what}`, true);
   return {
     seed, verdict, hash: system.digest, events: system.time.events, simulatedMs: system.time.nowMs,
-    accepted: system.accepted().length, epochs: system.lease()?.epoch ?? 0, lastEvents: system.lastEvents, lines: system.lines,
+    accepted: system.accepted().length, epochs: new Set(system.accepted().map(({ epoch }) => epoch)).size, lastEvents: system.lastEvents, lines: system.lines,
   };
 }
 

@@ -12,16 +12,23 @@ export interface Destination {
   readonly localAddress?: string;
 }
 
-type Pair = readonly [Socket, Socket];
+type Pair = readonly [near: Socket, far: Socket];
+/** Both ways, or what is asked alone: then answers to what was asked before still come. */
+type Silence = 'both' | 'requests';
+
+interface Leads {
+  to: Destination | undefined;
+  silent: Silence | undefined;
+}
 
 export class Relay {
   readonly host = '127.0.0.1';
   readonly port: number;
   readonly #server: Server;
   readonly #pairs: Set<Pair>;
-  readonly #leads: { to: Destination | undefined; silent: boolean };
+  readonly #leads: Leads;
 
-  private constructor(server: Server, port: number, pairs: Set<Pair>, leads: { to: Destination | undefined; silent: boolean }) {
+  private constructor(server: Server, port: number, pairs: Set<Pair>, leads: Leads) {
     this.#server = server;
     this.port = port;
     this.#pairs = pairs;
@@ -30,7 +37,7 @@ export class Relay {
 
   static async open(to?: Destination): Promise<Relay> {
     const pairs = new Set<Pair>();
-    const leads = { to, silent: false };
+    const leads: Leads = { to, silent: undefined };
     const server = createServer((near) => carry(near, leads, pairs));
     return new Relay(server, await listenLocally(server), pairs, leads);
   }
@@ -42,14 +49,14 @@ export class Relay {
   }
 
   /** What was on its way is lost; both ends believe that they are still connected. */
-  silence(): void {
-    this.#leads.silent = true;
-    for (const pair of this.#pairs) silence(pair);
+  silence(way: Silence = 'both'): void {
+    this.#leads.silent = way;
+    for (const pair of this.#pairs) silence(pair, way);
   }
 
   /** The ends of what was silenced find out that the other is gone, and connect anew. */
   restore(): void {
-    this.#leads.silent = false;
+    this.#leads.silent = undefined;
     this.#endAll();
   }
 
@@ -65,7 +72,7 @@ export class Relay {
   }
 }
 
-function carry(near: Socket, { to, silent }: { readonly to: Destination | undefined; readonly silent: boolean }, pairs: Set<Pair>): void {
+function carry(near: Socket, { to, silent }: Leads, pairs: Set<Pair>): void {
   near.on('error', () => near.destroy());
   if (to === undefined) {
     near.destroy();
@@ -84,12 +91,12 @@ function carry(near: Socket, { to, silent }: { readonly to: Destination | undefi
   }
   near.pipe(far);
   far.pipe(near);
-  if (silent) silence(pair);
+  if (silent !== undefined) silence(pair, silent);
 }
 
 /** Reads on, so that the sender's writes seem to leave, and passes nothing. */
-function silence(pair: Pair): void {
-  for (const socket of pair) {
+function silence([near, far]: Pair, way: Silence): void {
+  for (const socket of way === 'both' ? [near, far] : [near]) {
     socket.unpipe();
     socket.resume();
   }

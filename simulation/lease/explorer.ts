@@ -10,7 +10,7 @@
 import { cancelDrainOf, haltOf, moveHomeOf, openOf, resumeOf, startDrainOf } from '../../lib/lease/control.ts';
 import { judge } from '../../lib/lease/memory-store.ts';
 import {
-  instanceId, lastHolder, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type Registration, type WorkflowToken,
+  colourOf, instanceId, lastHolder, regionOf, type BookName, type Colour, type Epoch, type InstanceId, type Lease, type Registration, type WorkflowToken,
 } from '../../lib/lease/model.ts';
 import {
   initialState, step, viewOf, type Identity, type InstanceState, type InstanceView, type LeaseEvent, type Step,
@@ -385,6 +385,13 @@ function commit(world: World, write: LeaseWrite): readonly [World, WriteAnswer] 
   }
   if (lease.home !== world.lease.home && write.name === 'hand-over' && colourNames.has(world.lease.successor ?? '')) {
     return wrong(`a drain towards any ${world.lease.successor} moved the book to ${lease.home}`);
+  }
+  const drained = world.lease.mode === 'draining' ? world.lease.successor : undefined;
+  if (write.name === 'hand-over' && drained !== undefined && lease.holder !== undefined && drained !== lease.holder && drained !== colourOf(lease.holder)) {
+    return wrong(`a hand-over gave the book to ${lease.holder}, while its drain names ${drained}`);
+  }
+  if (write.name === 'hand-over' && world.lease.mode === 'open' && leaver !== undefined && leaver.state.terminateBy === undefined) {
+    return wrong(`a hand-over came although its drain had been called off`);
   }
   const stale = [...world.orphans, ...world.hosts.flatMap(({ trader }) => trader.open)].find(
     (order) => order.epoch < lease.epoch && order.until > world.now,

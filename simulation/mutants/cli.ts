@@ -5,45 +5,118 @@
  * Exit codes: 0 all are caught; 1 one is not, or one that was argued to be equivalent was; 2 wrong usage.
  */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { byHand } from './by-hand.ts';
 import { equivalent } from './equivalent.ts';
 import { generated } from './generated.ts';
-import type { Mutant } from './mutant.ts';
+import { huntFor, type Hunt } from './hunt.ts';
+import { changed, sourceOf, type Mutant } from './mutant.ts';
 import type { Caught } from './verdict.ts';
+
+interface Options {
+  readonly only?: string;
+  readonly seeds: string;
+  readonly workers: string;
+  readonly resume?: string;
+  readonly list?: true;
+}
 
 const run = promisify(execFile);
 const trialMinutesMax = 5;
+const root = dirname(dirname(import.meta.dirname));
+const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 
 export const mutants = (): readonly Mutant[] => [...byHand(), ...generated()];
 
-async function onTrial({ file, ...rest }: Mutant, seeds: number, signal: AbortSignal): Promise<Caught | undefined> {
-  const args = ['--import', join(import.meta.dirname, 'load.ts'), join(import.meta.dirname, 'trial.ts'), String(seeds), file === 'lib/lease/protocol.ts' ? 'protocol' : ''];
-  const env = { ...process.env, BATON_MUTANT: JSON.stringify({ file, ...rest }) };
+async function onTrial(mutant: Mutant, hunt: Hunt, signal: AbortSignal): Promise<Caught | undefined> {
+  const options = { env: { ...process.env, BATON_MUTANT: JSON.stringify(mutant) }, cwd: root, signal, timeout: trialMinutesMax * 60_000, maxBuffer: 1e8 };
+  const isSimulated = hunt.worlds === true || hunt.meetings !== undefined || hunt.seeds.length > 0;
+  const found = isSimulated ? await simulated(hunt, options) : undefined;
+  return found ?? (hunt.test === undefined ? undefined : tested(hunt.test, options));
+}
+
+type RunOptions = Parameters<typeof run>[2] & { readonly signal: AbortSignal };
+
+async function simulated(hunt: Hunt, options: RunOptions): Promise<Caught | undefined> {
+  const args = ['--import', join(import.meta.dirname, 'load.ts'), join(import.meta.dirname, 'trial.ts'), JSON.stringify(hunt)];
   try {
-    const { stdout } = await run(process.execPath, args, { env, signal, timeout: trialMinutesMax * 60_000, maxBuffer: 1e8 });
-    const found = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '{}') as Partial<Caught>;
+    const { stdout } = await run(process.execPath, args, options);
+    const found = JSON.parse(String(stdout).trimEnd().split('\n').at(-1) ?? '{}') as Partial<Caught>;
     return found.by === undefined ? undefined : { by: found.by, where: found.where ?? '' };
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (options.signal.aborted) throw error;
     const { stderr, killed } = error as { readonly stderr: string; readonly killed?: boolean };
     return killed === true ? undefined : { by: `crash: ${stderr.trim().split('\n').slice(-3).join(' ')}`, where: 'loading' };
   }
 }
 
-async function main({ only = '', seeds, workers }: { readonly only?: string; readonly seeds: string; readonly workers: string }): Promise<0 | 1> {
+/** The first test that fails on the changed code catches it. */
+async function tested(file: string, options: RunOptions): Promise<Caught | undefined> {
+  const args = [vitest, 'run', '--config', join(import.meta.dirname, 'vitest.config.ts'), '--bail', '1', '--reporter', 'json', file];
+  try {
+    await run(process.execPath, args, options);
+    return undefined;
+  } catch (error) {
+    if (options.signal.aborted) throw error;
+    const { stdout } = error as { readonly stdout: string };
+    const { testResults = [] } = JSON.parse(stdout.slice(Math.max(0, stdout.indexOf('{')))) as {
+      readonly testResults?: readonly { readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[];
+    };
+    const failed = testResults.flatMap(({ assertionResults }) => assertionResults).find(({ status }) => status === 'failed');
+    return { by: failed?.fullName ?? 'the file does not load', where: file };
+  }
+}
+
+/** What an earlier run has found, of the same change of the same code. */
+class Earlier {
+  readonly #file: string | undefined;
+  readonly #found: Record<string, Caught | null>;
+
+  constructor(file: string | undefined) {
+    this.#file = file;
+    this.#found = file !== undefined && existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, Caught | null>) : {};
+  }
+
+  of(mutant: Mutant): Caught | undefined {
+    return this.#found[keyOf(mutant)] ?? undefined;
+  }
+
+  keep(mutant: Mutant, caught: Caught | undefined): void {
+    this.#found[keyOf(mutant)] = caught ?? null;
+    if (this.#file !== undefined) writeFileSync(this.#file, JSON.stringify(this.#found));
+  }
+
+  has(mutant: Mutant): boolean {
+    return keyOf(mutant) in this.#found;
+  }
+}
+
+function keyOf(mutant: Mutant): string {
+  return createHash('sha256').update(mutant.name).update(changed(mutant, sourceOf(mutant.file))).digest('hex');
+}
+
+async function main({ only = '', seeds, workers, resume, list }: Options): Promise<0 | 1 | 130> {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
   const all = mutants().filter(({ name }) => new RegExp(only).test(name));
+  if (list === true) {
+    for (const { name } of all) console.log(name);
+    return 0;
+  }
+  const beganMs = performance.now();
+  const earlier = new Earlier(resume);
   const waiting = [...all];
   const wrong: string[] = [];
   await Promise.all(Array.from({ length: Number(workers) }, async () => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const caught = await onTrial(mutant, Number(seeds), interrupted.signal);
+      if (!earlier.has(mutant)) earlier.keep(mutant, await onTrial(mutant, huntFor(mutant, Number(seeds)), interrupted.signal));
+      const caught = earlier.of(mutant);
       const argument = equivalent(mutant.name);
       const isRight = (caught === undefined) === (argument !== undefined);
       if (!isRight) wrong.push(mutant.name);
@@ -52,7 +125,8 @@ async function main({ only = '', seeds, workers }: { readonly only?: string; rea
       console.log(`${mark} ${mutant.name}\n    ${end}`);
     }
   }));
-  console.log(`${all.length} mutants, ${wrong.length} not as they must be`);
+  console.log(`${all.length} mutants in ${((performance.now() - beganMs) / 60_000).toFixed(1)} minutes, ${wrong.length} not as they must be`);
+  for (const name of wrong) console.log(pc.red(`✗ ${name}`));
   return wrong.length === 0 ? 0 : 1;
 }
 
@@ -60,14 +134,14 @@ if (import.meta.main) {
   const program = new Command('mutants')
     .description('Known-bad variants of the code, made while it is loaded: the simulation must catch each.')
     .option('--only <pattern>', 'those whose names match')
-    .option('--seeds <count>', 'seeds of the whole system that each must survive to count as not caught', '40')
+    .option('--seeds <count>', 'seeds of each situation that one must survive to count as not caught', '6')
     .option('--workers <count>', 'how many at a time', String(availableParallelism()))
-    .exitOverride()
-    .action(async (options: { readonly only?: string; readonly seeds: string; readonly workers: string }) => {
-      process.exitCode = await main(options);
-    });
+    .option('--resume <file>', 'keep there what was found, and go on with the rest')
+    .option('--list', 'their names')
+    .exitOverride();
   try {
     await program.parseAsync();
+    process.exitCode = await main(program.opts<Options>());
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
     else if ((error as Error).name === 'AbortError') process.exitCode = 130;

@@ -1,6 +1,6 @@
 /**
  * Mutants that nobody chose: every conjunct of every condition of a write to the lease or the journal dropped, every wait of the protocol over at
- * once, every wait of the trader left out, every check of a machine's token skipped. Found by their form in the source.
+ * once, every wait of the trader left out, every check of a machine's token skipped, every fence of the key's rotation opened. Found by their form in the source.
  */
 import { sourceOf, type Mutant } from './mutant.ts';
 
@@ -53,20 +53,39 @@ const tokenChecks: Form = {
   },
 };
 
+/** Which Region rotates, which version is current, and what a revocation waits for. */
+const rotationFences: Form = {
+  files: ['lib/key-rotation/rotation.ts'],
+  pattern: /await seenHere\(\)|^ {4}if \((?:home !== rotation\.region|!seen\.isPrimary)\)|^ {6}if \((?:seen\.current !== version\) return|proof === null\) throw)|^ {6}checkGrace\(revocation\);|^ {6}if \(revocation\.withoutGrace === undefined\) checkUnused/gm,
+  change([found]) {
+    const start = /^\s*/.exec(found)![0];
+    const said = found.trim();
+    if (said.startsWith('await')) return { what: 'without looking again whether it is still home', text: 'await secret.see()' };
+    if (said.startsWith('checkGrace')) return { what: 'without the grace', text: '' };
+    return { what: `never '${said}'`, text: `${start}${said.replace(/^if \((.*?)\)(?= return| throw| checkUnused|$)/, 'if (Math.abs(0) > 0 && ($1))')}` };
+  },
+};
+
 export function generated(): readonly Mutant[] {
-  return [conjuncts, expressions, protocolWaits, traderWaits, tokenChecks].flatMap(({ files, pattern, change }) =>
+  const seen = new Map<string, number>();
+  return [conjuncts, expressions, protocolWaits, traderWaits, tokenChecks, rotationFences].flatMap(({ files, pattern, change }) =>
     files.flatMap((file) => {
       const source = sourceOf(file);
       return [...source.matchAll(pattern)].map((found): Mutant => {
         const { what, text } = change(found, source.slice(0, found.index));
-        const line = source.slice(0, found.index).split('\n').length;
-        return { name: `${file}:${line} ${functionAt(source, found.index)}: ${what}`, file, at: found.index, length: found[0].length, text };
+        // Not by its line: the name lasts while other lines come and go.
+        const name = `${file} ${functionAt(source, found.index)}: ${what}`;
+        const count = (seen.get(name) ?? 0) + 1;
+        seen.set(name, count);
+        return { name: count === 1 ? name : `${name}, the ${ordinals[count] ?? `${count}th`}`, file, at: found.index, length: found[0].length, text };
       });
     }));
 }
 
+const ordinals: Readonly<Record<number, string>> = { 2: 'second', 3: 'third', 4: 'fourth', 5: 'fifth' };
+
 /** The name of the function or method that a place is in. */
 function functionAt(source: string, at: number): string {
-  const before = [...source.slice(0, at).matchAll(/^(?:export )?function (\w+)|^ {2}(?:async )?(#?\w+)\(.*\{$/gm)].at(-1);
-  return before?.[1] ?? before?.[2] ?? 'the module';
+  const before = [...source.slice(0, at).matchAll(/^(?:export )?function (\w+)|^ {2}(?:async )?(#?\w+)\((?!.*;$)|^ {2}(?:async )?function (\w+)|^ {4}async (\w+)\(.*\{$/gm)].at(-1);
+  return before?.slice(1).find((name) => name !== undefined) ?? 'the module';
 }

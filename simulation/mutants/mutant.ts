@@ -17,6 +17,19 @@ export function sourceOf(file: string): string {
   return readFileSync(join(root, file), 'utf8');
 }
 
+/** The file as it is loaded. */
+export function changed({ at, length, text }: Mutant, source: string): string {
+  return source.slice(0, at) + text + source.slice(at + length);
+}
+
+/** The one that this process was told to load, and the address of its file. */
+export function mutantOfEnvironment(): { readonly mutant: Mutant; readonly path: string } | undefined {
+  const told = process.env['BATON_MUTANT'];
+  if (told === undefined) return undefined;
+  const mutant = JSON.parse(told) as Mutant;
+  return { mutant, path: join(root, mutant.file) };
+}
+
 /** By what stands there, which must stand there once: a change of the code shows that a mutant has to follow. */
 export function replacing(name: string, file: string, what: string, text: string): Mutant {
   const source = sourceOf(file);

@@ -3,7 +3,7 @@ import { array, assert, double, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { benches } from '../../bench/index.ts';
 import { measure, noneOf, rowOf } from '../../bench/row.ts';
-import { line, missed, page } from '../../bench/table.ts';
+import { line, merged, missed, page } from '../../bench/table.ts';
 
 const oneTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 
@@ -67,16 +67,26 @@ describe('a row', () => {
   });
 });
 
-test('the page says what was measured, where and how', () => {
-  const rows = [
-    rowOf({ name: 'permit', what: 'A | check', samples: [0.4], unit: 'µs', limit: { median: 5 } }),
-    noneOf('stale', 'Orders of an old epoch', 2),
-  ];
+describe('the page', () => {
   const circumstances = { date: '2026-11-21', machine: '2 cores of a processor', node: '24.0.0', commit: 'abc1234', command: 'npm run bench -- --write', load: '0.1 before, 0.2 after' };
-  const text = page(rows, circumstances);
-  for (const said of Object.values(circumstances)) expect(text).toContain(said);
-  expect(text).toContain('| permit | A \\| check | 0.400 µs |  |  | 1 | median ≤ 5 µs | yes |  |');
-  expect(text).toContain('| stale | Orders of an old epoch | 2 |  |  | 1 | max ≤ 0 | **no** |  |');
+  const later = { ...circumstances, date: '2026-11-22', commit: 'def5678', command: 'npm run bench -- handover --write' };
+  const permit = rowOf({ name: 'permit', what: 'A | check', samples: [0.4], unit: 'µs', limit: { median: 5 } });
+  const stale = noneOf('stale', 'Orders of an old epoch', 2);
+  const gaps = rowOf({ name: 'gaps', what: 'Gaps', samples: [100, 200, 300], unit: 'ms' });
+
+  test('says what was measured, where and how, each row of its own run', () => {
+    const text = page([{ bench: 'permit', row: permit, circumstances }, { bench: 'handover', row: stale, circumstances: later }, { bench: 'handover', row: gaps, circumstances: later }]);
+    for (const said of [...Object.values(circumstances), ...Object.values(later)]) expect(text).toContain(said);
+    expect(text).toContain('| permit | A \\| check | 0.400 µs |  |  |  | 1 | median ≤ 5 µs | yes |  | 2026-11-21, abc1234 |');
+    expect(text).toContain('| stale | Orders of an old epoch | 2 |  |  |  | 1 | max ≤ 0 | **no** |  | 2026-11-22, def5678 |');
+    expect(text).toContain('| gaps | Gaps | 200 ms | 290 ms | 298 ms | 100–300 | 3 |  |  |  | 2026-11-22, def5678 |');
+  });
+
+  test('keeps what was not measured anew, in the order of the benches', () => {
+    const before = [{ bench: 'handover', row: stale, circumstances }, { bench: 'permit', row: permit, circumstances }, { bench: 'gone', row: gaps, circumstances }];
+    const news = [{ bench: 'handover', row: gaps, circumstances: later }];
+    expect(merged(before, news, ['permit', 'handover'])).toEqual([before[1], news[0]]);
+  });
 });
 
 test('every bench has a name of its own and says what it does', () => {

@@ -1,10 +1,13 @@
 /** The command as a person meets it, each time in a process of its own: a run takes this one's time and randomness away. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { until } from '../until.ts';
 
 const script = join(import.meta.dirname, '..', '..', 'simulation', 'cli.ts');
 
@@ -42,6 +45,36 @@ test('many seeds hold, trading goes on through their faults, and where it stoppe
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}, 60_000);
+
+test('a night that was killed is gone on with, and the next one begins where it ended', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'baton-simulate-'));
+  const at = join(directory, 'night');
+  const night = ['--nightly', '--seeds', '16', '--workers', '2', '--resume', at];
+  const child = spawn(process.execPath, [script, ...night], { stdio: 'ignore' });
+  try {
+    const reached = (): number => (existsSync(at) ? Number(readFileSync(at, 'utf8')) : 0);
+    await until('ten seeds are done', () => reached() > 5, 60_000);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const from = reached();
+    const second = await simulate(...night);
+    expect(second.lines.at(-1)).toMatch(new RegExp(`^${17 - from} seeds from ${from}: 0 failed; `));
+    expect([second.code, reached()]).toEqual([0, 17]);
+    const third = await simulate(...night, '--minutes', '0.0001');
+    expect(third.lines.at(-1)).toMatch(/^\d seeds from 17: 0 failed; /);
+  } finally {
+    child.kill('SIGKILL');
+    await rm(directory, { recursive: true, force: true });
+  }
+}, 90_000);
+
+test('a situation makes its faults again and again, and the command to see it again names it', async () => {
+  const { code, lines } = await simulate('--seed', '3', '--situation', 'machines meet', '--trace');
+  expect(code).toBe(0);
+  expect(lines.filter((line) => / fault: \{"kind":"(?:drain|halt-for|move-home|kill-machine|resume)"/.test(line)).length).toBeGreaterThan(15);
+  const wrong = await simulate('--seed', '3', '--situation', 'another');
+  expect([wrong.code, wrong.lines.join('\n')]).toEqual([2, expect.stringContaining('machines meet')]);
 }, 60_000);
 
 test('wrong usage has an exit code of its own', async () => {

@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 
 import { listenLocally } from '../../../rehearsal/processes/listen.ts';
 import { Relay, type Destination } from '../../../rehearsal/processes/relay.ts';
+import { until } from '../../until.ts';
 
 const opened: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -65,4 +66,23 @@ test('cut, it answers nothing and refuses nothing, to those who are there and to
   relay.restore();
   await Promise.all([once(there, 'close'), once(late, 'close')]);
   expect(await ask(await connected(relay))).toBe('one');
+});
+
+test('cut in one direction, it passes answers to what was asked before, and nothing that is asked', async () => {
+  const asked: string[] = [];
+  let answer: () => void = () => undefined;
+  const server = createServer((socket) => socket.on('error', () => undefined).on('data', (data) => {
+    asked.push(String(data));
+    answer = () => socket.write('late');
+  }));
+  opened.push({ close: () => server.close() });
+  const relay = await relayTo({ host: '127.0.0.1', port: await listenLocally(server) });
+  const socket = await connected(relay);
+  socket.write('before');
+  await until('it was asked', () => asked.length === 1);
+  relay.silence('requests');
+  socket.write('after');
+  answer();
+  expect(String((await once(socket, 'data'))[0])).toBe('late');
+  expect(asked).toEqual(['before']);
 });

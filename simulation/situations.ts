@@ -1,0 +1,72 @@
+/**
+ * Where a seed's faults come from: drawn from all kinds, as usual, or from the few that make one situation, again and again in a run. What only happens in
+ * a small part of a second is not met by chance.
+ */
+import { drawing, drawPlan, holder, safetyMs, type Draw, type Fault, type FaultKind, type Plan } from './swarm.ts';
+
+/** Faults in the order of their instants, from the first round to the last. */
+type Rounds = (draw: Draw) => readonly (readonly [afterMs: number, fault: FaultKind])[];
+
+const firstRoundMs = 7000;
+
+/** A way to the venue on which an order's last second in time and the next holder's first one meet. */
+const lateWay = (draw: Draw): FaultKind => ({ kind: 'late-orders', next: draw.of(['cut', 'cut', 'pause', 'crash']), byMs: draw.between(700, 2500) });
+
+const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: Rounds }>> = {
+  /** A lease runs out while orders sent under it are still on their way. */
+  'orders outlive a lease': { everyMs: 13_000, of: (draw) => [[0, lateWay(draw)]] },
+  /** An order is doubtful for a moment, and who could still have asked the venue dies before that. */
+  'a writer dies in doubt': {
+    everyMs: 12_000,
+    of: (draw) => [
+      [0, { kind: 'cut', service: 'venue', way: 'answers', forMs: draw.between(400, 1000) }],
+      [draw.between(900, 3200), { kind: 'crash', part: 'task' }],
+    ],
+  },
+  /** Machines begin while others are at work, some are killed, people halt and resume. */
+  'machines meet': {
+    everyMs: 1500,
+    of: (draw) => [
+      [0, draw.of<FaultKind>([
+        { kind: 'drain', to: 'green' }, { kind: 'drain', to: 'blue' }, { kind: 'halt-for' }, { kind: 'move-home' }, { kind: 'kill-machine' }, { kind: 'resume' },
+      ])],
+      ...(draw.random() < 0.2 ? [[draw.between(0, 300), { kind: 'kill-machine' }] as const] : []),
+    ],
+  },
+  /** Hand-overs and ends of tasks, with writes to the table that are doubtful. */
+  'hand-overs in doubt': {
+    everyMs: 3000,
+    of: (draw) => [
+      [0, draw.of<FaultKind>([{ kind: 'drain', to: 'green' }, { kind: 'drain', to: 'blue' }, { kind: 'sigterm' }])],
+      [draw.between(0, 200), { kind: 'breaks', service: 'dynamodb', oneIn: 2, forMs: draw.between(100, 700) }],
+      ...(draw.random() < 0.3 ? [[draw.between(50, 600), { kind: 'kill-machine' }] as const] : []),
+    ],
+  },
+  /** There and back. */
+  failovers: { everyMs: 8000, of: () => [[0, { kind: 'move-home' }]] },
+  /** The journal's writes are done, and not answered or only late. */
+  'a journal in doubt': {
+    everyMs: 5000,
+    of: (draw) => [
+      [0, { kind: 'breaks', service: 'dynamodb', oneIn: 2, forMs: draw.between(500, 2500) }],
+      [draw.between(0, 500), { kind: 'slow', service: 'dynamodb', byMs: draw.of([300, 900]), forMs: draw.between(500, 2500) }],
+      ...(draw.random() < 0.5 ? [[draw.between(500, 2000), { kind: 'pause', part: 'trader', forMs: draw.between(300, 3000) }] as const] : []),
+    ],
+  },
+};
+
+export const usual = 'usual';
+export const situations: readonly string[] = [usual, ...Object.keys(rounds)];
+
+export function planOf(situation: string, seed: number): Plan {
+  const plan = drawPlan(seed);
+  if (situation === usual) return plan;
+  const chosen = rounds[situation];
+  if (chosen === undefined) throw new Error(`no situation '${situation}': there are ${situations.join(', ')}`);
+  const draw = drawing(seed ^ 0x517e);
+  const faults: Fault[] = [];
+  for (let atMs = firstRoundMs; atMs < safetyMs - 2000; atMs += chosen.everyMs * draw.between(0.8, 1.2)) {
+    for (const [afterMs, fault] of chosen.of(draw)) faults.push({ ...fault, atMs: atMs + afterMs, whom: holder });
+  }
+  return { ...plan, faults: faults.sort((a, b) => a.atMs - b.atMs) };
+}
