@@ -448,7 +448,8 @@ function moveOne(w: Workflow, parts: SwitchoverParts): sfn.IChainable {
     comment: 'A hand-over may have been written in the last moment, and is as good as any.',
     input: one,
     assign: (seen) => ({ isHere: seen.isHere }),
-    catches: unclear,
+    // What becomes of it is whoever's who took the book.
+    catches: { ...unclear, WorkflowPreemptedError: { into: 'moveSeen', next: isKept } },
   });
   stopAsking.next(w.choice('Has the book come after all?', {
     comment: 'The lease says.',

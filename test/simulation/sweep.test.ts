@@ -69,7 +69,9 @@ describe('the grid', () => {
     const fault = fc.record({ state: text, what: text, when: fc.constantFrom('before', 'after', 'late', 'instead'), times: fc.constantFrom('once', 'always') });
     const stop = fc.record({ edge: text, goesOn: fc.constantFrom('redriven', 'given back, then redriven') });
     const cell = fc.record({ play: text, scene: text, fault, stop }, { requiredKeys: ['play', 'scene'] }) as fc.Arbitrary<Cell>;
-    fc.assert(fc.property(cell, (each) => expect(cellOf(idOf(each))).toEqual(each)));
+    fc.assert(fc.property(cell, (each) => {
+      expect(cellOf(idOf(each))).toEqual(each);
+    }));
   });
 });
 

@@ -583,7 +583,7 @@ it('names only errors that the SDK of the service has', () => {
   const names = new Set(
     tasks.flatMap(({ definition: each }) => [...(each.Retry ?? []), ...(each.Catch ?? [])].flatMap(({ ErrorEquals }) => ErrorEquals)),
   );
-  const ofApis = [...names].filter((name) => /^[A-Z]\w+\.\w+$/.test(name) && !/^(States|Lambda|Sandbox)\./.test(name) && !own.test(name));
+  const ofApis = [...names].filter((name) => /^[A-Z]\w+\.\w+$/.test(name) && !/^(States|Lambda|Sandbox|Runtime)\./.test(name) && !own.test(name));
   expect(ofApis.toSorted()).toEqual(['Ecr.ImageNotFoundException', 'Ecs.TaskSetNotFoundException', 'Rds.DbSnapshotAlreadyExistsException', 'Rds.InvalidDbInstanceStateException', 'Sns.ThrottledException', 'Ssm.ThrottlingException']);
   expect(sns).toHaveProperty('ThrottledException');
   expect(ssm).toHaveProperty('ThrottlingException');
