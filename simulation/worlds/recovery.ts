@@ -161,8 +161,8 @@ export class RecoveryWorld extends World {
     return structuredClone({
       leases: books.map((book) => {
         // Who holds it is the standbys' business.
-        const { home, mode, halt, live, previous } = this.lease(book);
-        return { home, mode, halt: mode === 'halted' && halt, live, previous };
+        const lease = this.lease(book);
+        return { home: lease.home, mode: lease.mode, halt: lease.mode === 'halted' && lease.halt, live: lease.live, previous: lease.previous };
       }),
       parameters: [...this.parameters], secrets: [...this.secrets], database: { replica, status, multiAz, readOnly },
       taskSets: [...this.taskSets].map(([service, sets]) => [service, sets.map(({ Id, Status, percent }) => ({ Id, Status, percent }))]),
