@@ -3,6 +3,9 @@ import { book } from '../system.ts';
 import type { LeftOver } from '../worlds/world.ts';
 import type { Invariant } from './invariant.ts';
 
+/** Endings after which nobody looks any more. */
+const quiet: ReadonlySet<string> = new Set(['Succeeded', 'RolledBack', 'Refused']);
+
 /** What a run made and nobody needs any more is gone when all has come to rest. */
 export const nothingLeftOver: Invariant = {
   number: 9,
@@ -24,7 +27,7 @@ export const nothingLeftOver: Invariant = {
       return lock && `the lock is left when the last net was there: ${lock.name}`;
     },
     atEnd() {
-      const isTaken = ({ by, said }: LeftOver): boolean => by !== undefined && stage.ending === 'NeedsAPerson' && stage.cause.includes(said ?? '');
+      const isTaken = ({ by, said }: LeftOver): boolean => by !== undefined && !quiet.has(stage.ending) && stage.cause.includes(said ?? '');
       const left = stage.world.leftOver(stage.execution, stage.ending).find((each) => !isTaken(each));
       return left && `${left.what} is left: ${left.name}`;
     },
