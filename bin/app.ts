@@ -1,7 +1,7 @@
 /** The app: settings in, stacks out. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer, Stack } from 'aws-cdk-lib';
+import { App, DefaultStackSynthesizer, type IReusableStackSynthesizer } from 'aws-cdk-lib';
 import { boundEveryRole } from '../lib/constructs/boundary.ts';
 import { tagEverything } from '../lib/constructs/required-tags.ts';
 import { writeStackPolicy } from '../lib/constructs/stack-policy.ts';
@@ -68,8 +68,7 @@ export function buildApp({ settings, outdir, validation = true }: AppOptions): A
   boundEveryRole(app, first.state, environment);
 
   new CostStack(app, stackIdOf(settings, 'cost', settings.regions.first.name), {
-    settings, others: app.node.children.filter((child) => Stack.isStack(child)),
-    network: first.network, data: first.data, cutover: first.cutover,
+    settings, network: first.network, data: first.data, cutover: first.cutover,
     env: { account: settings.account, region: settings.regions.first.name }, terminationProtection: true,
     stackName: `baton-${environment}-cost`, description: 'Baton: the bill, watched',
   });

@@ -23,6 +23,7 @@ import { CostReport } from '../lib/constructs/cost-report.ts';
 import { MonitoredFunction } from '../lib/constructs/function.ts';
 import { retentionOf } from '../lib/constructs/log-retention.ts';
 import { MarketHours } from '../lib/constructs/market-hours.ts';
+import { letReadTemplates, stacksInWords } from '../lib/constructs/read-templates.ts';
 import { RightSizing } from '../lib/constructs/right-sizing.ts';
 import { wholeBudgetName } from '../lib/contracts/budget-alert.ts';
 import { costBurn } from '../lib/contracts/cost-burn.ts';
@@ -35,8 +36,6 @@ import type { NetworkStack } from './network.ts';
 
 export interface CostStackProps extends StackProps {
   readonly settings: Settings;
-  /** All others, in both Regions. */
-  readonly others: readonly Stack[];
   /** Of this Region. */
   readonly network: NetworkStack;
   readonly data: DataStack;
@@ -62,7 +61,7 @@ export class CostStack extends Stack {
   /** People, by e-mail. */
   readonly people: sns.Topic;
 
-  constructor(scope: Construct, id: string, { settings, others, network, data, cutover, ...props }: CostStackProps) {
+  constructor(scope: Construct, id: string, { settings, network, data, cutover, ...props }: CostStackProps) {
     super(scope, id, props);
     const prefix = `baton-${settings.environment}`;
     this.topic = this.#topic('Notices', `${prefix}-cost`, settings, tellers);
@@ -71,7 +70,7 @@ export class CostStack extends Stack {
     for (const address of settings.notifications.emails) this.people.addSubscription(new subscriptions.EmailSubscription(address));
     this.#budgets(settings);
     this.#anomalies(settings);
-    this.#burn(settings, [...others, this]);
+    this.#burn(settings);
     const alert = new BudgetAlert(this, 'Alert', { settings, prefix, logRetention: retentionOf(settings), heard: this.topic, people: this.people });
     const response = new BudgetResponse(this, 'Response', {
       settings, prefix, vpc: network.vpc, databaseInstanceIdentifier: data.databaseInstanceIdentifier, records: alert.table, people: this.people,
@@ -79,7 +78,7 @@ export class CostStack extends Stack {
     alert.letBegin(response.machine);
     const hours = new MarketHours(this, 'Hours', { settings, prefix, response: response.machine });
     const report = new CostReport(this, 'Report', { settings, prefix, reportsName: cutover.reportsName, people: this.people });
-    const sizes = new RightSizing(this, 'Sizes', { settings, prefix, databaseInstanceIdentifier: data.databaseInstanceIdentifier, people: this.people });
+    const sizes = new RightSizing(this, 'Sizes', { settings, prefix, databaseInstanceIdentifier: data.databaseInstanceIdentifier, natGatewayIds: network.natGatewayIds, people: this.people });
     for (const each of [sizes.function.errorsAlarm, alert.function.errorsAlarm, report.function.errorsAlarm, hours.function.errorsAlarm, response.control.errorsAlarm, ...response.machine.alarms]) each.addAlarmAction(new SnsAction(this.people));
   }
 
@@ -151,27 +150,22 @@ export class CostStack extends Stack {
     subscription.node.addDependency(this.topic);
   }
 
-  #burn(settings: Settings, stacks: readonly Stack[]): void {
+  #burn(settings: Settings): void {
     const prefix = `baton-${settings.environment}`;
     const services = settings.books.map(({ name }) => `${prefix}-${name}`);
     const { name, purpose, timeoutSeconds, errorImpact, runbook } = costBurn;
     const environment: EnvironmentIn<typeof costBurn> = {
-      BATON_STACKS: stacks.map(({ region, stackName }) => `${region}/${stackName}`).join(','),
+      BATON_STACKS: stacksInWords(settings),
       BATON_CLUSTER: prefix,
       BATON_SERVICES: services.join(','),
     };
     const burn = new MonitoredFunction(this, 'Burn', {
       name, purpose, timeoutSeconds, errorImpact, runbook, environment, prefix, logRetention: retentionOf(settings),
     });
-    // CloudFormation ends the name of a stack with an id of its own making.
-    const deployed = stacks.map(({ region, stackName }) => this.formatArn({ service: 'cloudformation', region, resource: 'stack', resourceName: `${stackName}/*` }));
-    const regions = [...new Set(stacks.map(({ region }) => region))];
+    letReadTemplates(burn, settings);
+    const regions = [settings.regions.first.name, settings.regions.second.name];
     const running = regions.flatMap((region) => services.map((service) => this.formatArn({ service: 'ecs', region, resource: 'service', resourceName: `${prefix}/${service}` })));
-    burn.function.addToRolePolicy(new iam.PolicyStatement({ actions: ['cloudformation:GetTemplate'], resources: deployed }));
     burn.function.addToRolePolicy(new iam.PolicyStatement({ actions: ['ecs:DescribeServices'], resources: running }));
-    for (const arn of deployed) {
-      Validations.of(burn).acknowledge({ id: `AwsSolutions-IAM5[Resource::${arn}]`, reason: 'CloudFormation ends the name of a stack with an id of its own making.' });
-    }
     new events.Rule(this, 'EveryHour', {
       ruleName: `${prefix}-${name}`,
       description: 'Estimates what the environment costs an hour',

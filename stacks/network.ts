@@ -36,6 +36,7 @@ export class NetworkStack extends Stack {
   readonly cacheSecurityGroup: ec2.SecurityGroup;
   /** For functions that speak to the venue. */
   readonly venueClientSecurityGroup: ec2.SecurityGroup;
+  readonly natGatewayIds: readonly string[];
   readonly #zones: string[];
 
   constructor(scope: Construct, id: string, { settings, of, ...props }: NetworkStackProps) {
@@ -78,6 +79,7 @@ export class NetworkStack extends Stack {
         S3: { service: ec2.GatewayVpcEndpointAwsService.S3 },
       },
     }) as ec2.IVpc;
+    this.natGatewayIds = this.vpc.node.findAll().filter((each) => each instanceof ec2.CfnNatGateway).map(({ ref }) => ref);
     this.vpc.addFlowLog('FlowLog', {
       destination: ec2.FlowLogDestination.toCloudWatchLogs(
         new logs.LogGroup(this, 'FlowLogGroup', {

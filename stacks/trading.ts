@@ -19,15 +19,13 @@ import { replicatedSecret } from '../lib/constructs/replicated-secret.ts';
 import { TradingTaskTemplate } from '../lib/constructs/trading-task.ts';
 import { confirmHomeRegion, confirmWritingDatabase, keepAsRecorded } from '../lib/constructs/topology.ts';
 import type { MarketCalendar } from '../lib/contracts/change.ts';
+import { tasksPerColour } from '../lib/contracts/task-size.ts';
 import type { BookName } from '../lib/lease/model.ts';
 import type { BookSettings, Settings } from '../lib/settings/index.ts';
 import { databaseName, type DataStack } from './data.ts';
 import { type FoundationStack, keyAliasOf } from './foundation.ts';
 import type { NetworkStack } from './network.ts';
 import type { TradingStateStack } from './trading-state.ts';
-
-/** One task trades, one stands by, in another zone. */
-const tasksPerColour = 2;
 
 export interface TradingStackProps extends StackProps {
   readonly settings: Settings;
@@ -159,6 +157,7 @@ export class TradingStack extends Stack {
     const task = new TradingTaskTemplate(this, `Task-${book.name}`, {
       family: `${name}-template`,
       book: book.name,
+      size: book.task,
       leaseTable: state.leaseTable,
       journalTable: state.journalTable,
       secrets: [

@@ -4,6 +4,7 @@
  */
 import { ConditionalCheckFailedException, type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { ApprovalsUnreachableError, type ApprovalRecord, type ApprovalStore } from './approvals.ts';
+import type { AgreedBill } from './bill-gate.ts';
 
 export function approvalTable(client: DynamoDBClient, tableName: string): ApprovalStore {
   return {
@@ -29,6 +30,21 @@ export function approvalTable(client: DynamoDBClient, tableName: string): Approv
         if (error instanceof ConditionalCheckFailedException) return false;
         return unreachable(error);
       }
+    },
+  };
+}
+
+/** Of the whole environment, beside the executions, none of which has such a name. */
+const billKey = { execution: { S: 'the bill' } };
+
+export function agreedBill(client: DynamoDBClient, tableName: string): AgreedBill {
+  return {
+    async read() {
+      const { Item } = await client.send(new GetItemCommand({ TableName: tableName, Key: billKey, ConsistentRead: true })).catch(unreachable);
+      return Item && Number(Item['usdMonthly']?.N);
+    },
+    async write(usd) {
+      await client.send(new PutItemCommand({ TableName: tableName, Item: { ...billKey, usdMonthly: { N: usd.toFixed(2) } } })).catch(unreachable);
     },
   };
 }

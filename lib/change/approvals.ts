@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { changeApprovals, decideChange } from '../contracts/change.ts';
 import type { Implementation } from '../contracts/step.ts';
+import { type BillGate, weigh } from './bill-gate.ts';
 import { IdentityNotProvedError, IdentityUnknownError, mayApprove, type Identity } from './caller-proof.ts';
 
 export interface ApprovalRecord {
@@ -17,6 +18,8 @@ export interface ApprovalRecord {
   readonly rejection?: Identity & { readonly at: string; readonly reason: string };
   /** What was approved. */
   readonly change?: ApprovedChange;
+  /** A month of what was deployed then: agreed to with it. */
+  readonly billUsd?: number;
 }
 
 export interface ApprovedChange {
@@ -62,11 +65,14 @@ export interface ApprovalsParts {
 }
 
 export function approvalSteps(
-  parts: ApprovalsParts & { readonly required: number },
+  parts: ApprovalsParts & { readonly required: number; readonly bill?: BillGate },
 ): Implementation<typeof changeApprovals> {
-  const { environment, store, required } = parts;
+  const { environment, store, required, bill } = parts;
   return {
-    async open({ execution, name, startedAt, proof, within, least, ...wanted }) {
+    async open({ execution, name, startedAt, proof, within, least: ofTheChange, ...wanted }) {
+      // A part of a canary was weighed with it.
+      const weighed = await weigh(within === '' ? bill : undefined);
+      const least = Math.max(ofTheChange, weighed.least);
       if (required === 0 && least === 0) return { required, requester: '', approvedBy: [], commands: '' };
       const around = within === '' || required === 0 ? undefined : await approvedWithin(within, execution, wanted);
       if (around !== undefined && least === 0) {
@@ -85,8 +91,9 @@ export function approvalSteps(
       const asked = Math.max(required, least);
       await change(store, execution, (found) =>
         // The same execution again finds its own record; another one of the same name, months ago, is over.
-        found?.startedAt === startedAt ? found : { startedAt, required: asked, requester, state: 'open', approvals: [], change: wanted });
-      return { required: asked, requester: requester.arn, approvedBy: [], commands: commandsOf(parts, name) };
+        found?.startedAt === startedAt ? found : { startedAt, required: asked, requester, state: 'open', approvals: [], change: wanted, ...(weighed.usd !== undefined && { billUsd: weighed.usd }) });
+      const commands = [weighed.inWords, commandsOf(parts, name)].filter((text) => text !== '').join('\n\n');
+      return { required: asked, requester: requester.arn, approvedBy: [], commands };
     },
     async extend({ execution, book }) {
       // Where no approvals are asked for, there is no record, and nobody asks for one.
@@ -99,12 +106,13 @@ export function approvalSteps(
       return { books: [...(approvedChange?.books ?? [])] };
     },
     async look({ execution, last }) {
-      const { state, approvals, rejection, required: wanted } = await change(store, execution, (found) => {
+      const { state, approvals, rejection, required: wanted, billUsd } = await change(store, execution, (found) => {
         if (found === undefined) throw new Error(`nobody opened the approvals of ${execution}`);
         if (found.state !== 'open') return found;
         if (found.approvals.length >= found.required) return { ...found, state: 'approved' };
         return last ? { ...found, state: 'expired' } : found;
       });
+      if (state === 'approved' && billUsd !== undefined) await bill?.agreed.write(billUsd);
       const approvedBy = approvals.map(({ arn }) => arn);
       const seen = rejection === undefined
         ? `${approvals.length} of ${wanted} approvals${approvedBy.length === 0 ? '' : `, by ${approvedBy.join(' and ')}`}`

@@ -11,6 +11,7 @@ import { Construct } from 'constructs';
 import { changeApprovals, decideChange } from '../contracts/change.ts';
 import type { Settings } from '../settings/index.ts';
 import { ContractFunction } from './function.ts';
+import { letReadTemplates, stacksInWords } from './read-templates.ts';
 import { keepAsRecorded } from './topology.ts';
 
 export interface ChangeGatesProps {
@@ -54,10 +55,12 @@ export class ChangeGates extends Construct {
       BATON_ENVIRONMENT: environment, BATON_ACCOUNT: settings.account, BATON_REGION: stack.region,
       BATON_APPROVALS_TABLE: table.tableName,
     };
+    const somebodyApproves = approvals.approvers.length > 0;
     this.approvals = new ContractFunction(this, 'Ask', {
       contract: changeApprovals, prefix, logRetention,
-      environment: { ...shared, BATON_APPROVALS_REQUIRED: String(approvals.required) },
+      environment: { ...shared, BATON_APPROVALS_REQUIRED: String(approvals.required), ...(somebodyApproves && { BATON_STACKS: stacksInWords(settings) }) },
     });
+    if (somebodyApproves) letReadTemplates(this.approvals, settings);
     this.decisions = new ContractFunction(this, 'Decide', {
       contract: decideChange, prefix, logRetention,
       environment: {

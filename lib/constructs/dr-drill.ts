@@ -99,7 +99,7 @@ export class DrDrill extends Construct {
   /** The real image as it trades, but for its book, its venue, its database and its secrets. */
   #task({ settings, shadow, leaseTable, journalTable, repositories, key, databaseName, databasePort }: DrDrillProps, prefix: string, book: BookSettings): TradingTaskTemplate {
     return new TradingTaskTemplate(this, `Task-${book.name}`, {
-      family: `${prefix}-${book.name}-drill-template`, book: shadowBook, leaseTable, journalTable,
+      family: `${prefix}-${book.name}-drill-template`, book: shadowBook, size: book.task, leaseTable, journalTable,
       secrets: [{ secret: shadow.venueSecret, key }, { secret: shadow.databaseSecret, key }],
       guardRepository: repositories.guard, traderRepository: repositories.trader, logGroup: shadow.logGroup,
       paperVenue: { BATON_VENUE_PORT: String(venuePort), BATON_VENUE_SECRET_ARN: shadow.venueSecret.secretArn, BATON_OPEN_MINUTES: String(openMinutes) },

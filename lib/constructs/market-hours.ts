@@ -18,7 +18,7 @@ export interface MarketHoursProps {
   readonly response: JudgedStateMachine;
 }
 
-/** Every market here opens and closes at a full hour. */
+/** Every market here opens at a full hour, and closes at one but for a few days of the year. */
 const lookMinutes = [5, 60 - aheadMinutes];
 
 export class MarketHours extends Construct {

@@ -1,5 +1,5 @@
-/** The function that looks every Monday at what was measured of database and cache in two weeks. */
-import { Duration, Validations } from 'aws-cdk-lib';
+/** The function that looks every Monday at what was measured of database, cache, tasks and gateways in two weeks. */
+import { Duration, Fn, Validations } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -14,13 +14,15 @@ export interface RightSizingProps {
   readonly settings: Settings;
   readonly prefix: string;
   readonly databaseInstanceIdentifier: string;
+  /** Of this Region. */
+  readonly natGatewayIds: readonly string[];
   readonly people: sns.ITopic;
 }
 
 export class RightSizing extends Construct {
   readonly function: ContractFunction<typeof rightSizing>;
 
-  constructor(scope: Construct, id: string, { settings, prefix, databaseInstanceIdentifier, people }: RightSizingProps) {
+  constructor(scope: Construct, id: string, { settings, prefix, databaseInstanceIdentifier, natGatewayIds, people }: RightSizingProps) {
     super(scope, id);
     const { regions: { first, second }, database, cache } = settings;
     this.function = new ContractFunction(this, 'Function', {
@@ -29,6 +31,7 @@ export class RightSizing extends Construct {
         BATON_ENVIRONMENT: settings.environment, BATON_REGIONS: [first.name, second.name].join(','), BATON_NOTICES_TOPIC: people.topicArn,
         BATON_DATABASE: databaseInstanceIdentifier, BATON_DATABASE_CLASS: database.instanceClass,
         BATON_CACHE: prefix, BATON_CACHE_NODE_TYPE: cache.nodeType, BATON_CACHE_NODES: String(cache.nodes),
+        BATON_CLUSTER: prefix, BATON_BOOKS: JSON.stringify(settings.books.map(({ name, task }) => ({ name, ...task }))), BATON_NAT_GATEWAYS: Fn.join(',', [...natGatewayIds]),
       },
     });
     const { function: weekly } = this.function;

@@ -12,11 +12,13 @@ import type * as logs from 'aws-cdk-lib/aws-logs';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { GuardTemplateEnvironment, PaperVenueEnvironment, TraderTemplateEnvironment } from '../contracts/task-environment.ts';
+import type { TaskSize } from '../contracts/task-size.ts';
 import { arnInPolicies } from './replicated-secret.ts';
 
 export interface TradingTaskTemplateProps {
   readonly family: string;
   readonly book: string;
+  readonly size: TaskSize;
   readonly leaseTable: dynamodb.ITableV2;
   readonly journalTable: dynamodb.ITableV2;
   /** Read by the trader at run time; none is injected, so none is in an environment dump. */
@@ -54,8 +56,8 @@ export class TradingTaskTemplate extends Construct {
     this.executionRole = this.#executionRole(props);
     const definition = new ecs.FargateTaskDefinition(this, 'Template', {
       family: props.family,
-      cpu: 1024,
-      memoryLimitMiB: 2048,
+      cpu: props.size.vcpu * 1024,
+      memoryLimitMiB: props.size.memoryGb * 1024,
       taskRole: this.taskRole,
       executionRole: this.executionRole.withoutPolicyUpdates(),
       runtimePlatform: { cpuArchitecture: ecs.CpuArchitecture.X86_64, operatingSystemFamily: ecs.OperatingSystemFamily.LINUX },

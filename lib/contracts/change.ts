@@ -60,6 +60,8 @@ export const changeApprovals = functionContract({
     BATON_REGION: z.string(),
     BATON_APPROVALS_TABLE: z.string(),
     BATON_APPROVALS_REQUIRED: z.string().check(z.regex(/^\d$/, 'a number')),
+    /** Whose bill is looked at, `region/stack`, comma-separated; absent where nobody could approve it. */
+    BATON_STACKS: z.optional(z.string()),
   }),
   steps: {
     open: {
@@ -85,7 +87,7 @@ export const changeApprovals = functionContract({
         requester: z.string(),
         /** Those that hold already. */
         approvedBy: z.array(z.string()),
-        /** For the notice: ready to paste. */
+        /** For the notice: what the bill is, and ready to paste. */
         commands: z.string(),
       }),
       errors: { IdentityNotProvedError: 'refusal', NotApprovedError: 'refusal', ApprovalsUnreachableError: 'retry' },

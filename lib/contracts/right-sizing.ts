@@ -18,6 +18,11 @@ export const rightSizing = functionContract({
     BATON_CACHE: z.string(),
     BATON_CACHE_NODE_TYPE: z.string(),
     BATON_CACHE_NODES: z.string(),
+    BATON_CLUSTER: z.string(),
+    /** As JSON: each with the size of its tasks. */
+    BATON_BOOKS: z.string(),
+    /** Of the first Region, comma-separated. */
+    BATON_NAT_GATEWAYS: z.string(),
     /** Of the e-mails. */
     BATON_NOTICES_TOPIC: z.string(),
   }),
@@ -27,7 +32,8 @@ export const rightSizing = functionContract({
       input: z.object({ at: z.iso.datetime() }),
       output: z.object({
         findings: z.array(z.object({
-          what: z.enum(['database', 'cache']),
+          /** Such as `tasks of alpha`. */
+          what: z.string(),
           verdict: z.enum(['too large', 'fits', 'not measured', 'idle']),
           seen: z.string(),
           /** A month; none where nobody knows a price, or there is nothing to change. */

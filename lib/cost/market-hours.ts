@@ -12,6 +12,9 @@ import type { Implementation } from '../contracts/step.ts';
 /** Containers start within minutes; a database that gets its size back takes more. */
 export const aheadMinutes = 20;
 
+/** The hour in which the CME keeps its systems every day is not worth a stop. */
+export const shortestBreakMinutes = 120;
+
 export interface Turn {
   readonly market: MarketCalendar;
   readonly isOpen: boolean;
@@ -21,9 +24,9 @@ export interface Turn {
 
 /** What is to be, at this time, of what follows a market; undefined for one that never closes. */
 export function turnOf(market: MarketCalendar, at: Date): Turn | undefined {
-  const state = marketState(market, at);
+  const state = marketState(market, at, shortestBreakMinutes);
   const isAhead = !state.open && state.opensAt.getTime() - at.getTime() <= aheadMinutes * 60_000;
-  const seen = isAhead ? marketState(market, state.opensAt) : state;
+  const seen = isAhead ? marketState(market, state.opensAt, shortestBreakMinutes) : state;
   const until = seen.open ? seen.closesAt : seen.opensAt;
   if (until === undefined) return undefined;
   // An execution's name takes no colon.

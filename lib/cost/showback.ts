@@ -67,7 +67,7 @@ const money = (usd: number): string => usd.toFixed(2);
 const signed = (usd: number): string => `${usd < 0 ? '−' : '+'}${money(Math.abs(usd))}`;
 
 /** Of the picture, in its own units. */
-const picture = { width: 640, height: 200, gap: 12, foot: 24, head: 18 } as const;
+const picture = { width: 640, height: 220, gap: 12, foot: 30, head: 28 } as const;
 
 function drawn(trend: Showback['trend']): string {
   const { width, height, gap, foot, head } = picture;
@@ -91,8 +91,9 @@ const style = `
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1d21; background: #fff; }
   table { border-collapse: collapse; width: 100%; margin-bottom: 2rem; }
   th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #d7dbe0; overflow-wrap: anywhere; }
-  td.usd, th.usd { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+  th:first-child { width: 50%; } td.usd, th.usd { text-align: right; font-variant-numeric: tabular-nums; } td.usd { white-space: nowrap; } th { vertical-align: bottom; }
   svg { width: 100%; height: auto; } svg rect { fill: #2f6f9f; } svg text { font-size: 12px; text-anchor: middle; fill: currentColor; }
+  @media (max-width: 32rem) { svg text { font-size: 20px; } th, td { padding: .3rem; } }
   @media (prefers-color-scheme: dark) { body { color: #e8eaed; background: #15181b; } th, td { border-color: #3a4048; } svg rect { fill: #6bb1e0; } }
 `;
 

@@ -18,6 +18,7 @@ export const production: SettingsInput = {
       venueUrl: 'https://api.bybit.com',
       symbol: 'BTC/USDT',
       ordersPerSecond: 10,
+      task: { vcpu: 1, memoryGb: 2 },
       requires: [],
       migrations: true,
       deploymentWindow: 'always',

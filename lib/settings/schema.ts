@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { marketCalendars } from '../contracts/change.ts';
 import { shadowBook } from '../contracts/drill.ts';
+import { isTaskSize } from '../contracts/task-size.ts';
 
 /** Parts of names of AWS resources: some of those hold 32 characters only. */
 const environmentName = z.string().regex(/^[a-z][a-z0-9]{1,11}$/, '2–12 lower-case letters and digits, starting with a letter');
@@ -49,6 +50,10 @@ const Book = z.strictObject({
   orderHosts: z.array(z.string().regex(/^[a-z0-9.-]+:\d{1,5}$/, 'host:port, such as api.bybit.com:443')).default([]),
   symbol: z.string().regex(/^[A-Z0-9]{2,20}\/[A-Z0-9]{2,20}(:[A-Z0-9]{2,20})?$/, 'a ccxt symbol such as BTC/USDT'),
   ordersPerSecond: z.int().min(1).max(10),
+  /** How large each of its tasks is: a cutover starts what is of the new size. 1 vCPU and 2 GB, until two weeks say otherwise. */
+  task: z
+    .strictObject({ vcpu: z.number(), memoryGb: z.number() })
+    .refine(isTaskSize, 'what Fargate takes together, such as 1 vCPU and 2 to 8 GB, up to 4 vCPU and 30 GB'),
   /** What must answer before this book's bot counts as ready. */
   requires: z.array(z.enum(['database'])),
   /** Whether the trader's image knows the command `migrate`, which a cutover runs before it starts a release. */

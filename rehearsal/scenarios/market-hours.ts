@@ -15,19 +15,23 @@ const backTest = 'backtest';
 const equities = 'us-equities-recorder';
 const futures = 'cme-futures-recorder';
 
-/** The looks, in UTC, and what runs after each: by the hours that NYSE Arca and the CME publish. */
+/** The looks, in UTC, and what runs after each: by the hours that NYSE Arca and the CME publish (test/change/published-hours.ts). */
 const looks: readonly { readonly at: string; readonly when: string; readonly runs: readonly string[] }[] = [
   { at: '2026-10-31T00:05Z', when: 'Friday night: both are closed', runs: [] },
   { at: '2026-11-01T21:40Z', when: 'Sunday, when futures would open if clocks had not changed', runs: [] },
   { at: '2026-11-01T22:40Z', when: 'Sunday, before futures open', runs: [futures] },
   { at: '2026-11-02T07:40Z', when: 'Monday, when equities would open if clocks had not changed', runs: [futures] },
   { at: '2026-11-02T08:40Z', when: 'Monday, before equities open', runs: [futures, equities] },
+  { at: '2026-11-02T22:05Z', when: 'Monday, in the hour in which the CME keeps its systems', runs: [futures, equities] },
   { at: '2026-11-26T00:05Z', when: 'The evening before Thanksgiving, in the late session', runs: [futures, equities] },
   { at: '2026-11-26T01:05Z', when: 'The night before Thanksgiving', runs: [futures] },
-  { at: '2026-11-26T15:05Z', when: 'Thanksgiving', runs: [futures] },
+  { at: '2026-11-26T15:05Z', when: 'Thanksgiving, in the morning', runs: [futures] },
+  { at: '2026-11-26T18:05Z', when: 'Thanksgiving, from noon in Chicago', runs: [] },
+  { at: '2026-11-26T22:40Z', when: 'Thanksgiving, before futures open again', runs: [futures] },
   { at: '2026-11-27T08:40Z', when: 'The half-day, before it opens', runs: [futures, equities] },
-  { at: '2026-11-27T21:05Z', when: 'The half-day, in its late session', runs: [futures, equities] },
-  { at: '2026-11-27T22:05Z', when: 'The half-day is over, and so is the week', runs: [] },
+  { at: '2026-11-27T18:40Z', when: 'The half-day of futures is over', runs: [equities] },
+  { at: '2026-11-27T21:05Z', when: 'The half-day of equities, in its late session', runs: [equities] },
+  { at: '2026-11-27T22:05Z', when: 'It is over, and so is the week', runs: [] },
 ];
 
 export const marketHours: Scenario = {
@@ -60,7 +64,7 @@ export const marketHours: Scenario = {
       modelledDurationMs: performance.now() - beganMs,
       promises: [
         exactly('runs', 'Looks after which something else ran than by the published hours', wrong.join('; ') || 'none', 'none'),
-        exactly('looks', 'Looks that were judged', looks.length, 11),
+        exactly('looks', 'Looks that were judged', looks.length, 15),
         ...onceEach(executions),
         exactly('silent', 'Messages to people', stage.publishedTo('cost-people').length, 0),
       ],
@@ -95,8 +99,8 @@ async function executionsOf(stage: Stage, stateMachineArn: string): Promise<read
 function onceEach(executions: readonly Listed[]): readonly PromiseKept[] {
   const named = (what: RegExp): number => executions.filter(({ name }) => what.test(name)).length;
   return [
-    exactly('closings', 'Closings that were acted on', named(/-closed-until-/), 5),
-    exactly('openings', 'Openings that were acted on', named(/-open-until-/), 5),
+    exactly('closings', 'Closings that were acted on', named(/-closed-until-/), 6),
+    exactly('openings', 'Openings that were acted on', named(/-open-until-/), 6),
     exactly('succeeded', 'Executions that did not succeed', executions.filter(({ status }) => status !== 'SUCCEEDED').length, 0),
   ];
 }

@@ -2,8 +2,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { approvalTable } from '../../lib/change/approval-table.ts';
+import { agreedBill, approvalTable } from '../../lib/change/approval-table.ts';
 import { ApprovalsUnreachableError, partName, type ApprovalStore } from '../../lib/change/approvals.ts';
+import type { BillGate } from '../../lib/change/bill-gate.ts';
+import type { PricedStack } from '../../lib/cost/stacks.ts';
 import { Secret } from '../../lib/secret.ts';
 import { startFront, type Front } from '../../rehearsal/cloud/front.ts';
 import type { ServiceModel } from '../../rehearsal/cloud/model.ts';
@@ -252,6 +254,106 @@ describe('a canary, whose approvals hold for its parts', () => {
   });
 });
 
+describe('the bill', () => {
+  /** 3.65 USD a month each. */
+  const addresses = (count: number): PricedStack => ({
+    name: 'network', region: 'us-east-1', resources: Array.from({ length: count }, (_, index) => ({ logicalId: `Address${index}`, type: 'AWS::EC2::EIP', properties: {} })),
+  });
+  function billed(required: number) {
+    const world = { count: 10, agreedUsd: undefined as number | undefined, unreadable: false };
+    const bill: BillGate = {
+      home: 'us-east-1',
+      async deployed() {
+        if (world.unreadable) throw Object.assign(new Error('no answer'), { name: 'TimeoutError' });
+        return [addresses(world.count)];
+      },
+      agreed: { read: async () => world.agreedUsd, write: async (usd) => void (world.agreedUsd = usd) },
+    };
+    const { machine, ...people } = deskWith({ store: memoryStore(), required, executionsArn, environment: 'test', bill });
+    const ask = (name: string, more: object = {}) =>
+      machine.open({ ...alone, execution: `${executionsArn}cutover:${name}`, name, startedAt: 'noon', proof: required > 0 ? new Secret(people.request('ada', name)) : undefined, ...more });
+    const look = (name: string, last = false) => machine.look({ execution: `${executionsArn}cutover:${name}`, last });
+    return { world, ask, look, decide: (who: string, decision: 'approve' | 'reject', name: string) => people.decide(who, decision, name) };
+  }
+  const usd = (count: number): number => count * 3.65;
+
+  test('that has grown by more than a tenth wants an approval where no change needs one, and once it has that no more', async () => {
+    const { world, ask, look, decide } = billed(0);
+    expect(await ask('first')).toMatchObject({ required: 0 });
+    expect(world.agreedUsd).toBeCloseTo(usd(10), 2);
+    world.count = 11;
+    expect(await ask('a tenth')).toMatchObject({ required: 0 });
+    world.count = 12;
+    const { required, commands } = await ask('dearer');
+    expect(required).toBe(1);
+    expect(commands).toMatch(/^The bill: 43\.80 USD a month as it is deployed, 36\.50 when it was last agreed to\. That is more than 10 % on top, and wants an approval\.\n\nApprove:\naws lambda/);
+    expect(world.agreedUsd, 'nobody has agreed to it yet').toBeCloseTo(usd(10), 2);
+    await decide('grace', 'approve', 'dearer');
+    expect(await look('dearer')).toMatchObject({ state: 'approved' });
+    expect(world.agreedUsd).toBeCloseTo(usd(12), 2);
+    expect(await ask('the next')).toMatchObject({ required: 0 });
+  });
+
+  test.each<[string, (b: ReturnType<typeof billed>) => Promise<unknown>]>([
+    ['rejected', ({ decide }) => decide('grace', 'reject', 'dearer')],
+    ['left until it was too late', ({ look }) => look('dearer', true)],
+  ])('that was %s is asked for again', async (_, end) => {
+    const all = billed(0);
+    await all.ask('first');
+    all.world.count = 20;
+    await all.ask('dearer');
+    await end(all);
+    await all.look('dearer');
+    expect(all.world.agreedUsd).toBeCloseTo(usd(10), 2);
+    expect(await all.ask('again')).toMatchObject({ required: 1 });
+  });
+
+  test('grows step by step no further than in one', async () => {
+    const { world, ask } = billed(0);
+    await ask('first');
+    world.count = 11;
+    await ask('a tenth');
+    world.count = 12;
+    expect(await ask('another')).toMatchObject({ required: 1 });
+  });
+
+  test('that fell is what the next rise is measured from', async () => {
+    const { world, ask } = billed(0);
+    await ask('first');
+    world.count = 5;
+    expect(await ask('cheaper')).toMatchObject({ required: 0 });
+    world.count = 10;
+    expect(await ask('as before')).toMatchObject({ required: 1 });
+  });
+
+  test('is told to those who approve each change anyway, and agreed to with it', async () => {
+    const { world, ask, look, decide } = billed(2);
+    world.agreedUsd = usd(10);
+    world.count = 30;
+    expect(await ask('run')).toMatchObject({ required: 2, commands: expect.stringContaining('The bill: 109.50 USD') as string });
+    await decide('grace', 'approve', 'run');
+    await decide('edsger', 'approve', 'run');
+    expect(await look('run')).toMatchObject({ state: 'approved' });
+    expect(world.agreedUsd).toBeCloseTo(usd(30), 2);
+  });
+
+  test('that cannot be read holds nothing up, and is said not to be known', async () => {
+    const none = billed(0);
+    none.world.unreadable = true;
+    expect(await none.ask('run')).toEqual({ required: 0, requester: '', approvedBy: [], commands: '' });
+    const two = billed(2);
+    two.world.unreadable = true;
+    expect((await two.ask('run')).commands).toMatch(/^The bill: not estimated \(TimeoutError\)\.\n\nApprove:/);
+    expect(two.world.agreedUsd).toBeUndefined();
+  });
+
+  test('of a part of a canary was weighed with the canary', async () => {
+    const { world, ask } = billed(0);
+    world.agreedUsd = 1;
+    expect(await ask('part', { within: `${executionsArn}canary:run` })).toMatchObject({ required: 0 });
+  });
+});
+
 describe('the table', () => {
   let world: CloudWorld;
   let front: Front;
@@ -291,6 +393,15 @@ describe('the table', () => {
     const { state, approvedBy } = await look();
     expect(state).toBe('approved');
     expect(approvedBy.toSorted()).toEqual(['barbara', 'edsger', 'grace'].map(arnOf));
+  });
+
+  test('keeps the bill that was agreed to', async () => {
+    const agreed = agreedBill(client, 'approvals');
+    expect(await agreed.read()).toBeUndefined();
+    await agreed.write(612.345);
+    await agreed.write(612.5);
+    expect(await agreed.read()).toBe(612.5);
+    await expect(agreedBill(client, 'nosuch').read()).rejects.toBeInstanceOf(ApprovalsUnreachableError);
   });
 
   test('that does not answer is said to be away', async () => {

@@ -1,5 +1,6 @@
 /** Approvals in memory, and people at a desk who speak for themselves: a proof is `<who>|<purpose>` here, unsigned. */
 import { approvalSteps, decisionSteps, purposeOf, type ApprovalRecord, type ApprovalStore } from '../../lib/change/approvals.ts';
+import type { BillGate } from '../../lib/change/bill-gate.ts';
 import { IdentityNotProvedError, IdentityUnknownError, personOf, type Identity } from '../../lib/change/caller-proof.ts';
 import type { changeApprovals } from '../../lib/contracts/change.ts';
 import type { Implementation } from '../../lib/contracts/step.ts';
@@ -29,11 +30,12 @@ export interface Desk {
   misuse(who: string, execution: string): Promise<{ readonly accepted: boolean; readonly message: string }>;
 }
 
-export function deskWith({ store, required, executionsArn, environment }: {
+export function deskWith({ store, required, executionsArn, environment, bill }: {
   readonly store: ApprovalStore;
   readonly required: number;
   readonly executionsArn: string;
   readonly environment: string;
+  readonly bill?: BillGate;
 }): Desk {
   const prove = async (proof: string, purpose: string): Promise<Identity> => {
     const [who = '', madeFor] = Buffer.from(proof.slice(prefix.length), 'base64url').toString().trim().split('|');
@@ -47,7 +49,7 @@ export function deskWith({ store, required, executionsArn, environment }: {
   const signed = (who: string, act: 'request' | 'approve' | 'reject', execution: string): string =>
     prefix + Buffer.from(`${who}|${purposeOf(environment, act, execution)}`.padEnd(120)).toString('base64url');
   return {
-    machine: approvalSteps({ ...parts, required }),
+    machine: approvalSteps({ ...parts, required, ...(bill && { bill }) }),
     request: (who, execution) => signed(who, 'request', execution),
     decide: (who, decision, execution) =>
       people.decide({ execution, decision, reason: 'not now', proof: new Secret(signed(who, decision, execution)) }),

@@ -17,7 +17,7 @@ test('open gates need no force, and one that is given forces nothing', () => {
 describe('a closed gate', () => {
   test('names the next opening of the window', () => {
     expect(() => passGates(question({ calendar: 'cme-futures' }))).toThrow(
-      /window of book 'alpha' \(cme-futures\) is closed at Wed 25 Nov 2026 12:00 .*opens next on Fri 27 Nov 2026 14:00 .*"force"/,
+      /window of book 'alpha' \(cme-futures\) is closed at Wed 25 Nov 2026 14:00 .*opens next on Wed 25 Nov 2026 16:00 .*"force"/,
     );
   });
   test('names who froze changes, and why', () => {

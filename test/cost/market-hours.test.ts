@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { marketState } from '../../lib/change/market-calendar.ts';
 import type { BudgetResponseRequest } from '../../lib/contracts/budget-response.ts';
-import { aheadMinutes, marketHoursSteps, turnOf } from '../../lib/cost/market-hours.ts';
+import { aheadMinutes, marketHoursSteps, shortestBreakMinutes, turnOf } from '../../lib/cost/market-hours.ts';
 
 /** As the rule comes, at 5 and at 40 minutes past each hour: over both changes of clocks, Thanksgiving with its half-day, and Good Friday. */
 function* looks(): Generator<Date> {
@@ -22,7 +22,8 @@ test.each(['cme-futures', 'us-equities'] as const)('%s: at each look it is open,
     const turn = turnOf(market, at);
     if (turn === undefined) throw new Error('it closes at some time');
     const soon = new Date(at.getTime() + aheadMinutes * 60_000);
-    if (turn.isOpen !== (marketState(market, at).open || marketState(market, soon).open)) throw new Error(`${at.toISOString()}: ${turn.name}`);
+    const isWanted = [at, soon].some((each) => marketState(market, each, shortestBreakMinutes).open);
+    if (turn.isOpen !== isWanted) throw new Error(`${at.toISOString()}: ${turn.name}`);
     if (turn.name !== before) turns += 1;
     before = turn.name;
     names.add(turn.name);
@@ -44,9 +45,14 @@ describe('a look', () => {
   };
 
   test.each([
-    ['2026-11-26T12:05:00Z', [['cme-futures-open-until-2026-11-27T2200Z', true], ['us-equities-closed-until-2026-11-27T0900Z', undefined]]],
-    ['2026-11-27T08:40:00Z', [['cme-futures-open-until-2026-11-27T2200Z', true], ['us-equities-open-until-2026-11-27T2200Z', true]]],
+    ['2026-11-26T12:05:00Z', [['cme-futures-open-until-2026-11-26T1800Z', true], ['us-equities-closed-until-2026-11-27T0900Z', undefined]]],
+    // Thanksgiving from noon in Chicago until five.
+    ['2026-11-26T18:05:00Z', [['cme-futures-closed-until-2026-11-26T2300Z', undefined], ['us-equities-closed-until-2026-11-27T0900Z', undefined]]],
+    ['2026-11-26T22:40:00Z', [['cme-futures-open-until-2026-11-27T1815Z', true], ['us-equities-closed-until-2026-11-27T0900Z', undefined]]],
+    ['2026-11-27T08:40:00Z', [['cme-futures-open-until-2026-11-27T1815Z', true], ['us-equities-open-until-2026-11-27T2200Z', true]]],
     ['2026-11-27T22:05:00Z', [['cme-futures-closed-until-2026-11-29T2300Z', undefined], ['us-equities-closed-until-2026-11-30T0900Z', undefined]]],
+    // The hour of maintenance of a Wednesday is no closing.
+    ['2026-11-18T22:05:00Z', [['cme-futures-open-until-2026-11-20T2200Z', true], ['us-equities-open-until-2026-11-19T0100Z', true]]],
     // An hour later by the clocks of New York than the Sunday before.
     ['2026-10-25T21:40:00Z', [['cme-futures-open-until-2026-10-30T2100Z', true], ['us-equities-closed-until-2026-10-26T0800Z', undefined]]],
     ['2026-11-01T21:40:00Z', [['cme-futures-closed-until-2026-11-01T2300Z', undefined], ['us-equities-closed-until-2026-11-02T0900Z', undefined]]],

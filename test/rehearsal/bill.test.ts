@@ -9,11 +9,11 @@ import { assemblyOf } from '../assemblies.ts';
 
 const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 
-test('a page with a malicious tag, and a response that is interrupted half-way and run again', async () => {
+test('a page with a malicious tag, an hour without a price, and a response that is interrupted half-way and run again', async () => {
   const stage = await Stage.open({ assembly: assemblyOf('staging'), seed: 1, progress: silent, provisioning: 'typical' });
   try {
-    for (const [scenario, fault] of [[costReport, 'malicious-tag'], [budgetResponse, 'interrupted']] as const) {
-      const { promises } = await scenario.run(stage, new Set([fault]));
+    for (const [scenario, faults] of [[costReport, ['malicious-tag', 'price-missing']], [budgetResponse, ['interrupted']]] as const) {
+      const { promises } = await scenario.run(stage, new Set<string>(faults));
       expect([...neverBroken(stage.trading()), ...promises].filter(({ held }) => !held), scenario.name).toEqual([]);
     }
     expect(stage.permissions.surprises).toEqual([]);

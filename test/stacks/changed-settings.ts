@@ -28,6 +28,8 @@ export const changedSettings: Readonly<Record<string, Change>> = {
   'books.orderHosts': (s) => void (s.books[0]!.orderHosts = ['api.bybit.com:443']),
   'books.symbol': (s) => void (s.books[0]!.symbol = 'ETH/USDT'),
   'books.ordersPerSecond': (s) => void (s.books[0]!.ordersPerSecond = 5),
+  'books.task.vcpu': (s) => void (s.books[0]!.task.vcpu = 0.5),
+  'books.task.memoryGb': (s) => void (s.books[0]!.task.memoryGb = 4),
   'books.requires': (s) => void s.books[0]!.requires.push('database'),
   'books.migrations': (s) => void (s.books[0]!.migrations = false),
   'books.deploymentWindow': (s) => void (s.books[0]!.deploymentWindow = 'cme-futures'),

@@ -3,6 +3,7 @@ import { App, aws_sns as sns, aws_ssm as ssm, Stack, Tags } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildApp } from '../../bin/app.ts';
+import { actionsOnWhatRuns } from '../../lib/constructs/boundary.ts';
 import { tagBook, tagEverything } from '../../lib/constructs/required-tags.ts';
 import { requiredTags } from '../../lib/contracts/tags.ts';
 import { readStacks } from '../../lib/cost/assembly.ts';
@@ -84,6 +85,30 @@ describe('the cost stack', () => {
         Condition: { StringEquals: { 'aws:SourceAccount': settings.account } },
       }),
     ]);
+  });
+});
+
+describe('money stops nothing that can trade', () => {
+  interface Statement {
+    readonly Effect: string;
+    readonly Action: string | readonly string[];
+    readonly Resource: unknown;
+  }
+  const listed = <T>(one: T | readonly T[]): readonly T[] => (Array.isArray(one) ? one : [one as T]);
+  const matches = (pattern: string, action: string): boolean => new RegExp(`^${pattern.replaceAll('*', '.*')}$`, 'i').test(action);
+
+  test.each(['dev', 'staging', 'production'] as const)('%s: what the roles of the bill may stop, start or change is in the cluster in which nothing trades', (environment) => {
+    const own = readStacks(assemblyOf(environment).directory).find(({ name }) => name === `baton-${environment}-cost`);
+    const statements = own?.resources.flatMap(({ properties }) => listed((properties['PolicyDocument'] as { Statement?: Statement[] } | undefined)?.Statement ?? [])) ?? [];
+    const changing = statements.filter(({ Action }) => listed(Action).some((pattern) => actionsOnWhatRuns.some((action) => matches(pattern, action))));
+    const allowed = changing.filter(({ Effect }) => Effect === 'Allow').flatMap(({ Resource }) => listed(Resource)).map((each) => JSON.stringify(each));
+    expect(allowed.length).toBeGreaterThan(0);
+    expect(allowed.filter((each) => !each.includes(`baton-${environment}-research`))).toEqual([]);
+    // Whatever it may once be allowed by mistake.
+    const denied = changing.filter(({ Effect }) => Effect === 'Deny');
+    expect(denied).toHaveLength(1);
+    expect(listed(denied[0]?.Action ?? []).toSorted()).toEqual([...actionsOnWhatRuns].toSorted());
+    for (const kind of ['task', 'service', 'task-set']) expect(JSON.stringify(denied[0]?.Resource)).toContain(`:${kind}/baton-${environment}/*`);
   });
 });
 

@@ -59,6 +59,7 @@ export const keyCapabilities: Readonly<Record<KeyVenue, KeyCapabilities>> = {
   deribit: {
     createsKeys: true,
     ownPublicKey: true,
+    // Its keys have a list of addresses; how to write one is not shown.
     bindsAddresses: false,
     unboundKeyLivesDays: null,
     keysAtMost: null,
@@ -67,6 +68,7 @@ export const keyCapabilities: Readonly<Record<KeyVenue, KeyCapabilities>> = {
     tellsLastUse: false,
     sources: [
       'https://docs.deribit.com/api-reference/account-management/private-create_api_key',
+      'https://docs.deribit.com/api-reference/account-management/private-edit_api_key',
       'https://docs.deribit.com/articles/asymmetric-api-keys',
     ],
   },
