@@ -10,6 +10,8 @@ const twoBlueGreen = [[home, 'blue'], [home, 'blue'], [home, 'green']] as const;
 export const twoRegions = [[home, 'blue'], [away, 'green']] as const;
 /** Beside what is live, the other Region runs another release too. */
 const refreshing = [[home, 'blue', 'live'], [away, 'green', 'live'], [away, 'blue', 'newer']] as const;
+/** The holder has a standby beside it. */
+const twoAndAway = [[home, 'blue'], [home, 'blue'], [away, 'green']] as const;
 export const threeAround = [[home, 'blue'], [away, 'green'], [home, 'green']] as const;
 export const green = ['green'] as const;
 
@@ -42,6 +44,10 @@ export const settings: Readonly<Record<string, Sketch>> = {
   'the home moves, is halted, and a write is doubtful': { instances: twoRegions, faults: { moves: 1, halts: 1, doubtfulWrites: 1 } },
   'SIGTERM with a doubtful write, in a drain': { instances: blueGreen, faults: { terminations: 1, drains: 1, doubtfulWrites: 1 } },
   'a halt in a drain, with a doubtful write': { instances: blueGreen, faults: { halts: 1, drains: 1, doubtfulWrites: 1 } },
+  'two drains, the first called off, with a doubtful write': { instances: blueGreen, faults: { drains: 2, cancels: 1, doubtfulWrites: 1 } },
+  'two of a colour: the home moves from a holder that was told to end': { instances: twoAndAway, faults: { moves: 1, terminations: 1 } },
+  'two of a colour: a halt meets SIGTERM': { instances: twoBlueGreen, faults: { halts: 1, terminations: 1 } },
+  'a trader asks for a halt, and so does a person': { instances: blueGreen, faults: { mismatches: 1, halts: 1 } },
 };
 /** Those that take minutes, or are not explored to their end. */
 export const larger: Readonly<Record<string, Sketch>> = {

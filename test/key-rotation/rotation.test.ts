@@ -170,6 +170,19 @@ describe('a Region that is home no more', () => {
     }
     expect(refused).toBeGreaterThan(20);
   });
+
+  test('gives no version up, whose key it cannot find any more', async () => {
+    const world = new World();
+    const steps = world.steps();
+    await steps.create({ version: v1, begins: true });
+    world.keys.delete('k1');
+    world.before = async () => {
+      if (world.effects.at(-1) === 'list') world.home = west;
+    };
+    await expect(steps.set({ version: v1 })).rejects.toMatchObject({ name: 'NotHomeError' });
+    expect(world.home).toBe(west);
+    expect(world.effects).not.toContain('dropPending');
+  });
 });
 
 describe('a venue that', () => {
