@@ -2,13 +2,12 @@
  * What can happen to a base backup where it is kept: its end is missing, a byte of a file in it is another one, or it lacks the write-ahead log that makes it whole. And to
  * the archive of that log: a segment is missing.
  */
-import { execFile } from 'node:child_process';
 import { open, readdir, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 const blockBytes = 512;
-const run = promisify(execFile);
+/** Where a header has its sum. */
+const sumAt = 148;
 /** As PostgreSQL names them: time line, log, and segment in it. */
 const segmentName = /^[0-9A-F]{24}$/;
 const baseOf = (directory: string): string => join(directory, 'base.tar');
@@ -33,12 +32,27 @@ export async function flipByteInBase(directory: string, path: string, offset: nu
   }
 }
 
-/** Every page of a base backup is of its own moment; the log that was written meanwhile brings them to one. */
+/** Every page of a base backup is of its own moment; the log that was written meanwhile brings them to one. Its segments get names that nobody looks for. */
 export async function loseLogOfBase(directory: string): Promise<void> {
-  const { stdout } = await run('tar', ['-tf', baseOf(directory)], { maxBuffer: 64 * 1024 * 1024 });
-  const segments = stdout.split('\n').filter((name) => name.includes('pg_wal/') && segmentName.test(name.split('/').at(-1) ?? ''));
-  if (segments.length === 0) throw new Error('the base backup has no write-ahead log that could be lost');
-  await run('tar', ['--delete', '-f', baseOf(directory), ...segments]);
+  const tar = await open(baseOf(directory), 'r+');
+  let lost = 0;
+  try {
+    for await (const { name, at, header } of entriesOf(tar)) {
+      const path = name.split('/');
+      if (path.at(-2) !== 'pg_wal' || !segmentName.test(path.at(-1) ?? '')) continue;
+      const place = header.indexOf('pg_wal/') + 'pg_wal/'.length;
+      const [before, after] = [header[place] ?? 0, 'X'.charCodeAt(0)];
+      header[place] = after;
+      // The sum of all bytes of the header, in octal digits.
+      const [digits = ''] = /[0-7]+/.exec(header.toString('latin1', sumAt, sumAt + 8)) ?? [];
+      header.write((parseInt(digits, 8) + after - before).toString(8).padStart(digits.length, '0'), sumAt, 'latin1');
+      await tar.write(header, 0, blockBytes, at);
+      lost += 1;
+    }
+  } finally {
+    await tar.close();
+  }
+  if (lost === 0) throw new Error('the base backup has no write-ahead log that could be lost');
 }
 
 /** Of what was written at a moment, and of everything behind it: a recovery that wants to get there ends before. */
@@ -50,15 +64,21 @@ export async function loseSegmentOf(archive: string, moment: Date): Promise<void
   throw new Error(`the archive has no segment from after ${moment.toISOString()}`);
 }
 
-/** Where the contents of a file begin: a header of a block is before each, with name and size. */
+/** Where the contents of a file begin. */
 async function beginOf(tar: FileHandle, path: string): Promise<number> {
-  const header = Buffer.alloc(blockBytes);
+  for await (const { name, at } of entriesOf(tar)) if (name === path) return at + blockBytes;
+  throw new Error(`the base backup has no file ${path}`);
+}
+
+/** A header of a block is before each file, with name and size. */
+async function* entriesOf(tar: FileHandle): AsyncGenerator<{ readonly name: string; readonly at: number; readonly header: Buffer }> {
   for (let at = 0; ; ) {
+    const header = Buffer.alloc(blockBytes);
     const { bytesRead } = await tar.read(header, 0, blockBytes, at);
     const name = header.toString('utf8', 0, 100).replace(/\0.*$/s, '');
-    if (bytesRead < blockBytes || name === '') throw new Error(`the base backup has no file ${path}`);
-    if (name.replace(/^\.\//, '') === path) return at + blockBytes;
+    if (bytesRead < blockBytes || name === '') return;
     const size = parseInt(header.toString('utf8', 124, 136), 8);
+    yield { name: name.replace(/^\.\//, ''), at, header };
     at += blockBytes + Math.ceil(size / blockBytes) * blockBytes;
   }
 }

@@ -9,7 +9,9 @@ const bench = (...args: string[]) => spawnSync(process.execPath, [join(root, 'be
 test('lists the benches, for programs too', () => {
   const { status, stdout } = bench('--list', '--json');
   expect(status).toBe(0);
-  expect((JSON.parse(stdout) as { name: string }[]).map(({ name }) => name).toSorted()).toEqual(['bundles', 'failover', 'field', 'guard', 'handover', 'permit', 'rehearsal', 'simulation', 'synth', 'takeover']);
+  expect((JSON.parse(stdout) as { name: string }[]).map(({ name }) => name).toSorted()).toEqual(
+    ['bundles', 'checksums', 'failover', 'false-alarms', 'field', 'guard', 'handover', 'permit', 'rehearsal', 'simulation', 'synth', 'takeover'],
+  );
 });
 
 test('names the benches there are when asked for another', () => {

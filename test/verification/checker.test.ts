@@ -11,11 +11,12 @@ import { migrate } from '../../containers/trader/migrations/run.ts';
 import type { Finding, VenueFill, Watermark } from '../../lib/contracts/verification.ts';
 import { ensureRoles } from '../../lib/data-credentials/roles.ts';
 import { judgeLedger, type JudgedAgainst } from '../../lib/verification/ledger.ts';
+import { frozenTables, hashing } from '../../lib/verification/ledger-tables.ts';
 import { ledgerMigrations, ledgerSchema } from '../../lib/verification/ledger-schema.ts';
 import { checksumsOn, inspectPart, partsOf } from '../../lib/verification/physical.ts';
 import { readSchema } from '../../lib/verification/schema.ts';
 import { takeWatermark } from '../../lib/verification/watermark.ts';
-import { flipByteInBase, truncateBase } from '../../rehearsal/faults/damage.ts';
+import { flipByteInBase, loseLogOfBase, truncateBase } from '../../rehearsal/faults/damage.ts';
 import { serverDirectory, startPostgres, startRestored, type PostgresServer } from '../../rehearsal/processes/postgres.ts';
 import { useSite } from '../rehearsal/processes/site.ts';
 import { BusyLedger } from './busy-ledger.ts';
@@ -129,6 +130,21 @@ describe('a healthy backup', () => {
 });
 
 describe('a watermark', () => {
+  it('of another way of hashing is counted against, and its checksums are not compared', async () => {
+    const other = { ...watermark, hashing: 0, tables: watermark.tables.map((table) => ({ ...table, checksum: '1' })) };
+    const { findings } = await judgeLedger(await connected(restored), against({ watermark: other }));
+    expect(findings.find(({ check }) => check === 'rows')).toMatchObject({ ok: true, seen: expect.stringMatching(/orders, .* fills; not their checksums, for another release hashed them in another way/) as string });
+  });
+
+  it('has the hashes that its number says: who changes them raises `hashing`', async () => {
+    const columns = `'alphax01' AS client_order_id, 'e-1' AS execution_id, 'v-1' AS venue_order_id, 'alpha' AS book, 'BTC/USDT' AS symbol, 'buy' AS side, 59000.5 AS price, 0.004 AS quantity,
+      0.000004 AS fee, 'BTC' AS fee_currency, timestamptz '2026-11-21 08:00:00.25+00' AS executed_at`;
+    const client = await connected(source);
+    await client.query("SET TIME ZONE 'Asia/Tokyo'");
+    const hashed = frozenTables.map(async ({ name, rowHash }) => [name, (await client.query<{ hash: string }>(`SELECT ${rowHash} AS hash FROM (SELECT ${columns}) AS one`)).rows[0]?.hash]);
+    expect({ hashing, ...Object.fromEntries(await Promise.all(hashed)) as object }).toEqual({ hashing: 1, orders: '2796796032981231755', fills: '-7591025758374995571' });
+  });
+
   it('is taken of a replica by nobody', async () => {
     const inRecovery = { query: async () => ({ rows: [{ in_recovery: true }] }) } as unknown as ClientBase;
     expect(await takeWatermark(inRecovery, { id: 'x', installation })).toBeUndefined();
@@ -161,6 +177,12 @@ describe('what is wrong with a backup is found:', () => {
     const copy = await copied();
     await truncateBase(copy, 0.5);
     await expect(restoredFrom(copy)).rejects.toThrow();
+  });
+
+  it('a base backup without the log that makes it whole', async () => {
+    const copy = await copied();
+    await loseLogOfBase(copy);
+    await expect(restoredFrom(copy)).rejects.toThrow(/could not (locate|find).*checkpoint record/);
   });
 
   it('a missing segment of the write-ahead log', async () => {
