@@ -108,8 +108,6 @@ async function weekOf(stage: Stage): Promise<readonly PromiseKept[]> {
   const { environment, settings: { database, cache } } = stage;
   const prefix = `baton-${environment}`;
   stage.progress.heading('A Monday');
-  // Before anything was measured: the last four hours then have four figures.
-  const now = new Date();
   const instance = { DBInstanceIdentifier: prefix };
   stage.measuredHourly('AWS/RDS', 'CPUUtilization', instance, weeks, (hour) => (hour % 50 === 0 ? 90 : 6));
   stage.measuredHourly('AWS/RDS', 'FreeableMemory', instance, weeks, () => 3.6 * 2 ** 30);
@@ -126,7 +124,7 @@ async function weekOf(stage: Stage): Promise<readonly PromiseKept[]> {
   const [used, ...others] = NatGateways;
   stage.measuredHourly('AWS/NATGateway', 'BytesOutToDestination', { NatGatewayId: used?.NatGatewayId ?? '' }, weeks, () => 1e6);
   for (const { NatGatewayId } of others) stage.measuredHourly('AWS/NATGateway', 'BytesOutToDestination', { NatGatewayId }, weeks, () => 0);
-  stage.comesDue('right-sizing', now);
+  stage.comesDue('right-sizing');
   const told = await until('what could be saved', boundMs, () => stage.publishedTo('cost-people').find((text) => text.includes('The database: ')));
   // Dev's is the smallest already.
   const small = database.instanceClass === 't4g.micro' ? 'The database: fits' : `lib/settings/${environment}.ts: database.instanceClass: '${database.instanceClass}' → 't4g.micro'`;
