@@ -93,7 +93,8 @@ interface Sized {
 export function rightSizingSteps(parts: RightSizingParts): Implementation<typeof rightSizing> {
   return {
     async weekly({ at }) {
-      const now = new Date(at);
+      // Whole hours: of one that has begun there is no figure yet, or half a one.
+      const now = new Date(Math.floor(Date.parse(at) / hourMs) * hourMs);
       const things = [databaseOf(parts), cacheOf(parts), ...parts.books.map((book) => tasksOf(parts, book))];
       const findings = [...await Promise.all(things.map((each) => judged(parts, now, each))), await gatewaysOf(parts, now)];
       const saving = findings.reduce((sum, { savingUsd }) => sum + (savingUsd ?? 0), 0);

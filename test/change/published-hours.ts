@@ -7,12 +7,13 @@
  *
  * Chicago: equity-index futures on CME Globex, by the day that they are traded for. CME Group shows its hours a year ahead, day by day, at
  * https://www.cmegroup.com/trading-hours.html, which nobody who built this could open; they were read at
- * - 2024: every holiday in QuantConnect's LEAN, pull request 7718, and 3 July and 29 November in 9807, both from CME Group's calendar; 3 and 4 July
- *   also at https://iqhelp.dtn.com/fourth-of-july-service-hours-2024
- * - 2025: 9 January in CME Group's notice of 2024-12-30 (https://mondovisione.com), Christmas in LEAN's pull request 9807
+ * - 2024: 15 January, 19 June and 28 November at https://www.forexlive.com; 3 and 4 July at https://iqhelp.dtn.com/fourth-of-july-service-hours-2024;
+ *   3 July and 29 November in pull request 9807 of QuantConnect's LEAN, which names CME Group's calendar
+ * - 2025: 9 January in CME Group's notice of 2024-12-30 (https://mondovisione.com); 20 January at https://www.forexlive.com; Christmas in the same pull request
  * - 2026: 19 January at https://edgeclear.com/exchange-holiday-hours; 3 April in pull request 456 of pandas_market_calendars; 19 June, 3 July,
  *   7 September and 27 November as CME Group had them on 2026-05-29 (issue 464 there)
- * - all others of 2025 and 2026: the calendar of CME Globex Equities of pandas_market_calendars, a library that compares itself with trades
+ * - all others of these years: the calendar of CME Globex Equities of pandas_market_calendars, a library that compares itself with trades. Good Friday
+ *   of 2025 is by its rule: closed, for no jobs report came out on it
  * - 2027 was not out: the days of New York, with the hours that each of them has had since 2022; Good Friday is in March, so without the jobs
  *   report for which futures are traded until 8:15 (2021, 2023, 2026), and Christmas is kept on a Friday, as in 2021.
  */

@@ -167,6 +167,20 @@ describe('the NAT gateways', () => {
   });
 });
 
+test('whole hours are asked for, whenever somebody asks', async () => {
+  const asked = new Set<string>();
+  const steps = rightSizingSteps({
+    environment: 'staging', regions: ['us-east-1'], database: { identifier: 'x', instanceClass: 't4g.micro' }, cache: { name: 'x', nodeType: 'cache.t4g.micro', nodes: 2 },
+    cluster: 'x', books: [], natGateways: [], table: loadPriceTable(), tell: async () => undefined,
+    async ask(_region, _asked, from, to) {
+      asked.add(`${from.toISOString()} ${to.toISOString()}`);
+      return [];
+    },
+  });
+  await steps.weekly({ at: '2026-11-23T07:48:51Z' });
+  expect([...asked].toSorted()).toEqual(['2026-11-09T07:00:00.000Z 2026-11-23T07:00:00.000Z', '2026-11-23T03:00:00.000Z 2026-11-23T07:00:00.000Z']);
+});
+
 test('people get the sum, and each with its setting', async () => {
   const { told } = await found({ EngineCPUUtilization: () => 90 });
   expect(told?.subject).toBe('Baton staging: 107.31 USD a month could be saved');

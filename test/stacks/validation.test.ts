@@ -47,6 +47,14 @@ const added: Readonly<Record<string, (stack: Stack) => void>> = {
       Cluster: cluster.ref, CapacityProviders: ['FARGATE', 'FARGATE_SPOT'], DefaultCapacityProviderStrategy: [],
     });
     resource('OnSpot', 'AWS::ECS::Service', { Cluster: 'other', CapacityProviderStrategy: strategy });
+    // By a clock: a trader, something with its role, something that nobody here sees, and a back-test.
+    const containers = (name: string): Record<string, unknown>[] => [{ Name: name, Image: 'image' }];
+    resource('Trader', 'AWS::ECS::TaskDefinition', { TaskRoleArn: 'arn:trader', ContainerDefinitions: containers('guard') });
+    resource('TradersRole', 'AWS::ECS::TaskDefinition', { TaskRoleArn: 'arn:trader', ContainerDefinitions: containers('tool') });
+    resource('BackTest', 'AWS::ECS::TaskDefinition', { TaskRoleArn: 'arn:backtest', ContainerDefinitions: containers('backtest') });
+    for (const [id, definition] of [['ClockTrader', { Ref: 'Trader' }], ['ClockRole', { Ref: 'TradersRole' }], ['ClockUnseen', 'arn:definition'], ['ClockBackTest', { Ref: 'BackTest' }]] as const) {
+      resource(id, 'AWS::Scheduler::Schedule', { Target: { EcsParameters: { TaskDefinitionArn: definition, CapacityProviderStrategy: strategy } } });
+    }
     // Nothing runs in it by itself: that is what back-tests have.
     const research = resource('Research', 'AWS::ECS::Cluster', {});
     resource('Fine', 'AWS::ECS::ClusterCapacityProviderAssociations', {
@@ -113,7 +121,7 @@ test('every resource is right for an action that takes none, and so are actions 
   expect(of('runs-for-a-machine')).toBe('');
 });
 
-test('a trader on Spot: a service that asks for it, a cluster that services run in, a machine that starts what runs', () => {
+test('a trader on Spot: a service that asks for it, a cluster that services run in, a machine that starts what runs, a clock that may run one', () => {
   const refused = [...findings.matchAll(/\(Baton spot\)\s+added-spot\/(\w+)/g)].map(([, id]) => id);
-  expect(new Set(refused)).toEqual(new Set(['Associated', 'Machine', 'OnSpot']));
+  expect(new Set(refused)).toEqual(new Set(['Associated', 'ClockRole', 'ClockTrader', 'ClockUnseen', 'Machine', 'OnSpot']));
 });
