@@ -38,7 +38,7 @@ export async function synthesize(environment: string, progress: Progress, varian
   const directory = join(work, 'cdk.out');
   const end = progress.begin('Synthesize and validate, build the images');
   // Both have ended before anything is put away.
-  const [synthesized, built] = await Promise.allSettled([runApp(environment, directory, variant), buildReleases(join(work, 'images'))]);
+  const [synthesized, built] = await Promise.allSettled([runApp(environment, directory, variant, true), buildReleases(join(work, 'images'))]);
   try {
     if (synthesized.status === 'rejected') throw synthesized.reason;
     if (built.status === 'rejected') throw built.reason;
@@ -56,10 +56,15 @@ export function appOf(variant?: SettingsVariant): string {
   return variant === undefined ? join(root, 'bin', 'baton.ts') : join(import.meta.dirname, 'synthesize-variant.ts');
 }
 
-async function runApp(environment: string, directory: string, variant?: SettingsVariant): Promise<void> {
+/** Into a directory that is the caller's, without the slow checks: for whoever only reads what was synthesized. */
+export async function synthesizeInto(directory: string, environment: string, variant?: SettingsVariant): Promise<void> {
+  await runApp(environment, directory, variant, false);
+}
+
+async function runApp(environment: string, directory: string, variant: SettingsVariant | undefined, validates: boolean): Promise<void> {
   const app = spawn(process.execPath, [appOf(variant)], {
     cwd: root,
-    env: { ...process.env, BATON_ENV: environment, CDK_OUTDIR: directory, BATON_VARIANT: variant },
+    env: { ...process.env, BATON_ENV: environment, CDK_OUTDIR: directory, BATON_VARIANT: variant, ...(!validates && { CDK_VALIDATION: 'false' }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said: Buffer[] = [];

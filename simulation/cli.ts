@@ -1,5 +1,6 @@
 /**
- * `npm run simulate`: the system under virtual time, seed after seed. `--scenario lease` explores the lease alone, every interleaving.
+ * `npm run simulate`: the system under virtual time, seed after seed. `--scenario lease` explores the lease alone, every interleaving; `--sweep` plays every state
+ * machine with every fault.
  *
  * Exit codes: 0 everything held; 1 an invariant was broken; 2 wrong usage; 3 no progress once faults had stopped; 4 a crash.
  */
@@ -22,6 +23,10 @@ interface Options {
   readonly resume?: string;
   readonly nightly?: true;
   readonly trace?: true;
+  readonly sweep?: true;
+  readonly cell?: string;
+  readonly sample?: number;
+  readonly assemblies?: string;
 }
 
 const exitCodes: Readonly<Record<Verdict['kind'], number>> = { holds: 0, broken: 1, 'no-progress': 3, crash: 4 };
@@ -34,6 +39,11 @@ async function main(options: Options): Promise<number> {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
   if (options.scenario === 'lease') return exploreLease(options, interrupted.signal);
+  if (options.sweep === true) {
+    // The worlds of the machines, which no seed needs.
+    const { sweep, sweepOne } = await import('./sweep/sweep.ts');
+    return options.cell === undefined ? sweep({ ...options, signal: interrupted.signal }) : sweepOne(options.cell, options.assemblies);
+  }
   if (options.nightly === true) return runMany({ seeds: nightlySeeds, resume: 'simulated-at-night', ...options }, interrupted.signal);
   if (options.seeds === undefined && options.minutes === undefined && options.resume === undefined) return runOne(options);
   return runMany(options, interrupted.signal);
@@ -174,6 +184,10 @@ const program = new Command('simulate')
   .option('--resume <file>', 'go on with the seed that this file names, and keep it there: for a run that is interrupted')
   .option('--nightly', `${nightlySeeds.toLocaleString('en')} seeds, of which --seeds may say another number; it keeps where it is, goes on there after a kill, and begins with new ones the next time`)
   .option('--trace', 'of a single seed: all that happened')
+  .option('--sweep', 'every state of every synthesized state machine by every fault, and a stop at every edge, in small worlds')
+  .option('--cell <id>', 'of the sweep only this one, as it was printed, with all that happened')
+  .option('--sample <count>', 'of the sweep only every so-many-th cell, counted from the seed on', positive)
+  .option('--assemblies <directory>', 'where what the sweep plays was synthesized before: dev, dev-database-required, staging')
   .exitOverride()
   .action(async (options: Options) => {
     process.exitCode = await main(options);

@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
-export type Job = { readonly seed: number; readonly situation: string } | { readonly world: number };
+export type Job = { readonly seed: number; readonly situation: string } | { readonly world: number } | { readonly cells: readonly string[]; readonly assemblies: string };
 
 export class WorkerLostError extends Error {
   readonly job: Job;

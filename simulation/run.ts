@@ -81,7 +81,7 @@ export async function runSeed(seed: number, { plan = drawPlan(seed), change, kee
 async function judged(system: SimulatedSystem, crash: () => Verdict | undefined): Promise<Verdict> {
   const { time, plan } = system;
   await system.open();
-  const watches = invariants.map(({ number, name, watch }) => ({ invariant: `${number}. ${name}`, ...watch(system) }));
+  const watches = invariants.flatMap(({ number, name, watch }) => (watch === undefined ? [] : [{ invariant: `${number}. ${name}`, ...watch(system) }]));
   let broken: Verdict | undefined;
   const looked = (at: 'afterEvent' | 'atEnd'): boolean => {
     broken ??= crash();

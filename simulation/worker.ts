@@ -1,11 +1,15 @@
-/** A process that runs what it is told, one thing after the other, and answers each: a seed of the whole system, or a small world of the lease. */
-import { exploreWorld } from './lease/explorations.ts';
-import { runSeed } from './run.ts';
-import { planOf } from './situations.ts';
+/** A process that runs what it is told, one thing after the other, and answers each: a seed of the whole system, a small world of the lease, or cells of the sweep. */
 import type { Job } from './pool.ts';
 
+// What one kind needs the others need not load.
+async function done(job: Job): Promise<unknown> {
+  if ('world' in job) return (await import('./lease/explorations.ts')).exploreWorld(job.world);
+  if ('cells' in job) return (await import('./sweep/sweep.ts')).tellCells(job.cells, job.assemblies);
+  const [{ runSeed }, { planOf }] = await Promise.all([import('./run.ts'), import('./situations.ts')]);
+  return runSeed(job.seed, { plan: planOf(job.situation, job.seed) });
+}
+
 process.on('message', (job: Job) => {
-  const answer = 'world' in job ? Promise.resolve(exploreWorld(job.world)) : runSeed(job.seed, { plan: planOf(job.situation, job.seed) });
   // What is thrown ends this process, and its parent tells of it.
-  void answer.then((result) => process.send?.(result));
+  void done(job).then((result) => process.send?.(result));
 });

@@ -193,14 +193,17 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
     body: moveOne(w, parts),
     assign: {
       moved: js('[$states.result]'),
-      why: js("$join([$states.result[state = 'kept'].(book & ' was not moved: ' & seen & '.')], ' ')"),
+      why: js(`$join([
+        $states.result[state = 'kept'].(book & ' was not moved: ' & seen & '.'),
+        $states.result[state = 'unclear'].(book & ' may still move, look at its lease: ' & seen & '.')
+      ], ' ')`),
       ...timed('The books are at home here.', parts.drainSeconds),
     },
   });
   move.next(w.choice('Were the books moved?', {
     comment: 'All of them, mostly.',
     answers: [
-      { when: js("$count($moved[state = 'kept']) = 0"), next: waitForOrders, comment: 'All.' },
+      { when: js("$count($moved[state != 'here']) = 0"), next: waitForOrders, comment: 'All.' },
       { when: js("$count($moved[state = 'kept']) = $count($moved)"), next: resumeKept, comment: 'None: everything is as it was.' },
     ],
     otherwise: w.pass('Note that some books were moved and some were not', {
@@ -413,17 +416,19 @@ function makeReplicaHere(
 /** One book. Whatever happens ends in an answer, but for a workflow that takes the book away. */
 function moveOne(w: Workflow, parts: SwitchoverParts): sfn.IChainable {
   const one = { book: js('$one.book'), token: js('$one.token') };
-  const answer = (name: string, comment: string, state: 'here' | 'kept'): sfn.IChainable =>
+  const answer = (name: string, comment: string, state: 'here' | 'kept' | 'unclear'): sfn.IChainable =>
     w.pass(name, { comment, outputs: js(`{ 'book': $one.book, 'way': $one.way, 'state': '${state}', 'seen': $moveSeen, 'seconds': ($toMillis($now()) - $moveSince) / 1000 }`) });
   const isHere = answer('Note that the book is here', 'Its home is this Region.', 'here');
   const isKept = answer('Note that the book was kept', 'It trades where it did.', 'kept');
+  const isUnclear = answer('Note that the book may still move', 'Nobody told whether its last write was made: this is not a book that was kept.', 'unclear');
   const kept = { 'States.ALL': { into: 'moveSeen', next: isKept } };
+  const unclear = { 'States.ALL': { into: 'moveSeen', next: isUnclear } };
 
   const moveHome = w.invoke('Move the home of the book', parts.recovery, 'moveHomes', {
     comment: 'Nobody holds it: there is nothing to hand over.',
     input: { books: [one], from: parts.otherRegionName, to: parts.region },
     assign: () => ({ moveSeen: 'nobody held it' }),
-    catches: { ...kept, LeaseConflictError: { into: 'moveSeen', next: isKept } },
+    catches: { ...unclear, LeaseConflictError: { into: 'moveSeen', next: isKept } },
   });
   moveHome.next(isHere);
   const haltIt = w.poll({
@@ -443,7 +448,8 @@ function moveOne(w: Workflow, parts: SwitchoverParts): sfn.IChainable {
     comment: 'A hand-over may have been written in the last moment, and is as good as any.',
     input: one,
     assign: (seen) => ({ isHere: seen.isHere }),
-    catches: kept,
+    // What becomes of it is whoever's who took the book.
+    catches: { ...unclear, WorkflowPreemptedError: { into: 'moveSeen', next: isKept } },
   });
   stopAsking.next(w.choice('Has the book come after all?', {
     comment: 'The lease says.',

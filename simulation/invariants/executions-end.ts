@@ -1,7 +1,10 @@
+import { endings } from '../../lib/contracts/cutover.ts';
 import type { Invariant } from './invariant.ts';
 
 /** The longest of them waits this long by itself. */
 const boundMs = 45_000;
+/** An execution ends with its own time-out only when nobody ended it: that is none of these. */
+const declared: ReadonlySet<string> = new Set(['Succeeded', ...Object.values(endings)]);
 
 export const executionsEnd: Invariant = {
   number: 8,
@@ -20,4 +23,7 @@ export const executionsEnd: Invariant = {
       },
     };
   },
+  watchWorld: (stage) => ({
+    atEnd: () => (declared.has(stage.ending) || (stage.isLiedTo && stage.ending.startsWith('States.')) ? undefined : `it ended as ${stage.ending}, which is none of ${[...declared].join(', ')}: ${stage.cause}`),
+  }),
 };

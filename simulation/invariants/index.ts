@@ -8,7 +8,9 @@ import { nothingLeftOver } from './nothing-left-over.ts';
 import { oneMachineABook } from './one-machine-a-book.ts';
 import { oneOrderAnId } from './one-order-an-id.ts';
 import { ordersInJournal } from './orders-in-journal.ts';
+import { rollbackRestores } from './rollback-restores.ts';
+import { workingKey } from './working-key.ts';
 
 export const invariants: readonly Invariant[] = [
-  noStaleOrder, epochsGrow, ordersInJournal, oneOrderAnId, noSecretPrinted, executionsEnd, nothingLeftOver, oneMachineABook,
+  noStaleOrder, epochsGrow, ordersInJournal, oneOrderAnId, rollbackRestores, workingKey, noSecretPrinted, executionsEnd, nothingLeftOver, oneMachineABook,
 ];

@@ -1,13 +1,16 @@
 import { parseClientOrderId } from '../../lib/trading/client-order-id.ts';
 import { book } from '../system.ts';
+import type { LeftOver } from '../worlds/world.ts';
 import type { Invariant } from './invariant.ts';
+
+/** Endings after which nobody looks any more. */
+const quiet: ReadonlySet<string> = new Set(['Succeeded', 'RolledBack', 'Refused']);
 
 /** What a run made and nobody needs any more is gone when all has come to rest. */
 export const nothingLeftOver: Invariant = {
   number: 9,
   name: 'nothing is left over',
   watch: (system) => ({
-    afterEvent: () => undefined,
     atEnd() {
       const lease = system.lease();
       if (lease?.workflow.execution !== undefined) return `the lock is still ${lease.workflow.execution}'s`;
@@ -16,6 +19,17 @@ export const nothingLeftOver: Invariant = {
       if (running > system.tasksWanted) return `${running} tasks run, ${system.tasksWanted} are wanted`;
       const foreign = system.venue.market.resting('1').find(({ orderLinkId }) => parseClientOrderId(orderLinkId)?.book !== book);
       return foreign && `order ${foreign.orderLinkId} rests at the venue and is nobody's`;
+    },
+  }),
+  watchWorld: (stage) => ({
+    afterNet() {
+      const lock = stage.world.leftOver(stage.execution, '').find(({ what }) => what === 'the lock');
+      return lock && `the lock is left when the last net was there: ${lock.name}`;
+    },
+    atEnd() {
+      const isTaken = ({ by, said }: LeftOver): boolean => by !== undefined && !quiet.has(stage.ending) && stage.cause.includes(said ?? '');
+      const left = stage.world.leftOver(stage.execution, stage.ending).find((each) => !isTaken(each));
+      return left && `${left.what} is left: ${left.name}`;
     },
   }),
 };

@@ -17,18 +17,40 @@ export const oneMachineABook: Invariant = {
           if (before === undefined || after === undefined || !isLease(after)) continue;
           const was = plain({ M: before }) as Lease;
           const is = plain({ M: after }) as Lease;
-          if (is.workflow.token < was.workflow.token) return `the token fell from ${was.workflow.token} to ${is.workflow.token}`;
-          if (is.workflow.execution !== undefined && is.workflow.execution !== was.workflow.execution && is.workflow.token === was.workflow.token) {
-            return `${is.workflow.execution} took the book without raising the token`;
-          }
           const [held, taken] = [was.workflow.execution, is.workflow.execution];
           if (held !== undefined && taken !== undefined && taken !== held && !machines.mayPreempt(taken, held)) return `${taken} took the book from ${held}`;
-          if (!machines.isMachine(by) || was.workflow.execution === by) continue;
-          const changed = guarded.find((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]));
-          if (changed !== undefined) return `${by} changed ${changed} while the book was ${was.workflow.execution ?? 'nobody'}'s`;
+          const wrong = wrongTaking(was, is) ?? (machines.isMachine(by) ? wrongChange(was, is, by) : undefined);
+          if (wrong !== undefined) return wrong;
+        }
+        return undefined;
+      },
+    };
+  },
+  watchWorld: ({ world, execution }) => {
+    const newChanges = news(world.changes);
+    newChanges();
+    return {
+      afterEvent() {
+        for (const { before, after, name, byMachine } of newChanges()) {
+          if (before === undefined) continue;
+          // Whoever halts a book asks nobody.
+          const wrong = wrongTaking(before, after) ?? (byMachine && name !== 'halt' ? wrongChange(before, after, execution) : undefined);
+          if (wrong !== undefined) return `${wrong} (book ${after.book}, ${name})`;
         }
         return undefined;
       },
     };
   },
 };
+
+function wrongTaking(was: Lease, is: Lease): string | undefined {
+  if (is.workflow.token < was.workflow.token) return `the token fell from ${was.workflow.token} to ${is.workflow.token}`;
+  const { token, execution } = is.workflow;
+  return execution !== undefined && execution !== was.workflow.execution && token === was.workflow.token ? `${execution} took the book without raising the token` : undefined;
+}
+
+function wrongChange(was: Lease, is: Lease, by: string): string | undefined {
+  if (was.workflow.execution === by) return undefined;
+  const changed = guarded.find((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]));
+  return changed === undefined ? undefined : `${by} changed ${changed} while the book was ${was.workflow.execution ?? 'nobody'}'s`;
+}

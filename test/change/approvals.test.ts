@@ -11,7 +11,7 @@ import { startFront, type Front } from '../../rehearsal/cloud/front.ts';
 import type { ServiceModel } from '../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../rehearsal/cloud/world.ts';
 import { dynamodb } from '../../rehearsal/services/dynamodb.ts';
-import { arnOf, deskWith, memoryStore } from './desk.ts';
+import { arnOf, deskWith, memoryStore } from '../../simulation/worlds/desk.ts';
 
 const executionsArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-test-';
 const execution = `${executionsArn}cutover:run`;

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { rotationSteps } from '../../lib/key-rotation/rotation.ts';
 import { Secret } from '../../lib/secret.ts';
 import { keyName } from '../../lib/venues/keys/key-name.ts';
-import { Crash, east, firstVersion, graceHours, personsKey, unusedSeconds, west, World, type WorldOptions } from './world.ts';
+import { Crash, east, firstVersion, graceHours, personsKey, unusedSeconds, west, World, type WorldOptions } from '../../simulation/worlds/keys.ts';
 
 const v1 = 'v1'.padEnd(32, '1');
 const v2 = 'v2'.padEnd(32, '2');

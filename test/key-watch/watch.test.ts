@@ -5,7 +5,7 @@ import type { KeysSeen } from '../../lib/contracts/key-rotation.ts';
 import { keyTroubles } from '../../lib/contracts/key-watch.ts';
 import { dueWarning, isOverdue, lapseOf, type Told } from '../../lib/key-watch/lapse.ts';
 import { watchSteps, type RotationRule } from '../../lib/key-watch/watch.ts';
-import { east, graceHours, unusedSeconds, west, World } from '../key-rotation/world.ts';
+import { east, graceHours, unusedSeconds, west, World } from '../../simulation/worlds/keys.ts';
 
 const rotateDays = 90;
 const warnDays = [30, 14, 7, 1];

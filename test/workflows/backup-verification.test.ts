@@ -2,18 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { compressedMs } from '../../rehearsal/clock.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { scenarios, worldWith } from '../../simulation/scenes/backup-verification.ts';
+import { executionArn, found, request, VerificationWorld } from '../../simulation/worlds/verification.ts';
 import { Coverage } from './coverage.ts';
-import { synthesizedMachines } from './cutover-world.ts';
-import { executionArn, found, request, VerificationWorld } from './verification-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const { machines } = synthesizedMachines();
 const coverage = new Coverage(machines.get('backup-verification')!);
-const worldWith = (more: Partial<VerificationWorld> = {}) => async (): Promise<VerificationWorld> => Object.assign(new VerificationWorld(), more);
-const scenarios = {
-  healthy: worldWith(),
-  noCache: worldWith({ cacheSnapshot: undefined }),
-  stuck: worldWith({ restoredAs: 'stuck' }),
-};
 const run = (world: VerificationWorld, input: object = request) => coverage.run(world, input as never, executionArn);
 const reportOf = (world: VerificationWorld) => world.reports.get('backup-verifications/ledger/run-1.json');
 const name = 'baton-dev-verify-';

@@ -1,104 +1,17 @@
 /** The synthesized budget response, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
 import { describe, expect, it } from 'vitest';
-import { budgetControl } from '../../lib/contracts/budget-response.ts';
-import { RecordChangedError, type ResearchTask, type ResponseRecord, responseSteps } from '../../lib/cost/response.ts';
-import { runExecution, TaskFailure, type ExecutionResult, type Json, type ProgressEvent, type TaskContext } from '../../rehearsal/states/engine.ts';
-import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
-import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
-import { answered } from './answered.ts';
+import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { cluster, request as whole, ResearchWorld, spentClass, usualClass } from '../../simulation/worlds/research.ts';
+import { inputOf, scenarios, undo } from '../../simulation/scenes/budget-response.ts';
 import { Coverage } from './coverage.ts';
-import { synthesizedMachines, type Fault } from './cutover-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 // Staging's settings say what a spent budget makes of its database; dev's do not.
 const coverage = new Coverage(synthesizedMachines(undefined, 'staging').machines.get('budget-response')!);
-const whole = { month: '2026-11', reason: '100 % is spent', requestedBy: 'budget-alert' };
-const spentClass = 'db.t4g.micro';
-const usualClass = 'db.t4g.medium';
-
-const cluster = 'arn:aws:ecs:us-east-1:222222222222:task-definition/baton-staging-research';
-
-/** A cluster of back-tests, and a database. What follows a market has it in its name: `us-equities-recorder/1`. */
-class ResearchWorld {
-  readonly events: ProgressEvent[] = [];
-  readonly faults = new Map<string, Fault>();
-  readonly notices: string[] = [];
-  record: ResponseRecord = { stopped: [] };
-  version = 0;
-  changedBeforeWrites = 0;
-  readonly stopped: string[] = [];
-  readonly ran: Record<string, Json>[] = [];
-  tasks: ResearchTask[];
-  databaseClass = usualClass;
-
-  constructor(names: readonly string[] = ['one', 'two', 'three']) {
-    this.tasks = names.map((name) => ({ arn: `task/${name}`, definition: `${cluster}-${name.includes('/') ? name.split('/')[0] : 'backtest'}:1`, overrides: { ContainerOverrides: [{ Name: 'backtest', Command: [name] }] } }));
-  }
-
-  run(definition: StateMachineDefinition, input: Json): Promise<ExecutionResult> {
-    const clock = virtualClock(Date.UTC(2026, 10, 25, 20));
-    return runExecution({
-      definition, input, clock, random: { number: () => 0.5, uuid: () => 'uuid' },
-      context: { executionArn: 'arn:aws:states:us-east-1:1:execution:baton-staging-budget-response:run-1', executionName: 'run-1' },
-      invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
-      onEvent: (event) => void this.events.push(event),
-    });
-  }
-
-  visited(): string[] {
-    return this.events.filter(({ kind }) => kind === 'entered').map(({ state }) => state);
-  }
-
-  async #invoke(resource: string, args: Record<string, Json>, context: TaskContext): Promise<unknown> {
-    const instead = this.faults.get(context.state)?.(context, args);
-    if (instead !== undefined) return instead;
-    const what = resource.split(':').slice(-2).join(':');
-    if (what === 'lambda:invoke') return { StatusCode: 200, Payload: await answered(budgetControl, this.#steps, args['Payload']) };
-    const text = (name: string): string => args[name] as string;
-    const calls: Readonly<Record<string, () => unknown>> = {
-      'ecs:stopTask': () => {
-        if (!this.tasks.some(({ arn }) => arn === args['Task'])) throw new TaskFailure('Ecs.InvalidParameterException', 'The referenced task was not found.');
-        this.tasks = this.tasks.filter(({ arn }) => arn !== args['Task']);
-        this.stopped.push(text('Task'));
-        return {};
-      },
-      'ecs:runTask': () => {
-        if (!this.ran.some(({ ClientToken }) => ClientToken === args['ClientToken'])) this.ran.push(args);
-        return { Failures: [] };
-      },
-      'rds:modifyDBInstance': () => {
-        this.databaseClass = text('DbInstanceClass');
-        return {};
-      },
-      'sns:publish': () => void this.notices.push(text('Subject')),
-    };
-    const call = calls[what];
-    if (call === undefined) throw new Error(`no ${what} here`);
-    return call() ?? {};
-  }
-
-  readonly #steps = responseSteps({
-    runningTasks: async () => this.tasks,
-    databaseClass: async () => this.databaseClass,
-    spentClass,
-    clusterName: 'baton-staging-research',
-    databaseMarket: 'us-equities',
-    read: async () => ({ record: this.record, version: this.version }),
-    write: async (record, version) => {
-      if (this.changedBeforeWrites > 0) {
-        this.changedBeforeWrites -= 1;
-        this.version += 1;
-      }
-      if (version !== this.version) throw new RecordChangedError('it is another version');
-      this.record = JSON.parse(JSON.stringify(record)) as ResponseRecord;
-      this.version += 1;
-    },
-  });
-}
 
 const night = { market: 'us-equities', reason: 'The market is closed.', requestedBy: 'market-hours' };
 const morning = { ...night, undo: true };
 const run = (world: ResearchWorld, input: object = whole) => coverage.run(world, input as never);
-const undo = { ...whole, requestedBy: 'ada', undo: true };
 const stoppedBefore = async (): Promise<ResearchWorld> => {
   const world = new ResearchWorld();
   await run(world);
@@ -285,8 +198,8 @@ describe('a request that is refused', () => {
 });
 
 await coverage.everyFault({
-  scenarios: { spent: async () => new ResearchWorld(), undone: stoppedBefore },
-  input: (scenario) => (scenario === 'undone' ? undo : whole) as never,
+  scenarios: { spent: scenarios.spent, undone: stoppedBefore },
+  input: (scenario) => inputOf(scenario) as never,
   endingOf: (state, error, usually) =>
     error === 'refusal' ? 'Refused' : state === 'Stop a task that does not trade' && error === 'Ecs.InvalidParameterException' ? usually : 'NeedsAPerson',
 });

@@ -5,16 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Graph, State } from '../../lib/workflows/checks.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
-import { TaskFailure, type ExecutionResult, type Json, type ProgressEvent } from '../../rehearsal/states/engine.ts';
-import type { Fault } from './cutover-world.ts';
-
-/** What a machine is run in. */
-export interface World {
-  readonly events: readonly ProgressEvent[];
-  readonly faults: Map<string, Fault>;
-  run(definition: StateMachineDefinition, input: Json, execution?: string): Promise<ExecutionResult>;
-  visited(): string[];
-}
+import { TaskFailure, type Json, type ProgressEvent } from '../../rehearsal/states/engine.ts';
+import type { Fault, World } from '../../simulation/worlds/world.ts';
 
 interface TaskState {
   readonly state: string;

@@ -9,18 +9,15 @@ import { dev } from '../../lib/settings/dev.ts';
 import { migrationFields } from '../../lib/workflows/blocks/migration.ts';
 import { revisionFields } from '../../lib/workflows/blocks/bring-up.ts';
 import { TaskFailure, type ExecutionResult, type Json } from '../../rehearsal/states/engine.ts';
-import { arnOf, type Desk } from '../change/desk.ts';
+import { arnOf } from '../../simulation/worlds/desk.ts';
+import { asked, scenarios, typed } from '../../simulation/scenes/cutover.ts';
+import { book, canaryBook, CutoverWorld, executionArn, images, request } from '../../simulation/worlds/cutover.ts';
 import { Coverage } from './coverage.ts';
-import { book, canaryBook, CutoverWorld, executionArn, images, request, synthesizedCutover } from './cutover-world.ts';
+import { synthesizedCutover } from './synthesized.ts';
 
 const { definition, taskTemplate, migrationTemplate } = synthesizedCutover();
 const coverage = new Coverage(definition);
 const { tasks } = coverage;
-
-/** What ada types: with a proof of herself where approvals are wanted. */
-function typed(world: CutoverWorld, more: Record<string, Json> = {}): Json {
-  return { ...request, ...(world.approvalsRequired > 0 && { proof: world.desk().request('ada', 'run-1') }), ...more };
-}
 
 async function run(
   world: CutoverWorld, input: Json = typed(world), onEnd: (end: ExecutionResult) => void = () => undefined, machine = definition,
@@ -32,38 +29,6 @@ async function run(
   return result.status === 'SUCCEEDED' ? 'Succeeded' : (result.error ?? result.status);
 }
 
-/** A world in which changes need two approvals, and what people do each time the machine looks. */
-async function asked(act: (desk: Desk, looks: number) => unknown): Promise<CutoverWorld> {
-  const world = await CutoverWorld.trading();
-  let looks = 0;
-  return Object.assign(world, { approvalsRequired: 2, onAsked: (desk: Desk) => act(desk, (looks += 1)) });
-}
-
-/** Sets up a world and lets it go wrong in one way. */
-const scenarios = {
-  second: () => CutoverWorld.trading(),
-  first: () => CutoverWorld.new(),
-  leftover: async () => {
-    const world = await CutoverWorld.trading();
-    world.taskSets.push({ Id: 'ts-left', ExternalId: 'green', TaskDefinition: 'x', Status: 'ACTIVE', looks: 0 });
-    return world;
-  },
-  unhealthy: async () => Object.assign(await CutoverWorld.trading(), { standbysReady: false }),
-  snapshotStuck: async () => Object.assign(await CutoverWorld.trading(), { snapshotCompletes: false }),
-  snapshotFails: async () => Object.assign(await CutoverWorld.trading(), { snapshotFails: true }),
-  tasksStuck: async () => Object.assign(await CutoverWorld.trading(), { tasksRun: false }),
-  lateDrain: async () => Object.assign(await CutoverWorld.trading(), { onDrain: () => undefined }),
-  stalled: async () => {
-    const world = await CutoverWorld.trading();
-    world.trades = (colour) => colour === 'blue';
-    return world;
-  },
-  contracts: async () => Object.assign(await CutoverWorld.trading(), { migrationExits: { 'migrate-expand': 10, 'migrate-contract': 0 } }),
-  expansionStuck: async () => Object.assign(await CutoverWorld.trading(), { migrationExits: {} }),
-  contractionStuck: async () => Object.assign(await CutoverWorld.trading(), { migrationExits: { 'migrate-expand': 10 } }),
-  approved: () => asked((desk, looks) => looks > 1 && desk.decide(['grace', 'edsger'][looks - 2] ?? 'edsger', 'approve', 'run-1')),
-  unapproved: () => asked((desk) => desk.decide('grace', 'approve', 'run-1')),
-} satisfies Record<string, () => Promise<CutoverWorld>>;
 type Scenario = keyof typeof scenarios;
 
 const untouched = (world: CutoverWorld): void => {
@@ -618,7 +583,7 @@ it('names only errors that the SDK of the service has', () => {
   const names = new Set(
     tasks.flatMap(({ definition: each }) => [...(each.Retry ?? []), ...(each.Catch ?? [])].flatMap(({ ErrorEquals }) => ErrorEquals)),
   );
-  const ofApis = [...names].filter((name) => /^[A-Z]\w+\.\w+$/.test(name) && !/^(States|Lambda|Sandbox)\./.test(name) && !own.test(name));
+  const ofApis = [...names].filter((name) => /^[A-Z]\w+\.\w+$/.test(name) && !/^(States|Lambda|Sandbox|Runtime)\./.test(name) && !own.test(name));
   expect(ofApis.toSorted()).toEqual(['Ecr.ImageNotFoundException', 'Ecs.TaskSetNotFoundException', 'Rds.DbSnapshotAlreadyExistsException', 'Rds.InvalidDbInstanceStateException', 'Sns.ThrottledException', 'Ssm.ThrottlingException']);
   expect(sns).toHaveProperty('ThrottledException');
   expect(ssm).toHaveProperty('ThrottlingException');

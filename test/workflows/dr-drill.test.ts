@@ -6,19 +6,15 @@ import { shadowBook } from '../../lib/contracts/drill.ts';
 import { regionOf } from '../../lib/lease/model.ts';
 import { shadowFields } from '../../lib/workflows/dr-drill.ts';
 import { TaskFailure, type Json } from '../../rehearsal/states/engine.ts';
+import { scenarios, worldWith } from '../../simulation/scenes/dr-drill.ts';
+import { DrillWorld, executionArn, images, request } from '../../simulation/worlds/drill.ts';
+import { alpha, away, books, here } from '../../simulation/worlds/recovery.ts';
 import { assemblyOf } from '../assemblies.ts';
 import { Coverage } from './coverage.ts';
-import { synthesizedMachines } from './cutover-world.ts';
-import { DrillWorld, executionArn, images, request } from './drill-world.ts';
-import { alpha, away, books, here } from './recovery-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const { machines } = synthesizedMachines();
 const coverage = new Coverage(machines.get('dr-drill')!);
-const worldWith = (more: Partial<DrillWorld> = {}) => () => DrillWorld.standing(more);
-const scenarios = {
-  healthy: worldWith(),
-  stuck: worldWith({ restoredAs: 'stuck' }),
-};
 const run = (world: DrillWorld, input: object = request) => coverage.run(world, input as never, executionArn);
 const reportOf = (world: DrillWorld) => world.reports.get('drills/run-1.json');
 

@@ -1,22 +1,12 @@
 /** The synthesized failback, run by the engine: as a switchover, after it has made the replica that a failover left this Region without. */
 import { describe, expect, it } from 'vitest';
-import { MoveWorld } from './move-world.ts';
-import { everyFaultOf, executionOf, missingOf, planned, plannedMoves, request } from './planned-moves.ts';
-import { away, books, here } from './recovery-world.ts';
+import { MoveWorld } from '../../simulation/worlds/move.ts';
+import { executionOf, left, planned, request } from '../../simulation/scenes/moves.ts';
+import { away, books, here } from '../../simulation/worlds/recovery.ts';
+import { everyFaultOf, missingOf, plannedMoves } from './planned-moves.ts';
 
 const coverage = await plannedMoves('failback');
 const run = (world: MoveWorld): ReturnType<typeof coverage.run> => coverage.run(world, request, executionOf('failback'));
-
-const left = {
-  leftBehind: () => MoveWorld.leftBehind(),
-  /** An earlier attempt has renamed what was here. */
-  nameIsFreeHere: async () => {
-    const world = await MoveWorld.leftBehind();
-    world.databases[here]!.set('baton-dev-before-1', { status: 'available', readOnly: true, looks: 0, made: 1 });
-    return Object.assign(world, { nameIsFree: true });
-  },
-  secretsFailHere: async () => Object.assign(await MoveWorld.leftBehind(), { secretsFail: 'the key is disabled' }),
-};
 
 describe('a failback after a failover', () => {
   it.each(['leftBehind', 'nameIsFreeHere'] as const)('makes a replica here, keeps what was here, and moves everything home (%s)', async (scenario) => {

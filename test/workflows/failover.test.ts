@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { haltOf } from '../../lib/lease/control.ts';
 import type { Epoch } from '../../lib/lease/model.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { force, inputOf, scenarios } from '../../simulation/scenes/failover.ts';
+import { alpha, away, beta, books, executionArn, here, live, RecoveryWorld, request } from '../../simulation/worlds/recovery.ts';
 import { Coverage } from './coverage.ts';
-import { synthesizedMachines } from './cutover-world.ts';
-import { alpha, away, beta, books, executionArn, here, live, RecoveryWorld, request } from './recovery-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const definition = synthesizedMachines().machines.get('failover')!;
 const coverage = new Coverage(definition);
-const force = { reason: 'it must be left today', approvedBy: 'grace' };
 const acceptDataLoss = { maxSeconds: 900, reason: 'the source is gone', approvedBy: 'grace' };
 const cutoverThere = `arn:aws:states:${away}:111111111111:execution:baton-dev-cutover:run-9`;
 
@@ -281,21 +281,11 @@ describe('a failover that loses the books to another', () => {
   });
 });
 
-const scenarios = {
-  lost: () => RecoveryWorld.lost(),
-  forced: async () => Object.assign(await RecoveryWorld.lost(), { homeLives: true, regionAnswers: true }),
-  moved: async () => {
-    const world = await RecoveryWorld.moved();
-    world.parameters.delete(`/baton/dev/writing-database/${here}`);
-    return world;
-  },
-} satisfies Record<string, () => Promise<RecoveryWorld>>;
-
 /** What a step fails at is lost for good only before the books were taken. */
 const refusing = ['Check the request that was typed', 'Look for signs of life in the home Region', 'Look whether the database is written here'];
 await coverage.everyFault({
   scenarios,
-  input: (scenario) => (scenario === 'forced' ? { ...request, force } : request) as never,
+  input: inputOf,
   execution: executionArn,
   beside: (error, world, args) => {
     if (error === 'Ssm.ParameterNotFoundException') world.parameters.delete((args as { Name: string }).Name);

@@ -2,23 +2,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HaltRequest } from '../../lib/contracts/operations.ts';
-import type { Epoch } from '../../lib/lease/model.ts';
+import { request, trading } from '../../simulation/scenes/halt.ts';
+import { book, CutoverWorld } from '../../simulation/worlds/cutover.ts';
 import { Coverage } from './coverage.ts';
-import { book, CutoverWorld, synthesizedMachines } from './cutover-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const coverage = new Coverage(synthesizedMachines().machines.get('halt')!);
-const request = { book, reason: 'orders that nobody understands', requestedBy: 'ada' };
-
-/** The holder gives up when it is looked at for the second time. */
-async function trading(): Promise<CutoverWorld> {
-  const world = await CutoverWorld.trading();
-  let looks = 0;
-  world.onLook = () => {
-    looks += 1;
-    if (looks === 2) world.set({ epoch: (world.lease().epoch + 1) as Epoch }, ['holder']);
-  };
-  return world;
-}
 
 describe('a halt', () => {
   it('stops the book in its first call, and ends when the holder has given it up', async () => {

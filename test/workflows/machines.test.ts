@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { synthesizedMachines } from './cutover-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const { machines } = synthesizedMachines();
 const folder = import.meta.dirname;

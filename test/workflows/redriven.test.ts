@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { lastNet } from '../../lib/cutover/last-net.ts';
 import type { GraphProgress, ProgressEvent } from '../../rehearsal/states/execution.ts';
 import type { HistoryEvent } from '../../rehearsal/states/history.ts';
-import { CutoverWorld, executionArn, request, synthesizedCutover } from './cutover-world.ts';
+import { CutoverWorld, executionArn, request } from '../../simulation/worlds/cutover.ts';
+import { synthesizedCutover } from './synthesized.ts';
 
 const { definition } = synthesizedCutover();
 const takeTheBook = 'Take the book for this execution';

@@ -1,42 +1,13 @@
 /** The synthesized refresh of the standby Region, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
 import { describe, expect, it } from 'vitest';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { execution, home, live, scenarios } from '../../simulation/scenes/refresh-standby.ts';
+import { book, CutoverWorld, images, region } from '../../simulation/worlds/cutover.ts';
 import { Coverage } from './coverage.ts';
-import { book, CutoverWorld, images, region, synthesizedMachines } from './cutover-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const { machines } = synthesizedMachines();
 const coverage = new Coverage(machines.get('refresh-standby')!);
-const execution = `arn:aws:states:${region}:111111111111:execution:baton-dev-refresh-standby:run-1`;
-const home = 'us-west-2';
-const live = { imageDigest: images.trader, guardDigest: images.guard, taskDefinition: `arn:aws:ecs:${home}:1:task-definition/baton-dev-alpha:7` };
-
-/** A book that is traded in the other Region; nothing runs of it in this one. */
-async function first(): Promise<CutoverWorld> {
-  const world = await CutoverWorld.new();
-  world.set({ home, mode: 'open', live });
-  return world;
-}
-
-/** Blue stands by with an older release. */
-async function second(): Promise<CutoverWorld> {
-  const world = await first();
-  world.taskSets.push({ Id: 'ts-old', ExternalId: 'blue', TaskDefinition: 'old:1', Status: 'PRIMARY', looks: 9 });
-  world.primary = 'ts-old';
-  world.register('blue', 1, 'sha256:old');
-  return world;
-}
-
-const scenarios = {
-  second,
-  first,
-  unhealthy: async () => Object.assign(await second(), { standbysReady: false }),
-  tasksStuck: async () => Object.assign(await second(), { tasksRun: false }),
-  leftover: async () => {
-    const world = await second();
-    world.taskSets.push({ Id: 'ts-left', ExternalId: 'green', TaskDefinition: 'x', Status: 'ACTIVE', looks: 0 });
-    return world;
-  },
-};
 const run = (world: CutoverWorld, input: object = { book }) => coverage.run(world, input as never, execution);
 const reportOf = (world: CutoverWorld) => world.reports.get(`standby-refreshes/${book}/run-1.json`);
 

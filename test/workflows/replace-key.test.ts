@@ -1,50 +1,25 @@
 /** The synthesized replacement of a key by hand, run by the engine on the rotation's own steps: every ending, and every Catch, Retry and branch by name. */
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../../lib/secret.ts';
-import { firstVersion, graceHours, unusedSeconds, World } from '../key-rotation/world.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { firstVersion } from '../../simulation/worlds/keys.ts';
+import { request, withAPerson, type Doing } from '../../simulation/scenes/replace-key.ts';
+import { book, CutoverWorld } from '../../simulation/worlds/cutover.ts';
 import { Coverage } from './coverage.ts';
-import { book, CutoverWorld, synthesizedMachines } from './cutover-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const coverage = new Coverage(synthesizedMachines().machines.get('replace-key')!);
-const request = { book, reason: 'the key has seven days left', requestedBy: 'ada' };
-const addresses = ['203.0.113.1', '203.0.113.2'];
-
-interface Doing {
-  readonly puts?: boolean;
-  readonly deletes?: boolean;
-}
-/** A person who does what the messages say: what is pasted is read from them. */
-async function withAPerson({ puts = true, deletes = true }: Doing = {}): Promise<CutoverWorld> {
-  const world = await CutoverWorld.trading();
-  world.uncompressed = 60;
-  world.keys = new World({ byHand: true });
-  world.onPersonAsked = (subject, message) => {
-    expect(message).toMatch(/aws stepfunctions send-task-success --region us-east-1 --task-output '\{\}' --task-token 'uuid'/);
-    const { keys } = world;
-    if (subject.includes('a new exchange key is wanted')) {
-      const [, secretId, version = ''] = /--secret-id (\S+) --client-request-token ([0-9a-f]{32}) --version-stages AWSPENDING/.exec(message) ?? [];
-      expect(secretId).toBe(`baton-dev/${book}/venue`);
-      if (puts) {
-        keys.keys.set('k-hand', { apiKey: 'k-hand', name: 'by hand', usableFromSeconds: 0, addresses });
-        const secret = keys.secrets.get('us-east-1')!;
-        secret.values.set(version, { apiKey: 'k-hand', secret: new Secret('s'), name: 'by hand', retires: [] });
-        secret.stages.pending = version;
-      }
-    } else {
-      // The grace has passed on the machine's clock.
-      keys.pass(graceHours * 3600 + unusedSeconds);
-      if (deletes) keys.keys.delete('k-person');
-    }
-    return { output: {} };
-  };
-  return world;
-}
-
 describe('a replacement by hand', () => {
   it('asks for the key, proves it, moves every task to it, and sees the old one refused when a person has deleted it', async () => {
     const world = await withAPerson();
+    const messages: string[] = [];
+    const answer = world.onPersonAsked;
+    world.onPersonAsked = (subject, message) => {
+      messages.push(message);
+      return answer(subject, message);
+    };
     expect(await coverage.run(world, request)).toEqual({ ending: 'Succeeded', cause: '' });
+    for (const message of messages) expect(message).toMatch(/aws stepfunctions send-task-success --region us-east-1 --task-output '\{\}' --task-token 'uuid'/);
+    expect(messages).toHaveLength(2);
     expect(world.keys.tasks.map(({ apiKey }) => apiKey)).toEqual(['k-hand', 'k-hand', 'k-hand']);
     expect(world.keys.broken).toEqual([]);
     expect(world.notices).toEqual([

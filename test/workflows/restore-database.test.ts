@@ -2,29 +2,20 @@
 import { describe, expect, it } from 'vitest';
 import { haltOf } from '../../lib/lease/control.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { acceptDataLoss, executionArn, request, scenarios, worldWith } from '../../simulation/scenes/restore-database.ts';
+import { alpha, away, beta, books, here } from '../../simulation/worlds/recovery.ts';
+import { ago, inUse, masterPassword, RestoreWorld } from '../../simulation/worlds/restore.ts';
+import { found } from '../../simulation/worlds/verification.ts';
 import { Coverage } from './coverage.ts';
-import { synthesizedMachines } from './cutover-world.ts';
-import { alpha, away, beta, books, here } from './recovery-world.ts';
-import { ago, inUse, RestoreWorld } from './restore-world.ts';
-import { found } from './verification-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 type Before = (world: RestoreWorld) => unknown;
 const coverage = new Coverage(synthesizedMachines('database-required').machines.get('restore-database')!);
-const executionArn = `arn:aws:states:${here}:111111111111:execution:baton-dev-restore-database:run-1`;
-const acceptDataLoss = { reason: 'its own tables are rebuilt', approvedBy: 'grace' };
-const request = { to: ago(30), reason: 'rows were deleted', requestedBy: 'ada', acceptDataLoss };
 const run = (world: RestoreWorld, input: object = request) => coverage.run(world, input as never, executionArn);
 interface Told { readonly measured: Record<string, number | null>; readonly [fact: string]: unknown }
 const report = (world: RestoreWorld): Told => world.reports.get('database-restores/run-1.json') as never;
-const worldWith = (more: Partial<RestoreWorld> = {}) => async (): Promise<RestoreWorld> => Object.assign(await RestoreWorld.home(), more);
 const failing = (error = 'Unforeseen') => () => {
   throw new TaskFailure(error, 'it said so');
-};
-
-const scenarios = {
-  healthy: worldWith(),
-  unsound: worldWith({ findings: [found('rows', false, 'fills has 0 of the 9 rows')] }),
-  refused: worldWith({ givesTheName: false }),
 };
 
 function released(world: RestoreWorld): void {
@@ -51,7 +42,7 @@ describe('a restore that succeeds', () => {
     expect(await run(world)).toEqual({ ending: 'Succeeded', cause: '' });
     swapped(world);
     released(world);
-    expect(world.passwords).toEqual(['of-now']);
+    expect(world.passwords).toEqual([masterPassword]);
     expect(world.of(away, inUse)).toMatchObject({ source: world.of(here, inUse) });
     expect(world.names(away)).toHaveLength(2);
     for (const book of books) expect(world.lease(book).mode).toBe('open');

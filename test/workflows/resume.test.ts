@@ -1,32 +1,13 @@
 /** The synthesized resume, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
 import { describe, expect, it } from 'vitest';
 import { haltOf } from '../../lib/lease/control.ts';
-import type { Epoch } from '../../lib/lease/model.ts';
+import { halted, request } from '../../simulation/scenes/resume.ts';
+import { book, CutoverWorld } from '../../simulation/worlds/cutover.ts';
 import { Coverage } from './coverage.ts';
-import { book, CutoverWorld, synthesizedMachines } from './cutover-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const coverage = new Coverage(synthesizedMachines().machines.get('resume')!);
-const request = { book, reason: 'the venue has explained them', requestedBy: 'grace' };
 
-const halted = {
-  /** Given up by its holder; a standby takes it when it is looked at. */
-  afterTrading: async () => {
-    const world = await CutoverWorld.trading();
-    world.set({ mode: 'halted', epoch: 8 as Epoch }, ['holder']);
-    world.store.writeNow(haltOf(book, { reason: 'orders that nobody understands', by: 'ada' }));
-    let looks = 0;
-    world.onLook = () => {
-      looks += 1;
-      if (looks === 2 && world.lease().mode === 'open') world.handOver('green');
-    };
-    return world;
-  },
-  beforeTheFirstCutover: async () => {
-    const world = await CutoverWorld.new();
-    world.store.writeNow(haltOf(book, { reason: 'not today', by: 'ada' }));
-    return world;
-  },
-};
 const released = (world: CutoverWorld): void => expect(world.lease().workflow).not.toHaveProperty('execution');
 
 describe('a resume', () => {

@@ -2,34 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { haltOf } from '../../lib/lease/control.ts';
 import type { Epoch } from '../../lib/lease/model.ts';
-import { firstVersion, personsKey } from '../key-rotation/world.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { firstVersion, personsKey } from '../../simulation/worlds/keys.ts';
+import { execution as here, livingBook, request, scenarios } from '../../simulation/scenes/revoke-now.ts';
+import { book, CutoverWorld, executionArn } from '../../simulation/worlds/cutover.ts';
 import { Coverage } from './coverage.ts';
-import { book, CutoverWorld, executionArn, synthesizedMachines } from './cutover-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const coverage = new Coverage(synthesizedMachines().machines.get('revoke-now')!);
-const request = { book, reason: 'the key was seen in a log of somebody else', requestedBy: 'ada' };
-const here = executionArn.replace(':baton-dev-cutover:', ':baton-dev-revoke-now:');
 const run = (world: CutoverWorld, input: object = request, execution = here) => coverage.run(world, input as never, execution);
 
-/** The holder gives up when it is looked at; a standby takes the book when that is open again. */
-function livingBook(world: CutoverWorld): CutoverWorld {
-  world.onLook = () => {
-    const { mode, holder, epoch } = world.lease();
-    if (mode === 'halted' && holder !== undefined) world.set({ epoch: (epoch + 1) as Epoch }, ['holder']);
-    else if (mode === 'open' && holder === undefined) world.handOver('green');
-  };
-  return world;
-}
-const scenarios = {
-  trading: async () => livingBook(await CutoverWorld.trading()),
-  halted: async () => {
-    const world = livingBook(await CutoverWorld.trading());
-    world.set({ mode: 'halted', epoch: 8 as Epoch }, ['holder']);
-    world.store.writeNow(haltOf(book, { reason: 'orders that nobody understands', by: 'grace' }));
-    return world;
-  },
-};
 const keysOf = (world: CutoverWorld): string[] => [...world.keys.keys.values()].map(({ name }) => name);
 const released = (world: CutoverWorld): void => expect(world.lease().workflow).not.toHaveProperty('execution');
 
@@ -127,7 +109,7 @@ describe('leaves the book halted, and calls a person,', () => {
   };
   it('when the venue makes no key', async () => {
     const world = await scenarios.trading();
-    world.keys = new (world.keys.constructor as typeof import('../key-rotation/world.ts').World)({ keysAtMost: 2 });
+    world.keys = new (world.keys.constructor as typeof import('../../simulation/worlds/keys.ts').World)({ keysAtMost: 2 });
     const { ending, cause } = await run(world);
     expect(ending).toBe('NeedsAPerson');
     halted(world, cause, /limit/);

@@ -1,87 +1,17 @@
 /** The synthesized rollback, run by the engine: every ending, and every Catch, Retry and branch of a Choice by name. */
 import { describe, expect, it } from 'vitest';
-import { haltOf } from '../../lib/lease/control.ts';
-import type { Epoch } from '../../lib/lease/model.ts';
 import { parseRestore } from '../../lib/restore/request.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
+import { bad, digests, execution, family, good, inputOf, putBack, request, scenarios, stillWarm } from '../../simulation/scenes/rollback.ts';
+import { book, CutoverWorld, executionArn as cutoverArn, images } from '../../simulation/worlds/cutover.ts';
 import { Coverage } from './coverage.ts';
-import { book, CutoverWorld, executionArn as cutoverArn, images, synthesizedMachines } from './cutover-world.ts';
+import { synthesizedMachines } from './synthesized.ts';
 
 const coverage = new Coverage(synthesizedMachines().machines.get('rollback')!);
-const execution = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-rollback:run-1';
-const request = { book, to: 'previous', reason: 'it loses money', requestedBy: 'ada' } as const;
-const family = 'baton-dev-alpha';
-const digests = { first: `sha256:${'1'.repeat(64)}`, good: `sha256:${'2'.repeat(64)}`, bad: `sha256:${'3'.repeat(64)}` };
-const good = { imageDigest: digests.good, guardDigest: images.guard, taskDefinition: `${family}:2` };
-const bad = { imageDigest: digests.bad, guardDigest: images.guard, taskDefinition: `${family}:3` };
-
 const force = { reason: 'the earlier release is worse', approvedBy: 'grace' };
 const tookAway = { previous: { ...good, takenAway: true } };
 const contracted = { contractedBy: bad.taskDefinition };
 
-/** Green trades the bad release since epoch 8; whether blue still runs the good one is told by each scenario. */
-async function badTrades(): Promise<CutoverWorld> {
-  const world = await CutoverWorld.new();
-  for (const [n, digest] of Object.values(digests).entries()) world.revisions.set(`${family}:${n + 1}`, digest);
-  world.startedDigest = digests.good;
-  world.set({ mode: 'open', epoch: 8 as Epoch, holder: world.instance('green', 1), heartbeat: 3, live: bad, previous: good });
-  world.taskSets.push({ Id: 'ts-bad', ExternalId: 'green', TaskDefinition: bad.taskDefinition, Status: 'PRIMARY', looks: 9 });
-  world.primary = 'ts-bad';
-  for (const n of [1, 2]) world.register('green', n, digests.bad);
-  return world;
-}
-
-async function stillWarm(): Promise<CutoverWorld> {
-  const world = await badTrades();
-  world.taskSets.push({ Id: 'ts-good', ExternalId: 'blue', TaskDefinition: good.taskDefinition, Status: 'ACTIVE', looks: 9 });
-  for (const n of [1, 2]) world.register('blue', n, digests.good);
-  return world;
-}
-
-const scenarios = {
-  cold: badTrades,
-  /** The cutover keeps the old colour warm. */
-  warm: async () => {
-    const world = await stillWarm();
-    await world.control.takeWorkflow(book, cutoverArn);
-    return world;
-  },
-  /** The cutover bakes: nothing was recorded yet. */
-  baking: async () => {
-    const world = await stillWarm();
-    world.set({ live: good, previous: { imageDigest: digests.first, guardDigest: images.guard, taskDefinition: `${family}:1` } });
-    for (const set of world.taskSets) set.Status = set.Id === 'ts-good' ? 'PRIMARY' : 'ACTIVE';
-    world.primary = 'ts-good';
-    await world.control.takeWorkflow(book, cutoverArn);
-    return world;
-  },
-  halted: async () => {
-    const world = await badTrades();
-    world.store.writeNow(haltOf(book, { reason: 'it loses money', by: 'ada' }));
-    world.set({ epoch: 9 as Epoch, grantId: `${world.instance('green', 1)}#1` }, ['holder']);
-    return world;
-  },
-  byImage: async () => {
-    const world = await badTrades();
-    world.startedDigest = digests.first;
-    return world;
-  },
-  leftover: async () => {
-    const world = await badTrades();
-    world.taskSets.push({ Id: 'ts-left', ExternalId: 'blue', TaskDefinition: 'x:1', Status: 'ACTIVE', looks: 0 });
-    return world;
-  },
-  unhealthy: async () => {
-    const world = await badTrades();
-    world.startedDigest = digests.bad;
-    return world;
-  },
-  lateDrain: async () => Object.assign(await badTrades(), { onDrain: () => undefined }),
-  putBack: badTrades,
-} satisfies Record<string, () => Promise<CutoverWorld>>;
-const putBack = { restoreDatabaseTo: '2026-11-20T11:00:00+01:00', acceptDataLoss: { reason: 'the release wrote nonsense', approvedBy: 'grace' } };
-const inputOf = (scenario: string): { readonly [field: string]: never } =>
-  ({ ...request, ...(scenario === 'byImage' && { to: { imageDigest: digests.first } }), ...(scenario === 'putBack' && putBack) }) as never;
 const run = (world: CutoverWorld, input: object = request): ReturnType<Coverage['run']> => coverage.run(world, input as never, execution);
 const released = (world: CutoverWorld): void => expect(world.lease().workflow).not.toHaveProperty('execution');
 const report = (world: CutoverWorld): unknown => world.reports.get(`rollbacks/${book}/run-1.json`);

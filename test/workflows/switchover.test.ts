@@ -1,7 +1,8 @@
 /** The synthesized switchover, run by the engine. */
 import { describe, expect, it } from 'vitest';
-import { MoveWorld } from './move-world.ts';
-import { everyFaultOf, executionOf, missingOf, planned, plannedMoves, request } from './planned-moves.ts';
+import { MoveWorld } from '../../simulation/worlds/move.ts';
+import { executionOf, planned, request } from '../../simulation/scenes/moves.ts';
+import { everyFaultOf, missingOf, plannedMoves } from './planned-moves.ts';
 
 const coverage = await plannedMoves('switchover');
 

@@ -57,7 +57,12 @@ export function removal<Fence extends string>(
     service: 'ecs', action: 'DescribeServices',
     parameters: { Cluster: parts.clusterName, Services: [js('$book.serviceName')] },
     resources: parts.arns.services,
-    assign: { [found]: js(`[$states.result.Services[0].TaskSets[ExternalId = ${bare(colour)}].{ 'Id': Id, 'Status': Status }]`) },
+    // An answer that says nothing of the service does not say that nothing is left.
+    assign: {
+      [found]: js(`$exists($states.result.Services[0])
+        ? [$states.result.Services[0].TaskSets[ExternalId = ${bare(colour)}].{ 'Id': Id, 'Status': Status }]
+        : $error('ECS said nothing of the service')`),
+    },
     catches: onFailure,
   });
   return w.poll({

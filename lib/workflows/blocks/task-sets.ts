@@ -20,9 +20,12 @@ export function lookWhatRuns(
     parameters: { Cluster: parts.clusterName, Services: [js('$book.serviceName')] },
     resources: parts.arns.services,
     assign: {
-      taskSets: js(`[$states.result.Services[0].TaskSets[ExternalId = 'blue' or ExternalId = 'green'].{
-        ${facts}
-      }]`),
+      // An answer that says nothing of the service does not say that nothing runs.
+      taskSets: js(`$exists($states.result.Services[0])
+        ? [$states.result.Services[0].TaskSets[ExternalId = 'blue' or ExternalId = 'green'].{
+          ${facts}
+        }]
+        : $error('ECS said nothing of the service')`),
     },
     catches: { 'States.ALL': refused },
   }).next(next);

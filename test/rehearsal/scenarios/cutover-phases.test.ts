@@ -6,7 +6,7 @@ import { cutoverPhases } from '../../../rehearsal/scenarios/cutover-phases.ts';
 import { failoverPhases, moveOfBooksPhases } from '../../../rehearsal/scenarios/recovery-phases.ts';
 import { waysBackPhases } from '../../../rehearsal/scenarios/ways-back-phases.ts';
 import type { StateGraph } from '../../../rehearsal/states/definition.ts';
-import { synthesizedMachines } from '../../workflows/cutover-world.ts';
+import { synthesizedMachines } from '../../workflows/synthesized.ts';
 
 function namesIn(graph: StateGraph): string[] {
   return Object.entries(graph.States).flatMap(([name, state]) => [

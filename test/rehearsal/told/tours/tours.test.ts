@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { contradiction } from '../../../../rehearsal/faults/fault.ts';
 import { cutoverFaults } from '../../../../rehearsal/faults/index.ts';
 import type { StateGraph } from '../../../../rehearsal/states/definition.ts';
-import { synthesizedCutover } from '../../../workflows/cutover-world.ts';
+import { synthesizedCutover } from '../../../workflows/synthesized.ts';
 import { faultsOf, tours, type Leg } from './tours.ts';
 
 const legs: readonly Leg[] = Object.values(tours).flat();

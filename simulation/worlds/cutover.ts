@@ -1,6 +1,6 @@
 /**
- * What a cutover acts on, small enough to be wrong in every way a test wants: the lease in memory behind the
- * real steps, and the few AWS calls that the machine makes itself. The machine is the synthesized one.
+ * What a cutover acts on, small enough to be wrong in every way somebody wants: the lease in memory behind the
+ * real steps, and the few AWS calls that the machine makes itself.
  */
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
@@ -9,9 +9,9 @@ import { bookOperations } from '../../lib/contracts/operations.ts';
 import { standbyControl } from '../../lib/contracts/standby.ts';
 import type { CanaryFigures } from '../../lib/cutover/canary-figures.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
+import { lastNet } from '../../lib/cutover/last-net.ts';
 import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
 import { haltOf, LeaseControl } from '../../lib/lease/control.ts';
-import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
 import {
   colourOf,
   instanceId,
@@ -25,24 +25,12 @@ import {
 import { operationSteps } from '../../lib/operations/steps.ts';
 import { standbySteps } from '../../lib/standby/steps.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
-import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
-import {
-  runExecution,
-  TaskFailure,
-  type ExecutionOptions,
-  type ExecutionResult,
-  type Json,
-  type ProgressEvent,
-  type TaskContext,
-} from '../../rehearsal/states/engine.ts';
-import { readAssembly } from '../../rehearsal/cloud/assembly.ts';
-import type { SettingsVariant } from '../../rehearsal/settings-variants.ts';
-import { assemblyOf } from '../assemblies.ts';
-import { answered, type Steps } from './answered.ts';
-import { deskWith, memoryStore, type Desk } from '../change/desk.ts';
-import { TaskTokens } from '../../rehearsal/states/task-tokens.ts';
-import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
-import { World as KeyWorld } from '../key-rotation/world.ts';
+import { TaskFailure, type Json, type TaskContext } from '../../rehearsal/states/engine.ts';
+import type { Steps } from './answered.ts';
+import { deskWith, memoryStore, type Desk } from './desk.ts';
+import { plantedSecret, World as KeyWorld } from './keys.ts';
+import { leftOnLeases, RecordedLeaseStore, type LeaseChange } from './recorded-store.ts';
+import { World, type LeftOver } from './world.ts';
 
 const settings = loadSettings('dev');
 export const region = settings.regions.home.name;
@@ -53,57 +41,6 @@ const change = { risk: 2, costImpactUsdMonthly: 0, summary: 'quotes further from
 export const request = { book, images, reason: 'a new strategy', requestedBy: 'ada', change };
 export const executionArn = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-cutover:run-1';
 
-/** The definitions that a deployment would send, by machine, their references resolved to the logical names of the template. */
-export function synthesizedMachines(variant?: SettingsVariant, environment: 'dev' | 'staging' = 'dev'): {
-  readonly machines: ReadonlyMap<string, StateMachineDefinition>;
-  readonly taskTemplate: Record<string, unknown>;
-  readonly migrationTemplate: Record<string, unknown>;
-} {
-  const resourcesOf = (template: Template, type: string): Record<string, unknown>[] =>
-    Object.values(template.Resources).flatMap(({ Type, Properties }) => (Type === type ? [Properties ?? {}] : []));
-  const atHome = readAssembly(assemblyOf(environment, variant).directory).stacks.filter((stack) => stack.region === region);
-  const templates = atHome.map(({ template }) => template as unknown as Template);
-  const machines = templates.flatMap((template) =>
-    resourcesOf(template, 'AWS::StepFunctions::StateMachine').map((machine) => {
-      const name = String(machine['StateMachineName']).replace(`baton-${environment}-`, '');
-      return [name, JSON.parse(joined(machine['DefinitionString'], template)) as StateMachineDefinition] as const;
-    }));
-  const taskTemplates = templates.flatMap((template) => resourcesOf(template, 'AWS::ECS::TaskDefinition'));
-  const templateOf = (family: string): Record<string, unknown> => taskTemplates.find((each) => each['Family'] === family) ?? {};
-  return {
-    machines: new Map(machines), taskTemplate: templateOf('baton-dev-alpha-template'),
-    migrationTemplate: templateOf('baton-dev-alpha-migration-template'),
-  };
-}
-
-export function synthesizedCutover(): {
-  readonly definition: StateMachineDefinition;
-  readonly taskTemplate: Record<string, unknown>;
-  readonly migrationTemplate: Record<string, unknown>;
-} {
-  const { machines, ...templates } = synthesizedMachines();
-  return { definition: machines.get('cutover')!, ...templates };
-}
-
-interface Template {
-  readonly Resources: Readonly<Record<string, { readonly Type: string; readonly Properties?: Record<string, unknown> }>>;
-}
-
-function joined(value: unknown, template: Template): string {
-  if (typeof value === 'string') return value;
-  const {
-    'Fn::Join': join,
-    'Fn::GetAtt': attribute,
-    Ref,
-  } = value as { 'Fn::Join'?: [string, unknown[]]; 'Fn::GetAtt'?: [string, string]; Ref?: string };
-  if (join !== undefined) return join[1].map((part) => joined(part, template)).join(join[0]);
-  if (Ref !== undefined) return Ref === 'AWS::Partition' ? 'aws' : Ref;
-  if (attribute !== undefined) {
-    return (template.Resources[attribute[0]]?.Properties?.['FunctionName'] as string | undefined) ?? attribute[0];
-  }
-  return Object.keys(value as object).join();
-}
-
 interface TaskSet {
   readonly Id: string;
   readonly ExternalId: Colour;
@@ -113,20 +50,12 @@ interface TaskSet {
   looks: number;
 }
 
-/** Instead of the task's own work: throws, or answers, or answers nothing to let the work be done. */
-export type Fault = (context: TaskContext, args: Json) => Json | undefined;
-
-export class CutoverWorld {
-  readonly store = new MemoryLeaseStore();
+export class CutoverWorld extends World {
+  readonly store = new RecordedLeaseStore();
   readonly control = new LeaseControl(this.store);
-  readonly events: ProgressEvent[] = [];
-  readonly calls: { readonly state: string; readonly what: string; readonly args: Record<string, Json> }[] = [];
-  readonly faults = new Map<string, Fault>();
   taskSets: TaskSet[] = [];
   primary: string | undefined;
   snapshots = new Map<string, number>();
-  readonly reports = new Map<string, Record<string, unknown>>();
-  readonly notices: string[] = [];
   parameter: string | undefined;
   freeze = JSON.stringify({ frozen: false });
   approvalsRequired = 0;
@@ -141,10 +70,6 @@ export class CutoverWorld {
   keys = new KeyWorld();
   /** What somebody answers who is asked by this message, with the token of the task; nobody does when there is no answer. */
   onPersonAsked: (subject: string, message: string) => { readonly output: Json } | { readonly error: string; readonly cause: string } | undefined = () => undefined;
-  readonly #tokens = new TaskTokens();
-
-  /** Waits last so many times longer: those that the rehearsal compresses may have to reach a limit of hours. */
-  uncompressed = 1;
 
   // What the world does by itself; a test turns these.
   snapshotCompletes = true;
@@ -174,11 +99,11 @@ export class CutoverWorld {
   #beat = 0;
   #desk: Desk | undefined;
   #migrationLooks = 0;
-  readonly #steps;
   /** Books whose bots need the database. */
   readonly booksThatWrite: string[] = [];
 
   constructor() {
+    super({ execution: executionArn, request });
     const acceptedOrders = {
       newestOf: async (_book: BookName, epoch: Epoch): Promise<readonly string[]> => {
         this.#looks += 1;
@@ -191,26 +116,29 @@ export class CutoverWorld {
         );
       },
     };
-    this.#steps = {
-      [`baton-dev-${leaseControl.name}`]: leaseSteps(this.control),
-      [`baton-dev-${cutoverInspection.name}`]: inspectionSteps({
+    const byContract = [
+      [leaseControl, leaseSteps(this.control)],
+      [cutoverInspection, inspectionSteps({
         control: this.control, acceptedOrders, books: [book, canaryBook, 'other'], now: () => new Date('2026-11-25T20:00:00Z'),
         figures: { mark: (of) => this.figures.mark(of), orders: (...of) => this.figures.orders(...of) },
         patience: { looks: 1, pause: async () => undefined },
-      }),
-      [`baton-dev-${bookOperations.name}`]: operationSteps({
+      })],
+      [bookOperations, operationSteps({
         control: this.control, acceptedOrders, books: [book, 'other'], cutoverExecutions: executionArn.slice(0, executionArn.lastIndexOf(':') + 1),
-      }),
-      [`baton-dev-${standbyControl.name}`]: standbySteps({ control: this.control, books: [book, 'other'], booksThatWrite: this.booksThatWrite, region }),
-      [`baton-dev-${changeApprovals.name}`]: {
+      })],
+      [standbyControl, standbySteps({ control: this.control, books: [book, 'other'], booksThatWrite: this.booksThatWrite, region })],
+      [changeApprovals, {
         open: (input: never) => this.desk().machine.open(input),
         extend: (input: never) => this.desk().machine.extend(input),
         look: async (input: never) => {
           await this.onAsked(this.desk());
           return this.desk().machine.look(input);
         },
-      },
-    } as Readonly<Record<string, Steps>>;
+      }],
+    ] as const;
+    for (const [contract, steps] of byContract) this.functions.set(contract, steps);
+    // A test may put other keys there.
+    this.functions.set(keyRotation, new Proxy({}, { get: (_, step: string) => (this.keys.steps() as unknown as Steps)[step] }));
   }
 
   /** A book as its first deployment leaves it. */
@@ -280,58 +208,67 @@ export class CutoverWorld {
     this.handOver(by);
   }
 
-  /** `kept`: what an execution keeps for a redrive, and what stops it. */
-  async run(
-    definition: StateMachineDefinition, input: Json = request, execution = executionArn, kept: Partial<ExecutionOptions> = {},
-  ): Promise<ExecutionResult> {
-    const clock = virtualClock(Date.UTC(2026, 10, 25, 20));
-    return runExecution({
-      definition,
-      input,
-      clock: { now: clock.now, sleep: (ms, signal) => clock.sleep(ms * this.uncompressed, signal) },
-      random: { number: () => 0.5, uuid: () => 'uuid' },
-      context: { executionArn: execution, executionName: 'run-1' },
-      invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
-      tokens: this.#tokens,
-      ...kept,
-      onEvent: (event) => {
-        this.events.push(event);
-        kept.onEvent?.(event);
-      },
+  override kept(): unknown {
+    const { home, mode, halt, live, previous, contractedBy, holder } = this.lease();
+    // What an earlier attempt left may be gone, and so may a standby that nobody wanted any more.
+    const taskSets = this.#running().filter(({ Id, TaskDefinition }) => Id === this.primary || TaskDefinition === live?.taskDefinition);
+    return structuredClone({
+      home, mode, halt: mode === 'halted' && halt, live, previous, contractedBy, colour: holder && colourOf(holder), primary: this.primary, parameter: this.parameter,
+      taskSets: taskSets.map(({ Id }) => Id),
     });
   }
 
-  /** States that were entered, in order. */
-  visited(): string[] {
-    return this.events.filter(({ kind }) => kind === 'entered').map(({ state }) => state);
+  override leftOver(execution: string, ending: string): readonly LeftOver[] {
+    // Who gives way to another machine leaves to it what there is.
+    const gaveWay = JSON.stringify([...this.reports.values()]).includes('gave way');
+    const besideThePrimary = gaveWay ? [] : this.#running().filter(({ Id }) => Id !== this.primary);
+    return [...leftOnLeases(this.store, execution), ...(ending === 'Succeeded' || ending === 'RolledBack' ? besideThePrimary.map(({ Id }) => ({ what: 'a task set', name: Id })) : [])];
   }
 
-  async #invoke(resource: string, args: Record<string, Json>, context: TaskContext): Promise<unknown> {
-    const what = resource.split(':').slice(-2).join(':');
-    this.calls.push({ state: context.state, what, args });
-    const instead = this.faults.get(context.state)?.(context, args);
-    if (instead !== undefined) return instead;
-    if (what === 'lambda:invoke') return { StatusCode: 200, Payload: (await this.#step(args)) as Json };
-    if (what === 'sns:publish.waitForTaskToken') return this.#asked(args as { Subject: string; Message: string }, context);
-    return this.#api(what, args);
+  override async lastNet(execution: string, status: string, input: Json): Promise<void> {
+    await lastNet({ control: this.control, notify: async ({ subject }) => void this.notices.push(subject) }).release({ execution, status, request: JSON.stringify(input) });
+  }
+
+  override comesTrue(error: string, args: Record<string, Json>): boolean {
+    switch (error) {
+      case 'Ecs.TaskSetNotFoundException':
+        this.taskSets = this.taskSets.filter(({ Id }) => Id !== args['TaskSet']);
+        return true;
+      case 'WorkflowPreemptedError':
+        this.preempt();
+        return true;
+      case 'Sfn.ExecutionAlreadyExistsException':
+        this.api('sfn:startExecution', args);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  override get changes(): readonly LeaseChange[] {
+    return this.store.changes;
+  }
+
+  override get broken(): readonly string[] {
+    return this.keys.broken;
+  }
+
+  override get planted(): readonly string[] {
+    return [plantedSecret];
+  }
+
+  #running(): readonly TaskSet[] {
+    return this.taskSets.filter(({ Status }) => Status !== 'DRAINING');
   }
 
   #asked({ Subject, Message }: { readonly Subject: string; readonly Message: string }, { taskToken = '' }: TaskContext): Json {
     this.notices.push(Subject);
     const answer = this.onPersonAsked(Subject, Message);
-    if (answer !== undefined) this.#tokens.answer(taskToken, answer);
+    if (answer !== undefined) this.tokens.answer(taskToken, answer);
     return { MessageId: 'm' };
   }
 
-  #step(args: Record<string, Json>): Promise<unknown> {
-    const name = (args['FunctionName'] as string).split(':').at(-1) ?? '';
-    if (name === `baton-dev-${book}-${keyRotation.name}`) return answered(keyRotation, this.keys.steps(), args['Payload']);
-    const contract = [leaseControl, cutoverInspection, changeApprovals, bookOperations, standbyControl].find((each) => `baton-dev-${each.name}` === name);
-    this.#worldMovesOn((args['Payload'] as { step: string }).step);
-    return answered(contract, this.#steps[name], args['Payload']);
-  }
-
-  #worldMovesOn(step: string): void {
+  protected override worldMovesOn(step: string): void {
     this.#beat += 1;
     if (step === 'tradesAgain' || step === 'stopped') this.onLook(this);
     if (step === 'standbys') {
@@ -352,8 +289,10 @@ export class CutoverWorld {
     });
   }
 
-  #api(what: string, args: Record<string, Json>): unknown {
+  protected override api(what: string, args: Record<string, Json>, context?: TaskContext): unknown {
     switch (what) {
+      case 'sns:publish.waitForTaskToken':
+        return this.#asked(args as { Subject: string; Message: string }, context!);
       case 'ecr:describeImages':
         return { ImageDetails: [{}] };
       case 'rds:createDBSnapshot':
@@ -459,14 +398,8 @@ export class CutoverWorld {
         part.looks += 1;
         return (part.looks > 1 ? this.partEnds(part.machine, part.input) : undefined) ?? { Status: 'RUNNING' };
       }
-      case 's3:putObject':
-        this.reports.set(args['Key'] as string, args['Body'] as Record<string, unknown>);
-        return { ETag: 'e' };
-      case 'sns:publish':
-        this.notices.push(args['Subject'] as string);
-        return { MessageId: 'm' };
       default:
-        throw new Error(`the machine made a call that no test expects: ${what}`);
+        return super.api(what, args, context);
     }
   }
 

@@ -1,22 +1,16 @@
 /**
- * What a failover acts on, small enough to be wrong in every way a test wants: leases in memory behind the real steps, a database, task sets,
+ * What a failover acts on, small enough to be wrong in every way somebody wants: leases in memory behind the real steps, a database, task sets,
  * secrets and parameters of this Region, and standbys that take a book when its home has come here.
  */
 import { controlSteps } from '../../lib/recovery/control-steps.ts';
 import { databaseRecovery, recoveryControl } from '../../lib/contracts/recovery.ts';
-import type { FunctionContract } from '../../lib/contracts/step.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
-import { MemoryLeaseStore } from '../../lib/lease/memory-store.ts';
-import { instanceId, type BookName, type Epoch, type InstanceId, type Lease } from '../../lib/lease/model.ts';
+import { instanceId, type BookName, type Epoch, type InstanceId, type Lease, type WorkflowToken } from '../../lib/lease/model.ts';
 import { loadSettings } from '../../lib/settings/index.ts';
 import { clientOrderId } from '../../lib/trading/client-order-id.ts';
-import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
-import {
-  runExecution, TaskFailure, type ExecutionOptions, type ExecutionResult, type Json, type ProgressEvent, type TaskContext,
-} from '../../rehearsal/states/engine.ts';
-import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
-import { answered, type Steps } from './answered.ts';
-import type { Fault } from './cutover-world.ts';
+import { TaskFailure, type Json, type TaskContext } from '../../rehearsal/states/engine.ts';
+import { leftOnLeases, RecordedLeaseStore, type LeaseChange } from './recorded-store.ts';
+import { World, type LeftOver } from './world.ts';
 
 const settings = loadSettings('dev');
 /** Where the machine runs, and what becomes home. */
@@ -28,8 +22,6 @@ export const executionArn = `arn:aws:states:${here}:111111111111:execution:baton
 export const request = { reason: 'the Region does not answer', requestedBy: 'ada' };
 export const live = { imageDigest: 'sha256:live', guardDigest: 'sha256:guard', taskDefinition: 'baton-dev-alpha:12' };
 
-export const startMs = Date.UTC(2026, 10, 25, 20);
-
 interface TaskSet {
   readonly Id: string;
   readonly ExternalId: 'blue' | 'green';
@@ -39,14 +31,9 @@ interface TaskSet {
   running: number;
 }
 
-export class RecoveryWorld {
-  readonly store = new MemoryLeaseStore();
+export class RecoveryWorld extends World {
+  readonly store = new RecordedLeaseStore();
   readonly control = new LeaseControl(this.store);
-  readonly events: ProgressEvent[] = [];
-  readonly calls: { readonly state: string; readonly what: string; readonly args: Record<string, Json> }[] = [];
-  readonly faults = new Map<string, Fault>();
-  readonly reports = new Map<string, Record<string, unknown>>();
-  readonly notices: string[] = [];
   readonly metrics: Record<string, number> = {};
   /** Of this Region. */
   readonly parameters = new Map<string, string>([
@@ -75,17 +62,10 @@ export class RecoveryWorld {
   ledgerCompletes = true;
   tasksCome = true;
   topicAnswers = true;
-  /** What has passed unseen: waits that the rehearsal compresses would take thousands of rounds to reach a limit of hours. */
-  skippedMs = 0;
-
-  /** By the clock of the execution that runs. */
-  nowMs = (): number => startMs;
   #accepted = 0;
-  readonly #losing = new Set<string>();
-  /** By contract: what its function does. */
-  protected readonly functions = new Map<FunctionContract, Steps>();
 
   constructor() {
+    super({ execution: executionArn, request });
     const accepted = (book: BookName, epoch: Epoch) =>
       Array.from({ length: Math.min(this.#accepted, 20) }, (_, back) => {
         const author = { book, epoch, sequence: this.#accepted - back };
@@ -165,53 +145,64 @@ export class RecoveryWorld {
     this.store.registerNow({ book, instance, colour: 'blue', region: away, imageDigest: live.imageDigest, ready: true, reconciled: true, beat: heartbeat });
   }
 
-  async run(
-    definition: StateMachineDefinition, input: Json = request, execution = executionArn, kept: Partial<ExecutionOptions> = {},
-  ): Promise<ExecutionResult> {
-    const clock = virtualClock(startMs);
-    this.nowMs = () => clock.now() + this.skippedMs;
-    return runExecution({
-      definition, input,
-      clock: { now: () => this.nowMs(), sleep: clock.sleep },
-      random: { number: () => 0.5, uuid: () => 'uuid' },
-      context: { executionArn: execution, executionName: 'run-1' },
-      invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
-      ...kept,
-      onEvent: (event) => {
-        this.events.push(event);
-        kept.onEvent?.(event);
-      },
+  /** The first answer of that state is lost when its work is done. */
+  losesAnswerOf(state: string): void {
+    let isLost = false;
+    this.between = async ({ context }, work) => {
+      const answer = await work();
+      if (context.state !== state || isLost) return answer;
+      isLost = true;
+      throw new TaskFailure('States.Timeout', 'no answer came');
+    };
+  }
+
+  override kept(): unknown {
+    const { replica, status, multiAz, readOnly } = this.database;
+    return structuredClone({
+      leases: books.map((book) => {
+        // Who holds it is the standbys' business.
+        const lease = this.lease(book);
+        return { home: lease.home, mode: lease.mode, halt: lease.mode === 'halted' && lease.halt, live: lease.live, previous: lease.previous };
+      }),
+      parameters: [...this.parameters], secrets: [...this.secrets], database: { replica, status, multiAz, readOnly },
+      taskSets: [...this.taskSets].map(([service, sets]) => [service, sets.map(({ Id, Status, percent }) => ({ Id, Status, percent }))]),
     });
   }
 
-  visited(): string[] {
-    return this.events.filter(({ kind }) => kind === 'entered').map(({ state }) => state);
+  override leftOver(execution: string, _ending: string): readonly LeftOver[] {
+    return leftOnLeases(this.store, execution);
   }
 
-  /** The first answer of that state is lost when its work is done. */
-  losesAnswerOf(state: string): void {
-    this.#losing.add(state);
+  override get changes(): readonly LeaseChange[] {
+    return this.store.changes;
   }
 
-  async #invoke(resource: string, args: Record<string, Json>, context: TaskContext): Promise<unknown> {
-    const what = resource.split(':').slice(-2).join(':');
-    this.calls.push({ state: context.state, what, args });
-    const instead = this.faults.get(context.state)?.(context, args);
-    if (instead !== undefined) return instead;
-    const answer = what === 'lambda:invoke' ? { StatusCode: 200, Payload: (await this.#step(args)) as Json } : this.api(what, args);
-    if (this.#losing.delete(context.state)) throw new TaskFailure('States.Timeout', 'no answer came');
-    return answer;
+  override async lastNet(execution: string): Promise<void> {
+    await this.functions.get(recoveryControl)!['releaseBooks']!({ execution } as never);
   }
 
-  #step(args: Record<string, Json>): Promise<unknown> {
-    const [contract, steps] = [...this.functions].find(([{ name }]) => (args['FunctionName'] as string).endsWith(`baton-dev-${name}`)) ?? [];
-    const { step, ...input } = args['Payload'] as { readonly step: string };
-    this.worldMovesOn(step, input as never);
-    return answered(contract, steps, args['Payload']);
+  override comesTrue(error: string, args: Record<string, Json>): boolean {
+    switch (error) {
+      case 'Ssm.ParameterNotFoundException':
+        this.parameters.delete(args['Name'] as string);
+        return true;
+      case 'Rds.InvalidDbInstanceStateException':
+        // The instance was seen busy: it is, with the promotion.
+        if (this.database.replica) Object.assign(this.database, { status: 'modifying' });
+        return true;
+      case 'WorkflowPreemptedError':
+        for (const book of books) {
+          const { token } = this.lease(book).workflow;
+          this.store.writeNow({ name: 'take-workflow', book, expects: [], set: { 'workflow.token': (token + 1) as WorkflowToken, 'workflow.execution': 'another failover' } });
+        }
+        return true;
+      default:
+        return false;
+    }
   }
 
   /** What happens beside a step: to the book that it names. */
-  protected worldMovesOn(step: string, { book }: { readonly book: BookName }): void {
+  protected override worldMovesOn(step: string, { book }: { readonly book: BookName }): void {
     if (step === 'tradingHere') this.#takeOver(book);
   }
 
@@ -221,7 +212,7 @@ export class RecoveryWorld {
     this.set(book, { epoch: (epoch + 1) as Epoch, holder: this.instance(book, here), heartbeat: 1 });
   }
 
-  protected api(what: string, args: Record<string, Json>): unknown {
+  protected override api(what: string, args: Record<string, Json>, context?: TaskContext): unknown {
     const service = args['Service'] ?? (args['Services'] as string[] | undefined)?.[0];
     const sets = this.taskSets.get(service as string) ?? [];
     const named = (id: unknown): TaskSet => {
@@ -231,13 +222,9 @@ export class RecoveryWorld {
     };
     const { database } = this;
     switch (what) {
-      case 's3:putObject':
-        this.reports.set(args['Key'] as string, args['Body'] as Record<string, unknown>);
-        return { ETag: 'e' };
       case 'sns:publish':
         if (!this.topicAnswers) throw new TaskFailure('Sns.InternalErrorException', 'not now');
-        this.notices.push(args['Subject'] as string);
-        return { MessageId: 'm' };
+        return super.api(what, args, context);
       case 'cloudwatch:putMetricData':
         for (const { MetricName, Value } of args['MetricData'] as { MetricName: string; Value: number }[]) this.metrics[MetricName] = Value;
         return {};
@@ -297,7 +284,7 @@ export class RecoveryWorld {
         return { DbInstances: [{ DbInstanceStatus: database.status, ...source }] };
       }
       default:
-        throw new Error(`the machine made a call that no test expects: ${what}`);
+        return super.api(what, args, context);
     }
   }
 }

@@ -9,7 +9,7 @@ import { otherRegion, switchoverControl } from '../../lib/contracts/switchover.t
 import type { BookName, Epoch, InstanceId } from '../../lib/lease/model.ts';
 import { switchoverSteps } from '../../lib/switchover/control-steps.ts';
 import { otherRegionSteps, type RegionApis } from '../../lib/switchover/other-region-steps.ts';
-import { away, books, here, live, RecoveryWorld } from './recovery-world.ts';
+import { away, books, here, live, RecoveryWorld } from './recovery.ts';
 
 const identifier = 'baton-dev';
 const arnIn = (region: string): string => `arn:aws:rds:${region}:111111111111:db:${identifier}`;

@@ -16,6 +16,8 @@ export const west = 'us-west-2';
 export const graceHours = 24;
 export const unusedSeconds = 3600;
 export const addresses = ['203.0.113.1', '203.0.113.2'];
+/** What signs: in no output. */
+export const plantedSecret = 's1gns-orders';
 export const firstVersion = 'v0'.padEnd(32, '0');
 export const personsKey = 'a key that a person made for something else';
 
@@ -85,7 +87,7 @@ export class World {
     this.#options = options;
     this.keys.set('k-person', { apiKey: 'k-person', name: 'my key', usableFromSeconds: 0, addresses });
     this.keys.set('k-other', { apiKey: 'k-other', name: personsKey, usableFromSeconds: 0, addresses });
-    const first: StoredKey = { apiKey: 'k-person', secret: new Secret('s'), name: '', retires: [] };
+    const first: StoredKey = { apiKey: 'k-person', secret: new Secret(plantedSecret), name: '', retires: [] };
     for (const region of [east, west]) {
       this.secrets.set(region, { isPrimary: region === east, stages: { current: firstVersion }, values: new Map([[firstVersion, first]]) });
     }
@@ -182,7 +184,7 @@ export class World {
             this.#made += 1;
             const apiKey = `k${this.#made}`;
             this.keys.set(apiKey, { apiKey, name, addresses, usableFromSeconds: this.seconds + (this.#options.forgetsForSeconds ?? 0) });
-            return { apiKey, secret: new Secret(`secret of ${apiKey}`) };
+            return { apiKey, secret: new Secret(`${plantedSecret} of ${apiKey}`) };
           };
           if (this.keys.size >= (this.#options.keysAtMost ?? 20)) throw new KeyLimitError('limit');
           if (this.surprises.get('create') === 'late') {

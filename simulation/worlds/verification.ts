@@ -1,23 +1,19 @@
 /**
- * What a verification acts on, small enough to be wrong in every way a test wants: a vault, a restored database and a restored cache that come and go, evidence in
+ * What a verification acts on, small enough to be wrong in every way somebody wants: a vault, a restored database and a restored cache that come and go, evidence in
  * memory behind the real steps, and a checker that finds what it is told to.
  */
 import { generateKeyPairSync, sign, verify } from 'node:crypto';
 import { backupCheck, backupVerification, venueFills, type Finding } from '../../lib/contracts/verification.ts';
-import type { FunctionContract } from '../../lib/contracts/step.ts';
 import { RestoredUnreachableError } from '../../lib/verification/errors.ts';
 import { controlSteps } from '../../lib/verification/control-steps.ts';
 import { venueFillsSteps } from '../../lib/verification/venue-fills-steps.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
-import { runExecution, TaskFailure, type ExecutionResult, type Json, type ProgressEvent, type TaskContext } from '../../rehearsal/states/engine.ts';
-import { virtualClock } from '../../rehearsal/states/virtual-clock.ts';
-import { answered, type Steps } from './answered.ts';
-import type { Fault } from './cutover-world.ts';
+import { TaskFailure, type ExecutionOptions, type ExecutionResult, type Json, type TaskContext } from '../../rehearsal/states/engine.ts';
+import { startMs, World, type LeftOver } from './world.ts';
 
 const region = 'us-east-1';
 export const executionArn = `arn:aws:states:${region}:111111111111:execution:baton-dev-backup-verification:run-1`;
 export const request = { pick: 'newest', reason: 'it is time', requestedBy: 'ada' };
-const startMs = Date.UTC(2026, 10, 25, 20);
 const minuteMs = 60_000;
 
 export const found = (check: string, ok = true, seen = 'as it should be'): Finding => ({ check, ok, seen });
@@ -27,16 +23,9 @@ interface Made {
   looks: number;
 }
 
-export class VerificationWorld {
-  readonly events: ProgressEvent[] = [];
-  readonly calls: { readonly state: string; readonly what: string; readonly args: Record<string, Json> }[] = [];
-  readonly faults = new Map<string, Fault>();
-  readonly reports = new Map<string, Record<string, unknown>>();
-  readonly notices: string[] = [];
+export class VerificationWorld extends World {
   readonly evidence = new Map<string, string>();
   readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  readonly #clock = virtualClock(startMs);
-  readonly #functions = new Map<FunctionContract, Steps>();
 
   // What the world does by itself; a test turns these.
   snapshots = [{ age: 100, snapshot: 'awsbackup:job-old' }, { age: 30, snapshot: 'awsbackup:job-new' }];
@@ -53,19 +42,18 @@ export class VerificationWorld {
   /** How many requests to remove something are refused first. */
   removalsRefused = 0;
   removes = true;
-  /** What has passed unseen. */
-  skippedMs = 0;
   database: Made | undefined;
   cache: Made | undefined;
   #asked = 0;
 
   constructor() {
+    super({ execution: executionArn, request });
     const nowMs = (): number => this.nowMs();
     const evidence = {
       write: async (key: string, content: string) => void this.evidence.set(key, content),
       keys: async (prefix: string, after: string) => [...this.evidence.keys()].filter((key) => key.startsWith(prefix) && key > after).toSorted(),
     };
-    this.#functions.set(backupVerification, controlSteps({
+    this.functions.set(backupVerification, controlSteps({
       installation: 'baton-dev', vault: 'baton-dev', evidence, nowMs, random: () => 0.99,
       snapshots: async () => this.snapshots.map(({ age, snapshot }) => ({ snapshot, recoveryPointArn: `arn:aws:rds:${region}:1:snapshot:${snapshot}`, createdAt: this.#ago(age) })),
       newestCacheSnapshot: async () => this.cacheSnapshot,
@@ -78,14 +66,14 @@ export class VerificationWorld {
       },
       sign: async (text) => ({ signature: sign('sha256', Buffer.from(text), this.#keys.privateKey).toString('base64'), keyArn: 'key', algorithm: 'ECDSA_SHA_256' }),
     }));
-    this.#functions.set(venueFills, venueFillsSteps({
+    this.functions.set(venueFills, venueFillsSteps({
       books: ['alpha'], evidence,
       fills: async () => {
         if (!this.venueAnswers) throw new Error('the venue is closed');
         return [];
       },
     }));
-    this.#functions.set(backupCheck, {
+    this.functions.set(backupCheck, {
       reach: async () => {
         this.#asked += 1;
         return this.#asked < this.answersAfter ? { answeredAt: '', parts: [] } : { answeredAt: new Date(nowMs()).toISOString(), parts: [{ name: 'orders', tables: ['orders'] }, { name: 'catalogs', tables: [] }] };
@@ -99,9 +87,6 @@ export class VerificationWorld {
     });
   }
 
-  nowMs(): number {
-    return this.#clock.now() + this.skippedMs;
-  }
   #ago(minutes: number): Date {
     return new Date(startMs - minutes * minuteMs);
   }
@@ -115,40 +100,30 @@ export class VerificationWorld {
     return JSON.parse(this.evidence.get((JSON.parse(statement) as { report: string }).report)!) as Record<string, unknown>;
   }
 
-  async run(definition: StateMachineDefinition, input: Json = request, execution = executionArn): Promise<ExecutionResult> {
+  override async run(definition: StateMachineDefinition, input?: Json, execution?: string, kept: Partial<ExecutionOptions> = {}): Promise<ExecutionResult> {
     for (const age of this.watermarkAges) this.evidence.set(`watermarks/${this.#ago(age).toISOString()}-w${age}.json`, '{}');
-    return runExecution({
-      definition, input,
-      clock: { now: () => this.nowMs(), sleep: this.#clock.sleep },
-      random: { number: () => 0.5, uuid: () => 'uuid' },
-      context: { executionArn: execution, executionName: 'run-1' },
-      invoke: (resource, args, context) => this.#invoke(resource, args as Record<string, Json>, context),
-      onEvent: (event) => this.events.push(event),
-    });
+    return super.run(definition, input, execution, kept);
   }
 
-  visited(): string[] {
-    return this.events.flatMap((event) => (event.kind === 'entered' ? [event.state] : []));
+  override kept(): unknown {
+    // Nothing that is there for anybody else is touched.
+    return {};
   }
 
-  async #invoke(resource: string, args: Record<string, Json>, context: TaskContext): Promise<Json> {
-    const what = resource.replace(/^arn:aws:states:::(aws-sdk:)?/, '');
-    this.calls.push({ state: context.state, what, args });
-    const instead = this.faults.get(context.state)?.(context, args);
-    if (instead !== undefined) return instead;
-    if (what !== 'lambda:invoke') return this.#api(what, args) as Json;
-    const [contract, steps] = [...this.#functions].find(([{ name }]) => `baton-dev-${name}` === args['FunctionName']) ?? [];
-    return { StatusCode: 200, Payload: (await answered(contract, steps, args['Payload'])) as Json };
+  override leftOver(): readonly LeftOver[] {
+    return [...(this.database === undefined ? [] : [{ what: 'the restored database', name: 'database', by: 'the reaper' as const }]), ...(this.cache === undefined ? [] : [{ what: 'the restored cache', name: 'cache', by: 'the reaper' as const }])];
   }
 
-  #api(what: string, args: Record<string, Json>): unknown {
+  override comesTrue(error: string): boolean {
+    if (error === 'Rds.DbInstanceNotFoundException') this.database = undefined;
+    else if (error === 'ElastiCache.ReplicationGroupNotFoundException') this.cache = undefined;
+    else if (error === 'Rds.DbInstanceAlreadyExistsException') this.database = { status: 'creating', looks: 0 };
+    else return false;
+    return true;
+  }
+
+  protected override api(what: string, args: Record<string, Json>, context?: TaskContext): unknown {
     switch (what) {
-      case 's3:putObject':
-        this.reports.set(args['Key'] as string, args['Body'] as Record<string, unknown>);
-        return { ETag: 'e' };
-      case 'sns:publish':
-        this.notices.push(args['Subject'] as string);
-        return { MessageId: 'm' };
       case 'rds:restoreDBInstanceFromDBSnapshot':
         if (this.database !== undefined) throw new TaskFailure('Rds.DbInstanceAlreadyExistsException', 'it is there');
         this.database = { status: 'creating', looks: 0 };
@@ -176,7 +151,7 @@ export class VerificationWorld {
         return { ReplicationGroup: {} };
       }
       default:
-        throw new Error(`the machine made a call that no test expects: ${what}`);
+        return super.api(what, args, context);
     }
   }
 

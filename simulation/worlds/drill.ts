@@ -1,5 +1,5 @@
 /**
- * What a drill acts on, small enough to be wrong in every way a test wants: leases in memory behind the real steps of drills and failovers, a vault, a restored database
+ * What a drill acts on, small enough to be wrong in every way somebody wants: leases in memory behind the real steps of drills and failovers, a vault, a restored database
  * and a shadow task that come and go, and evidence behind the real signature.
  */
 import { generateKeyPairSync, sign, verify } from 'node:crypto';
@@ -7,8 +7,9 @@ import { drillCheck, drillControl, shadowBook, type DrillReport, type Objectives
 import { drillControlSteps } from '../../lib/drill/control-steps.ts';
 import { Shadow } from '../../lib/drill/shadow.ts';
 import { RestoredUnreachableError } from '../../lib/verification/errors.ts';
-import { TaskFailure, type Json } from '../../rehearsal/states/engine.ts';
-import { alpha, away, books, here, live, RecoveryWorld, startMs } from './recovery-world.ts';
+import { TaskFailure, type Json, type TaskContext } from '../../rehearsal/states/engine.ts';
+import { alpha, away, books, here, live, RecoveryWorld } from './recovery.ts';
+import { startMs, type LeftOver } from './world.ts';
 
 export const executionArn = `arn:aws:states:${here}:111111111111:execution:baton-dev-dr-drill:run-1`;
 export const request = { book: alpha, reason: 'it is time', requestedBy: 'ada' };
@@ -120,6 +121,24 @@ export class DrillWorld extends RecoveryWorld {
     ];
   }
 
+  override kept(): unknown {
+    const { leases } = super.kept() as { leases: unknown };
+    return { leases };
+  }
+
+  override leftOver(execution: string, ending: string): readonly LeftOver[] {
+    const taker = { database: { by: 'the reaper' }, shadow: { by: 'the next execution' }, task: { by: 'who reads the cause', said: 'is left' } } as const;
+    const ofRealBooks = super.leftOver(execution, ending).filter(({ name }) => name !== shadowBook);
+    return [...ofRealBooks, ...this.left().map((what) => ({ what, name: what, ...taker[what as keyof typeof taker] }))];
+  }
+
+  override comesTrue(error: string, args: Record<string, Json>): boolean {
+    if (error === 'Rds.DbInstanceNotFoundException') this.restored = undefined;
+    else if (error === 'Rds.DbInstanceAlreadyExistsException') this.restored = { status: 'creating', looks: 0 };
+    else return super.comesTrue(error, args);
+    return true;
+  }
+
   /** The shadow trader takes over as any standby does, some time after the lease ran out. */
   protected override worldMovesOn(step: string, input: { readonly book: typeof alpha }): void {
     if (step === 'tradingHere' && this.task?.status === 'RUNNING') {
@@ -129,7 +148,7 @@ export class DrillWorld extends RecoveryWorld {
     }
   }
 
-  protected override api(what: string, args: Record<string, Json>): unknown {
+  protected override api(what: string, args: Record<string, Json>, context?: TaskContext): unknown {
     switch (what) {
       case 'rds:restoreDBInstanceFromDBSnapshot':
         if (this.restored !== undefined) throw new TaskFailure('Rds.DbInstanceAlreadyExistsException', 'it is there');
@@ -172,7 +191,7 @@ export class DrillWorld extends RecoveryWorld {
         return { Tasks: [{ LastStatus: task.status, ...(this.taskDies !== undefined && task.status === 'STOPPED' && { StoppedReason: this.taskDies }) }] };
       }
       default:
-        return super.api(what, args);
+        return super.api(what, args, context);
     }
   }
 

@@ -14,14 +14,15 @@ import { restoreSteps } from '../../lib/restore/steps.ts';
 import { Secret } from '../../lib/secret.ts';
 import { switchoverSteps } from '../../lib/switchover/control-steps.ts';
 import { otherRegionSteps, type RegionApis } from '../../lib/switchover/other-region-steps.ts';
-import { TaskFailure, type Json } from '../../rehearsal/states/engine.ts';
-import { away, beta, books, here, live, RecoveryWorld } from './recovery-world.ts';
-import { found } from './verification-world.ts';
+import { TaskFailure, type Json, type TaskContext } from '../../rehearsal/states/engine.ts';
+import { away, beta, books, here, live, RecoveryWorld } from './recovery.ts';
+import { found } from './verification.ts';
+import { startMs, type LeftOver } from './world.ts';
 
 const account = '111111111111';
 export const inUse = 'baton-dev';
+export const masterPassword = 'th3-password-of-now';
 const minuteMs = 60_000;
-export const startMs = Date.UTC(2026, 10, 25, 20);
 export const ago = (minutes: number): string => new Date(startMs - minutes * minuteMs).toISOString();
 
 interface Instance {
@@ -65,7 +66,7 @@ export class RestoreWorld extends RecoveryWorld {
     this.database.missing = 9;
     this.functions.set(databaseRestore, restoreSteps({
       installation: inUse, region: here, inUse, control: this.control, books, nowMs: () => startMs,
-      masterPassword: async () => new Secret('of-now'),
+      masterPassword: async () => new Secret(masterPassword),
       evidence: {
         keys: async (prefix, after) => [...this.evidence.keys()].filter((key) => key.startsWith(prefix) && key > after).toSorted(),
         read: async (key) => JSON.parse(this.evidence.get(key)!) as unknown,
@@ -203,13 +204,35 @@ export class RestoreWorld extends RecoveryWorld {
     };
   }
 
+  override kept(): unknown {
+    const { leases } = super.kept() as { leases: unknown };
+    const named = this.of(here, inUse);
+    return { leases, inUse: named && { id: named.id, readOnly: named.readOnly, protected: named.protected }, away: this.of(away, inUse)?.id };
+  }
+
+  override leftOver(execution: string, ending: string): readonly LeftOver[] {
+    const temporary = this.instances.filter(({ tags }) => tags.includes('baton:temporary'));
+    return [...super.leftOver(execution, ending), ...temporary.map(({ name }) => ({ what: 'a restored database', name, by: 'the reaper' as const }))];
+  }
+
+  override get planted(): readonly string[] {
+    return [masterPassword];
+  }
+
+  override comesTrue(error: string, args: Record<string, Json>): boolean {
+    if (error !== 'Rds.DbInstanceNotFoundException') return super.comesTrue(error, args);
+    const at = this.instances.findIndex(({ name }) => name.includes('-restore-'));
+    if (at >= 0) this.instances.splice(at, 1);
+    return true;
+  }
+
   protected override worldMovesOn(step: string, input: { readonly book: BookName }): void {
     super.worldMovesOn(step, input);
     const { book } = input;
     if (step === 'halt' && this.lease(book).mode === 'halted' && this.holdersStop) this.set(book, { epoch: (this.lease(book).epoch + 1) as Epoch, heartbeat: 0 }, ['holder']);
   }
 
-  protected override api(what: string, args: Record<string, Json>): unknown {
+  protected override api(what: string, args: Record<string, Json>, context?: TaskContext): unknown {
     const name = args['DbInstanceIdentifier'] as string;
     if (what === 'rds:describeDBInstances') {
       if (this.#look(here, name) === undefined) throw new TaskFailure('Rds.DbInstanceNotFoundException', 'there is none');
@@ -222,7 +245,7 @@ export class RestoreWorld extends RecoveryWorld {
       this.#becomes(instance, 'deleting', () => this.instances.splice(this.instances.indexOf(instance), 1));
       return {};
     }
-    return super.api(what, args);
+    return super.api(what, args, context);
   }
 }
 
