@@ -392,7 +392,7 @@ function leavingWrite(state: InstanceState, role: Tenure, now: number): LeaseWri
   const { lease } = role;
   const successor = successorOf(state, role, 'ready', now);
   if (successor !== undefined) return handOver(state, lease, successor);
-  return mustLeave(state, role) ? release(state, lease) : endDrain(state, lease);
+  return mustLeave(state, role) ? release(state, role) : endDrain(state, lease);
 }
 
 function mustLeave(state: InstanceState, { lease, haltFor }: Tenure): boolean {
@@ -508,12 +508,17 @@ function handOver({ identity, grants }: InstanceState, lease: Lease, to: Registr
   };
 }
 
-/** A hand-over to nobody. Mode, home and successor are not its business. */
-function release({ identity, grants }: InstanceState, lease: Lease): LeaseWrite {
+/**
+ * A hand-over to nobody. Mode, home and successor are not its business. Only while somebody else's halt stands in the place of the one that its
+ * trader asked for, that one must stand still: who ended it meanwhile knew nothing of the trader's, which is written first then.
+ */
+function release({ identity, grants }: InstanceState, { lease, haltFor }: Tenure): LeaseWrite {
+  const isSaid = haltFor === undefined || lease.halt?.by === identity.instance;
+  const halted: readonly Expectation[] = isSaid ? [] : [{ path: 'mode', equals: 'halted' }];
   return {
     name: 'release',
     book: identity.book,
-    expects: [...isMine(identity, lease), { path: 'heartbeat', equals: lease.heartbeat }],
+    expects: [...isMine(identity, lease), { path: 'heartbeat', equals: lease.heartbeat }, ...halted],
     set: { ...nextEpoch(lease), grantId: grantIdOf(identity, grants) },
     remove: ['holder'],
   };

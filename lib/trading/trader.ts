@@ -10,8 +10,9 @@ import type { BookName, Epoch } from '../lease/model.ts';
 import { permitLongestMs, venueUncertaintyMaxMs } from '../lease/permits.ts';
 import { VenueClockError, type Answer, type Touch, type Venue } from '../venues/venue.ts';
 import { resultOf, type Breaker, type BreakerState } from './breaker.ts';
-import { parseClientOrderId, type OrderAuthor } from './client-order-id.ts';
-import { DuplicateIntentError, type Journal, type Outcome } from './journal.ts';
+import { parseClientOrderId } from './client-order-id.ts';
+import { DuplicateIntentError, type Journal } from './journal.ts';
+import { JournalWriter } from './journal-writer.ts';
 import type { Ledger } from './ledger.ts';
 import { LedgerCompletion, type LedgerCompletionOptions } from './ledger-completion.ts';
 import { OpenOrders } from './open-orders.ts';
@@ -88,13 +89,12 @@ export class Trader {
   readonly #latencies = new Latencies();
   /** Requests that may change something at the venue and whose outcome is not known. */
   readonly #inFlight = new Set<Promise<void>>();
-  /** By client order id: intents whose outcome is not in the journal; with the outcome once it is known. */
-  readonly #unwritten = new Map<string, { readonly author: OrderAuthor; outcome?: Outcome; writing: boolean }>();
+  readonly #writer: JournalWriter;
   readonly #closed = new AbortController();
   readonly #completion: LedgerCompletion;
   #reconciling: { readonly epoch: Epoch; readonly done: Promise<boolean> } | undefined;
   #trading: { readonly epoch: Epoch; readonly stop: AbortController } | undefined;
-  /** The newest epoch that reconciliation succeeded in: from then on every open intent is in `#unwritten`. */
+  /** The newest epoch that reconciliation succeeded in: from then on every open intent is known to `#writer`. */
   #takenOver: Epoch | undefined;
   #draining: number | undefined;
   #lastSequence = 0;
@@ -112,6 +112,7 @@ export class Trader {
 
   constructor(options: TraderOptions) {
     this.#options = options;
+    this.#writer = new JournalWriter(options);
     this.#result = new ResultCount(options.book, options.symbol);
     this.#orders = new OpenOrders({
       book: options.book,
@@ -148,7 +149,7 @@ export class Trader {
     this.#closed.abort();
     this.#stopTrading();
     await this.#settled();
-    await this.#writeOutcomes();
+    await this.#writer.writeOutcomes();
     await this.#completion.settled();
   }
 
@@ -234,10 +235,7 @@ export class Trader {
     this.#reconciled = true;
     this.#orders.adopt(found.adopted, found.executions, found.position.atVenue, found.mark?.position?.counted);
     this.#result.begin(epoch, found.mark, found.executions);
-    for (const { entry, outcome } of found.resolved) {
-      this.#unwritten.set(entry.clientOrderId, { author: entry, outcome, writing: false });
-    }
-    void this.#writeOutcomes();
+    for (const { entry, outcome } of found.resolved) this.#writer.adopt(entry, outcome);
     if (found.position.mismatch) {
       this.#distrust(epoch, 'the position at the venue is not what the journal leads to: someone else traded or moved coins', {
         ...found.position,
@@ -294,7 +292,8 @@ export class Trader {
         continue;
       }
       const beganNs = clock.monotonicNs();
-      const allowance = this.#inFlight.size < inFlightAtMost ? await limits.order() : { allowed: false as const, retryAfterMs };
+      const mayBegin = this.#inFlight.size < inFlightAtMost && this.#writer.mayBegin;
+      const allowance = mayBegin ? await limits.order() : { allowed: false as const, retryAfterMs };
       if (trading.stop.signal.aborted) return;
       if (!allowance.allowed) {
         await clock.sleep(allowance.retryAfterMs, trading.stop.signal);
@@ -315,7 +314,7 @@ export class Trader {
 
   /** From the intent to a known outcome; whatever happens, it resolves. */
   async #send(permit: Permit): Promise<void> {
-    const { venue, journal, breaker, quoting, symbol, clock, log } = this.#options;
+    const { venue, breaker, quoting, symbol, clock, log } = this.#options;
     const author = parseClientOrderId(permit.clientOrderId);
     if (author === undefined || this.#touch === undefined) {
       log('error', 'nothing was sent: the permit has no id of ours, or the market is not known', { clientOrderId: permit.clientOrderId });
@@ -326,11 +325,10 @@ export class Trader {
     const intent = { symbol, side: quote.side, ...venue.inSteps(quote.price, quote.quantity) };
     const { clientOrderId } = permit;
     this.#lastSequence = Math.max(this.#lastSequence, author.sequence);
-    this.#unwritten.set(clientOrderId, { author, writing: false });
     this.#orders.add({ ...author, ...intent, clientOrderId, state: 'PENDING', fills: [] });
     const tellBreaker = breaker.begin();
     try {
-      await journal.writeIntent(author, intent);
+      await this.#writer.writeIntent(clientOrderId, author, intent);
     } catch (error) {
       log('error', 'the intent was not written, so the order was not sent', { clientOrderId, error: messageOf(error) });
       if (error instanceof DuplicateIntentError) this.#stopTrading();
@@ -406,22 +404,20 @@ export class Trader {
   }
 
   #known(clientOrderId: string, answer: Answer, elapsedMs?: number): void {
-    const unwritten = this.#unwritten.get(clientOrderId);
     if (answer.kind === 'ambiguous') return;
     if (answer.kind === 'accepted') {
       this.#counts.accepted += 1;
       this.#seen();
       this.#orders.tell(clientOrderId, { type: 'accepted', venueOrderId: answer.venueOrderId });
       const latency = elapsedMs === undefined ? {} : { latencyMs: Math.round(elapsedMs) };
-      if (unwritten) unwritten.outcome = { status: 'accepted', venueOrderId: answer.venueOrderId, ...latency };
+      this.#writer.known(clientOrderId, { status: 'accepted', venueOrderId: answer.venueOrderId, ...latency });
     } else {
       const { kind, reason } = answer;
       this.#counts[kind === 'never-sent' ? 'neverSent' : kind] += 1;
       this.#options.log('warn', `order ${kind}`, { clientOrderId, reason });
       this.#orders.tell(clientOrderId, { type: kind === 'rejected' ? 'rejected' : 'expired', reason });
-      if (unwritten) unwritten.outcome = { status: kind, reason };
+      this.#writer.known(clientOrderId, { status: kind, reason });
     }
-    void this.#writeOutcomes();
   }
 
   #underWay(request: Promise<void>): void {
@@ -457,29 +453,10 @@ export class Trader {
 
   // ---- the journal, behind the orders -----------------------------------------------------------------------------
 
-  /** Writes each known outcome; one that fails stays and is written again at the next look. */
-  async #writeOutcomes(): Promise<void> {
-    const { journal, log } = this.#options;
-    await Promise.all(
-      [...this.#unwritten].map(async ([clientOrderId, entry]) => {
-        if (entry.outcome === undefined || entry.writing) return;
-        entry.writing = true;
-        try {
-          await journal.writeOutcome(entry.author, entry.outcome);
-          this.#unwritten.delete(clientOrderId);
-        } catch (error) {
-          log('warn', 'an outcome was not written; it will be again', { clientOrderId, error: messageOf(error) });
-        } finally {
-          entry.writing = false;
-        }
-      }),
-    );
-  }
-
   async #writeMark(): Promise<void> {
     const { book, journal, log } = this.#options;
     const epoch = this.#takenOver;
-    const open = [...this.#unwritten.values()].map(({ author }) => author);
+    const { open } = this.#writer;
     // An outcome of an older epoch that is not written yet keeps the mark where it is.
     // Nor is it raised for an epoch whose open intents are not all known.
     // Nor in one whose position is in doubt: the next holder must find the same.
@@ -564,7 +541,7 @@ export class Trader {
     }
     ledger.position({ book, symbol, quantity: this.#orders.position.quantity, epoch });
     if (this.#trading?.epoch === epoch) await this.#cancelOldest();
-    await Promise.all([this.#writeOutcomes(), this.#options.breaker.save()]);
+    await Promise.all([this.#writer.writeOutcomes(), this.#options.breaker.save()]);
     if (this.#looks % marksOneIn === 0) await this.#writeMark();
   }
 

@@ -4,6 +4,7 @@
  * service, which Region and whose key; the signature itself is not checked, the key is.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 
 import { unknownKey } from '../permissions/refusal.ts';
@@ -29,6 +30,8 @@ export interface FrontOptions {
   readonly port?: number | undefined;
 }
 
+/** Of who is not there to be answered, or of a host that is not. */
+const noAnswer = (): Promise<never> => new Promise(() => undefined);
 const presignedPath = '/presigned/';
 
 export async function startFront(world: CloudWorld, { port }: FrontOptions = {}): Promise<Front> {
@@ -52,6 +55,10 @@ export async function startFront(world: CloudWorld, { port }: FrontOptions = {})
 
   async function answer(message: IncomingMessage): Promise<WireResponse> {
     const request = await readRequest(message);
+    // Who waited in vain has gone and asked again. To do what nobody waits for any more keeps a busy machine from ever coming to
+    // what somebody does; the end of a connection is seen after what came before it.
+    await setImmediate();
+    if (message.socket.destroyed || message.socket.readableEnded) return noAnswer();
     const put = puts.get(request.path);
     if (put && request.method === 'PUT') {
       puts.delete(request.path);
@@ -83,7 +90,7 @@ export async function startFront(world: CloudWorld, { port }: FrontOptions = {})
       return respond(await protocol.encode(match, (output ?? {}) as Record<string, unknown>, requestId));
     } catch (error) {
       // As the front is all Regions' in one, it takes the connection; then nothing comes, as from a host that is gone.
-      if (error instanceof RegionDarkError) return new Promise<never>(() => undefined);
+      if (error instanceof RegionDarkError) return noAnswer();
       if (!(error instanceof AwsError))
         world.log(`${service}:${match?.operation.name ?? request.path} failed inside the model`, { error: describe(error) });
       const asked = error instanceof AwsError ? error : new AwsError('InternalFailure', describe(error), { fault: 'server' });

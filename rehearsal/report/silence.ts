@@ -25,7 +25,7 @@ export function longestSilence({ observed }: Pick<Report, 'observed'>): Silence 
  * @param log as the stage gives it: lines of containers carry their own time of day
  * @param beganAtMs the time of day at which the scenario began
  */
-export function whatWasLogged(report: Report, log: readonly object[], beganAtMs: number): readonly string[] {
+export function whatWasLogged(report: Pick<Report, 'scenario' | 'observed'>, log: readonly object[], beganAtMs: number): readonly string[] {
   const silence = longestSilence(report);
   if (silence === undefined) return [`${report.scenario}: fewer than two orders were accepted`];
   const lines = eachOnce(log.flatMap((line) => containerLine(line, beganAtMs))

@@ -241,7 +241,7 @@ function movesOf(world: World, setting: Setting, stepOnce: StepFunction): Move[]
     }
   }
   if (left.cancels > 0) control('cancels', 'the drain is cancelled', cancelDrainOf(book, token));
-  if (left.halts > 0) control('halts', 'halt', haltOf(book, { reason: 'the kill switch', by: 'a person' }));
+  if (left.halts > 0) control('halts', 'halt', haltOf(book, { reason: 'the kill switch', by: person }));
   if (world.lease.mode === 'halted') moves.push({ label: 'resume', to: resumed(world) });
   for (const region of left.moves > 0 ? regions : []) {
     if (region !== world.lease.home) control('moves', `home moves to ${region}`, (setting.moveHome ?? moveHomeOf)(world.lease, token, region));
@@ -260,7 +260,10 @@ function runsOf(world: World, at: number, stepOnce: StepFunction): Move[] {
     const next = stepOnce(state, { ...event, now: world.now });
     state = next.state;
     for (const effect of next.effects) {
-      if (effect.kind === 'write') write = effect.write;
+      if (effect.kind === 'write') {
+        write = effect.write;
+        if (state.role.kind === 'tenure') meant.set(write, state.role.lease);
+      }
       if (effect.kind === 'deregister') registry = registry.filter(({ instance }) => instance !== state.identity.instance);
       if (effect.kind === 'register') {
         registry = [...registry.filter(({ instance }) => instance !== state.identity.instance), effect.registration];
@@ -356,6 +359,9 @@ function tick(world: World, setting: Setting): World {
 
 const colourNames: ReadonlySet<string> = new Set<Colour>(['blue', 'green']);
 const noAnswer = new Error('no answer');
+const person = 'a person';
+/** The item as a holder knew it when it made a write. */
+const meant = new WeakMap<LeaseWrite, Lease>();
 
 /** It can never be applied any more: epochs grow, and so do heartbeats within one. */
 function isVoid(write: LeaseWrite, lease: Lease): boolean {
@@ -376,15 +382,21 @@ function commit(world: World, write: LeaseWrite): readonly [World, WriteAnswer] 
   const wrong = (violation: string): readonly [World, WriteAnswer] => [{ ...world, lease, violation }, answer];
   if (lease.epoch < world.lease.epoch) return wrong(`the epoch fell to ${lease.epoch}`);
   if (world.lease.mode === 'halted' && lease.mode !== 'halted' && write.name !== 'resume' && write.name !== 'open') return wrong(`a ${write.name} ended a halt`);
+  if (write.name === 'halt' && world.lease.mode === 'halted' && world.lease.halt?.by === person && lease.halt?.by !== person) return wrong(`a halt of ${lease.halt?.by} took the place of that of ${person}`);
   const leaver = world.hosts.find(({ state }) => state.identity.instance === world.lease.holder);
-  if (isLeaving(write) && leaver?.asked === world.lease.epoch && world.lease.halt?.by !== world.lease.holder) {
+  // One that stands already, whoever gave it, does as well.
+  if (isLeaving(write) && leaver?.asked === world.lease.epoch && world.lease.mode !== 'halted') {
     return wrong(`a ${write.name} came before the halt that its trader had asked for`);
   }
   if (lease.epoch > world.lease.epoch && lease.holder !== undefined && regionOf(lease.holder) !== lease.home) {
     return wrong(`epoch ${lease.epoch} was granted to ${lease.holder} outside the home ${lease.home}`);
   }
-  if (lease.home !== world.lease.home && write.name === 'hand-over' && colourNames.has(world.lease.successor ?? '')) {
-    return wrong(`a drain towards any ${world.lease.successor} moved the book to ${lease.home}`);
+  const { successor } = world.lease;
+  if (lease.home !== world.lease.home && write.name === 'hand-over' && (successor === undefined || colourNames.has(successor))) {
+    return wrong(`a hand-over to ${successor === undefined ? 'whoever is ready' : `any ${successor}`} moved the book to ${lease.home}`);
+  }
+  if (write.name === 'end-drain' && world.lease.mode === 'draining' && meant.get(write)?.successor !== world.lease.successor) {
+    return wrong(`an end-drain for ${meant.get(write)?.successor} ended the drain towards ${world.lease.successor}`);
   }
   const drained = world.lease.mode === 'draining' ? world.lease.successor : undefined;
   if (write.name === 'hand-over' && drained !== undefined && lease.holder !== undefined && drained !== lease.holder && drained !== colourOf(lease.holder)) {
@@ -397,7 +409,10 @@ function commit(world: World, write: LeaseWrite): readonly [World, WriteAnswer] 
     (order) => order.epoch < lease.epoch && order.until > world.now,
   );
   if (stale !== undefined) return wrong(`epoch ${lease.epoch} is granted while an order of epoch ${stale.epoch} may still be accepted`);
-  return [{ ...world, lease }, answer];
+  if (write.name !== 'halt' || lease.halt?.by === person) return [{ ...world, lease }, answer];
+  // It was said, whoever ends it.
+  const hosts = world.hosts.map(({ asked, ...host }) => (host.state.identity.instance === lease.halt?.by || asked === undefined ? host : { ...host, asked }));
+  return [{ ...world, lease, hosts }, answer];
 }
 
 function isLeaving(write: LeaseWrite | undefined): boolean {

@@ -6,7 +6,8 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -56,20 +57,25 @@ async function simulated(hunt: Hunt, options: RunOptions): Promise<Caught | unde
   }
 }
 
+interface Report {
+  readonly testResults: readonly { readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[];
+}
+
 /** The first test that fails on the changed code catches it. */
 async function tested(file: string, options: RunOptions): Promise<Caught | undefined> {
-  const args = [vitest, 'run', '--config', join(import.meta.dirname, 'vitest.config.ts'), '--bail', '1', '--reporter', 'json', file];
+  const directory = mkdtempSync(join(tmpdir(), 'baton-mutant-'));
+  const report = join(directory, 'report.json');
+  const config = join(import.meta.dirname, 'vitest.config.ts');
   try {
-    await run(process.execPath, args, options);
+    await run(process.execPath, [vitest, 'run', '--config', config, '--root', root, '--bail', '1', '--reporter', 'json', `--outputFile.json=${report}`, file], options);
     return undefined;
   } catch (error) {
     if (options.signal.aborted) throw error;
-    const { stdout } = error as { readonly stdout: string };
-    const { testResults = [] } = JSON.parse(stdout.slice(Math.max(0, stdout.indexOf('{')))) as {
-      readonly testResults?: readonly { readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[];
-    };
+    const { testResults } = existsSync(report) ? (JSON.parse(readFileSync(report, 'utf8')) as Report) : { testResults: [] };
     const failed = testResults.flatMap(({ assertionResults }) => assertionResults).find(({ status }) => status === 'failed');
-    return { by: failed?.fullName ?? 'the file does not load', where: file };
+    return { by: failed?.fullName ?? 'a file that does not load', where: file };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 

@@ -143,6 +143,48 @@ describe('a crash', () => {
   });
 });
 
+describe('a Region that is home no more', () => {
+  const irrevocable = new Set(['create', 'promote', 'delete']);
+  /** What may stand between the last look at home and what cannot be taken back: nothing that waits for others. */
+  const atOnce = new Set(['read', 'proveRead']);
+
+  test('makes, promotes and deletes nothing, whenever it ceased to be, but what it was about to do', async () => {
+    const { length } = await callsOf();
+    let refused = 0;
+    for (let at = 1; at <= length; at++) {
+      const world = new World();
+      world.before = async (call) => {
+        if (call === at) world.home = west;
+      };
+      try {
+        await rotate(world.steps(), v1);
+        await revokeWhenDue(world, world.steps(), v1);
+      } catch (error) {
+        expect(['NotHomeError', 'NotProvedYetError']).toContain((error as Error).name);
+        refused += 1;
+      }
+      const since = world.effects.slice(at - 1);
+      const done = since.findIndex((call) => irrevocable.has(call));
+      if (done >= 0) expect({ at, between: since.slice(0, done).filter((call) => !atOnce.has(call)) }).toEqual({ at, between: [] });
+      expect(since.slice(done + 1).filter((call) => call === 'create' || call === 'promote')).toEqual([]);
+    }
+    expect(refused).toBeGreaterThan(20);
+  });
+
+  test('gives no version up, whose key it cannot find any more', async () => {
+    const world = new World();
+    const steps = world.steps();
+    await steps.create({ version: v1, begins: true });
+    world.keys.delete('k1');
+    world.before = async () => {
+      if (world.effects.at(-1) === 'list') world.home = west;
+    };
+    await expect(steps.set({ version: v1 })).rejects.toMatchObject({ name: 'NotHomeError' });
+    expect(world.home).toBe(west);
+    expect(world.effects).not.toContain('dropPending');
+  });
+});
+
 describe('a venue that', () => {
   test('answers after the time-out leaves an orphan, which is found', async () => {
     const world = new World();

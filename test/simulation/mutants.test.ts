@@ -69,6 +69,6 @@ describe('the mutants', () => {
     const all = [...byHand(), ...generated()];
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     for (const { file, at, length, text } of all) expect(sourceOf(file).slice(at, at + length)).not.toBe(text);
-    for (const [part] of equivalents) expect(all.filter(({ name }) => name.includes(part)), part).not.toEqual([]);
+    for (const [ending] of equivalents) expect(all.filter(({ name }) => name.endsWith(ending)), ending).toHaveLength(1);
   });
 });

@@ -1,0 +1,54 @@
+/**
+ * How a telling ended, for tests on the whole system. Each test file tells on installations of its own in a process of its own,
+ * beside others. What may be their doing is noted, and `again.test.ts` tells it once more when nothing else runs.
+ */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, inject } from 'vitest';
+import type { Progress } from '../../../rehearsal/report/progress.ts';
+import { broken, inWords, mayBeSlowness, neverBroken, type PromiseKept } from '../../../rehearsal/report/report.ts';
+import { whatWasLogged } from '../../../rehearsal/report/silence.ts';
+import type { Stage } from '../../../rehearsal/stage.ts';
+
+export interface Ending {
+  readonly broken: readonly PromiseKept[];
+  /** Of what broke, what may explain it. */
+  readonly seen: readonly string[];
+}
+
+export const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
+
+/** How many times a limit of milliseconds may be exceeded: they are for a quiet machine, and here others are told beside. */
+const patience = 4;
+
+export async function endingOn(stage: Stage, name: string, promises: readonly PromiseKept[]): Promise<Ending> {
+  const notHeld = broken([...neverBroken(stage.trading()), ...promises]).filter((promise) => !isHeldWithPatience(promise));
+  if (notHeld.length === 0) return { broken: [], seen: [] };
+  return { broken: notHeld, seen: whatWasLogged({ scenario: name, observed: await stage.observed() }, stage.log, stage.beganAtMs) };
+}
+
+function isHeldWithPatience({ unit, measured, limit }: PromiseKept): boolean {
+  return unit === 'ms' && Number(limit) > 0 && Number(measured) <= Number(limit) * patience;
+}
+
+export function expectHeld(name: string, ending: Ending): void {
+  expect(ending.broken, [name, ...ending.seen].join('\n')).toEqual([]);
+}
+
+/** As {@link expectHeld}, for what is told beside others. @param name by which `again.test.ts` knows it */
+export function expectHeldBesideOthers(name: string, ending: Ending): void {
+  if (!mayBeSlowness(ending.broken)) expectHeld(name, ending);
+  if (ending.broken.length === 0) return;
+  console.warn([`${name} is told again alone; beside others it broke:`, ...ending.broken.map(inWords), ...ending.seen].join('\n'));
+  mkdirSync(noted(), { recursive: true });
+  writeFileSync(join(noted(), encodeURIComponent(name)), '');
+}
+
+export function toTellAgain(): readonly string[] {
+  mkdirSync(noted(), { recursive: true });
+  return readdirSync(noted()).map(decodeURIComponent);
+}
+
+function noted(): string {
+  return join(inject('assemblies'), 'told-again');
+}

@@ -1,0 +1,3 @@
+import { areKept } from './scenarios.ts';
+
+areKept('a rollback to a warm colour, and one to a cold revision');

@@ -1,0 +1,3 @@
+import { isTold } from './tours.ts';
+
+isTold('first');
