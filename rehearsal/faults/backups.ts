@@ -44,8 +44,9 @@ export const backupFaults: readonly BackupFault[] = [
   wrong('missing-log', 'The write-ahead log that makes the base backup whole is missing.', /What was restored is failed/, (_, { directory }) => loseLogOfBase(directory)),
   wrong('flipped-byte-in-a-table', 'A byte in a page of the orders is another one.', /pages of orders: orders.*(page|block)/, async (_, { directory, fileOf }) =>
     flipByteInBase(directory, await fileOf('orders'), pageBytes / 2)),
-  wrong('flipped-byte-in-an-index', 'A byte in a page of an index is another one.', /pages of orders: orders_pkey/, async (_, { directory, fileOf }) =>
-    flipByteInBase(directory, await fileOf('orders_pkey'), pageBytes + pageBytes / 2)),
+  // Of one that nobody writes any more: of any other the log of the backup may have the page, with which the recovery mends it.
+  wrong('flipped-byte-in-an-index', 'A byte in a page of an index is another one.', /pages of migrations: migrations_pkey/, async (_, { directory, fileOf }) =>
+    flipByteInBase(directory, await fileOf('migrations_pkey'), pageBytes + pageBytes / 2)),
   holding('empty-table', 'The backup has no fill.', /rows: fills has 0 of the \d+ rows/, 'TRUNCATE fills'),
   holding('stale-rows', 'The backup lacks what came last before the watermark.', /rows: orders has \d+ of the \d+ rows/,
     'DELETE FROM orders WHERE client_order_id IN (SELECT client_order_id FROM orders ORDER BY inserted_by LIMIT 5)'),
