@@ -25,7 +25,6 @@ export const failback: Scenario = {
   ],
   faults: failbackFaults,
   bothRegions: true,
-  // Two replicas are made in it, two databases renamed and two promoted.
   contradiction: (names) => (names.length > 1 ? 'each of them decides how the failback goes' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const fault = failbackFaults.find(({ name }) => names.has(name));

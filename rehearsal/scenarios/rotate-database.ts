@@ -105,7 +105,6 @@ export const rotateDatabase: Scenario = {
     'who comes in anew uses what is current, and every accepted order is in the ledger',
   ],
   faults: [...faults, homeLost],
-  inAll: [],
   bothRegions: true,
   contradiction: (names) => (names.length > 1 ? 'each of them is about the same steps: tell it alone' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {

@@ -26,7 +26,6 @@ export const switchover: Scenario = {
   ],
   faults: plannedMoveFaults,
   bothRegions: true,
-  // Two databases are renamed or made in it.
   contradiction: (names) => (names.length > 1 ? 'each of them decides how the switchover goes' : undefined),
   async run(stage, names): Promise<ScenarioEnd> {
     const fault = plannedMoveFaults.find(({ name }) => names.has(name));
