@@ -56,7 +56,8 @@ export async function startFront(world: CloudWorld, { port }: FrontOptions = {})
   async function answer(message: IncomingMessage): Promise<WireResponse> {
     const request = await readRequest(message);
     // Who waited in vain has gone and asked again. To do what nobody waits for any more keeps a busy machine from ever coming to
-    // what somebody does; the end of a connection is seen after what came before it.
+    // what somebody does. That a connection has ended is read one turn of the event loop after what came before it.
+    await setImmediate();
     await setImmediate();
     if (message.socket.destroyed || message.socket.readableEnded) return noAnswer();
     const put = puts.get(request.path);
