@@ -24,6 +24,8 @@ exports.handler = async (event, context) => {
   if (event.throwText) throw 'only text';
   if (event.hang) await new Promise(() => {});
   if (event.spin) for (;;);
+  // Nothing else happens in this process meanwhile, as when no core is free for it.
+  if (event.heldUpMs) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, event.heldUpMs);
   if (event.exit) process.exit(3);
   if (event.environment) return process.env;
   if (event.waitMs) await new Promise((resolve) => setTimeout(resolve, event.waitMs));
@@ -127,6 +129,14 @@ describe('one environment', () => {
     expect((await invoke({ throwText: true })).payload).toMatchObject({ errorType: 'string', errorMessage: 'only text' });
     expect((await invoke({})).payload.served).toBe(3);
   });
+
+  test('one that is held up for longer than a connection may be idle answers all the same', async () => {
+    await start({ Timeout: 30 });
+    const first = await invoke({});
+    const held = await invoke({ heldUpMs: 8000 });
+    expect(held).toMatchObject({ StatusCode: 200, payload: { served: 2, pid: first.payload.pid } });
+    expect(held).not.toHaveProperty('FunctionError');
+  }, 30_000);
 
   test.each([{ hang: true }, { spin: true }])('%o is killed when its time is over, and the next call starts anew', async (event) => {
     await start({ Timeout: 1 });
