@@ -61,10 +61,15 @@ export async function synthesizeInto(directory: string, environment: string, var
   await runApp(environment, directory, variant, false);
 }
 
+/** How the app is told what to synthesize, and where. @param validates whether with the slow checks */
+export function variablesOf(environment: string, directory: string, variant: SettingsVariant | undefined, validates: boolean): NodeJS.ProcessEnv {
+  return { ...process.env, BATON_ENV: environment, CDK_OUTDIR: directory, BATON_VARIANT: variant, ...(!validates && { CDK_VALIDATION: 'false' }) };
+}
+
 async function runApp(environment: string, directory: string, variant: SettingsVariant | undefined, validates: boolean): Promise<void> {
   const app = spawn(process.execPath, [appOf(variant)], {
     cwd: root,
-    env: { ...process.env, BATON_ENV: environment, CDK_OUTDIR: directory, BATON_VARIANT: variant, ...(!validates && { CDK_VALIDATION: 'false' }) },
+    env: variablesOf(environment, directory, variant, validates),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said: Buffer[] = [];

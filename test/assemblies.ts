@@ -9,7 +9,7 @@ import path from 'node:path';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { settingsOf, type SettingsVariant } from '../rehearsal/settings-variants.ts';
-import { appOf, type Assembly } from '../rehearsal/synthesize.ts';
+import { appOf, variablesOf, type Assembly } from '../rehearsal/synthesize.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -53,10 +53,8 @@ function claimed(directory: string): boolean {
 /** Without the slow checks, which have tests of their own. It is there whole, or not at all. */
 function synthesize(environment: string, directory: string, variant?: SettingsVariant): void {
   const making = `${directory}.making`;
-  const variables = { BATON_ENV: environment, CDK_OUTDIR: making, CDK_VALIDATION: 'false', CDK_CONTEXT_JSON: undefined, BATON_VARIANT: variant };
-  const { status, stderr } = spawnSync(process.execPath, [appOf(variant)], {
-    cwd: root, env: { ...process.env, ...variables }, encoding: 'utf8', timeout: boundMs,
-  });
+  const env = { ...variablesOf(environment, making, variant, false), CDK_CONTEXT_JSON: undefined };
+  const { status, stderr } = spawnSync(process.execPath, [appOf(variant)], { cwd: root, env, encoding: 'utf8', timeout: boundMs });
   if (status !== 0) throw new Error(`${environment} does not synthesize:\n${stderr}`);
   renameSync(making, directory);
 }
