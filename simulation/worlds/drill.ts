@@ -2,13 +2,13 @@
  * What a drill acts on, small enough to be wrong in every way somebody wants: leases in memory behind the real steps of drills and failovers, a vault, a restored database
  * and a shadow task that come and go, and evidence behind the real signature.
  */
-import { generateKeyPairSync, sign, verify } from 'node:crypto';
 import { drillCheck, drillControl, shadowBook, type DrillReport, type Objectives } from '../../lib/contracts/drill.ts';
 import { drillControlSteps } from '../../lib/drill/control-steps.ts';
 import { Shadow } from '../../lib/drill/shadow.ts';
 import { RestoredUnreachableError } from '../../lib/verification/errors.ts';
 import { TaskFailure, type Json, type TaskContext } from '../../rehearsal/states/engine.ts';
 import { alpha, away, books, here, live, RecoveryWorld } from './recovery.ts';
+import { Evidence } from './evidence.ts';
 import { startMs, type LeftOver } from './world.ts';
 
 export const executionArn = `arn:aws:states:${here}:111111111111:execution:baton-dev-dr-drill:run-1`;
@@ -22,9 +22,8 @@ interface Made {
 }
 
 export class DrillWorld extends RecoveryWorld {
-  readonly evidence = new Map<string, string>();
+  readonly evidence = new Evidence();
   readonly registered: Record<string, Json>[] = [];
-  readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
   // What the world does by itself; a test turns these.
   snapshots = [{ age: 100, snapshot: 'awsbackup:job-old' }, { age: 30, snapshot: 'awsbackup:job-new' }];
@@ -47,11 +46,7 @@ export class DrillWorld extends RecoveryWorld {
 
   constructor() {
     super();
-    const evidence = {
-      write: async (key: string, content: string) => void this.evidence.set(key, content),
-      read: async (key: string) => JSON.parse(this.evidence.get(key)!) as unknown,
-      keys: async (prefix: string) => [...this.evidence.keys()].filter((key) => key.startsWith(prefix)).toSorted(),
-    };
+    const { store: evidence, sign } = this.evidence;
     this.functions.set(drillControl, drillControlSteps({
       installation: 'baton-dev', vault: 'baton-dev', evidence, books, region: here, control: this.control,
       shadow: new Shadow({ control: this.control, store: this.store, leaseMs: 5000 }),
@@ -60,7 +55,7 @@ export class DrillWorld extends RecoveryWorld {
         if (this.restored === undefined) throw new Error('there is none');
         Object.assign(this.restored, { status: 'resetting-master-credentials', looks: 0 });
       },
-      sign: async (text) => ({ signature: sign('sha256', Buffer.from(text), this.#keys.privateKey).toString('base64'), keyArn: 'key', algorithm: 'ECDSA_SHA_256' }),
+      sign,
       objectives: this.objectives,
       passedWithinDays: 40, nowMs: () => this.nowMs(), patience: { looks: 1, pause: async () => undefined },
     }));
@@ -101,13 +96,8 @@ export class DrillWorld extends RecoveryWorld {
     }
   }
 
-  /** The report that was signed, if the signature is that of the key and the digest that of the report. */
   signed(): DrillReport | undefined {
-    const key = [...this.evidence.keys()].find((each) => each.endsWith('.signature.json'));
-    if (key === undefined) return undefined;
-    const { statement, signature } = JSON.parse(this.evidence.get(key)!) as { statement: string; signature: string };
-    if (!verify('sha256', Buffer.from(statement), this.#keys.publicKey, Buffer.from(signature, 'base64'))) return undefined;
-    return JSON.parse(this.evidence.get((JSON.parse(statement) as { report: string }).report)!) as DrillReport;
+    return this.evidence.signed();
   }
 
   /** What is left: of the restored database, the task, the shadow book and the locks. */

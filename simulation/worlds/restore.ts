@@ -17,6 +17,7 @@ import { otherRegionSteps, type RegionApis } from '../../lib/switchover/other-re
 import { TaskFailure, type Json, type TaskContext } from '../../rehearsal/states/engine.ts';
 import { away, beta, books, here, live, RecoveryWorld } from './recovery.ts';
 import { found } from './verification.ts';
+import { Evidence } from './evidence.ts';
 import { startMs, type LeftOver } from './world.ts';
 
 const account = '111111111111';
@@ -40,7 +41,7 @@ interface Instance {
 
 export class RestoreWorld extends RecoveryWorld {
   readonly instances: Instance[] = [];
-  readonly evidence = new Map<string, string>();
+  readonly evidence = new Evidence();
   /** Of those that were set on the restored one. */
   readonly passwords: string[] = [];
 
@@ -67,10 +68,7 @@ export class RestoreWorld extends RecoveryWorld {
     this.functions.set(databaseRestore, restoreSteps({
       installation: inUse, region: here, inUse, control: this.control, books, nowMs: () => startMs,
       masterPassword: async () => new Secret(masterPassword),
-      evidence: {
-        keys: async (prefix, after) => [...this.evidence.keys()].filter((key) => key.startsWith(prefix) && key > after).toSorted(),
-        read: async (key) => JSON.parse(this.evidence.get(key)!) as unknown,
-      },
+      evidence: this.evidence.store,
       databases: {
         database: async (name) => this.#look(here, name),
         window: async () => this.window,

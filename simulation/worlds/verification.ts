@@ -2,13 +2,13 @@
  * What a verification acts on, small enough to be wrong in every way somebody wants: a vault, a restored database and a restored cache that come and go, evidence in
  * memory behind the real steps, and a checker that finds what it is told to.
  */
-import { generateKeyPairSync, sign, verify } from 'node:crypto';
 import { backupCheck, backupVerification, venueFills, type Finding } from '../../lib/contracts/verification.ts';
 import { RestoredUnreachableError } from '../../lib/verification/errors.ts';
 import { controlSteps } from '../../lib/verification/control-steps.ts';
 import { venueFillsSteps } from '../../lib/verification/venue-fills-steps.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
 import { TaskFailure, type ExecutionOptions, type ExecutionResult, type Json, type TaskContext } from '../../rehearsal/states/engine.ts';
+import { Evidence } from './evidence.ts';
 import { startMs, World, type LeftOver } from './world.ts';
 
 const region = 'us-east-1';
@@ -24,8 +24,7 @@ interface Made {
 }
 
 export class VerificationWorld extends World {
-  readonly evidence = new Map<string, string>();
-  readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  readonly evidence = new Evidence();
 
   // What the world does by itself; a test turns these.
   snapshots = [{ age: 100, snapshot: 'awsbackup:job-old' }, { age: 30, snapshot: 'awsbackup:job-new' }];
@@ -49,10 +48,7 @@ export class VerificationWorld extends World {
   constructor() {
     super({ execution: executionArn, request });
     const nowMs = (): number => this.nowMs();
-    const evidence = {
-      write: async (key: string, content: string) => void this.evidence.set(key, content),
-      keys: async (prefix: string, after: string) => [...this.evidence.keys()].filter((key) => key.startsWith(prefix) && key > after).toSorted(),
-    };
+    const { store: evidence, sign } = this.evidence;
     this.functions.set(backupVerification, controlSteps({
       installation: 'baton-dev', vault: 'baton-dev', evidence, nowMs, random: () => 0.99,
       snapshots: async () => this.snapshots.map(({ age, snapshot }) => ({ snapshot, recoveryPointArn: `arn:aws:rds:${region}:1:snapshot:${snapshot}`, createdAt: this.#ago(age) })),
@@ -64,7 +60,7 @@ export class VerificationWorld extends World {
       restoreCache: async () => {
         this.cache ??= { status: 'creating', looks: 0 };
       },
-      sign: async (text) => ({ signature: sign('sha256', Buffer.from(text), this.#keys.privateKey).toString('base64'), keyArn: 'key', algorithm: 'ECDSA_SHA_256' }),
+      sign,
     }));
     this.functions.set(venueFills, venueFillsSteps({
       books: ['alpha'], evidence,
@@ -91,13 +87,8 @@ export class VerificationWorld extends World {
     return new Date(startMs - minutes * minuteMs);
   }
 
-  /** The report that was signed, if the signature is that of the key and the digest that of the report. */
   signed(): Record<string, unknown> | undefined {
-    const key = [...this.evidence.keys()].find((each) => each.endsWith('.signature.json'));
-    if (key === undefined) return undefined;
-    const { statement, signature } = JSON.parse(this.evidence.get(key)!) as { statement: string; signature: string };
-    if (!verify('sha256', Buffer.from(statement), this.#keys.publicKey, Buffer.from(signature, 'base64'))) return undefined;
-    return JSON.parse(this.evidence.get((JSON.parse(statement) as { report: string }).report)!) as Record<string, unknown>;
+    return this.evidence.signed();
   }
 
   override async run(definition: StateMachineDefinition, input?: Json, execution?: string, kept: Partial<ExecutionOptions> = {}): Promise<ExecutionResult> {
