@@ -2,7 +2,7 @@
  * How a telling ended, for tests on the whole system. Each test file tells on installations of its own in a process of its own,
  * beside others. What may be their doing is noted, and `again.test.ts` tells it once more when nothing else runs.
  */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, inject } from 'vitest';
 import type { Progress } from '../../../rehearsal/report/progress.ts';
@@ -35,20 +35,19 @@ export function expectHeld(name: string, ending: Ending): void {
   expect(ending.broken, [name, ...ending.seen].join('\n')).toEqual([]);
 }
 
-/** As {@link expectHeld}, for what is told beside others. @param name by which `again.test.ts` knows it */
-export function expectHeldBesideOthers(name: string, ending: Ending): void {
+/** As {@link expectHeld}, for what is told beside others. @param name by which `again.test.ts` knows it @param noted where it is kept for that */
+export function expectHeldBesideOthers(name: string, ending: Ending, noted = forAgain()): void {
   if (!mayBeSlowness(ending.broken)) expectHeld(name, ending);
   if (ending.broken.length === 0) return;
   console.warn([`${name} is told again alone; beside others it broke:`, ...ending.broken.map(inWords), ...ending.seen].join('\n'));
-  mkdirSync(noted(), { recursive: true });
-  writeFileSync(join(noted(), encodeURIComponent(name)), '');
+  mkdirSync(noted, { recursive: true });
+  writeFileSync(join(noted, encodeURIComponent(name)), '');
 }
 
-export function toTellAgain(): readonly string[] {
-  mkdirSync(noted(), { recursive: true });
-  return readdirSync(noted()).map(decodeURIComponent);
+export function toTellAgain(noted = forAgain()): readonly string[] {
+  return existsSync(noted) ? readdirSync(noted).map(decodeURIComponent) : [];
 }
 
-function noted(): string {
+function forAgain(): string {
   return join(inject('assemblies'), 'told-again');
 }
