@@ -49,10 +49,12 @@ export class Databases {
           const instance = this.#of(region);
           if (instance.of === undefined || instance.status !== 'available') throw new AwsError('InvalidDBInstanceStateFault', 'The instance is not in a state in which it could be promoted.');
           instance.status = 'modifying';
-          void world.provisionBeside('rds-promotion', region).then(() => {
+          const promote = async (): Promise<void> => {
+            await world.provisionBeside('rds-promotion', region);
             Object.assign(instance, { status: 'available', of: undefined });
             this.#contents.get(region)!.isReadOnly = false;
-          });
+          };
+          void promote();
           return { DBInstance: {} };
         },
         ModifyDBInstance: (_input: unknown, { region }) => {

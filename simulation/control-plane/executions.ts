@@ -30,7 +30,7 @@ import { simulatedFunctions, type SimulatedFunctions } from './functions.ts';
 /** Those that people start here, and what starts others. */
 const played: ReadonlySet<string> = new Set(['cutover', 'rollback', 'halt', 'resume', 'failover'].map((name) => `${installation}-${name}`));
 /** Made in the models at the beginning of each run; of rules those of the last nets, of machines those that are played. */
-const made: readonly string[] = [
+const madeAtFirst: readonly string[] = [
   'AWS::KMS::Key', 'AWS::KMS::Alias', 'AWS::ECR::Repository', 'AWS::ECS::Cluster', 'AWS::ECS::ClusterCapacityProviderAssociations', 'AWS::ECS::TaskDefinition', 'AWS::ECS::Service',
   'AWS::SSM::Parameter', 'AWS::SNS::Topic', 'AWS::S3::Bucket', 'AWS::SecretsManager::Secret', 'AWS::StepFunctions::StateMachine', 'AWS::Events::Rule',
 ];
@@ -158,7 +158,7 @@ export class Executions implements Actors {
   async open(): Promise<void> {
     const { cloud: { world }, time } = this.#system;
     const models = new Map(world.models().flatMap((model) => Object.entries(model.resources ?? {})));
-    for (const type of made) for (const each of this.#made) if (each.type === type && isOfARun(each)) await models.get(type)!(type === machineType ? this.#redefined(each) : each);
+    for (const type of madeAtFirst) for (const each of this.#made) if (each.type === type && isOfARun(each)) await models.get(type)!(type === machineType ? this.#redefined(each) : each);
     for (const region of [regions.home, regions.away]) {
       for (const [repositoryName, digests] of [['trader', [...Array(releasesMax).keys()].map((release) => imageOf(release + 1))], ['guard', [guardImage]]] as const) {
         for (const imageDigest of digests) await this.#operator('ecr', 'PutImage', region, { repositoryName: `${installation}/${repositoryName}`, imageDigest, imageManifest: imageDigest });
@@ -203,8 +203,8 @@ export class Executions implements Actors {
       ...container, image: `${settings.account}.dkr.ecr.${region}.amazonaws.com/${installation}/${container.name}@${container.name === 'guard' ? guardImage : digest}`,
       environment: [...container.environment, ...added],
     }));
-    const made_ = await this.#operator<{ taskDefinition: { taskDefinitionArn: string } }>('ecs', 'RegisterTaskDefinition', region, { ...template, family: this.#service, containerDefinitions });
-    return made_.taskDefinition.taskDefinitionArn;
+    const registered = await this.#operator<{ taskDefinition: { taskDefinitionArn: string } }>('ecs', 'RegisterTaskDefinition', region, { ...template, family: this.#service, containerDefinitions });
+    return registered.taskDefinition.taskDefinitionArn;
   }
 
   /** A release of another image. */

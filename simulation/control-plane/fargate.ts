@@ -40,7 +40,7 @@ export class Fargate {
   }
 
   #killAll(region: string): void {
-    for (const [task, { region: of }] of [...this.#running]) if (of === region) this.lost(task);
+    for (const [task, { region: of }] of this.#running) if (of === region) this.lost(task);
   }
 
   async #launch(request: TaskRequest): Promise<RunningTask> {
