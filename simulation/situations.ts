@@ -48,6 +48,14 @@ const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: R
   },
   /** A lease runs out while orders sent under it are still on their way. */
   'orders outlive a lease': { everyMs: 13_000, of: (draw) => [[0, lateWay(draw)]] },
+  /** A guard knows nothing any more, while its trader sends by what it was told last, on a way on which orders are long. */
+  'a guard stands still': {
+    everyMs: 14_000,
+    of: (draw) => [
+      [0, { kind: 'slow', service: 'venue', byMs: draw.between(700, 2500), forMs: 8000 }],
+      [draw.between(0, 1000), { kind: 'pause', part: 'guard', forMs: 9000 }],
+    ],
+  },
   /** An order is doubtful for a moment, and who could still have asked the venue dies before that. */
   'a writer dies in doubt': {
     everyMs: 12_000,
