@@ -197,7 +197,7 @@ export class DrDrill extends Construct {
       arns: {
         reports: reports.arnForObjects('drills/*'), restored: this.#restored(prefix), snapshots: this.#snapshots(),
         surroundings: [this.#arn('rds', 'subgrp', `${prefix}-verification`), this.#arn('rds', 'pg', 'default.postgres17'), this.#arn('rds', 'og', 'default:postgres-17')],
-        definitions: books.map((book) => this.#definitions(prefix, book)), tasks: this.#tasks(prefix),
+        definitions: books.map((book) => this.#definitions(prefix, book)), tasks: this.#tasks(prefix), listed: this.#listed(prefix),
       },
     });
     const machine = new JudgedStateMachine(this, 'Drill', {
@@ -247,6 +247,9 @@ export class DrDrill extends Construct {
   #tasks(prefix: string): string {
     return this.#arn('ecs', 'task', `${prefix}-drills/*`, ArnFormat.SLASH_RESOURCE_NAME);
   }
+  #listed(prefix: string): string {
+    return this.#arn('ecs', 'container-instance', `${prefix}-drills/*`, ArnFormat.SLASH_RESOURCE_NAME);
+  }
 
   #acknowledge({ settings, evidence, reports }: DrDrillProps, prefix: string, functions: readonly { readonly function: IConstruct }[]): void {
     const logicalId = (construct: IConstruct): string => Stack.of(this).getLogicalId(construct.node.defaultChild as CfnElement);
@@ -256,7 +259,7 @@ export class DrDrill extends Construct {
     wildcard(this.#restored(prefix), 'What is restored is named after the execution that drills.');
     wildcard(this.#snapshots(), 'AWS Backup names its snapshots after its jobs.');
     for (const { name } of settings.books) wildcard(this.#definitions(prefix, name), 'Each drill registers a revision of its own.');
-    wildcard(this.#tasks(prefix), 'Nothing but shadow tasks runs in this cluster.');
+    for (const each of [this.#tasks(prefix), this.#listed(prefix)]) wildcard(each, 'Nothing but shadow tasks runs in this cluster.');
     wildcard(reports.arnForObjects('drills/*'), 'Reports are named by their executions.');
     wildcard(`<${logicalId(evidence)}.Arn>/drills/*`, 'Signed reports are named by times and executions.');
   }
