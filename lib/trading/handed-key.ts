@@ -4,6 +4,7 @@
 import type { LeaseView, VenueKeyAnswer } from '../contracts/guard-api.ts';
 import { Secret } from '../secret.ts';
 import type { SigningKey } from '../venues/venue.ts';
+import { messageOf } from '../message-of.ts';
 import type { Clock, Log } from './trader.ts';
 
 /** `PermitSource` is one. */
@@ -61,7 +62,7 @@ export class HandedKey {
       try {
         this.#take(await source.venueKey());
       } catch (error) {
-        log('warn', 'the guard did not hand over the key', { error: error instanceof Error ? error.message : String(error) });
+        log('warn', 'the guard did not hand over the key', { error: messageOf(error) });
       }
       if (source.view.venueKey !== this.#newest?.version) await sleep(againAfterMs, this.#closed.signal);
     }

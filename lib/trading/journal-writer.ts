@@ -3,6 +3,7 @@
  * one intent and one outcome at a time ask whether it does again: hundreds of writes that are repeated all at once keep a table,
  * and this process, from coming back.
  */
+import { messageOf } from '../message-of.ts';
 import { DuplicateIntentError, type Journal, type JournalEntry, type OrderIntent, type Outcome } from './journal.ts';
 import type { OrderAuthor } from './client-order-id.ts';
 import type { Log } from './trader.ts';
@@ -101,8 +102,4 @@ export class JournalWriter {
       }
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

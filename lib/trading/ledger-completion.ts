@@ -20,6 +20,7 @@
  */
 import type { BookName, Epoch } from '../lease/model.ts';
 import type { OrderAtVenue, Venue } from '../venues/venue.ts';
+import { messageOf } from '../message-of.ts';
 import { clientOrderId, type OrderAuthor } from './client-order-id.ts';
 import type { Journal, JournalEntry, LedgerMark } from './journal.ts';
 import type { Ledger } from './ledger.ts';
@@ -214,8 +215,4 @@ function orderOf({ intent, outcome, ...author }: JournalEntry): Order {
 function oldest([first, ...others]: readonly [LedgerMark, ...LedgerMark[]]): LedgerMark {
   const found = others.reduce((one, other) => (other.epoch < one.epoch || (other.epoch === one.epoch && other.sequence < one.sequence) ? other : one), first);
   return { epoch: found.epoch, sequence: found.sequence };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -9,6 +9,7 @@
 import type { Client, ClientBase } from 'pg';
 import type { BookName, Epoch } from '../lease/model.ts';
 import type { Execution } from '../venues/venue.ts';
+import { messageOf } from '../message-of.ts';
 import type { LedgerMark } from './journal.ts';
 import { isEnded, type Order } from './order.ts';
 
@@ -357,8 +358,4 @@ function fillRow(book: string, fill: Execution): Record<string, unknown> {
     fee_currency: fill.feeCurrency,
     at_ms: fill.atVenueMs,
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -9,6 +9,7 @@ import { page } from '../contracts/page.ts';
 import type { BookName, Epoch } from '../lease/model.ts';
 import { permitLongestMs, venueUncertaintyMaxMs } from '../lease/permits.ts';
 import { VenueClockError, type Answer, type Touch, type Venue } from '../venues/venue.ts';
+import { messageOf } from '../message-of.ts';
 import { resultOf, type Breaker, type BreakerState } from './breaker.ts';
 import { parseClientOrderId } from './client-order-id.ts';
 import { DuplicateIntentError, type Journal } from './journal.ts';
@@ -637,8 +638,4 @@ export class Trader {
     const { view } = this.#options.permits;
     return !this.#closed.signal.aborted && view?.epoch === epoch && (view.state === 'granted' || view.state === 'held');
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -97,6 +97,7 @@ export async function tell(cell: Cell, definition: StateMachineDefinition): Prom
     world.between = (_, work) => work();
     result = await run({ redrive: { count: 1, startMs: result.startMs } });
   }
+  if (stop !== undefined && stopAt === undefined) broken ??= `the stop did not strike: the edge ${stop.edge} was not taken`;
   await Promise.all(pending);
   stage.ending = result.status === 'SUCCEEDED' ? 'Succeeded' : (result.error ?? result.status);
   stage.cause = result.cause ?? '';

@@ -98,7 +98,7 @@ export class DrillWorld extends RecoveryWorld {
   }
 
   signed(): DrillReport | undefined {
-    return this.evidence.signed();
+    return this.evidence.signed() as DrillReport | undefined;
   }
 
   /** What is left: of the restored database, the task, the shadow book and the locks. */

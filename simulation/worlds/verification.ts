@@ -88,7 +88,7 @@ export class VerificationWorld extends World {
   }
 
   signed(): Record<string, unknown> | undefined {
-    return this.evidence.signed();
+    return this.evidence.signed() as Record<string, unknown> | undefined;
   }
 
   override async run(definition: StateMachineDefinition, input?: Json, execution?: string, kept: Partial<ExecutionOptions> = {}): Promise<ExecutionResult> {
