@@ -287,7 +287,13 @@ function haltAndStop(w: Workflow, parts: DrillParts, next: sfn.IChainable): sfn.
   const look = w.call('Look which shadow tasks run', {
     comment: 'Those that are stopping are in no list.',
     service: 'ecs', action: 'DescribeTasks', parameters: { Cluster: clusterName, Tasks: js('$tasks') }, resources: [arns.tasks],
-    assign: { tasksSeen: js("[$states.result.Tasks.{ 'arn': TaskArn, 'status': LastStatus, 'desired': DesiredStatus }]") },
+    assign: {
+      tasksSeen: js(`
+        $exists($states.result.Tasks)
+          ? [$states.result.Tasks.{ 'arn': TaskArn, 'status': LastStatus, 'desired': DesiredStatus }]
+          : $error('ECS says nothing of them.')
+      `),
+    },
     catches,
   });
   look.next(w.choice('Is a shadow task to be stopped?', {
@@ -303,7 +309,7 @@ function haltAndStop(w: Workflow, parts: DrillParts, next: sfn.IChainable): sfn.
   const list = w.call('List the shadow tasks of this drill', {
     comment: 'By what they were started with: also one whose start nobody answered.',
     service: 'ecs', action: 'ListTasks', parameters: { Cluster: clusterName, StartedBy: js('$name') }, resources: [arns.listed],
-    assign: { tasks: js('[$distinct($append($tasks, $states.result.TaskArns))]'), taskLost: nothing },
+    assign: { tasks: js("$exists($states.result.TaskArns) ? [$distinct($append($tasks, $states.result.TaskArns))] : $error('ECS says nothing of them.')"), taskLost: nothing },
     // What is known all the same is stopped.
     catches: { 'States.ALL': { into: 'taskLost', next: known } },
   });

@@ -16,6 +16,8 @@ export interface DrillFault {
   readonly says?: RegExp;
   /** It is no drill at all: nothing was begun, so nothing is signed. */
   readonly notBegun?: true;
+  /** Its machine is gone and takes nothing down: what it made is the nets' below it. */
+  readonly killed?: true;
   /** Begins what disturbs the drill in the Region that stands by, before it is started; answers how that ends and that it struck. */
   readonly inject: (stage: Stage) => Promise<Injected>;
   /** What a report of a drill that was passed says was slower. */
@@ -68,6 +70,18 @@ export const drillFaults: readonly DrillFault[] = [
           return [struck('starts of the shadow task that nobody heard of', times), exactly('stopped', 'Shadow tasks that were found by the name of the drill and stopped', taskArns.length, 1)];
         },
       };
+    },
+  },
+  {
+    name: 'killed', summary: 'An operator stops the execution while the shadow trader starts: its task runs on, until the hourly look finds it too old.', outcome: 'needs-a-person', killed: true,
+    async inject(stage) {
+      let times = 0;
+      const heal = stage.onWorkflow((event, { executionArn }) => {
+        if (event.kind !== 'entered' || event.state !== 'Look whether the shadow trader stands by' || times > 0) return;
+        times += 1;
+        void stage.operator('states', 'StopExecution', { executionArn, error: 'Operator', cause: 'stopped by hand' }, stage.standby);
+      });
+      return { heal, promises: () => [struck('executions that were stopped', times)] };
     },
   },
   {
