@@ -3,6 +3,7 @@ import type { StateMachineDefinition } from '../../rehearsal/states/definition.t
 import type { Json } from '../../rehearsal/states/engine.ts';
 import * as cutoverWorld from '../worlds/cutover.ts';
 import { Caches, executionArn as cacheExecution } from '../worlds/caches.ts';
+import { executionArn as leftoversExecution } from '../worlds/drill-tasks.ts';
 import * as drillWorld from '../worlds/drill.ts';
 import { executionArn as failoverExecution, request as failoverRequest } from '../worlds/recovery.ts';
 import * as research from '../worlds/research.ts';
@@ -13,6 +14,7 @@ import * as budgetResponse from './budget-response.ts';
 import * as canary from './canary.ts';
 import * as cutover from './cutover.ts';
 import * as drill from './dr-drill.ts';
+import * as drillLeftovers from './drill-leftovers.ts';
 import * as failover from './failover.ts';
 import * as halt from './halt.ts';
 import * as moves from './moves.ts';
@@ -60,6 +62,7 @@ export const plays: Readonly<Record<string, Play>> = {
   failback: play('failback', moves.executionOf('failback'), { ...moves.planned, ...moves.left }, () => moves.request),
   'restore-database': play('restore-database', restoreDatabase.executionArn, restoreDatabase.scenarios, () => restoreDatabase.request, 'dev-database-required'),
   'dr-drill': play('dr-drill', drillWorld.executionArn, drill.scenarios, () => drillWorld.request),
+  'drill-leftovers': play('drill-leftovers', leftoversExecution, drillLeftovers.scenarios, () => ({})),
   'backup-verification': play('backup-verification', verificationWorld.executionArn, backupVerification.scenarios, () => verificationWorld.request),
   'cache-snapshot': play('cache-snapshot', cacheExecution, {
     healthy: async () => new Caches(), broken: async () => Object.assign(new Caches(), { fails: 'exporting' as const }),
