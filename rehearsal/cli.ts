@@ -15,6 +15,8 @@ import { environmentNames, loadSettings } from '../lib/settings/index.ts';
 import { createProgress, type Progress } from './report/progress.ts';
 import { held, render, seconds } from './report/report.ts';
 import type { ProvisioningColumn } from './cloud/provisioning.ts';
+import { findPostgres } from './processes/postgres.ts';
+import { findRedis } from './processes/redis.ts';
 import { tellAll } from './side-by-side.ts';
 import { tellApart } from './tell-apart.ts';
 import { tell, type Told, type Telling } from './telling.ts';
@@ -110,7 +112,7 @@ function explain(error: unknown): 1 | 2 {
 }
 
 function envOption(): Option {
-  return new Option('--env <name>', 'the settings to rehearse: dev, staging or production').default('production');
+  return new Option('--env <name>', 'the settings to rehearse').choices(environmentNames).default('production');
 }
 
 function seedOption(): Option {
@@ -171,9 +173,8 @@ function tellings(name: string | undefined, { fault: faults, env, all }: Options
   return [{ scenario, faults: told }];
 }
 
-/** An environment that is not there is refused when it is synthesized. */
 function fits(scenario: Scenario, env: string): boolean {
-  return !environmentNames.includes(env) || (scenario.fits?.(loadSettings(env)) ?? true);
+  return scenario.fits?.(loadSettings(env)) ?? true;
 }
 
 function list({ json }: Options): 0 {
@@ -207,10 +208,16 @@ function endOnSignals(progress: Progress): () => void {
   };
 }
 
+/** What is missing is told at once, not after a synthesis. */
+async function lookForServers(): Promise<void> {
+  await Promise.all([findRedis(process.env), findPostgres()]);
+}
+
 async function stayUp({ env, seed, provisioning = 'pessimistic', port }: ServeOptions): Promise<0> {
   const progress = createProgress(process.stdout);
   const goOn = endOnSignals(progress);
   try {
+    await lookForServers();
     progress.heading(`Synthesizing ${env}`);
     using assembly = await synthesize(env, progress);
     await serve({
@@ -241,6 +248,7 @@ async function run(plan: readonly Planned[], { env, seed, out, json, provisionin
   const told: Told[] = [];
   endOnSignals(progress);
   try {
+    await lookForServers();
     progress.heading(`Synthesizing ${env}`);
     // One that wants other settings is told alone.
     using assembly = await synthesize(env, progress, plan[0]?.scenario.variant);

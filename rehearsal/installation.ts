@@ -24,7 +24,7 @@ import { Supervisor } from './processes/supervisor.ts';
 import { TaskLauncher } from './processes/tasks.ts';
 import { ExecutionLog, type Injection } from './report/observed.ts';
 import { CompressedTime } from './report/phases.ts';
-import { buildReleases, type Release, type Releases } from './releases.ts';
+import type { Release, Releases } from './releases.ts';
 import type { Progress } from './report/progress.ts';
 import { dynamodb, type DynamoDb, type TableWrite } from './services/dynamodb.ts';
 import type { ElastiCacheModel } from './services/elasticache.ts';
@@ -41,8 +41,7 @@ import { startVenue, type RunningVenue } from './venue/server.ts';
 
 export interface InstallationOptions {
   readonly assembly: Pick<Assembly, 'settings' | 'directory'>;
-  /** Built here when they are not given. */
-  readonly releases?: Releases;
+  readonly releases: Releases;
   readonly seed: number;
   readonly progress: Progress;
   /** Which column of the provisioning table holds. */
@@ -131,7 +130,7 @@ export interface Installation extends Parts {
 }
 
 export async function openInstallation(options: InstallationOptions): Promise<Installation> {
-  const { assembly, seed, progress, provisioning, cuttable = false, bothRegions = false, keepsBackups = false, besideOthers = false, port } = options;
+  const { assembly, releases, seed, progress, provisioning, cuttable = false, bothRegions = false, keepsBackups = false, besideOthers = false, port } = options;
   const { settings } = assembly;
   const beganMs = monotonicMs();
   const nowMs = (): number => monotonicMs() - beganMs;
@@ -231,27 +230,13 @@ export async function openInstallation(options: InstallationOptions): Promise<In
     const front = await startFront(world, { port });
     opened.push(() => front.close());
 
-    const deployed = async (): Promise<void> => {
-      const end = progress.begin('Deploy into the local AWS: PostgreSQL, Redis, functions, machines');
-      // The order of docs/deploy.md.
-      await bootstrap(world, settings);
-      const only = bothRegions ? () => true : isOfFirst(settings);
-      await deploy({ assemblyDirectory: assembly.directory, world, front, only });
-      await protectStacks(world, assembly.directory, only);
-      end();
-    };
-    const built = async (): Promise<Releases> => {
-      if (options.releases !== undefined) return options.releases;
-      const end = progress.begin('Build the images');
-      const made = await buildReleases(directory);
-      end();
-      return made;
-    };
-    // Both have ended before anything is put away.
-    const [building, deploying] = await Promise.allSettled([built(), deployed()]);
-    if (deploying.status === 'rejected') throw deploying.reason;
-    if (building.status === 'rejected') throw building.reason;
-    const releases = building.value;
+    const end = progress.begin('Deploy into the local AWS: PostgreSQL, Redis, functions, machines');
+    // The order of docs/deploy.md.
+    await bootstrap(world, settings);
+    const only = bothRegions ? () => true : isOfFirst(settings);
+    await deploy({ assemblyDirectory: assembly.directory, world, front, only });
+    await protectStacks(world, assembly.directory, only);
+    end();
     for (const image of Object.values(releases).flatMap(({ trader, guard }) => [trader, guard])) images.set(image.digest, image);
     people = await People.arrive(world, settings);
     const secrets = await putSecrets(world, settings, { venueKeys, managementKey, uidOf: (account) => venue.keys.uidOf(account) }, bothRegions);

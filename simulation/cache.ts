@@ -29,13 +29,15 @@ class Window {
 }
 
 export class ModelledCache {
-  readonly orders = new Window(orderRate);
-  readonly requests = new Window(requestRate);
+  readonly orders: Window;
+  readonly requests: Window;
   readonly #nowMs: () => number;
   #breaker: { readonly epoch: Epoch; readonly state: StoredBreaker; readonly atMs: number } | undefined;
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, { orders = orderRate, requests = requestRate }: { readonly orders?: Rate; readonly requests?: Rate } = {}) {
     this.#nowMs = nowMs;
+    this.orders = new Window(orders);
+    this.requests = new Window(requests);
   }
 
   take(window: 'orders' | 'requests'): Allowance {

@@ -3,20 +3,22 @@
  * are the two strongly consistent tables; a Region may go dark or lose its way to the others, as in the rehearsal.
  */
 import { DynamoDBClient, GetItemCommand, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import { AwsError, RegionDarkError } from '../rehearsal/cloud/model.ts';
+import { AwsError, RegionDarkError, type Call, type ServiceModel } from '../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../rehearsal/cloud/world.ts';
 import { dynamodb, type DynamoDb } from '../rehearsal/services/dynamodb.ts';
 import type { Network } from './network.ts';
 import type { SimulatedProcess } from './virtual-time.ts';
 
 export const regions = { home: 'us-east-1', away: 'us-west-2', witness: 'us-east-2' } as const;
-export const tables = { lease: 'baton-lease', journal: 'baton-journal' } as const;
+export const tables = { lease: 'baton-dev-lease', journal: 'baton-dev-journal' } as const;
 const accountId = '111111111111';
 
 export interface ClientConfig {
   readonly maxAttempts: number;
   /** Of one attempt, as the SDK's own handler bounds it; absent where the caller does. */
   readonly requestTimeoutMs?: number;
+  /** As whom; a person with the keys of the account, where it is not said. */
+  readonly roleArn?: string | undefined;
 }
 
 export interface SimulatedCloud {
@@ -24,7 +26,10 @@ export interface SimulatedCloud {
   readonly tables: DynamoDb;
   /** Whose call is carried out now. */
   readonly caller: string;
-  client(process: SimulatedProcess, host: string, region: string, config: ClientConfig): DynamoDBClient;
+  /** Of one process; or of whichever asks, where an environment serves one after the other. */
+  client(process: SimulatedProcess | (() => SimulatedProcess), host: string, region: string, config: ClientConfig): DynamoDBClient;
+  /** Told of each call that was answered, and not refused. */
+  onCall(listener: (call: Call) => void): void;
 }
 
 /** One conflict in so many writes, while conflicts are drawn at all: another Region wrote the same item at that moment. */
@@ -40,13 +45,22 @@ interface WireRequest {
   readonly body?: string | Uint8Array;
 }
 
-export async function simulatedCloud(
-  { seed, network, random, conflicts }: { readonly seed: number; readonly network: Network; readonly random: () => number; readonly conflicts: Conflicts },
-): Promise<SimulatedCloud> {
+export interface CloudOptions {
+  readonly seed: number;
+  readonly network: Network;
+  readonly random: () => number;
+  readonly conflicts: Conflicts;
+  /** Whose code runs now; undefined for the world's own. */
+  readonly running: () => SimulatedProcess | undefined;
+  /** Besides the tables. */
+  readonly services?: (world: CloudWorld) => readonly ServiceModel[];
+}
+
+export async function simulatedCloud({ seed, network, random, conflicts, running, services = () => [] }: CloudOptions): Promise<SimulatedCloud> {
   let model: DynamoDb | undefined;
   const world = createWorld({
     seed, accountId, regions: [regions.home, regions.away],
-    services: (of) => [(model = dynamodb(of))],
+    services: (of) => [(model = dynamodb(of)), ...services(of)],
     // The network has them.
     latencies: { dynamodbReadMs: 0, dynamodbWriteMs: 0, otherMs: 0 },
   });
@@ -65,9 +79,20 @@ export async function simulatedCloud(
     });
   }
 
-  /** What the service makes of a request; undefined when its Region says nothing at all. */
   let caller = '';
-  async function answer(region: string, by: string, { headers, body }: WireRequest): Promise<{ readonly statusCode: number; readonly text: string } | undefined> {
+  const listeners: ((call: Call) => void)[] = [];
+  const perform = world.call.bind(world);
+  const heard = async (call: Call): Promise<unknown> => {
+    // What a state machine asks for itself comes from no socket.
+    caller = running()?.name ?? caller;
+    const answered = await perform(call);
+    for (const listener of listeners) listener(call);
+    return answered;
+  };
+  world.call = heard;
+
+  /** What the service makes of a request; undefined when its Region says nothing at all. */
+  async function answer({ region, by, roleArn }: Asking, { headers, body }: WireRequest): Promise<{ readonly statusCode: number; readonly text: string } | undefined> {
     const operation = (headers['x-amz-target'] ?? '').split('.')[1] ?? '';
     const input = JSON.parse(typeof body === 'string' ? body : new TextDecoder().decode(body)) as Record<string, unknown>;
     const isWrite = operation === 'UpdateItem' || operation === 'PutItem';
@@ -77,7 +102,8 @@ export async function simulatedCloud(
       }
       // Nobody else's call begins before this one has ended.
       caller = by;
-      const found = await world.call({ service: 'dynamodb', operation, region, caller: world.operator.caller, input });
+      const as = roleArn === undefined ? world.operator.caller : world.callerFor(roleArn);
+      const found = await world.call({ service: 'dynamodb', operation, region, caller: as, input });
       return { statusCode: 200, text: JSON.stringify(found) };
     } catch (error) {
       if (error instanceof RegionDarkError) return undefined;
@@ -93,13 +119,21 @@ export async function simulatedCloud(
     get caller() {
       return caller;
     },
-    client: (process, host, region, { maxAttempts, requestTimeoutMs }) =>
+    onCall: (listener) => void listeners.push(listener),
+    client: (of, host, region, { maxAttempts, requestTimeoutMs, roleArn }) =>
       clientOf({ region, maxAttempts }, async (request, signal) => {
+        const process = typeof of === 'function' ? of() : of;
         const bounds = [...(signal === null ? [] : [signal]), ...(requestTimeoutMs === undefined ? [] : [AbortSignal.timeout(requestTimeoutMs)])];
-        const given = await network.ask(process, { host, service: 'dynamodb' }, () => answer(region, process.name, request), AbortSignal.any(bounds));
+        const given = await network.ask(process, { host, service: 'dynamodb' }, () => answer({ region, by: process.name, roleArn }, request), AbortSignal.any(bounds));
         return given ?? new Promise<never>(() => undefined);
       }),
   };
+}
+
+interface Asking {
+  readonly region: string;
+  readonly by: string;
+  readonly roleArn: string | undefined;
 }
 
 type Handle = (request: WireRequest, signal: AbortSignal | null) => Promise<{ readonly statusCode: number; readonly text: string }>;

@@ -15,9 +15,12 @@ import { authorOf, type VenueEntry } from '../rehearsal/venue/record.ts';
 import { ModelledCache } from './cache.ts';
 import { regions, simulatedCloud, tables, type Conflicts, type SimulatedCloud } from './cloud.ts';
 import { ModelledDatabase } from './database.ts';
-import { Machines } from './machines.ts';
+import { Policies } from './control-plane/policies.ts';
+import { Executions } from './control-plane/executions.ts';
+import { settings, type Made } from './control-plane/deployed.ts';
+import { StandIns, type Actors } from './machines.ts';
 import { Network } from './network.ts';
-import { drawing, holder, type Draw, type Fault, type Plan } from './swarm.ts';
+import { drawing, holder, type BadRelease, type Draw, type Fault, type Plan } from './swarm.ts';
 import { SimulatedTask } from './task.ts';
 import { SimulatedProcess, VirtualTime } from './virtual-time.ts';
 
@@ -30,14 +33,9 @@ export const secret = 'k3y-that-n0body-may-print';
 const apiKey = 'the-key';
 /** Nobody is limited by it here: that is another test's. */
 const limits = { ordersPerSecond: 20, requestsPer5Seconds: 600 };
-/** From the loss of a task until another is there. */
-const replacedAfterMs = { least: 3000, most: 9000 };
 /** How long the platform waits for the container beside one that ended. */
 const besideEndsAfterMs = { least: 100, most: 2000 };
 const wakeLagMsMax = 1.5;
-const tasksAtFirst: readonly (readonly [region: string, colour: Colour])[] = [
-  [regions.home, 'blue'], [regions.home, 'blue'], [regions.home, 'green'], [regions.away, 'blue'],
-];
 
 /** A write, and whose process made it. */
 export interface KnownWrite extends TableWrite {
@@ -49,7 +47,11 @@ export class SimulatedSystem {
   readonly time: VirtualTime;
   readonly draw: Draw;
   readonly network: Network;
-  readonly machines: Machines;
+  readonly machines: Actors;
+  /** The synthesized machines, where they are there. */
+  readonly executions: Executions | undefined;
+  /** What was done against the synthesized policies. */
+  readonly notAllowed: string[] = [];
   readonly conflicts: Conflicts = { oneIn: Infinity };
   readonly databases: ReadonlyMap<string, ModelledDatabase>;
   readonly caches: ReadonlyMap<string, ModelledCache>;
@@ -62,15 +64,17 @@ export class SimulatedSystem {
   tasks: SimulatedTask[] = [];
   cloud!: SimulatedCloud;
   faultsAreOver = false;
-  readonly tasksWanted = tasksAtFirst.length;
   #born = 0;
   #venueOffsetMs = 0;
   readonly #trace = createHash('sha256');
   readonly #notable: string[] = [];
   readonly #links: (() => void)[] = [];
 
-  constructor(plan: Plan) {
+  readonly #made: readonly Made[];
+
+  constructor(plan: Plan, made: readonly Made[]) {
     this.plan = plan;
+    this.#made = made;
     // What is drawn while it runs does not depend on how the plan was drawn.
     this.draw = drawing(plan.seed ^ 0x5eed);
     const { random } = this.draw;
@@ -85,16 +89,21 @@ export class SimulatedSystem {
       nowMs: () => this.time.wallMs + this.#venueOffsetMs, monotonicMs: nowMs,
       onDecision: (decision) => this.#decided({ ...decision, ...authorOf(decision.clientOrderId) }),
     });
-    this.machines = new Machines(this);
+    this.executions = plan.machines === 'synthesized' ? new Executions(this, made) : undefined;
+    this.machines = this.executions ?? new StandIns(this);
   }
 
   async open(): Promise<void> {
     const { random } = this.draw;
-    this.cloud = await simulatedCloud({ seed: this.plan.seed, network: this.network, random, conflicts: this.conflicts });
+    this.cloud = await simulatedCloud({
+      seed: this.plan.seed, network: this.network, random, conflicts: this.conflicts, running: () => this.time.running,
+      ...(this.executions !== undefined && { services: (world) => this.executions!.services(world) }),
+    });
+    const policies = policiesOf(this.#made);
+    this.cloud.onCall((call) => void policies.fault(call, this.cloud.world).then((fault) => fault !== undefined && this.notAllowed.push(fault)));
     this.cloud.tables.onWrite((write) => this.#written(write));
     this.#step();
     await this.machines.open();
-    for (const [region, colour] of tasksAtFirst) this.startTask(region, colour);
   }
 
   /** Digest of all that was traced so far. */
@@ -141,10 +150,10 @@ export class SimulatedSystem {
     return new LeaseControl(new DynamoLeaseStore({ client, tableName: tables.lease }));
   }
 
-  startTask(region: string, colour: Colour): SimulatedTask {
+  startTask(region: string, colour: Colour, { imageDigest = `sha256:${colour}`, isBad }: { readonly imageDigest?: string | undefined; readonly isBad?: BadRelease | undefined } = {}): SimulatedTask {
     this.#born += 1;
     const instance = instanceId(region, colour, `i${this.#born}`);
-    const task = new SimulatedTask({ book, instance, colour, region, imageDigest: `sha256:${colour}`, symbol }, {
+    const task = new SimulatedTask({ book, instance, colour, region, imageDigest, symbol, roleArn: taskRoleIn(this.#made, region), isBad }, {
       time: this.time, network: this.network, cloud: this.cloud, random: this.draw.random, ordersPerSecond,
       driftPpm: this.plan.driftPpm,
       venue: this.venue.decide,
@@ -159,13 +168,12 @@ export class SimulatedSystem {
     return task;
   }
 
-  /** Its place is taken by another, a while later. */
-  replace(task: SimulatedTask): void {
-    if (!this.tasks.includes(task)) return;
-    const { region, colour } = task.wish;
-    task.kill();
+  forget(task: SimulatedTask): void {
     this.tasks = this.tasks.filter((each) => each !== task);
-    this.time.at(this.time.nowMs + this.draw.between(replacedAfterMs.least, replacedAfterMs.most), undefined, () => void this.startTask(region, colour));
+  }
+
+  #replace(task: SimulatedTask): void {
+    if (this.tasks.includes(task)) this.machines.replace(task);
   }
 
   inject(fault: Fault): void {
@@ -185,7 +193,7 @@ export class SimulatedSystem {
         return;
       case 'crash':
         for (const process of parts(fault.part)) process.alive = false;
-        if (fault.part === 'task') return this.replace(task);
+        if (fault.part === 'task') return this.#replace(task);
         // The platform ends what is beside, and starts another.
         time.at(time.nowMs + draw.between(besideEndsAfterMs.least, besideEndsAfterMs.most), undefined, () => this.#endTask(task));
         return;
@@ -235,12 +243,12 @@ export class SimulatedSystem {
         time.at(time.nowMs + draw.between(0, lateForMs), undefined, () => {
           if (this.faultsAreOver) return;
           if (fault.next === 'drain') return this.machines.drain(otherColour(task.wish.colour));
-          if (fault.next === 'crash') return this.replace(task);
+          if (fault.next === 'crash') return this.#replace(task);
           for (const process of parts('task')) process.pausedUntilMs = Math.max(process.pausedUntilMs, time.nowMs + fault.byMs);
         });
         return;
       case 'drain':
-        return this.machines.drain(fault.to);
+        return this.machines.drain(fault.to, fault.release);
       case 'halt':
         return this.machines.halt();
       case 'resume':
@@ -251,6 +259,12 @@ export class SimulatedSystem {
         return this.machines.haltFor();
       case 'kill-machine':
         return this.machines.kill();
+      case 'roll-back':
+        return this.machines.rollBack();
+      case 'break-function':
+        return this.machines.breakFunction(fault.forMs);
+      case 'lose-region':
+        return this.#loseRegion(regions[fault.region], fault.forMs);
     }
   }
 
@@ -267,13 +281,25 @@ export class SimulatedSystem {
     }
   }
 
+  /** All of it is gone in one blow, and back when faults are over at the latest. */
+  #loseRegion(region: string, forMs: number): void {
+    const { world } = this.cloud;
+    if (world.outageOf(region) !== undefined) return;
+    void world.darken(region);
+    const back = (): void => {
+      if (world.outageOf(region) !== undefined) void world.relight(region);
+    };
+    this.#links.push(back);
+    this.time.at(this.time.nowMs + forMs, undefined, back);
+  }
+
   #endTask(task: SimulatedTask): void {
     if (!this.tasks.includes(task)) return;
     this.trace(task.host, 'SIGTERM', true);
-    if (!task.guardProcess.alive) return this.replace(task);
-    void task.terminate().then(() => this.time.at(this.time.nowMs, undefined, () => this.replace(task)));
+    if (!task.guardProcess.alive) return this.#replace(task);
+    void task.terminate().then(() => this.time.at(this.time.nowMs, undefined, () => this.#replace(task)));
     // The platform does not wait for ever.
-    this.time.at(this.time.nowMs + killedAfterSigtermMs, undefined, () => this.replace(task));
+    this.time.at(this.time.nowMs + killedAfterSigtermMs, undefined, () => this.#replace(task));
   }
 
   #step(): void {
@@ -302,6 +328,19 @@ export class SimulatedSystem {
     const shown = `epoch ${epoch}.${heartbeat} ${mode}, holder ${held ?? 'nobody'}${successor === undefined ? '' : ` → ${successor}`}, home ${home}`;
     this.trace('lease', `${shown}, lock ${workflow.token}${workflow.execution === undefined ? '' : ` ${workflow.execution}`}`, !isRenewal);
   }
+}
+
+let policies: Policies | undefined;
+/** One for all runs of a process: what it decided stays true. */
+function policiesOf(made: readonly Made[]): Policies {
+  policies ??= new Policies(made, settings.account);
+  return policies;
+}
+
+/** Of the tasks that trade the book. */
+function taskRoleIn(made: readonly Made[], region: string): string | undefined {
+  const template = made.find((each) => each.type === 'AWS::ECS::TaskDefinition' && each.region === region && each.properties['Family'] === `baton-dev-${book}-template`);
+  return template?.properties['TaskRoleArn'] as string | undefined;
 }
 
 const notableKept = 20;

@@ -306,13 +306,17 @@ interface Programs {
   readonly version: string;
 }
 
-async function findPrograms(user: User | undefined): Promise<Programs> {
-  let found: { initdb: string; postgres: string };
+/** Where its package has put them. */
+export async function findPostgres(): Promise<{ readonly initdb: string; readonly postgres: string }> {
   try {
-    found = (await import(packageName())) as { initdb: string; postgres: string };
+    return (await import(packageName())) as { initdb: string; postgres: string };
   } catch (error) {
     throw new PostgresUnavailableError(error);
   }
+}
+
+async function findPrograms(user: User | undefined): Promise<Programs> {
+  const found = await findPostgres();
   const native = dirname(dirname(found.postgres));
   const version = (await run(found.postgres, ['--version'])).stdout.replaceAll(/[^\d.]/g, '');
   const program = join('bin', basename(found.postgres));

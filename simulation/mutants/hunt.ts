@@ -1,34 +1,58 @@
 /**
- * Where a mutant is looked for, the cheapest first: kept seeds that have caught it before, small worlds of what it touches, seeds of the situations
- * that it could spoil, and of the usual ones; at last a test of its own, where no simulation reaches.
+ * Where a mutant is looked for: first where it was caught the last time (test/seeds/mutants.json), so that a run in which little has changed is short; then
+ * in small worlds of what it touches, in seeds of the situations that it could spoil and of the usual ones; at last in tests of its own, where no simulation reaches.
  */
-import { kept } from '../kept-seeds.ts';
-import { usual } from '../situations.ts';
-import type { Mutant } from './mutant.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { situations, usual } from '../situations.ts';
 
-export interface Hunt {
-  readonly worlds?: true;
-  readonly meetings?: number;
-  /** In this order. */
-  readonly seeds: readonly (readonly [situation: string, seed: number])[];
-  /** A file of tests, run on the changed code. */
-  readonly test?: string;
+/** One thing to try: a small world of the lease, machines that meet, a seed of the whole system; or a test, and which one of its file. */
+export type Simulated = { readonly world: string } | { readonly meeting: number } | { readonly situation: string; readonly seed: number };
+export type Place = Simulated | { readonly test: string; readonly named?: string };
+
+/** How much of each is tried. */
+export interface Effort {
+  readonly seeds: number;
+  readonly meetings: number;
 }
 
-const doubtful = ['orders outlive a lease', 'a writer dies in doubt', 'a journal in doubt', 'hand-overs in doubt'];
+interface Ground {
+  readonly worlds?: true;
+  readonly meetings?: true;
+  readonly situations?: readonly string[];
+  readonly tests?: readonly string[];
+}
 
-const grounds: readonly (readonly [file: string, ground: { readonly worlds?: true; readonly meetings?: number; readonly situations: readonly string[]; readonly test?: string }])[] = [
-  ['lib/lease/protocol.ts', { worlds: true, situations: ['hand-overs in doubt', 'orders outlive a lease'], test: 'test/lease/protocol.test.ts' }],
-  ['lib/lease/control.ts', { meetings: 150_000, situations: ['machines meet'] }],
-  ['lib/trading/journal.ts', { situations: ['a journal in doubt', 'a writer dies in doubt'], test: 'test/trading/journal.test.ts' }],
-  ['lib/key-rotation/', { situations: [], test: 'test/key-rotation/rotation.test.ts' }],
-  ['', { situations: doubtful }],
+const grounds: readonly (readonly [file: string, ground: Ground])[] = [
+  [
+    'lib/lease/protocol.ts',
+    { worlds: true, situations: ['hand-overs in doubt', 'orders outlive a lease', usual], tests: ['test/lease/pace.test.ts'] },
+  ],
+  ['lib/lease/control.ts', { meetings: true, situations: ['machines meet', usual] }],
+  ['lib/trading/journal.ts', { situations: ['a journal in doubt', 'a writer dies in doubt', usual], tests: ['test/trading/journal.test.ts'] }],
+  ['lib/key-rotation/', { tests: ['test/key-rotation/rotation.test.ts'] }],
+  ['', { situations }],
 ];
 
-export function huntFor({ name, file }: Mutant, seedsOfEach: number): Hunt {
-  const [, { worlds, meetings, situations, test }] = grounds.find(([start]) => file.startsWith(start))!;
-  const isSimulated = situations.length > 0;
-  const seeds = isSimulated ? [...situations, usual].flatMap((situation) => Array.from({ length: seedsOfEach }, (_, at) => [situation, at + 1] as const)) : [];
-  const known = kept.filter(({ mutant }) => mutant === name).map(({ situation, seed }) => [situation, seed] as const);
-  return { ...(worlds && { worlds }), ...(meetings !== undefined && { meetings }), seeds: [...known, ...seeds], ...(test !== undefined && { test }) };
+export function groundOf(file: string): Ground {
+  return grounds.find(([start]) => file.startsWith(start))![1];
+}
+
+const recorded = join(import.meta.dirname, '..', '..', 'test', 'seeds', 'mutants.json');
+
+/** Where each was caught the last time, by its name. */
+export function knownPlaces(): ReadonlyMap<string, Place> {
+  return new Map(Object.entries(JSON.parse(readFileSync(recorded, 'utf8')) as Readonly<Record<string, Place>>));
+}
+
+/** One line for each, in the order of the names. */
+export function keepPlaces(places: ReadonlyMap<string, Place>): void {
+  const lines = [...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, place]) => `  ${JSON.stringify(name)}: ${JSON.stringify(place)}`);
+  writeFileSync(recorded, `{\n${lines.join(',\n')}\n}\n`);
+}
+
+export function shown(place: Place): string {
+  if ('world' in place) return `the world '${place.world}'`;
+  if ('meeting' in place) return `meeting ${place.meeting}`;
+  return 'test' in place ? place.test : `seed ${place.seed} of '${place.situation}'`;
 }

@@ -1,5 +1,7 @@
-/** What caught a mutant, and where. */
+import type { Place } from './hunt.ts';
+
+/** What caught a mutant: an invariant in its words, or a test by its name; and where. */
 export interface Caught {
   readonly by: string;
-  readonly where: string;
+  readonly where: Place;
 }

@@ -8,14 +8,12 @@ import { page } from '../../lib/contracts/page.ts';
 import { AwsError } from '../../rehearsal/cloud/model.ts';
 import { createWorld, type CloudWorld } from '../../rehearsal/cloud/world.ts';
 import { openInstallation, type Installation } from '../../rehearsal/installation.ts';
-import type { Progress } from '../../rehearsal/report/progress.ts';
 import { ruleOf, stateAt, type AlarmRule, type AlarmState } from '../../rehearsal/services/alarm-rule.ts';
 import { monitoring, type Monitoring } from '../../rehearsal/services/monitoring.ts';
 import { statesModel } from '../../rehearsal/services/states.ts';
-import { assemblyOf } from '../assemblies.ts';
+import { installationOf } from './installed.ts';
 import { until } from '../until.ts';
 
-const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 const boundMs = 20_000;
 /** Machines that a schedule starts with nothing. */
 const withoutInput = /-(cache-snapshot|drill-leftovers)-failed$/;
@@ -113,7 +111,7 @@ describe('in the system that is synthesized', () => {
   };
 
   beforeAll(async () => {
-    installation = await openInstallation({ assembly: assemblyOf('dev'), seed: 1, progress: silent, provisioning: 'typical' });
+    installation = await openInstallation(await installationOf('dev'));
     ({ MetricAlarms: alarms } = await installation.operator<{ MetricAlarms: Alarm[] }>('monitoring', 'DescribeAlarms', { MaxRecords: 100 }));
   }, 90_000);
   afterAll(() => installation?.close());

@@ -3,17 +3,15 @@
  * and its function, with the leave that they were synthesized with.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Progress } from '../../rehearsal/report/progress.ts';
 import { openInstallation, type Installation } from '../../rehearsal/installation.ts';
-import { assemblyOf } from '../assemblies.ts';
+import { installationOf } from './installed.ts';
 import { until } from '../until.ts';
 
-const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 const boundMs = 30_000;
 
 let installation: Installation;
 beforeAll(async () => {
-  installation = await openInstallation({ assembly: assemblyOf('dev'), seed: 1, progress: silent, provisioning: 'typical' });
+  installation = await openInstallation(await installationOf('dev'));
 }, 120_000);
 afterAll(() => installation?.close(), boundMs);
 

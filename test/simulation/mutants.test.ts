@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { byHand } from '../../simulation/mutants/by-hand.ts';
+import { worlds } from '../../simulation/lease/explorations.ts';
 import { equivalents } from '../../simulation/mutants/equivalent.ts';
 import { generated } from '../../simulation/mutants/generated.ts';
+import { knownPlaces } from '../../simulation/mutants/hunt.ts';
 import { replacing, sourceOf, type Mutant } from '../../simulation/mutants/mutant.ts';
+import { situations } from '../../simulation/situations.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'simulation');
 
@@ -70,5 +73,14 @@ describe('the mutants', () => {
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     for (const { file, at, length, text } of all) expect(sourceOf(file).slice(at, at + length)).not.toBe(text);
     for (const [ending] of equivalents) expect(all.filter(({ name }) => name.endsWith(ending)), ending).toHaveLength(1);
+  });
+  test('what is written down of where they are caught is about those that there are, and names places that there are', () => {
+    const names = [...byHand(), ...generated()].map(({ name }) => name);
+    for (const [name, place] of knownPlaces()) {
+      expect(names, name).toContain(name);
+      if ('world' in place) expect(worlds.map(([world]) => world), name).toContain(place.world);
+      if ('situation' in place) expect(situations, name).toContain(place.situation);
+      if ('test' in place) expect(sourceOf(place.test).length, name).toBeGreaterThan(0);
+    }
   });
 });

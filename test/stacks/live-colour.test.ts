@@ -1,4 +1,4 @@
-/** A deployment never touches the live colour: the code and every setting changed singly, on the templates. */
+/** A deployment never touches the live colour: the code and every setting changed, on the templates. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -35,12 +35,19 @@ function resourcesOf(stack: { readonly template: unknown }): Array<{ Type: strin
   return Object.values((stack.template as { Resources: Record<string, { Type: string; Properties: Record<string, unknown> }> }).Resources);
 }
 
-function changed(name: string): Impact[] {
+function changed(...names: readonly string[]): Impact[] {
   const settings = structuredClone(written);
-  changedSettings[name]!(settings);
-  expect(settings, `the change of ${name} changes nothing`).not.toEqual(written);
-  return impactsOf(base, synthesize(parseSettings(settings, `a change of ${name}`)));
+  for (const name of names) {
+    const before = structuredClone(settings);
+    changedSettings[name]!(settings);
+    expect(settings, `the change of ${name} changes nothing`).not.toEqual(before);
+  }
+  const impacts = impactsOf(base, synthesize(parseSettings(settings, `a change of ${names.join(', ')}`)));
+  expect(impacts.filter(({ effect }) => effect === 'unknown').map(describeImpact), 'add to the table in change-impact.ts').toEqual([]);
+  return impacts;
 }
+
+const reachingTraders = (...names: readonly string[]): string[] => changed(...names).filter(reachesTraders).map(describeImpact);
 
 test('every setting has a changed value to try', () => {
   const { regions: { home: _home, standby: _standby, ...regions }, ...others } = production;
@@ -51,15 +58,20 @@ test('the same settings give the same templates', () => {
   expect(impactsOf(base, synthesize(production))).toEqual([]);
 });
 
-describe.each(Object.keys(changedSettings))('changing %s', (name) => {
-  test(name in dangerousSettings ? 'reaches running traders, and is named as dangerous' : 'reaches no running trader', () => {
-    const impacts = changed(name);
-    expect(impacts.filter(({ effect }) => effect === 'unknown').map(describeImpact), 'add to the table in change-impact.ts').toEqual([]);
-    const reaching = impacts.filter(reachesTraders).map(describeImpact);
-    if (name in dangerousSettings) expect(reaching, 'no longer dangerous: remove it from lib/settings/dangerous.ts').not.toEqual([]);
-    else expect(reaching, 'keep it from the trader, or name it in lib/settings/dangerous.ts').toEqual([]);
-  });
+test.each(Object.keys(dangerousSettings))('changing %s reaches running traders, and is named as dangerous', (name) => {
+  expect(reachingTraders(name), 'no longer dangerous: remove it from lib/settings/dangerous.ts').not.toEqual([]);
 });
+
+/** Several are changed at once, for a synthesis of each takes minutes; neighbours never are: one that turns off what another is about would hide it. */
+const groups = 8;
+const harmless = Object.keys(changedSettings).filter((name) => !(name in dangerousSettings));
+test.each(Array.from({ length: groups }, (_, group) => ({ names: harmless.filter((__, at) => at % groups === group) })))(
+  'changing any of $names reaches no running trader', ({ names }) => {
+    const reaching = reachingTraders(...names).length === 0 ? [] : names.map((name) => ({ name, reaching: reachingTraders(name) }));
+    expect(reaching.filter((each) => each.reaching.length > 0), 'keep it from the trader, or name it in lib/settings/dangerous.ts').toEqual([]);
+    expect(reaching, 'together they reach traders, each by itself does not').toEqual([]);
+  },
+);
 
 test('what is dangerous is a setting and says why in a sentence', () => {
   for (const [name, sentence] of Object.entries(dangerousSettings)) {

@@ -73,11 +73,16 @@ function isFailover({ type, properties }: Located): boolean {
 /** The resources of all templates, and what refers to what. */
 class Deployed {
   readonly resources: readonly Located[];
+  readonly #byLogicalId: ReadonlyMap<string, Located>;
+  readonly #byName: ReadonlyMap<string, readonly Located[]>;
+  #policies: ReadonlyMap<Located, readonly Located[]> | undefined;
   readonly #outputs = new Map<string, { readonly value: unknown; readonly templatePath: string }>();
 
   constructor(context: IPolicyValidationContext) {
     const regions = new Map(context.stackTemplates.map(({ templatePath, region = '' }) => [templatePath, region]));
     this.resources = resourcesOf(context).map((resource) => ({ ...resource, region: regions.get(resource.templatePath) ?? '' }));
+    this.#byLogicalId = new Map(this.resources.map((resource) => [`${resource.templatePath} ${resource.logicalId}`, resource]));
+    this.#byName = Map.groupBy(this.resources, (resource) => `${resource.region} ${nameOf(resource)}`);
     const stacks = new Map(context.appConstruct.node.findAll().filter((each) => Stack.isStack(each)).map((stack) => [stack.node.path, stack.stackName]));
     for (const { templatePath, region = '', stackConstructPath } of context.stackTemplates) {
       for (const { name, value, exportName } of outputsOf(templatePath)) {
@@ -90,15 +95,17 @@ class Deployed {
   /** What a value of this resource refers to: in its template, in another's outputs, or by name in its Region. */
   referred(value: unknown, { templatePath, region }: Pick<Located, 'templatePath' | 'region'>): readonly Located[] {
     if (typeof value === 'string') {
-      const names = [...value.matchAll(/:(?:function|stateMachine|role):?\/?([\w-]+)/g)].map(([, name]) => name);
-      return this.resources.filter((resource) => resource.region === region && names.includes(nameOf(resource)));
+      return [...value.matchAll(/:(?:function|stateMachine|role):?\/?([\w-]+)/g)].flatMap(([, name]) => this.#byName.get(`${region} ${name}`) ?? []);
     }
     if (typeof value !== 'object' || value === null) return [];
     if (Array.isArray(value)) return value.flatMap((each) => this.referred(each, { templatePath, region }));
     const object = value as Record<string, unknown>;
     const getAtt = object['Fn::GetAtt'] as readonly string[] | undefined;
     const logicalId = (object['Ref'] as string | undefined) ?? getAtt?.[0];
-    if (logicalId !== undefined) return this.resources.filter((resource) => resource.templatePath === templatePath && resource.logicalId === logicalId);
+    if (logicalId !== undefined) {
+      const resource = this.#byLogicalId.get(`${templatePath} ${logicalId}`);
+      return resource === undefined ? [] : [resource];
+    }
     const output = object['Fn::GetStackOutput'] as { readonly StackName: string; readonly Region: string; readonly OutputName: string } | undefined;
     if (output !== undefined) return this.#output(`${output.Region}/${output.StackName}/${output.OutputName}`, output.Region);
     if (object['Fn::ImportValue'] !== undefined) return this.#output(`${region}/${JSON.stringify(object['Fn::ImportValue'])}`, region);
@@ -116,7 +123,14 @@ class Deployed {
   }
 
   policiesOf(role: Located): readonly Located[] {
-    return this.resources.filter((resource) => /^AWS::IAM::(Managed)?Policy$/.test(resource.type) && this.refersTo(resource.properties['Roles'], resource, role));
+    this.#policies ??= this.#policiesByRole();
+    return this.#policies.get(role) ?? [];
+  }
+
+  #policiesByRole(): ReadonlyMap<Located, readonly Located[]> {
+    const policies = this.resources.filter(({ type }) => /^AWS::IAM::(Managed)?Policy$/.test(type));
+    const pairs = policies.flatMap((policy) => [...new Set(this.referred(policy.properties['Roles'], policy))].map((role) => ({ role, policy })));
+    return new Map([...Map.groupBy(pairs, ({ role }) => role)].map(([role, each]) => [role, each.map(({ policy }) => policy)]));
   }
 
   /** The rules that have it as their target, and the functions that may start it, with the rules of those. */

@@ -18,9 +18,9 @@ import { judgeRecorded, type Judge, type RecordedAccess } from '../../../rehears
 import { recordedFile } from '../../../rehearsal/permissions/record.ts';
 import type { Iam, Role } from '../../../rehearsal/services/iam.ts';
 import { assemblyOf } from '../../assemblies.ts';
+import { installationOf } from '../installed.ts';
 
 const settings = loadSettings('production');
-const silent = { heading: () => {}, note: () => {}, begin: () => () => {}, close: () => {} };
 const again = 'Record again, as docs/decisions/0009-permissions.md says.';
 
 let installation: Installation;
@@ -30,7 +30,7 @@ let accesses: readonly RecordedAccess[];
 let granted: readonly (readonly Grant[])[];
 
 beforeAll(async () => {
-  installation = await openInstallation({ assembly: assemblyOf('production'), seed: 1, progress: silent, provisioning: 'typical', bothRegions: true });
+  installation = await openInstallation(await installationOf('production', { bothRegions: true }));
   judge = installation.world.judge as Judge;
   await soundTheAlarms();
   await tellOfTheBill();

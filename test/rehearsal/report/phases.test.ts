@@ -1,10 +1,9 @@
 /** Phases of a workflow from the events of its states, and the two clocks of a report. */
 import { describe, expect, test } from 'vitest';
 import { CompressedTime, PhaseTracker, type Phase } from '../../../rehearsal/report/phases.ts';
-import type { Progress } from '../../../rehearsal/report/progress.ts';
 import type { ProgressEvent } from '../../../rehearsal/states/execution.ts';
+import { silent } from '../installed.ts';
 
-const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 const lane = { name: 'side', within: 'Both' };
 const phases: readonly Phase[] = [
   { name: 'first', begins: 'A', budgetSeconds: 1 },

@@ -7,14 +7,16 @@ import { expect } from 'vitest';
 import type { PromiseKept } from '../../../rehearsal/report/report.ts';
 import { open, trials, tried } from '../../../rehearsal/scenarios/canary.ts';
 import { Stage } from '../../../rehearsal/stage.ts';
-import { assemblyOf } from '../../assemblies.ts';
-import { endingOn, silent, type Ending } from './ending.ts';
+import { installationOf } from '../installed.ts';
+import { endingOn, type Ending } from './ending.ts';
 
 /** What every machine has and no rehearsal needs, and what the other tellings use. */
 const usedElsewhere = /^(xray|logs):|^lambda:InvokeFunction on .*:\*$|baton-dev-halt/;
 
+export const canaryStory = 'a canary that loses, then a healthy one';
+
 export async function losesThenHealthy(): Promise<Ending> {
-  const stage = await Stage.open({ assembly: assemblyOf('dev'), seed: 1, progress: silent, provisioning: 'typical' });
+  const stage = await Stage.open(await installationOf('dev'));
   try {
     const loses = trials.find(({ name }) => name === 'canary-loses');
     expect(loses).toBeDefined();
@@ -24,7 +26,7 @@ export async function losesThenHealthy(): Promise<Ending> {
     // The production settings have no canary, so the recorded accesses do not know its machine's role.
     const unused = stage.permissions.unusedGrants().filter(({ role }) => role.includes('CanaryMachineRole'));
     expect(unused.map(({ action, resource }) => `${action} on ${resource}`).filter((grant) => !usedElsewhere.test(grant))).toEqual([]);
-    return await endingOn(stage, 'canary-loses, then healthy', promises);
+    return await endingOn(stage, canaryStory, promises);
   } finally {
     await stage.close();
   }

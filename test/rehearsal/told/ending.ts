@@ -1,11 +1,10 @@
 /**
  * How a telling ended, for tests on the whole system. Each test file tells on installations of its own in a process of its own,
- * beside others. What may be their doing is noted, and `again.test.ts` tells it once more when nothing else runs.
+ * beside others. What may be their doing is noted, and `again.told.ts` tells it once more when nothing else runs.
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, inject } from 'vitest';
-import type { Progress } from '../../../rehearsal/report/progress.ts';
 import { broken, inWords, mayBeSlowness, neverBroken, type PromiseKept } from '../../../rehearsal/report/report.ts';
 import { whatWasLogged } from '../../../rehearsal/report/silence.ts';
 import type { Stage } from '../../../rehearsal/stage.ts';
@@ -15,8 +14,6 @@ export interface Ending {
   /** Of what broke, what may explain it. */
   readonly seen: readonly string[];
 }
-
-export const silent: Progress = { heading: () => undefined, note: () => undefined, begin: () => () => undefined, close: () => undefined };
 
 /** How many times a limit of milliseconds may be exceeded: they are for a quiet machine, and here others are told beside. */
 const patience = 4;
@@ -35,7 +32,7 @@ export function expectHeld(name: string, ending: Ending): void {
   expect(ending.broken, [name, ...ending.seen].join('\n')).toEqual([]);
 }
 
-/** As {@link expectHeld}, for what is told beside others. @param name by which `again.test.ts` knows it @param noted where it is kept for that */
+/** As {@link expectHeld}, for what is told beside others. @param name by which `again.told.ts` knows it @param noted where it is kept for that */
 export function expectHeldBesideOthers(name: string, ending: Ending, noted = forAgain()): void {
   if (!mayBeSlowness(ending.broken)) expectHeld(name, ending);
   if (ending.broken.length === 0) return;

@@ -7,8 +7,8 @@ import type { Fault } from '../../../../rehearsal/faults/fault.ts';
 import { cutoverFaults } from '../../../../rehearsal/faults/index.ts';
 import { newReleaseOf, oldReleaseOf, replace } from '../../../../rehearsal/scenarios/cutover.ts';
 import { Stage } from '../../../../rehearsal/stage.ts';
-import { assemblyOf } from '../../../assemblies.ts';
-import { endingOn, expectHeldBesideOthers, silent, type Ending } from '../ending.ts';
+import { installationOf } from '../../installed.ts';
+import { endingOn, expectHeldBesideOthers, type Ending } from '../ending.ts';
 
 /** Those told at once. */
 export type Leg = readonly string[];
@@ -60,8 +60,8 @@ export function isTold(name: keyof typeof tours): void {
 
 /** On an installation of its own. @param ended as soon as one has */
 export async function tell(legs: readonly Leg[], ended: (index: number, ending: Ending) => void): Promise<void> {
-  const assembly = assemblyOf(legs.flat().some((fault) => inProduction.has(fault)) ? 'production' : 'dev');
-  const stage = await Stage.open({ assembly, seed: 1, progress: silent, provisioning: 'typical', cuttable: true });
+  const environment = legs.flat().some((fault) => inProduction.has(fault)) ? 'production' : 'dev';
+  const stage = await Stage.open(await installationOf(environment, { cuttable: true }));
   try {
     const beginning = faultsOf(legs[0] ?? []);
     for (const fault of beginning) fault.before?.(stage);

@@ -1,7 +1,7 @@
 /** What broke a limit while others were told beside it keeps it alone: this runs when all others have ended. */
 import { test } from 'vitest';
+import { canaryStory, losesThenHealthy } from './canary.ts';
 import { expectHeld, toTellAgain, type Ending } from './ending.ts';
-import { stories } from './scenarios.ts';
 import { legBoundMs, nameOf, tell, tours, type Leg } from './tours/tours.ts';
 
 /** No telling is so long alone, and if most of them broke, the first one that does so again ends this. */
@@ -12,7 +12,7 @@ test('what broke a limit beside others keeps it alone', async () => {
 }, boundMs);
 
 async function toldAlone(name: string): Promise<Ending> {
-  if (name in stories) return await stories[name as keyof typeof stories]();
+  if (name === canaryStory) return await losesThenHealthy();
   const leg = Object.values(tours).flat().find((each: Leg) => nameOf(each) === name);
   if (leg === undefined) throw new Error(`nothing that is told is called '${name}'`);
   const ending = Promise.withResolvers<Ending>();

@@ -1,3 +1,0 @@
-import { areKept } from './scenarios.ts';
-
-areKept('a canary that loses, then a healthy one');

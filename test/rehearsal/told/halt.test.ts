@@ -1,3 +1,0 @@
-import { areKept } from './scenarios.ts';
-
-areKept('a halt, and a resume', 'a halt that the holder cannot hear, and a resume');
