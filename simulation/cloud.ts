@@ -28,6 +28,8 @@ export interface SimulatedCloud {
   readonly caller: string;
   /** Of one process; or of whichever asks, where an environment serves one after the other. */
   client(process: SimulatedProcess | (() => SimulatedProcess), host: string, region: string, config: ClientConfig): DynamoDBClient;
+  /** What the client of another service is made of, in the same way. */
+  configuration(of: () => SimulatedProcess, host: string, region: string, config: ClientConfig & { readonly service: string }): DynamoDBClientConfig;
   /** Told of each call that was answered, and not refused. */
   onCall(listener: (call: Call) => void): void;
 }
@@ -92,7 +94,7 @@ export async function simulatedCloud({ seed, network, random, conflicts, running
   world.call = heard;
 
   /** What the service makes of a request; undefined when its Region says nothing at all. */
-  async function answer({ region, by, roleArn }: Asking, { headers, body }: WireRequest): Promise<{ readonly statusCode: number; readonly text: string } | undefined> {
+  async function answer({ service, region, by, roleArn }: Asking, { headers, body }: WireRequest): Promise<{ readonly statusCode: number; readonly text: string } | undefined> {
     const operation = (headers['x-amz-target'] ?? '').split('.')[1] ?? '';
     const input = JSON.parse(typeof body === 'string' ? body : new TextDecoder().decode(body)) as Record<string, unknown>;
     const isWrite = operation === 'UpdateItem' || operation === 'PutItem';
@@ -103,14 +105,26 @@ export async function simulatedCloud({ seed, network, random, conflicts, running
       // Nobody else's call begins before this one has ended.
       caller = by;
       const as = roleArn === undefined ? world.operator.caller : world.callerFor(roleArn);
-      const found = await world.call({ service: 'dynamodb', operation, region, caller: as, input });
-      return { statusCode: 200, text: JSON.stringify(found) };
+      const found = await world.call({ service, operation, region, caller: as, input });
+      return { statusCode: 200, text: JSON.stringify(service === 'dynamodb' ? found : inSeconds(found)) };
     } catch (error) {
       if (error instanceof RegionDarkError) return undefined;
       if (!(error instanceof AwsError)) throw error;
       const shown = { __type: `com.amazonaws.dynamodb.v20120810#${error.name}`, message: error.message, ...error.data };
       return { statusCode: error.fault === 'server' ? 500 : 400, text: JSON.stringify(shown) };
     }
+  }
+
+  function configured(
+    of: SimulatedProcess | (() => SimulatedProcess), host: string, region: string,
+    { service, maxAttempts, requestTimeoutMs, roleArn }: ClientConfig & { readonly service: string },
+  ): DynamoDBClientConfig {
+    return configurationOf({ region, maxAttempts }, async (request, signal) => {
+      const process = typeof of === 'function' ? of() : of;
+      const bounds = [...(signal === null ? [] : [signal]), ...(requestTimeoutMs === undefined ? [] : [AbortSignal.timeout(requestTimeoutMs)])];
+      const given = await network.ask(process, { host, service }, () => answer({ service, region, by: process.name, roleArn }, request), AbortSignal.any(bounds));
+      return given ?? new Promise<never>(() => undefined);
+    });
   }
 
   return {
@@ -120,17 +134,21 @@ export async function simulatedCloud({ seed, network, random, conflicts, running
       return caller;
     },
     onCall: (listener) => void listeners.push(listener),
-    client: (of, host, region, { maxAttempts, requestTimeoutMs, roleArn }) =>
-      clientOf({ region, maxAttempts }, async (request, signal) => {
-        const process = typeof of === 'function' ? of() : of;
-        const bounds = [...(signal === null ? [] : [signal]), ...(requestTimeoutMs === undefined ? [] : [AbortSignal.timeout(requestTimeoutMs)])];
-        const given = await network.ask(process, { host, service: 'dynamodb' }, () => answer({ region, by: process.name, roleArn }, request), AbortSignal.any(bounds));
-        return given ?? new Promise<never>(() => undefined);
-      }),
+    client: (of, host, region, config) => plainly(new DynamoDBClient(configured(of, host, region, { ...config, service: 'dynamodb' }))),
+    configuration: configured,
   };
 }
 
+/** Dates as the protocol has them. */
+function inSeconds(value: unknown): unknown {
+  if (value instanceof Date) return value.getTime() / 1000;
+  if (Array.isArray(value)) return value.map(inSeconds);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, inSeconds(each)]));
+}
+
 interface Asking {
+  readonly service: string;
   readonly region: string;
   readonly by: string;
   readonly roleArn: string | undefined;
@@ -138,8 +156,8 @@ interface Asking {
 
 type Handle = (request: WireRequest, signal: AbortSignal | null) => Promise<{ readonly statusCode: number; readonly text: string }>;
 
-function clientOf(config: DynamoDBClientConfig, handle: Handle): DynamoDBClient {
-  const client = new DynamoDBClient({
+function configurationOf(config: DynamoDBClientConfig, handle: Handle): DynamoDBClientConfig {
+  return {
     credentials: { accessKeyId: 'simulated', secretAccessKey: 'simulated' },
     endpoint: 'http://dynamodb',
     retryMode: 'standard',
@@ -156,13 +174,16 @@ function clientOf(config: DynamoDBClientConfig, handle: Handle): DynamoDBClient 
       httpHandlerConfigs: () => ({}),
       destroy: () => undefined,
     },
-  });
+  };
+}
+
+function plainly(client: DynamoDBClient): DynamoDBClient {
   for (const name of describing) client.middlewareStack.remove(name);
   return client;
 }
 
 /** The SDK reads its configuration from files at its first call, once: before a run, for that takes as long as the disk likes. */
 export async function warmUp(): Promise<void> {
-  const client = clientOf({ region: regions.home }, async () => ({ statusCode: 200, text: '{}' }));
+  const client = plainly(new DynamoDBClient(configurationOf({ region: regions.home }, async () => ({ statusCode: 200, text: '{}' }))));
   await client.send(new GetItemCommand({ TableName: tables.lease, Key: { book: { S: 'none' } } }));
 }

@@ -51,7 +51,9 @@ const warm = Promise.all([deployed(), warmUp()]);
 
 export async function runSeed(seed: number, { plan = drawPlan(seed), change, keepLines = false }: RunOptions = {}): Promise<RunResult> {
   const [made] = await warm;
-  const system = new SimulatedSystem(plan, made);
+  // The models that only they need take as long to load as half a run.
+  const { Executions } = plan.machines === 'synthesized' ? await import('./control-plane/executions.ts') : {};
+  const system = new SimulatedSystem(plan, made, Executions);
   system.keepLines = keepLines;
   change?.(system);
   const release = takeAmbientTime(system.time, seeded(seed ^ apart));

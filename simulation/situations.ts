@@ -15,11 +15,11 @@ const lastMs = safetyMs - 1;
 const lateWay = (draw: Draw): FaultKind => ({ kind: 'late-orders', next: draw.of(['cut', 'cut', 'pause', 'crash']), byMs: draw.between(700, 2500) });
 
 /** What disturbs a machine at work. */
-function somethingWrong(draw: Draw, withinMs: number): readonly (readonly [number, FaultKind])[] {
+function somethingWrong(draw: Draw, withinMs: number, others: readonly FaultKind[] = [{ kind: 'roll-back' }, { kind: 'move-home' }]): readonly (readonly [number, FaultKind])[] {
   const { between, of } = draw;
   const faults: readonly FaultKind[] = [
-    { kind: 'kill-machine' }, { kind: 'break-function' }, { kind: 'break-function', forMs: between(500, 12_000) }, { kind: 'roll-back' }, { kind: 'move-home' }, { kind: 'drain', to: 'blue' },
-    { kind: 'halt' }, { kind: 'crash', part: 'task' }, { kind: 'pause', part: of(['guard', 'trader', 'task']), forMs: between(500, 15_000) }, { kind: 'sigterm' },
+    ...others, { kind: 'kill-machine' }, { kind: 'break-function' }, { kind: 'break-function', forMs: between(500, 12_000) }, { kind: 'drain', to: 'blue' }, { kind: 'halt' },
+    { kind: 'crash', part: 'task' }, { kind: 'pause', part: of(['guard', 'trader', 'task']), forMs: between(500, 15_000) }, { kind: 'sigterm' },
     { kind: 'cut', service: of(['venue', 'dynamodb']), way: of(['requests', 'answers', 'both']), forMs: between(1000, 25_000) },
     { kind: 'breaks', service: 'dynamodb', oneIn: 2, forMs: between(500, 10_000) }, { kind: 'conflicts', oneIn: 3, forMs: between(1000, 10_000) },
     { kind: 'isolate', region: of(['home', 'away']), forMs: between(500, 10_000) },
@@ -45,6 +45,11 @@ const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: R
       [draw.between(200, 5000), { kind: 'move-home' }],
       ...(draw.random() < 0.5 ? somethingWrong(draw, 12_000) : []),
     ],
+  },
+  /** The key that trades is replaced at once, while the book is halted for it. Not after a failover: the tasks of a Region that was left do not get the key. */
+  'a key revoked, by its machine': {
+    everyMs: 26_000, machines: 'synthesized',
+    of: (draw) => [[0, { kind: 'halt-for' }], ...(draw.random() < 0.7 ? somethingWrong(draw, 14_000, [{ kind: 'roll-back' }]) : [])],
   },
   /** A lease runs out while orders sent under it are still on their way. */
   'orders outlive a lease': { everyMs: 13_000, of: (draw) => [[0, lateWay(draw)]] },
@@ -99,7 +104,7 @@ const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: R
 export const usual = 'usual';
 /** Of so many usual seeds, these by their place draw what the synthesized machines meet: such a run takes longer. */
 const everySo = 16;
-const synthesizedShare: Readonly<Record<number, string>> = { 7: 'releases by their machine', 15: 'a Region lost, by its machine' };
+const synthesizedShare: Readonly<Record<number, string>> = { 3: 'a key revoked, by its machine', 7: 'releases by their machine', 11: 'releases by their machine', 15: 'a Region lost, by its machine' };
 export const situations: readonly string[] = [usual, ...Object.keys(rounds)];
 
 export function planOf(situation: string, seed: number): Plan {

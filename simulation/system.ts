@@ -16,7 +16,7 @@ import { ModelledCache } from './cache.ts';
 import { regions, simulatedCloud, tables, type Conflicts, type SimulatedCloud } from './cloud.ts';
 import { ModelledDatabase } from './database.ts';
 import { Policies } from './control-plane/policies.ts';
-import { Executions } from './control-plane/executions.ts';
+import type { Executions } from './control-plane/executions.ts';
 import { settings, type Made } from './control-plane/deployed.ts';
 import { StandIns, type Actors } from './machines.ts';
 import { Network } from './network.ts';
@@ -30,7 +30,11 @@ const ordersPerSecond = 2;
 const marketStepMs = 250;
 /** Planted in every output to be looked for: the venue's secret. */
 export const secret = 'k3y-that-n0body-may-print';
-const apiKey = 'the-key';
+export const apiKey = 'the-key';
+/** Of the book, at the venue. */
+export const account = '1';
+/** From where its tasks speak to the venue. */
+export const addresses: readonly string[] = ['198.51.100.1'];
 /** Nobody is limited by it here: that is another test's. */
 const limits = { ordersPerSecond: 20, requestsPer5Seconds: 600 };
 /** How long the platform waits for the container beside one that ended. */
@@ -72,7 +76,8 @@ export class SimulatedSystem {
 
   readonly #made: readonly Made[];
 
-  constructor(plan: Plan, made: readonly Made[]) {
+  /** `made`: what is deployed. `Synthesized`: who runs the machines that are; absent where stand-ins do what these write. */
+  constructor(plan: Plan, made: readonly Made[], Synthesized?: typeof Executions) {
     this.plan = plan;
     this.#made = made;
     // What is drawn while it runs does not depend on how the plan was drawn.
@@ -85,11 +90,11 @@ export class SimulatedSystem {
     this.databases = each(() => new ModelledDatabase(nowMs));
     this.caches = each(() => new ModelledCache(nowMs));
     this.venue = openDesk({
-      random: seeded(plan.seed), keys: [{ apiKey, secret, account: '1' }], limits,
+      random: seeded(plan.seed), keys: [{ apiKey, secret, account }], limits,
       nowMs: () => this.time.wallMs + this.#venueOffsetMs, monotonicMs: nowMs,
       onDecision: (decision) => this.#decided({ ...decision, ...authorOf(decision.clientOrderId) }),
     });
-    this.executions = plan.machines === 'synthesized' ? new Executions(this, made) : undefined;
+    this.executions = Synthesized && new Synthesized(this, made);
     this.machines = this.executions ?? new StandIns(this);
   }
 
@@ -157,7 +162,8 @@ export class SimulatedSystem {
       time: this.time, network: this.network, cloud: this.cloud, random: this.draw.random, ordersPerSecond,
       driftPpm: this.plan.driftPpm,
       venue: this.venue.decide,
-      readKey: () => ({ version: 'v1', texts: new Map([['apiKey', new Secret(apiKey)], ['secret', new Secret(secret)]]) }),
+      readKey: () => this.executions?.readKey(region, taskRoleIn(this.#made, region))
+        ?? { version: 'v1', texts: new Map([['apiKey', new Secret(apiKey)], ['secret', new Secret(secret)]]) },
       database: (of) => this.databases.get(of)!,
       cache: (of) => this.caches.get(of)!,
       log: (who, ...line) => this.log(who, ...line),

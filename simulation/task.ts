@@ -42,7 +42,7 @@ export interface TaskSurroundings {
   readonly network: Network;
   readonly cloud: SimulatedCloud;
   readonly venue: (request: VenueRequest) => VenueReply;
-  readonly readKey: () => HeldKey;
+  readonly readKey: () => HeldKey | Promise<HeldKey>;
   readonly database: (region: string) => ModelledDatabase;
   readonly cache: (region: string) => ModelledCache;
   readonly random: () => number;

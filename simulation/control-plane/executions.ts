@@ -3,8 +3,10 @@
  * guards and traders, functions write the lease that these hold. People start executions, stop them, and go on with those that were stopped.
  */
 import type { LeaseControl } from '../../lib/lease/control.ts';
+import type { HeldKey } from '../../containers/guard/venue-key.ts';
 import { colourOf, type Colour, type Lease } from '../../lib/lease/model.ts';
-import type { BusEvent, ServiceModel } from '../../rehearsal/cloud/model.ts';
+import { Secret } from '../../lib/secret.ts';
+import { RegionDarkError, type BusEvent, type ServiceModel } from '../../rehearsal/cloud/model.ts';
 import type { CloudWorld } from '../../rehearsal/cloud/world.ts';
 import { ecr } from '../../rehearsal/services/ecr.ts';
 import { ecs, type EcsModel } from '../../rehearsal/services/ecs.ts';
@@ -20,15 +22,16 @@ import { statesModel } from '../../rehearsal/services/states.ts';
 import type { Actors } from '../machines.ts';
 import type { BadRelease } from '../swarm.ts';
 import { regions } from '../cloud.ts';
-import { book, type SimulatedSystem } from '../system.ts';
+import { account, addresses, apiKey as firstKey, book, secret, type SimulatedSystem } from '../system.ts';
 import type { SimulatedTask } from '../task.ts';
 import { Databases } from './databases.ts';
 import { installation, settings, type Made } from './deployed.ts';
+import { ExchangeKeys } from './exchange-keys.ts';
 import { Fargate } from './fargate.ts';
 import { simulatedFunctions, type SimulatedFunctions } from './functions.ts';
 
 /** Those that people start here, and what starts others. */
-const played: ReadonlySet<string> = new Set(['cutover', 'rollback', 'halt', 'resume', 'failover'].map((name) => `${installation}-${name}`));
+const played: ReadonlySet<string> = new Set(['cutover', 'rollback', 'halt', 'resume', 'failover', 'revoke-now'].map((name) => `${installation}-${name}`));
 /** Made in the models at the beginning of each run; of rules those of the last nets, of machines those that are played. */
 const madeAtFirst: readonly string[] = [
   'AWS::KMS::Key', 'AWS::KMS::Alias', 'AWS::ECR::Repository', 'AWS::ECS::Cluster', 'AWS::ECS::ClusterCapacityProviderAssociations', 'AWS::ECS::TaskDefinition', 'AWS::ECS::Service',
@@ -97,8 +100,12 @@ export class Executions implements Actors {
   readonly #running = new Map<string, Running>();
   readonly #fargate: Fargate;
   readonly #service = `${installation}-${book}`;
+  /** What was seen broken of the exchange keys. */
+  readonly keys: ExchangeKeys;
   #functions!: SimulatedFunctions;
   #tasks!: EcsModel;
+  readonly #secretName = `${installation}/${book}/venue`;
+  #isKeyThere = false;
   #started = 0;
   #releases = 1;
   /** Releases that are wrong, by their images. */
@@ -113,6 +120,8 @@ export class Executions implements Actors {
         system.startTask(region, colour as Colour, { imageDigest, isBad: this.#bad.get(imageDigest ?? '') }),
       onGone: (task) => system.forget(task),
     });
+    const { time, network, draw: { random } } = system;
+    this.keys = new ExchangeKeys({ time, network, random, ring: system.venue.keys, account, planted: secret, addresses, current: () => this.#currentKey() });
   }
 
   /** The models that the machines need, besides the tables. */
@@ -122,7 +131,7 @@ export class Executions implements Actors {
     const images = new Map([guardImage, ...Array.from({ length: releasesMax }, (_, release) => imageOf(release + 1))].map((digest) => [digest, { digest } as never]));
     this.#tasks = ecs(world, { launcher: this.#fargate.launcher, images });
     this.#functions = simulatedFunctions(world, {
-      time, random, made: this.#made, books: [book], cloud: () => this.#system.cloud, database: (region) => stored.steps(region),
+      time, random, made: this.#made, books: [book], cloud: () => this.#system.cloud, keys: this.keys, addresses, database: (region) => stored.steps(region),
       onFailure: (process, error) => this.#system.trace(process, error),
     });
     const states = statesModel(world, {
@@ -145,9 +154,10 @@ export class Executions implements Actors {
   }
   readonly #named = new Map<string, string>();
 
+  /** A failover leaves alone only others of its own machine: one from elsewhere decides. A rollback and a revocation end a cutover. */
   mayPreempt(execution: string, heldBy: string): boolean {
-    if (execution.includes('-failover:')) return !heldBy.includes('-failover:');
-    return execution.includes('-rollback:') && heldBy.includes('-cutover:');
+    if (execution.includes('-failover:')) return !heldBy.startsWith(execution.slice(0, execution.lastIndexOf(':') + 1));
+    return heldBy.includes('-cutover:') && (execution.includes('-rollback:') || execution.includes('-revoke-now:'));
   }
 
   mayHalt(execution: string): boolean {
@@ -164,6 +174,10 @@ export class Executions implements Actors {
         for (const imageDigest of digests) await this.#operator('ecr', 'PutImage', region, { repositoryName: `${installation}/${repositoryName}`, imageDigest, imageManifest: imageDigest });
       }
     }
+    // As a person puts it in.
+    await this.#operator('secretsmanager', 'PutSecretValue', regions.home, { SecretId: this.#secretName, SecretString: JSON.stringify({ apiKey: firstKey, secret }) });
+    this.#isKeyThere = true;
+    this.#system.cloud.onCall(({ service }) => service === 'secretsmanager' && this.keys.look());
     const deployment = time.process('deployment', { driftPpm: 0 });
     deployment.run(() => void this.#firstRelease(this.#system.control(deployment, regions.home)));
   }
@@ -208,7 +222,7 @@ export class Executions implements Actors {
   }
 
   /** A release of another image. */
-  drain(_to: Colour, release?: BadRelease): void {
+  drain(_to?: Colour, release?: BadRelease): void {
     const home = this.#lease()?.home;
     if (home === undefined || this.#releases >= releasesMax) return;
     this.#releases += 1;
@@ -240,8 +254,10 @@ export class Executions implements Actors {
     this.#start('failover', home === regions.home ? regions.away : regions.home, { reason: 'the Region does not answer', requestedBy: 'ada', ...force });
   }
 
+  /** A key that others may have is replaced at once, while the book is halted. */
   haltFor(): void {
-    this.halt();
+    const home = this.#lease()?.home;
+    if (home !== undefined) this.#start('revoke-now', home, { book, reason: 'the key was in a log', requestedBy: 'grace' });
   }
 
   /** By hand, and perhaps gone on with. */
@@ -268,12 +284,15 @@ export class Executions implements Actors {
     else process.pausedUntilMs = this.#system.time.nowMs + forMs;
   }
 
-  /** What must hold when faults are over: the book is open, and nobody has its lock. A person looks again and again. */
+  /** What must hold when faults are over: the book is open, nobody has its lock, and a release that is not wrong has it. A person looks again and again. */
   restore(): void {
-    const { time } = this.#system;
-    const lease = this.#lease();
+    const { time, tasks } = this.#system;
     time.at(time.nowMs + againAfterMs, undefined, () => this.restore());
-    if (lease?.mode === 'halted' && this.#running.size === 0) this.resume();
+    const lease = this.#lease();
+    if (lease === undefined || this.#running.size > 0) return;
+    const holder = tasks.find(({ wish }) => wish.instance === lease.holder);
+    if (lease.mode === 'halted') this.resume();
+    else if (holder?.wish.isBad !== undefined) this.drain();
   }
 
   replace(task: SimulatedTask): void {
@@ -298,13 +317,18 @@ export class Executions implements Actors {
     const execution = `arn:aws:states:${region}:${world.accountId}:execution:${installation}-${machine}:${name}`;
     this.#named.set(name, execution);
     this.#system.trace(name, `starts in ${region}`, true);
-    const others = [...this.#running.values()];
-    for (const each of others) each.disturbed = true;
-    this.#running.set(execution, { execution, machine, startedAtMs: time.nowMs, before: this.#kept(), disturbed: others.length > 0, wasStopped: false });
+    // A function outlives the execution that called it and was stopped.
+    const isDisturbed = this.#running.size > 0 || this.#functions.running.length > 0;
+    this.#disturb();
+    this.#running.set(execution, { execution, machine, startedAtMs: time.nowMs, before: this.#kept(), disturbed: isDisturbed, wasStopped: false });
     // Whatever it calls is known by its name.
     time.process(name, { driftPpm: 0 }).run(() => {
       void this.#operator('states', 'StartExecution', region, { stateMachineArn: `arn:aws:states:${region}:${world.accountId}:stateMachine:${installation}-${machine}`, name, input: JSON.stringify(input) });
     });
+  }
+
+  #disturb(): void {
+    for (const each of this.#running.values()) each.disturbed = true;
   }
 
   #heard({ detailType, detail }: BusEvent): void {
@@ -313,7 +337,9 @@ export class Executions implements Actors {
     const running = this.#running.get(arn);
     if (status === 'RUNNING') {
       // Gone on with.
-      if (running === undefined) this.#running.set(arn, { execution: arn, machine: machineOf(arn), startedAtMs: this.#system.time.nowMs, before: undefined, disturbed: true, wasStopped: true });
+      if (running !== undefined) return;
+      this.#disturb();
+      this.#running.set(arn, { execution: arn, machine: machineOf(arn), startedAtMs: this.#system.time.nowMs, before: undefined, disturbed: true, wasStopped: true });
       return;
     }
     if (running === undefined) return;
@@ -363,6 +389,26 @@ export class Executions implements Actors {
     if (beside !== undefined) return `${beside} runs beside the primary one`;
     const [still] = this.#functions.running;
     return still && `${still.name} still runs`;
+  }
+
+  /** What a guard reads, as the task that it is. */
+  async readKey(region: string, roleArn: string | undefined): Promise<HeldKey> {
+    const { world } = this.#system.cloud;
+    const caller = roleArn === undefined ? world.operator.caller : world.callerFor(roleArn);
+    const asked = world.call({ service: 'secretsmanager', operation: 'GetSecretValue', region, caller, input: { SecretId: this.#secretName } });
+    // Of a Region that is dark nothing is heard.
+    const answer = await asked.catch((error: unknown) => (error instanceof RegionDarkError ? new Promise<never>(() => undefined) : Promise.reject(error as Error)));
+    const { SecretString, VersionId } = answer as { readonly SecretString: string; readonly VersionId: string };
+    const texts = Object.entries(JSON.parse(SecretString) as Record<string, unknown>).filter((each): each is [string, string] => typeof each[1] === 'string');
+    return { version: VersionId, texts: new Map(texts.map(([name, text]) => [name, new Secret(text)])) };
+  }
+
+  /** At home, where it is made and deleted. */
+  #currentKey(): string | undefined {
+    const home = this.#lease()?.home;
+    if (!this.#isKeyThere || home === undefined) return undefined;
+    const { SecretString } = this.#look('secretsmanager', 'GetSecretValue', home, { SecretId: this.#secretName }) as { readonly SecretString: string };
+    return (JSON.parse(SecretString) as { readonly apiKey: string }).apiKey;
   }
 
   #isDark(region: string): boolean {

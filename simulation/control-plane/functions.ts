@@ -2,9 +2,11 @@
  * Lambda in a seed's system: each invocation a process of its own, in which the real steps of the function run on a client that ends in the models. It
  * may stand still until its time is over, or end in the middle of what it does.
  */
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { approvalSteps } from '../../lib/change/approvals.ts';
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
+import { keyRotation } from '../../lib/contracts/key-rotation.ts';
 import { bookOperations } from '../../lib/contracts/operations.ts';
 import { databaseRecovery, recoveryControl } from '../../lib/contracts/recovery.ts';
 import { ExecutionEnded, releaseWorkflow } from '../../lib/contracts/release-workflow.ts';
@@ -15,8 +17,12 @@ import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
 import { lastNet } from '../../lib/cutover/last-net.ts';
 import { leaseSteps } from '../../lib/cutover/lease-steps.ts';
 import type { Patience } from '../../lib/cutover/patience.ts';
+import { keyRoster } from '../../lib/key-rotation/roster.ts';
+import { rotationSteps } from '../../lib/key-rotation/rotation.ts';
+import { keySecret } from '../../lib/key-rotation/secret-store.ts';
 import { LeaseControl } from '../../lib/lease/control.ts';
 import { DynamoLeaseStore } from '../../lib/lease/dynamo-store.ts';
+import { KeyRoster } from '../../lib/lease/key-roster.ts';
 import type { BookName } from '../../lib/lease/model.ts';
 import { operationSteps } from '../../lib/operations/steps.ts';
 import { controlSteps } from '../../lib/recovery/control-steps.ts';
@@ -24,12 +30,15 @@ import { Journal } from '../../lib/trading/journal.ts';
 import { AwsError, RegionDarkError, type ServiceModel } from '../../rehearsal/cloud/model.ts';
 import type { CloudWorld } from '../../rehearsal/cloud/world.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
-import type { SimulatedCloud } from '../cloud.ts';
+import { tables, type SimulatedCloud } from '../cloud.ts';
 import type { SimulatedProcess, VirtualTime } from '../virtual-time.ts';
 import { answered, type Steps } from '../worlds/answered.ts';
 import { memoryStore } from '../worlds/desk.ts';
-import { installation, type Made } from './deployed.ts';
+import type { Made } from './deployed.ts';
+import type { ExchangeKeys } from './exchange-keys.ts';
 
+/** Where they run, as faults of the network name it. */
+export const functionsHost = 'functions';
 /** As the runtime's client has them. */
 const sdkAttempts = 3;
 /** Warm, or with a cold start. */
@@ -47,6 +56,8 @@ export interface FunctionsOptions {
   readonly cloud: () => SimulatedCloud;
   /** Of a Region: what its database says. */
   readonly database: (region: string) => Implementation<typeof databaseRecovery>;
+  readonly keys: ExchangeKeys;
+  readonly addresses: readonly string[];
   readonly onFailure: (process: string, error: string) => void;
 }
 
@@ -62,9 +73,11 @@ interface Surroundings {
   readonly variables: Readonly<Record<string, string>>;
   readonly control: LeaseControl;
   readonly journal: Journal;
+  readonly store: DynamoLeaseStore;
+  readonly secrets: SecretsManagerClient;
 }
 
-export function simulatedFunctions(world: CloudWorld, { time, random, made, books, cloud, database, onFailure }: FunctionsOptions): SimulatedFunctions {
+export function simulatedFunctions(world: CloudWorld, { time, random, made, books, cloud, database, keys, addresses, onFailure }: FunctionsOptions): SimulatedFunctions {
   const approvals = memoryStore();
   const byContract: readonly (readonly [FunctionContract, (of: Surroundings) => Steps])[] = [
     [leaseControl, ({ control }) => leaseSteps(control)],
@@ -82,6 +95,19 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
       answers: async (region) => world.outageOf(region) === undefined,
     })],
     [databaseRecovery, ({ region }) => database(region)],
+    [keyRotation, ({ control, region, variables, store, secrets }) => {
+      const book = variables['BATON_BOOK'] as BookName;
+      return rotationSteps({
+        book, region, venue: variables['BATON_VENUE']!, policy: async () => ({ addresses }), provider: keys.provider(),
+        graceHours: Number(variables['BATON_GRACE_HOURS']), unusedSeconds: Number(variables['BATON_UNUSED_SECONDS']),
+        secret: keySecret(secrets, variables['BATON_VENUE_SECRET']!, region),
+        roster: keyRoster(new KeyRoster({ store, book, monotonicMs: () => performance.now(), pause: (ms) => pause(time, ms) })),
+        // Its time does not come in a run.
+        schedule: { put: async (_revocation, at) => at, due: async () => undefined },
+        home: async () => (await control.read(book)).home,
+        now: () => new Date(), pause: (seconds) => pause(time, seconds * 1000),
+      });
+    }],
     [releaseWorkflow, ({ control }) => lastNet({ control, notify: async () => undefined })],
   ];
   const served = new Map<string, { readonly name: string; readonly contract: FunctionContract; readonly steps: Steps }>();
@@ -91,17 +117,20 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
     const known = served.get(`${region} ${name}`);
     if (known !== undefined) return known;
     const declared = made.find((each) => each.type === 'AWS::Lambda::Function' && each.region === region && each.properties['FunctionName'] === name);
-    const [contract, build] = byContract.find(([each]) => name === `${installation}-${each.name}`) ?? [];
+    const [contract, build] = byContract.find(([each]) => name.endsWith(`-${each.name}`)) ?? [];
     if (declared === undefined || contract === undefined || build === undefined) {
       throw new AwsError('ResourceNotFoundException', `Function not found: arn:aws:lambda:${region}:${world.accountId}:function:${name}; the seeds do not run it`);
     }
     // A warm environment keeps its client.
-    const client = cloud().client(() => time.running!, `functions of ${region}`, region, { maxAttempts: sdkAttempts, roleArn: String(declared.properties['Role']) });
+    const as = { maxAttempts: sdkAttempts, roleArn: String(declared.properties['Role']) };
+    const client = cloud().client(() => time.running!, functionsHost, region, as);
+    const secrets = new SecretsManagerClient(cloud().configuration(() => time.running!, functionsHost, region, { ...as, service: 'secretsmanager' }));
+    const store = new DynamoLeaseStore({ client, tableName: tables.lease });
     const variables = (declared.properties['Environment'] as { readonly Variables: Readonly<Record<string, string>> }).Variables;
     const steps = build({
-      region, variables,
-      control: new LeaseControl(new DynamoLeaseStore({ client, tableName: variables['BATON_LEASE_TABLE']! })),
-      journal: new Journal({ client, tableName: variables['BATON_JOURNAL_TABLE'] ?? '' }),
+      region, variables, store, secrets,
+      control: new LeaseControl(store),
+      journal: new Journal({ client, tableName: tables.journal }),
     });
     const found = { name: contract.name, contract, steps };
     served.set(`${region} ${name}`, found);
@@ -114,6 +143,8 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
     // Whoever asks is a state machine's execution, or what EventBridge heard of one.
     const process = time.process(`${short} of ${time.running?.name ?? 'nobody'}`, { driftPpm: 0 });
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    // It may end while it starts, when nobody waits for it yet.
+    promise.catch(() => undefined);
     const end = (how: () => void): void => {
       if (!running.delete(process)) return;
       process.alive = false;

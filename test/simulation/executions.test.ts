@@ -11,6 +11,7 @@ import type { Verdict } from '../../simulation/run.ts';
 const run = promisify(execFile);
 const cli = join(import.meta.dirname, '..', '..', 'simulation', 'cli.ts');
 const releases = 'releases by their machine';
+const revocations = 'a key revoked, by its machine';
 
 async function traced(situation: string, seed: number): Promise<readonly string[]> {
   const { stdout } = await run(process.execPath, [cli, '--seed', String(seed), '--situation', situation, '--trace'], { env: { ...process.env, NO_COLOR: '1' }, maxBuffer: 1e8 });
@@ -40,14 +41,26 @@ test('a Region is lost in one blow: the machine in the other one moves the book,
   expect(steps.every((each, index) => each > (steps[index - 1] ?? 0)), String(steps)).toBe(true);
 }, 60_000);
 
+test('a key is revoked at once: every task has proved the next one before the venue forgets it, and the book trades again', async () => {
+  const lines = await traced(revocations, 1);
+  expect(lines.at(-2)).toContain('every invariant held');
+  const at = (pattern: RegExp): number => lines.findIndex((line) => pattern.test(line));
+  const steps = [
+    at(/revoke-now-1: entered Make a new key at the venue/), at(/us-east-1\/blue\/i\d guard: info the venue accepts the key.*"before"/), at(/revoke-now-1: entered Delete the old key and see it refused/),
+    at(/revoke-now-1: entered Look whether the book trades again/), at(/revoke-now-1: Succeeded/),
+  ];
+  expect(steps.every((each, index) => each > (steps[index - 1] ?? 0)), String(steps)).toBe(true);
+}, 60_000);
+
 describe('what is made wrong is caught', () => {
   test.each([
-    ['what is live is recorded before it trades', '5. a rollback restores what was'],
-    ['a rollback ends with a name of its own', '8. every execution ends, in bounded time once faults stop'],
-    ['a rollback leaves the new colour', '9. nothing is left over'],
-    ['no function may write the lease', '11. no call succeeds that the synthesized policy does not allow'],
-  ])('%s', async (what, invariant) => {
-    const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'made-wrong.ts'), what, releases, '1']);
+    ['a rotation proves nothing', revocations, '6. a working key is there at all times, and none is revoked before its successor was proved'],
+    ['what is live is recorded before it trades', releases, '5. a rollback restores what was'],
+    ['a rollback ends with a name of its own', releases, '8. every execution ends, in bounded time once faults stop'],
+    ['a rollback leaves the new colour', releases, '9. nothing is left over'],
+    ['no function may write the lease', releases, '11. no call succeeds that the synthesized policy does not allow'],
+  ])('%s', async (what, situation, invariant) => {
+    const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'made-wrong.ts'), what, situation, '1']);
     expect(JSON.parse(stdout) as Verdict).toMatchObject({ kind: 'broken', invariant });
   }, 60_000);
 });
