@@ -7,6 +7,7 @@ import { executionArn as leftoversExecution } from '../worlds/drill-tasks.ts';
 import * as drillWorld from '../worlds/drill.ts';
 import { executionArn as failoverExecution, request as failoverRequest } from '../worlds/recovery.ts';
 import * as research from '../worlds/research.ts';
+import { executionArn as restoreExecution } from '../worlds/restore.ts';
 import * as verificationWorld from '../worlds/verification.ts';
 import type { World } from '../worlds/world.ts';
 import * as backupVerification from './backup-verification.ts';
@@ -60,7 +61,7 @@ export const plays: Readonly<Record<string, Play>> = {
   'failover-database-required': play('failover', failoverExecution, { lost: failover.lostWithABotThatWrites }, () => failoverRequest, 'dev-database-required'),
   switchover: play('switchover', moves.executionOf('switchover'), moves.planned, () => moves.request),
   failback: play('failback', moves.executionOf('failback'), { ...moves.planned, ...moves.left }, () => moves.request),
-  'restore-database': play('restore-database', restoreDatabase.executionArn, restoreDatabase.scenarios, () => restoreDatabase.request, 'dev-database-required'),
+  'restore-database': play('restore-database', restoreExecution, restoreDatabase.scenarios, () => restoreDatabase.request, 'dev-database-required'),
   'dr-drill': play('dr-drill', drillWorld.executionArn, drill.scenarios, () => drillWorld.request),
   'drill-leftovers': play('drill-leftovers', leftoversExecution, drillLeftovers.scenarios, () => ({})),
   'backup-verification': play('backup-verification', verificationWorld.executionArn, backupVerification.scenarios, () => verificationWorld.request),
