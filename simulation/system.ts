@@ -336,10 +336,11 @@ export class SimulatedSystem {
   }
 }
 
-let policies: Policies | undefined;
-/** One for all runs of a process: what it decided stays true. */
+const policiesByMade = new WeakMap<readonly Made[], Policies>();
+/** One for all runs of the same deployment: what it decided stays true. */
 function policiesOf(made: readonly Made[]): Policies {
-  policies ??= new Policies(made, settings.account);
+  const policies = policiesByMade.get(made) ?? new Policies(made, settings.account);
+  policiesByMade.set(made, policies);
   return policies;
 }
 
