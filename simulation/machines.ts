@@ -1,6 +1,7 @@
 /**
- * Those who act on the book from outside: machines that take its lock first, and people who halt it. Each machine is a process of its own, whose
- * calls fail like anybody's; one that is killed leaves its lock, which the last net takes away.
+ * Those who act on the book from outside: machines that take its lock first, and people who halt it. Most seeds have them as stand-ins: what each writes to the lease, and nothing
+ * between, so that many meet in a minute, at instants at which no machine would be there yet. Each is a process of its own, whose calls fail like anybody's; one that is
+ * killed leaves its lock, which the last net takes away. The synthesized machines are in control-plane/executions.ts.
  */
 import { WorkflowPreemptedError } from '../lib/lease/errors.ts';
 import type { LeaseControl } from '../lib/lease/control.ts';
@@ -9,9 +10,49 @@ import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import type { Colour, WorkflowToken } from '../lib/lease/model.ts';
 import { regions, tables } from './cloud.ts';
 import { book, type SimulatedSystem } from './system.ts';
+import type { BadRelease } from './swarm.ts';
+import type { SimulatedTask } from './task.ts';
 import type { SimulatedProcess } from './virtual-time.ts';
 
+/** Whoever acts on the book and on its tasks from outside. */
+export interface Actors {
+  readonly running: readonly { readonly execution: string; readonly startedAtMs: number }[];
+  /** On whose behalf a process acts, ended or not; undefined for one that is no machine's. */
+  executionOf(process: string): string | undefined;
+  mayPreempt(execution: string, heldBy: string): boolean;
+  /** Whether it halts a book that it does not have: whoever halts asks nobody. */
+  mayHalt(execution: string): boolean;
+  /** The first deployment, the first release, and its tasks. */
+  open(): Promise<void>;
+  drain(to: Colour, release?: BadRelease): void;
+  rollBack(): void;
+  halt(): void;
+  resume(): void;
+  haltFor(): void;
+  moveHome(): void;
+  /** The newest one ends in the middle of what it does. */
+  kill(): void;
+  /** A function of one ends in the middle, or stands still for so long. */
+  breakFunction(forMs: number | undefined): void;
+  /** Once faults are over, what must hold then is seen to, as a person would. */
+  restore(): void;
+  /** The platform has lost a task, and brings another. */
+  replace(task: SimulatedTask): void;
+  /** The longest of them waits this long by itself. */
+  readonly endWithinMs: number;
+  /** With nothing in its way, a hand-over that is asked for has taken place by then, and some orders were seen. */
+  readonly handOverWithinMs: number;
+  /** What is missing of the tasks that are wanted. */
+  missing(): string | undefined;
+  readonly tasksWanted: number;
+}
+
 const leaseMs = 5000;
+const tasksAtFirst: readonly (readonly [region: string, colour: Colour])[] = [
+  [regions.home, 'blue'], [regions.home, 'blue'], [regions.home, 'green'], [regions.away, 'blue'],
+];
+/** From the loss of a task until another is there. */
+const replacedAfterMs = { least: 3000, most: 9000 };
 const drainEndsWithinMs = 20_000;
 const lookEveryMs = 500;
 const haltedForMs = 3000;
@@ -25,7 +66,10 @@ interface Machine {
   readonly startedAtMs: number;
 }
 
-export class Machines {
+export class StandIns implements Actors {
+  readonly endWithinMs = 45_000;
+  /** A drain waits for a successor for 20 s at the longest. */
+  readonly handOverWithinMs = 40_000;
   readonly #system: SimulatedSystem;
   readonly #running = new Set<Machine>();
   readonly #names = new Set<string>();
@@ -39,9 +83,12 @@ export class Machines {
     return [...this.#running];
   }
 
-  /** Whether a process is one, ended or not. */
-  isMachine(name: string): boolean {
-    return this.#names.has(name);
+  executionOf(process: string): string | undefined {
+    return this.#names.has(process) ? process : undefined;
+  }
+
+  mayHalt(): boolean {
+    return false;
   }
 
   /** A failover may take the book from any other machine; nobody else may from anybody. */
@@ -57,6 +104,34 @@ export class Machines {
       const control = this.#system.control(process, regions.home);
       void control.createBook({ book, home: regions.home, leaseMs }).then(() => this.#run('cutover', async (of, token) => void (await of.open(book, token))));
     });
+    for (const [region, colour] of tasksAtFirst) this.#system.startTask(region, colour);
+  }
+
+  get tasksWanted(): number {
+    return tasksAtFirst.length;
+  }
+
+  missing(): string | undefined {
+    return this.#system.tasks.length < this.tasksWanted ? 'a task is missing' : undefined;
+  }
+
+  /** Its place is taken by another, a while later. */
+  replace(task: SimulatedTask): void {
+    const { time, draw } = this.#system;
+    const { region, colour } = task.wish;
+    task.kill();
+    this.#system.forget(task);
+    time.at(time.nowMs + draw.between(replacedAfterMs.least, replacedAfterMs.most), undefined, () => void this.#system.startTask(region, colour));
+  }
+
+  /** It writes nothing that would not be one of the others. */
+  rollBack(): void {
+    this.drain('blue');
+  }
+
+  /** There are none. */
+  breakFunction(): void {
+    this.kill();
   }
 
   drain(to: Colour): void {

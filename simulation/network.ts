@@ -85,6 +85,8 @@ export class Network {
         const { fault: back } = this.#met(route);
         if (back.answers === true) return undefined;
         return void time.at(time.nowMs + this.#latency(route.service) + this.#random() * (back.slowerByMs ?? 0), caller, () => resolve(answer));
+      }, (error: unknown) => {
+        if (this.#met(route).fault.answers !== true) time.at(time.nowMs + this.#latency(route.service), caller, () => reject(error));
       });
     });
     return promise;

@@ -2,17 +2,55 @@
  * Where a seed's faults come from: drawn from all kinds, as usual, or from the few that make one situation, again and again in a run. What only happens in
  * a small part of a second is not met by chance.
  */
-import { drawing, drawPlan, holder, safetyMs, type Draw, type Fault, type FaultKind, type Plan } from './swarm.ts';
+import { drawing, drawPlan, holder, safetyMs, type BadRelease, type Draw, type Fault, type FaultKind, type Plan } from './swarm.ts';
 
 /** Faults in the order of their instants, from the first round to the last. */
 type Rounds = (draw: Draw) => readonly (readonly [afterMs: number, fault: FaultKind])[];
 
 const firstRoundMs = 7000;
+/** None comes when they are said to be over. */
+const lastMs = safetyMs - 1;
 
 /** A way to the venue on which an order's last second in time and the next holder's first one meet. */
 const lateWay = (draw: Draw): FaultKind => ({ kind: 'late-orders', next: draw.of(['cut', 'cut', 'pause', 'crash']), byMs: draw.between(700, 2500) });
 
-const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: Rounds }>> = {
+/** What disturbs a machine at work. */
+function somethingWrong(draw: Draw, withinMs: number, others: readonly FaultKind[] = [{ kind: 'roll-back' }, { kind: 'move-home' }]): readonly (readonly [number, FaultKind])[] {
+  const { between, of } = draw;
+  const faults: readonly FaultKind[] = [
+    ...others, { kind: 'kill-machine' }, { kind: 'break-function' }, { kind: 'break-function', forMs: between(500, 12_000) }, { kind: 'drain', to: 'blue' }, { kind: 'halt' },
+    { kind: 'crash', part: 'task' }, { kind: 'pause', part: of(['guard', 'trader', 'task']), forMs: between(500, 15_000) }, { kind: 'sigterm' },
+    { kind: 'cut', service: of(['venue', 'dynamodb']), way: of(['requests', 'answers', 'both']), forMs: between(1000, 25_000) },
+    { kind: 'breaks', service: 'dynamodb', oneIn: 2, forMs: between(500, 10_000) }, { kind: 'conflicts', oneIn: 3, forMs: between(1000, 10_000) },
+    { kind: 'isolate', region: of(['home', 'away']), forMs: between(500, 10_000) },
+  ];
+  const first = of(faults);
+  return [[between(0, withinMs), first], ...(first.kind === 'halt' ? [[withinMs + between(0, 4000), { kind: 'resume' }] as const] : []), ...(draw.random() < 0.4 ? [[between(0, withinMs), of(faults)] as const] : [])];
+}
+
+const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: Rounds; readonly machines?: Plan['machines'] }>> = {
+  /** Releases by the synthesized machine, and one thing more that goes wrong while each is at work. */
+  'releases by their machine': {
+    everyMs: 24_000, machines: 'synthesized',
+    of: (draw) => {
+      const release = draw.of<BadRelease | undefined>([undefined, undefined, undefined, 'never-ready', 'silent', 'silent']);
+      return [[0, { kind: 'drain', to: 'green', ...(release !== undefined && { release }) }], ...(draw.random() < 0.7 ? somethingWrong(draw, 14_000) : [])];
+    },
+  },
+  /** The home is lost in one blow or left alive, and the synthesized machine moves the book; it comes back in between. */
+  'a Region lost, by its machine': {
+    everyMs: 26_000, machines: 'synthesized',
+    of: (draw) => [
+      ...(draw.random() < 0.7 ? [[0, { kind: 'lose-region', region: draw.of<'home' | 'away'>(['home', 'home', 'away']), forMs: draw.between(4000, 25_000) }] as const] : []),
+      [draw.between(200, 5000), { kind: 'move-home' }],
+      ...(draw.random() < 0.5 ? somethingWrong(draw, 12_000) : []),
+    ],
+  },
+  /** The key that trades is replaced at once, while the book is halted for it. Not after a failover: the tasks of a Region that was left do not get the key. */
+  'a key revoked, by its machine': {
+    everyMs: 26_000, machines: 'synthesized',
+    of: (draw) => [[0, { kind: 'halt-for' }], ...(draw.random() < 0.7 ? somethingWrong(draw, 14_000, [{ kind: 'roll-back' }]) : [])],
+  },
   /** A lease runs out while orders sent under it are still on their way. */
   'orders outlive a lease': { everyMs: 13_000, of: (draw) => [[0, lateWay(draw)]] },
   /** A guard knows nothing any more, while its trader sends by what it was told last, on a way on which orders are long. */
@@ -64,17 +102,21 @@ const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: R
 };
 
 export const usual = 'usual';
+/** Of so many usual seeds, these by their place draw what the synthesized machines meet: such a run takes longer. */
+const everySo = 16;
+const synthesizedShare: Readonly<Record<number, string>> = { 3: 'a key revoked, by its machine', 7: 'releases by their machine', 11: 'releases by their machine', 15: 'a Region lost, by its machine' };
 export const situations: readonly string[] = [usual, ...Object.keys(rounds)];
 
 export function planOf(situation: string, seed: number): Plan {
   const plan = drawPlan(seed);
-  if (situation === usual) return plan;
+  const share = synthesizedShare[seed % everySo];
+  if (situation === usual) return share === undefined ? plan : planOf(share, seed);
   const chosen = rounds[situation];
   if (chosen === undefined) throw new Error(`no situation '${situation}': there are ${situations.join(', ')}`);
   const draw = drawing(seed ^ 0x517e);
   const faults: Fault[] = [];
   for (let atMs = firstRoundMs; atMs < safetyMs - 2000; atMs += chosen.everyMs * draw.between(0.8, 1.2)) {
-    for (const [afterMs, fault] of chosen.of(draw)) faults.push({ ...fault, atMs: atMs + afterMs, whom: holder });
+    for (const [afterMs, fault] of chosen.of(draw)) faults.push({ ...fault, atMs: Math.min(atMs + afterMs, lastMs), whom: holder });
   }
-  return { ...plan, faults: faults.sort((a, b) => a.atMs - b.atMs) };
+  return { ...plan, machines: chosen.machines ?? 'stand-ins', faults: faults.sort((a, b) => a.atMs - b.atMs) };
 }

@@ -8,6 +8,9 @@ import type { Latency } from './network.ts';
 export type Part = 'guard' | 'trader' | 'task';
 export type Service = 'dynamodb' | 'venue' | 'cache' | 'database';
 
+/** What is wrong with a release: its traders never say that they are ready, or they are and send nothing. */
+export type BadRelease = 'never-ready' | 'silent';
+
 export type FaultKind =
   | { readonly kind: 'pause'; readonly part: Part; readonly forMs: number }
   | { readonly kind: 'crash'; readonly part: Part }
@@ -23,14 +26,18 @@ export type FaultKind =
   | { readonly kind: 'closed-database'; readonly forMs: number }
   /** Orders are long on their way when their sender is lost, stands still or has to hand over: nothing but their expiry stops them. */
   | { readonly kind: 'late-orders'; readonly next: 'crash' | 'pause' | 'drain' | 'cut'; readonly byMs: number }
-  | { readonly kind: 'drain'; readonly to: 'blue' | 'green' }
+  | { readonly kind: 'drain'; readonly to: 'blue' | 'green'; readonly release?: BadRelease }
   /** A machine ends in the middle of what it does, and the last net cleans up. */
   | { readonly kind: 'halt' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'move-home' }
   /** A machine that halts the book for its own purpose, and opens it again. */
   | { readonly kind: 'halt-for' }
-  | { readonly kind: 'kill-machine' };
+  | { readonly kind: 'kill-machine' }
+  | { readonly kind: 'roll-back' }
+  /** A function of a machine ends in the middle of what it does, or stands still for so long. */
+  | { readonly kind: 'break-function'; readonly forMs?: number }
+  | { readonly kind: 'lose-region'; readonly region: 'home' | 'away'; readonly forMs: number };
 
 export type Fault = FaultKind & {
   readonly atMs: number;
@@ -43,6 +50,8 @@ export interface Plan {
   readonly driftPpm: number;
   readonly latencyMs: Readonly<Record<Service | 'secretsmanager', Latency>>;
   readonly faults: readonly Fault[];
+  /** What people start: the machines as they are synthesized, or what each of them writes. */
+  readonly machines: 'synthesized' | 'stand-ins';
 }
 
 /** Faults begin when the book trades, and end in time for the last of them to be seen. */
@@ -110,5 +119,5 @@ export function drawPlan(seed: number): Plan {
     const whom = random() < holderShare ? holder : whole(0, 7);
     return { ...of(chosen)(draw), atMs, whom };
   });
-  return { seed, driftPpm: of([0, 100, 9_000]), latencyMs, faults: faults.sort((a, b) => a.atMs - b.atMs) };
+  return { seed, driftPpm: of([0, 100, 9_000]), latencyMs, faults: faults.sort((a, b) => a.atMs - b.atMs), machines: 'stand-ins' };
 }

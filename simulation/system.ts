@@ -15,9 +15,12 @@ import { authorOf, type VenueEntry } from '../rehearsal/venue/record.ts';
 import { ModelledCache } from './cache.ts';
 import { regions, simulatedCloud, tables, type Conflicts, type SimulatedCloud } from './cloud.ts';
 import { ModelledDatabase } from './database.ts';
-import { Machines } from './machines.ts';
+import { Policies } from './control-plane/policies.ts';
+import type { Executions } from './control-plane/executions.ts';
+import { settings, type Made } from './control-plane/deployed.ts';
+import { StandIns, type Actors } from './machines.ts';
 import { Network } from './network.ts';
-import { drawing, holder, type Draw, type Fault, type Plan } from './swarm.ts';
+import { drawing, holder, type BadRelease, type Draw, type Fault, type Plan } from './swarm.ts';
 import { SimulatedTask } from './task.ts';
 import { SimulatedProcess, VirtualTime } from './virtual-time.ts';
 
@@ -27,17 +30,16 @@ const ordersPerSecond = 2;
 const marketStepMs = 250;
 /** Planted in every output to be looked for: the venue's secret. */
 export const secret = 'k3y-that-n0body-may-print';
-const apiKey = 'the-key';
+export const apiKey = 'the-key';
+/** Of the book, at the venue. */
+export const account = '1';
+/** From where its tasks speak to the venue. */
+export const addresses: readonly string[] = ['198.51.100.1'];
 /** Nobody is limited by it here: that is another test's. */
 const limits = { ordersPerSecond: 20, requestsPer5Seconds: 600 };
-/** From the loss of a task until another is there. */
-const replacedAfterMs = { least: 3000, most: 9000 };
 /** How long the platform waits for the container beside one that ended. */
 const besideEndsAfterMs = { least: 100, most: 2000 };
 const wakeLagMsMax = 1.5;
-const tasksAtFirst: readonly (readonly [region: string, colour: Colour])[] = [
-  [regions.home, 'blue'], [regions.home, 'blue'], [regions.home, 'green'], [regions.away, 'blue'],
-];
 
 /** A write, and whose process made it. */
 export interface KnownWrite extends TableWrite {
@@ -49,7 +51,11 @@ export class SimulatedSystem {
   readonly time: VirtualTime;
   readonly draw: Draw;
   readonly network: Network;
-  readonly machines: Machines;
+  readonly machines: Actors;
+  /** The synthesized machines, where they are there. */
+  readonly executions: Executions | undefined;
+  /** What was done against the synthesized policies. */
+  readonly notAllowed: string[] = [];
   readonly conflicts: Conflicts = { oneIn: Infinity };
   readonly databases: ReadonlyMap<string, ModelledDatabase>;
   readonly caches: ReadonlyMap<string, ModelledCache>;
@@ -62,15 +68,18 @@ export class SimulatedSystem {
   tasks: SimulatedTask[] = [];
   cloud!: SimulatedCloud;
   faultsAreOver = false;
-  readonly tasksWanted = tasksAtFirst.length;
   #born = 0;
   #venueOffsetMs = 0;
   readonly #trace = createHash('sha256');
   readonly #notable: string[] = [];
   readonly #links: (() => void)[] = [];
 
-  constructor(plan: Plan) {
+  readonly #made: readonly Made[];
+
+  /** `made`: what is deployed. `Synthesized`: who runs the machines that are; absent where stand-ins do what these write. */
+  constructor(plan: Plan, made: readonly Made[], Synthesized?: typeof Executions) {
     this.plan = plan;
+    this.#made = made;
     // What is drawn while it runs does not depend on how the plan was drawn.
     this.draw = drawing(plan.seed ^ 0x5eed);
     const { random } = this.draw;
@@ -81,20 +90,25 @@ export class SimulatedSystem {
     this.databases = each(() => new ModelledDatabase(nowMs));
     this.caches = each(() => new ModelledCache(nowMs));
     this.venue = openDesk({
-      random: seeded(plan.seed), keys: [{ apiKey, secret, account: '1' }], limits,
+      random: seeded(plan.seed), keys: [{ apiKey, secret, account }], limits,
       nowMs: () => this.time.wallMs + this.#venueOffsetMs, monotonicMs: nowMs,
       onDecision: (decision) => this.#decided({ ...decision, ...authorOf(decision.clientOrderId) }),
     });
-    this.machines = new Machines(this);
+    this.executions = Synthesized && new Synthesized(this, made);
+    this.machines = this.executions ?? new StandIns(this);
   }
 
   async open(): Promise<void> {
     const { random } = this.draw;
-    this.cloud = await simulatedCloud({ seed: this.plan.seed, network: this.network, random, conflicts: this.conflicts });
+    this.cloud = await simulatedCloud({
+      seed: this.plan.seed, network: this.network, random, conflicts: this.conflicts, running: () => this.time.running,
+      ...(this.executions !== undefined && { services: (world) => this.executions!.services(world) }),
+    });
+    const policies = policiesOf(this.#made);
+    this.cloud.onCall((call) => void policies.fault(call, this.cloud.world).then((fault) => fault !== undefined && this.notAllowed.push(fault)));
     this.cloud.tables.onWrite((write) => this.#written(write));
     this.#step();
     await this.machines.open();
-    for (const [region, colour] of tasksAtFirst) this.startTask(region, colour);
   }
 
   /** Digest of all that was traced so far. */
@@ -141,14 +155,15 @@ export class SimulatedSystem {
     return new LeaseControl(new DynamoLeaseStore({ client, tableName: tables.lease }));
   }
 
-  startTask(region: string, colour: Colour): SimulatedTask {
+  startTask(region: string, colour: Colour, { imageDigest = `sha256:${colour}`, isBad }: { readonly imageDigest?: string | undefined; readonly isBad?: BadRelease | undefined } = {}): SimulatedTask {
     this.#born += 1;
     const instance = instanceId(region, colour, `i${this.#born}`);
-    const task = new SimulatedTask({ book, instance, colour, region, imageDigest: `sha256:${colour}`, symbol }, {
+    const task = new SimulatedTask({ book, instance, colour, region, imageDigest, symbol, roleArn: taskRoleIn(this.#made, region), isBad }, {
       time: this.time, network: this.network, cloud: this.cloud, random: this.draw.random, ordersPerSecond,
       driftPpm: this.plan.driftPpm,
       venue: this.venue.decide,
-      readKey: () => ({ version: 'v1', texts: new Map([['apiKey', new Secret(apiKey)], ['secret', new Secret(secret)]]) }),
+      readKey: () => this.executions?.readKey(region, taskRoleIn(this.#made, region))
+        ?? { version: 'v1', texts: new Map([['apiKey', new Secret(apiKey)], ['secret', new Secret(secret)]]) },
       database: (of) => this.databases.get(of)!,
       cache: (of) => this.caches.get(of)!,
       log: (who, ...line) => this.log(who, ...line),
@@ -159,13 +174,12 @@ export class SimulatedSystem {
     return task;
   }
 
-  /** Its place is taken by another, a while later. */
-  replace(task: SimulatedTask): void {
-    if (!this.tasks.includes(task)) return;
-    const { region, colour } = task.wish;
-    task.kill();
+  forget(task: SimulatedTask): void {
     this.tasks = this.tasks.filter((each) => each !== task);
-    this.time.at(this.time.nowMs + this.draw.between(replacedAfterMs.least, replacedAfterMs.most), undefined, () => void this.startTask(region, colour));
+  }
+
+  #replace(task: SimulatedTask): void {
+    if (this.tasks.includes(task)) this.machines.replace(task);
   }
 
   inject(fault: Fault): void {
@@ -185,7 +199,7 @@ export class SimulatedSystem {
         return;
       case 'crash':
         for (const process of parts(fault.part)) process.alive = false;
-        if (fault.part === 'task') return this.replace(task);
+        if (fault.part === 'task') return this.#replace(task);
         // The platform ends what is beside, and starts another.
         time.at(time.nowMs + draw.between(besideEndsAfterMs.least, besideEndsAfterMs.most), undefined, () => this.#endTask(task));
         return;
@@ -235,12 +249,12 @@ export class SimulatedSystem {
         time.at(time.nowMs + draw.between(0, lateForMs), undefined, () => {
           if (this.faultsAreOver) return;
           if (fault.next === 'drain') return this.machines.drain(otherColour(task.wish.colour));
-          if (fault.next === 'crash') return this.replace(task);
+          if (fault.next === 'crash') return this.#replace(task);
           for (const process of parts('task')) process.pausedUntilMs = Math.max(process.pausedUntilMs, time.nowMs + fault.byMs);
         });
         return;
       case 'drain':
-        return this.machines.drain(fault.to);
+        return this.machines.drain(fault.to, fault.release);
       case 'halt':
         return this.machines.halt();
       case 'resume':
@@ -251,6 +265,12 @@ export class SimulatedSystem {
         return this.machines.haltFor();
       case 'kill-machine':
         return this.machines.kill();
+      case 'roll-back':
+        return this.machines.rollBack();
+      case 'break-function':
+        return this.machines.breakFunction(fault.forMs);
+      case 'lose-region':
+        return this.#loseRegion(regions[fault.region], fault.forMs);
     }
   }
 
@@ -267,13 +287,25 @@ export class SimulatedSystem {
     }
   }
 
+  /** All of it is gone in one blow, and back when faults are over at the latest. */
+  #loseRegion(region: string, forMs: number): void {
+    const { world } = this.cloud;
+    if (world.outageOf(region) !== undefined) return;
+    void world.darken(region);
+    const back = (): void => {
+      if (world.outageOf(region) !== undefined) void world.relight(region);
+    };
+    this.#links.push(back);
+    this.time.at(this.time.nowMs + forMs, undefined, back);
+  }
+
   #endTask(task: SimulatedTask): void {
     if (!this.tasks.includes(task)) return;
     this.trace(task.host, 'SIGTERM', true);
-    if (!task.guardProcess.alive) return this.replace(task);
-    void task.terminate().then(() => this.time.at(this.time.nowMs, undefined, () => this.replace(task)));
+    if (!task.guardProcess.alive) return this.#replace(task);
+    void task.terminate().then(() => this.time.at(this.time.nowMs, undefined, () => this.#replace(task)));
     // The platform does not wait for ever.
-    this.time.at(this.time.nowMs + killedAfterSigtermMs, undefined, () => this.replace(task));
+    this.time.at(this.time.nowMs + killedAfterSigtermMs, undefined, () => this.#replace(task));
   }
 
   #step(): void {
@@ -302,6 +334,19 @@ export class SimulatedSystem {
     const shown = `epoch ${epoch}.${heartbeat} ${mode}, holder ${held ?? 'nobody'}${successor === undefined ? '' : ` → ${successor}`}, home ${home}`;
     this.trace('lease', `${shown}, lock ${workflow.token}${workflow.execution === undefined ? '' : ` ${workflow.execution}`}`, !isRenewal);
   }
+}
+
+let policies: Policies | undefined;
+/** One for all runs of a process: what it decided stays true. */
+function policiesOf(made: readonly Made[]): Policies {
+  policies ??= new Policies(made, settings.account);
+  return policies;
+}
+
+/** Of the tasks that trade the book. */
+function taskRoleIn(made: readonly Made[], region: string): string | undefined {
+  const template = made.find((each) => each.type === 'AWS::ECS::TaskDefinition' && each.region === region && each.properties['Family'] === `baton-dev-${book}-template`);
+  return template?.properties['TaskRoleArn'] as string | undefined;
 }
 
 const notableKept = 20;

@@ -23,6 +23,7 @@ import { breakerStore, sharedLimits, type ModelledCache } from './cache.ts';
 import { tables, type SimulatedCloud } from './cloud.ts';
 import { connectTo, type ModelledDatabase } from './database.ts';
 import type { Network } from './network.ts';
+import type { BadRelease } from './swarm.ts';
 import type { SimulatedProcess, VirtualTime } from './virtual-time.ts';
 
 /** As in the containers' entries. */
@@ -33,13 +34,15 @@ const guardTimeoutMs = 2000;
 const journalTimeoutMs = 700;
 const secretsTimeoutMs = 2000;
 const venueUrl = 'https://venue';
+/** None in a run. */
+const silentlyPerSecond = 1e-6;
 
 export interface TaskSurroundings {
   readonly time: VirtualTime;
   readonly network: Network;
   readonly cloud: SimulatedCloud;
   readonly venue: (request: VenueRequest) => VenueReply;
-  readonly readKey: () => HeldKey;
+  readonly readKey: () => HeldKey | Promise<HeldKey>;
   readonly database: (region: string) => ModelledDatabase;
   readonly cache: (region: string) => ModelledCache;
   readonly random: () => number;
@@ -57,6 +60,9 @@ export interface TaskWish {
   readonly region: string;
   readonly imageDigest: string;
   readonly symbol: string;
+  /** As whom it calls AWS. */
+  readonly roleArn: string | undefined;
+  readonly isBad: BadRelease | undefined;
 }
 
 export class SimulatedTask {
@@ -79,7 +85,7 @@ export class SimulatedTask {
     this.traderProcess = this.guardProcess.beside(`${wish.instance} trader`);
     this.guard = this.guardProcess.run(() => {
       const store: LeaseStore = new DynamoLeaseStore({
-        client: surroundings.cloud.client(this.guardProcess, this.host, wish.region, { maxAttempts: 1 }), tableName: tables.lease,
+        client: surroundings.cloud.client(this.guardProcess, this.host, wish.region, { maxAttempts: 1, roleArn: wish.roleArn }), tableName: tables.lease,
       });
       const { book, instance, colour, region, imageDigest } = wish;
       const after = (ms: number, callback: () => void): (() => void) => time.after(ms, callback);
@@ -108,7 +114,7 @@ export class SimulatedTask {
 
   start(): void {
     this.guardProcess.run(() => this.guard.start());
-    void this.traderProcess.run(() => this.#trade());
+    if (this.wish.isBad !== 'never-ready') void this.traderProcess.run(() => this.#trade());
   }
 
   /** Both end at once, with nothing said. */
@@ -177,11 +183,11 @@ export class SimulatedTask {
       }) as unknown as typeof fetch,
     });
     const trader = new Trader({
-      book, symbol, ordersPerSecond, permits, venue, ledger, clock, log,
+      book, symbol, ordersPerSecond: this.wish.isBad === 'silent' ? silentlyPerSecond : ordersPerSecond, permits, venue, ledger, clock, log,
       requiresDatabase: false,
       quoting: usualQuoting,
       journal: new Journal({
-        client: cloud.client(process, host, region, { maxAttempts: 3, requestTimeoutMs: journalTimeoutMs }),
+        client: cloud.client(process, host, region, { maxAttempts: 3, requestTimeoutMs: journalTimeoutMs, roleArn: this.wish.roleArn }),
         tableName: tables.journal,
         writer: { id: `${this.wish.instance}/${Math.floor(random() * 1e9)}`, nowMs: Date.now },
       }),

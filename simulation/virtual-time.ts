@@ -7,6 +7,7 @@
  * timer belongs to the process that called the library.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import type { MonotonicNs } from '../lib/lease/model.ts';
 
 interface Due {
@@ -18,6 +19,8 @@ interface Due {
 }
 
 const realSetImmediate = globalThis.setImmediate;
+/** As it may be changed: what imports its names sees that. */
+const timerPromises = createRequire(import.meta.url)('node:timers/promises') as Record<'setTimeout' | 'setImmediate', unknown>;
 /** Where the simulated calendar begins. */
 const epochMs = Date.UTC(2026, 0, 5, 12);
 /** A clock began long before the process did: at its own instant, so that no two may be compared unnoticed. */
@@ -257,6 +260,22 @@ export function takeAmbientTime(time: VirtualTime, random: () => number): () => 
     setTimeout: setTimer, clearTimeout: clear, setInterval: setRepeated, clearInterval: clear,
     setImmediate: (callback: (...args: unknown[]) => void, ...args: unknown[]) => setTimer(callback, 0, ...args), clearImmediate: clear,
   });
+  const realPromised = { setTimeout: timerPromises.setTimeout, setImmediate: timerPromises.setImmediate };
+  const promised = <Value>(ms = 0, value?: Value, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Value | undefined> =>
+    new Promise((resolve, reject) => {
+      const abort = (): void => {
+        cancel();
+        reject(new DOMException('The operation was aborted', 'AbortError'));
+      };
+      if (signal?.aborted === true) return reject(new DOMException('The operation was aborted', 'AbortError'));
+      const cancel = time.after(ms, () => {
+        signal?.removeEventListener('abort', abort);
+        resolve(value);
+      });
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  Object.assign(timerPromises, { setTimeout: promised, setImmediate: (value?: unknown) => promised(0, value) });
+  syncBuiltinESMExports();
   Math.random = random;
   performance.now = () => time.nowMs;
   AbortSignal.timeout = (ms: number) => {
@@ -267,6 +286,8 @@ export function takeAmbientTime(time: VirtualTime, random: () => number): () => 
 
   return () => {
     Object.assign(globalThis, real);
+    Object.assign(timerPromises, realPromised);
+    syncBuiltinESMExports();
     Math.random = realRandom;
     // Its own, of the prototype, is there again.
     Reflect.deleteProperty(performance, 'now');

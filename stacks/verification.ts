@@ -8,6 +8,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { BackupVerification } from '../lib/constructs/backup-verification.ts';
 import { DrDrill } from '../lib/constructs/dr-drill.ts';
+import { DrillLeftovers } from '../lib/constructs/drill-leftovers.ts';
 import { ShadowBook } from '../lib/constructs/shadow-book.ts';
 import { shadowBook } from '../lib/contracts/drill.ts';
 import { evidenceBucketName } from '../lib/contracts/stack-names.ts';
@@ -66,7 +67,8 @@ export class VerificationStack extends Stack {
       databaseInstanceIdentifier, databaseName, databasePort, key, releaser: recovery.releaser,
     });
     this.machineName = verification.machine.name;
-    for (const { machine, alarms } of [verification, drill]) {
+    const leftovers = new DrillLeftovers(this, 'DrillLeftovers', { settings, shadows: drill.shadows, topicArn });
+    for (const { machine, alarms } of [verification, drill, leftovers]) {
       cutover.letPublish(machine.machine);
       for (const alarm of alarms) cutover.announce(alarm);
     }

@@ -64,16 +64,30 @@ const objectiveSeconds = 28_800;
 const tradeAllowanceSeconds = 3;
 const runbook = 'docs/runbooks/dr-drill.md';
 
+/** Where shadow tasks run, and nothing else. */
+export interface ShadowCluster {
+  readonly clusterName: string;
+  readonly arns: {
+    readonly tasks: string;
+    /** What a list of them is allowed on: instances of the cluster of which Fargate has none. */
+    readonly listed: string;
+  };
+}
+
 export class DrDrill extends Construct {
   readonly machine: JudgedStateMachine;
   readonly alarms: readonly cloudwatch.Alarm[];
+  readonly shadows: ShadowCluster;
 
   constructor(scope: Construct, id: string, props: DrDrillProps) {
     super(scope, id);
     const { settings } = props;
     const prefix = `baton-${settings.environment}`;
+    const clusterName = `${prefix}-drills`;
+    const inCluster = (resource: string): string => this.#arn('ecs', resource, `${clusterName}/*`, ArnFormat.SLASH_RESOURCE_NAME);
+    this.shadows = { clusterName, arns: { tasks: inCluster('task'), listed: inCluster('container-instance') } };
     const cluster = new ecs.Cluster(this, 'Cluster', {
-      clusterName: `${prefix}-drills`, vpc: props.network.vpc as IVpc, containerInsightsV2: ecs.ContainerInsights.ENABLED,
+      clusterName, vpc: props.network.vpc as IVpc, containerInsightsV2: ecs.ContainerInsights.ENABLED,
     });
     const tasks = new Map(settings.books.map((book) => [book.name, this.#task(props, prefix, book)]));
     const control = this.#control(props, prefix);
@@ -186,7 +200,7 @@ export class DrDrill extends Construct {
     const start = drDrill(workflow, {
       control, check, recovery: functionByName(this, recoveryControl, prefix), region: Stack.of(this).region,
       templates: Object.fromEntries(books.map((book) => [book, { template: `${prefix}-${book}-drill-template`, family: `${prefix}-${book}-drill` }])),
-      clusterName: `${prefix}-drills`, subnetIds: network.vpc.isolatedSubnets.map(({ subnetId }) => subnetId), taskSecurityGroupId: network.shadowSecurityGroup.securityGroupId,
+      clusterName: this.shadows.clusterName, subnetIds: network.vpc.isolatedSubnets.map(({ subnetId }) => subnetId), taskSecurityGroupId: network.shadowSecurityGroup.securityGroupId,
       repositories: { trader: repositories.trader.repositoryUri, guard: repositories.guard.repositoryUri },
       passRoles: new iam.PolicyStatement({
         actions: ['iam:PassRole'], resources: [...tasks.values()].flatMap(({ taskRole, executionRole }) => [taskRole.roleArn, executionRole.roleArn]),
@@ -197,7 +211,7 @@ export class DrDrill extends Construct {
       arns: {
         reports: reports.arnForObjects('drills/*'), restored: this.#restored(prefix), snapshots: this.#snapshots(),
         surroundings: [this.#arn('rds', 'subgrp', `${prefix}-verification`), this.#arn('rds', 'pg', 'default.postgres17'), this.#arn('rds', 'og', 'default:postgres-17')],
-        definitions: books.map((book) => this.#definitions(prefix, book)), tasks: this.#tasks(prefix),
+        definitions: books.map((book) => this.#definitions(prefix, book)), ...this.shadows.arns,
       },
     });
     const machine = new JudgedStateMachine(this, 'Drill', {
@@ -244,9 +258,6 @@ export class DrDrill extends Construct {
   #definitions(prefix: string, book: string): string {
     return this.#arn('ecs', 'task-definition', `${prefix}-${book}-drill:*`, ArnFormat.SLASH_RESOURCE_NAME);
   }
-  #tasks(prefix: string): string {
-    return this.#arn('ecs', 'task', `${prefix}-drills/*`, ArnFormat.SLASH_RESOURCE_NAME);
-  }
 
   #acknowledge({ settings, evidence, reports }: DrDrillProps, prefix: string, functions: readonly { readonly function: IConstruct }[]): void {
     const logicalId = (construct: IConstruct): string => Stack.of(this).getLogicalId(construct.node.defaultChild as CfnElement);
@@ -256,7 +267,7 @@ export class DrDrill extends Construct {
     wildcard(this.#restored(prefix), 'What is restored is named after the execution that drills.');
     wildcard(this.#snapshots(), 'AWS Backup names its snapshots after its jobs.');
     for (const { name } of settings.books) wildcard(this.#definitions(prefix, name), 'Each drill registers a revision of its own.');
-    wildcard(this.#tasks(prefix), 'Nothing but shadow tasks runs in this cluster.');
+    for (const each of Object.values(this.shadows.arns)) wildcard(each, 'Nothing but shadow tasks runs in this cluster.');
     wildcard(reports.arnForObjects('drills/*'), 'Reports are named by their executions.');
     wildcard(`<${logicalId(evidence)}.Arn>/drills/*`, 'Signed reports are named by times and executions.');
   }

@@ -4,7 +4,8 @@
  * held against what it may take and against the drills before, signed and kept; what was made is removed, whatever happened.
  *
  * It has the locks of all books, so no deployment runs beside it; a failover takes them away and is held up by nothing. The books themselves it never touches: the
- * shadow book is another one, and what trades it can reach no venue. When the machine itself dies, the reaper finds what it left by its names.
+ * shadow book is another one, and what trades it can reach no venue. All that it makes carries its name: so the machine finds again what it began without an answer,
+ * and when it dies itself, others find what it left.
  */
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
@@ -35,6 +36,8 @@ export interface DrillParts extends EndingParts, IsolatedRestoreParts {
     /** Revisions of shadow tasks, and the tasks that run them. */
     readonly definitions: readonly string[];
     readonly tasks: string;
+    /** What their list is allowed on: instances of the cluster of which Fargate has none. */
+    readonly listed: string;
   };
 }
 
@@ -46,6 +49,8 @@ const tradeLimitSeconds = 60;
 const ledgerLimitSeconds = 120;
 /** Tasks get 120 s to stop, and the scheduler some for itself. */
 const stopLimitSeconds = 300;
+/** ECS is eventually consistent, and a call that nobody answered may take effect late: until then an empty list says nothing. */
+const unseenLimitSeconds = 120;
 
 export function drDrill(w: Workflow, parts: DrillParts): sfn.IChainable {
   const { control, check, recovery, arns } = parts;
@@ -181,16 +186,19 @@ export function drDrill(w: Workflow, parts: DrillParts): sfn.IChainable {
       Cluster: parts.clusterName, TaskDefinition: js('$revision'), LaunchType: 'FARGATE',
       NetworkConfiguration: { AwsvpcConfiguration: { Subnets: parts.subnetIds, SecurityGroups: [parts.taskSecurityGroupId], AssignPublicIp: 'DISABLED' } },
       ClientToken: js("$substring($hash($states.context.Execution.Id & 'shadow', 'SHA-256'), 0, 32)"),
+      // Whatever becomes of the answer: by this it is found again.
+      StartedBy: js('$name'),
     },
     resources: arns.definitions,
-    assign: { task: js('$states.result.Tasks[0].TaskArn'), runMs: js('$toMillis($now())') },
+    assign: { task: js('$states.result.Tasks[0].TaskArn'), tasks: js('[$states.result.Tasks.TaskArn]'), runMs: js('$toMillis($now())') },
     catches: failing,
   });
   run.next(standsBy);
   const register = w.call('Register the revision of the shadow task', {
     comment: 'The release that is live, and the database that was restored.',
     service: 'ecs', action: 'RegisterTaskDefinition', parameters: revisionOf(parts), resources: arns.definitions, statements: [parts.passRoles],
-    assign: { revision: js('$states.result.TaskDefinition.TaskDefinitionArn') },
+    // What is asked for next may be there from now on, whether or not anybody says so.
+    assign: { revision: js('$states.result.TaskDefinition.TaskDefinitionArn'), runAskedMs: js('$toMillis($now())') },
     catches: failing,
   });
   register.next(run);
@@ -253,43 +261,82 @@ export function drDrill(w: Workflow, parts: DrillParts): sfn.IChainable {
     assign: {
       templates: parts.templates, request: { requestedBy: nothing, reason: nothing }, drill: {}, drilled: nothing, standby: false, lost: nothing, name: nothing,
       images: {}, recoveryPointArn: nothing, snapshot: nothing, createdAt: nothing, begunAt: js('$states.context.Execution.StartTime'), answeredAt: nothing, newestCommitAt: nothing,
-      database: nothing, status: nothing, task: nothing, taskSeen: {}, sight: { state: nothing, seen: nothing }, shadow: { token: 0, epoch: 0 }, orders: 0,
-      runMs: 0, decidedMs: 0, tradedMs: 0, startSeconds: -1, ordersSeconds: -1, ledgerSeconds: -1,
+      database: nothing, status: nothing, task: nothing, tasks: [], tasksSeen: [], taskSeen: {}, sight: { state: nothing, seen: nothing }, shadow: { token: 0, epoch: 0 }, orders: 0,
+      runAskedMs: 0, runMs: 0, decidedMs: 0, tradedMs: 0, startSeconds: -1, ordersSeconds: -1, ledgerSeconds: -1,
       passed: false, measures: {}, slower: [], signedReport: nothing, seen: nothing, leftOver: nothing,
-      steps: [], stepSince: js('$toMillis($states.context.Execution.StartTime)'), why: nothing, loose: nothing, outcome: nothing,
+      steps: [], stepSince: js('$toMillis($states.context.Execution.StartTime)'), why: nothing, taskLost: nothing, loose: nothing, outcome: nothing,
     },
   }).next(choose);
 }
 
-/** Trading ends first, then the task; whether either was there is seen then. */
+/**
+ * Trading ends first, then every task of this drill. They are looked for by the drill's name, because the start of one may have had no answer; each round lists them,
+ * looks at all that were ever seen, and stops one that is to run.
+ */
 function haltAndStop(w: Workflow, parts: DrillParts, next: sfn.IChainable): sfn.IChainable {
   const { control, arns, clusterName } = parts;
-  const left = w.pass('Note that the shadow task is left', {
-    comment: 'The reaper stops it later; a person is told.',
-    assign: { leftOver: js("$leftOver & ' The shadow task ' & $task & ' is left: ' & $taskLost & '.'") },
-  }).next(next);
-  const catches = { 'States.ALL': { into: 'taskLost', next: left } };
-  const stopped = w.poll({
-    begin: 'Begin to wait until the shadow task has stopped', since: 'stopSince',
-    ask: w.call('Look whether the shadow task has stopped', {
-      comment: 'Its guard gives the lease up before.',
-      service: 'ecs', action: 'DescribeTasks', parameters: { Cluster: clusterName, Tasks: [js('$task')] }, resources: [arns.tasks],
-      assign: { taskSeen: js("{ 'status': $states.result.Tasks[0].LastStatus, 'reason': '' }") },
-      catches,
-    }),
-    judge: 'Has the shadow task stopped?', judgeComment: 'It has up to 120 s.',
-    answers: [{ when: js("$taskSeen.status = 'STOPPED'"), next, comment: 'It has.' }],
-    tooLate: { next: left, comment: 'It has not.', assign: { taskLost: `it had not stopped within ${stopLimitSeconds} s` } },
-    pause: 'Wait a moment for the shadow task to stop', everySeconds: slowPollSeconds, limitSeconds: stopLimitSeconds,
-  });
-  const stop = w.call('Stop the shadow task', {
-    comment: 'Whatever happened before.',
-    service: 'ecs', action: 'StopTask', parameters: { Cluster: clusterName, Task: js('$task'), Reason: 'The drill is over' }, resources: [arns.tasks],
+  const round = w.pass('Note what is known of the shadow tasks', { comment: 'What could not be asked in this round is asked in the next.' });
+  const catches = { 'States.ALL': { into: 'taskLost', next: round } };
+  const stop = w.call('Stop a shadow task', {
+    comment: 'One in each round; there is hardly ever another.',
+    service: 'ecs', action: 'StopTask',
+    parameters: { Cluster: clusterName, Task: js("$tasksSeen[desired = 'RUNNING'][0].arn"), Reason: 'The drill is over' }, resources: [arns.tasks],
     catches,
   });
-  stop.next(stopped);
-  const isThere = w.choice('Was a shadow task started?', {
-    comment: 'A drill may have ended before.', answers: [{ when: js("$task != ''"), next: stop, comment: 'One was.' }], otherwise: next,
+  stop.next(round);
+  const look = w.call('Look which shadow tasks run', {
+    comment: 'Those that are stopping are in no list.',
+    service: 'ecs', action: 'DescribeTasks', parameters: { Cluster: clusterName, Tasks: js('$tasks') }, resources: [arns.tasks],
+    assign: {
+      tasksSeen: js(`
+        $exists($states.result.Tasks)
+          ? [$states.result.Tasks.{ 'arn': TaskArn, 'status': LastStatus, 'desired': DesiredStatus }]
+          : $error('ECS says nothing of them.')
+      `),
+    },
+    catches,
+  });
+  look.next(w.choice('Is a shadow task to be stopped?', {
+    comment: 'Its guard gives the lease up before it ends.',
+    answers: [{ when: js("$count($tasksSeen[desired = 'RUNNING']) > 0"), next: stop, comment: 'One is.' }],
+    otherwise: round,
+  }));
+  const known = w.choice('Was a shadow task seen?', {
+    comment: 'A drill may have ended before it started one.',
+    answers: [{ when: js('$count($tasks) > 0'), next: look, comment: 'One was.' }],
+    otherwise: round,
+  });
+  const list = w.call('List the shadow tasks of this drill', {
+    comment: 'By what they were started with: also one whose start nobody answered.',
+    service: 'ecs', action: 'ListTasks', parameters: { Cluster: clusterName, StartedBy: js('$name') }, resources: [arns.listed],
+    assign: { tasks: js("$exists($states.result.TaskArns) ? [$distinct($append($tasks, $states.result.TaskArns))] : $error('ECS says nothing of them.')"), taskLost: nothing },
+    // What is known all the same is stopped.
+    catches: { 'States.ALL': { into: 'taskLost', next: known } },
+  });
+  list.next(known);
+  const gone = w.poll({
+    begin: 'Begin to stop the shadow tasks', since: 'stopSince', first: list, ask: round,
+    judge: 'Is every shadow task stopped?', judgeComment: 'They have up to 120 s. One whose start had no answer may show late.',
+    answers: [{
+      when: js(`
+        $taskLost = '' and $count($tasksSeen[status != 'STOPPED']) = 0
+          and ($count($tasksSeen) > 0 or $runAskedMs = 0 or $toMillis($now()) - $runAskedMs >= ${unseenLimitSeconds * 1000})
+      `),
+      next, comment: 'None runs, and none will.',
+    }],
+    tooLate: {
+      next: w.pass('Note that a shadow task is left', {
+        comment: 'A person is told; it ends by itself when its venue closes.',
+        assign: {
+          leftOver: js(`
+            $leftOver & ' The shadow task ' & ($count($tasks) > 0 ? $join($tasks, ', ') : 'that ' & $name & ' started') & ' is left, as far as is known: '
+              & ($taskLost = '' ? 'it had not stopped within ${stopLimitSeconds} s' : $taskLost) & '.'
+          `),
+        },
+      }).next(next),
+      comment: 'It is not, or nobody says so.',
+    },
+    pause: 'Wait a moment for the shadow tasks', everySeconds: slowPollSeconds, limitSeconds: stopLimitSeconds,
   });
   const finish = w.invoke('Halt the shadow book', control, 'finish', {
     comment: 'Nobody trades it until the next drill.',
@@ -299,11 +346,11 @@ function haltAndStop(w: Workflow, parts: DrillParts, next: sfn.IChainable): sfn.
         into: 'notHalted',
         next: w.pass('Note that the shadow book is not halted', {
           comment: 'Nobody trades it all the same, once its task has stopped.', assign: { leftOver: js("$leftOver & ' The shadow book is not halted: ' & $notHalted & '.'") },
-        }).next(isThere),
+        }).next(gone),
       },
     },
   });
-  finish.next(isThere);
+  finish.next(gone);
   return finish;
 }
 

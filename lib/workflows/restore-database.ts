@@ -5,7 +5,8 @@
  * Trading goes on from the journal; only books whose bot requires the database are halted, for as long as there is none. What the restored ledger lacks of orders,
  * whoever trades writes into it from the journal. At last the other Region gets a replica of it: until then a failover would find the ledger of before.
  *
- * Until the restored one has the name, every way out leads back to what was. The books are taken for the swap alone: beside the hours of a restore everybody works, an
+ * Until the restored one has the name, every way out leads back to what was; also of an execution that was killed there, when it is redriven: it takes the books again, and
+ * looks which of the renamings took effect. The books are taken for the swap alone: beside the hours of a restore everybody works, an
  * emergency rollback too, and whether the restored one still fits is asked again when the books are in hand.
  */
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
@@ -49,10 +50,14 @@ const stopLimitSeconds = 30;
 /** Two names, about ten minutes each; AWS promises none. */
 const swapLimitSeconds = 3600;
 const renamePollSeconds = 10;
+/** Its rounds are longer, and an execution has room for 25,000 events. */
+const backPollSeconds = 30;
 const completeLimitSeconds = 600;
 /** A cutover with its bake, or a drill in the other Region, is over by then. */
 const takeLimitSeconds = 7200;
 const bookPollSeconds = 60;
+/** Of a call on the way to the swap: what was begun there is undone. */
+const leadsBack = 'This execution was redriven after it had taken the books: from here its way leads back.';
 
 export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.IChainable {
   const { restore, control, recovery, arns, region: here, otherRegionName: there } = parts;
@@ -127,7 +132,7 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
     begin: 'Begin to wait for the orders since', since: 'completeSince',
     ask: w.invoke('Look what the restored ledger lacks', parts.database, 'completeness', {
       comment: 'Whoever trades a book writes it from the journal.',
-      input: { books: js("[$taken[mode != 'halted'].{ 'book': book, 'belowEpoch': 0 }]") },
+      input: { books: js("[$traded.{ 'book': $, 'belowEpoch': 0 }]") },
       assign: (answer) => ({ lacking: js(`$max([$lacking, ${answer.missing.slice(2, -2)}])`), missing: answer.missing, missingSeen: answer.seen }),
       catches: { DatabaseUnreachableError: ending.needsAPerson, 'States.ALL': ending.needsAPerson },
     }),
@@ -162,14 +167,41 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
   isSwapped.next(logins);
 
   // ── The names change hands ───────────────────────────────────────────────────────────────────────────────
+  const whereTheNamesAre = w.pass('Note where the names are', { comment: 'What could not be asked in this round is asked in the next.' });
+  const again = { into: 'swapSeen', next: whereTheNamesAre };
+  const swapBack = w.invoke('Give the name back to the database of before', restore, 'swapBack', {
+    comment: 'If it has lost it already.',
+    input: { ...swapping, original: unlessRedriven('$original', leadsBack) },
+    assign: (answer) => ({ swap: answer.state, swapSeen: answer.seen }),
+    catches: { DatabasesUnreachableError: again, 'States.ALL': again },
+  });
+  swapBack.next(whereTheNamesAre);
+  const takeAgain = w.invoke('Take all books for the way back', recovery, 'takeBooks', {
+    comment: 'Whoever stopped the execution gave them back.',
+    input: { execution: js('$states.context.Execution.Id'), preempt: false },
+    keep: { redrives: js('$states.context.Execution.RedriveCount') },
+    assign: (answer) => ({ taken: answer.books, ...noted('The execution was redriven and took the books again.') }),
+    refused: {
+      judge: 'Are the books free for the way back?', into: 'swapSeen',
+      next: w.pass('Note who has a book meanwhile', { comment: 'Whoever it is finishes first.', assign: { taken: [] } }).next(whereTheNamesAre),
+    },
+    catches: { LeaseMissingError: again, 'States.ALL': again },
+  });
+  takeAgain.next(w.choice('Are the books at home here still?', {
+    comment: 'Where they are now, nobody waits for this database.',
+    answers: [{ when: js(`$count($taken[home != ${quoted(here)}]) = 0`), next: swapBack, comment: 'They are.' }],
+    otherwise: w.pass('Note that the books have left', {
+      comment: 'A database that nobody uses is left as it is.', assign: { why: js(`$why & ${quoted(` The books have left ${here}: the databases there are left as they are.`)}`) },
+    }).next(ending.needsAPerson),
+  }));
   const goBack = w.poll({
     begin: 'Begin to give the name back', since: 'backSince',
-    ask: w.invoke('Give the name back to the database of before', restore, 'swapBack', {
-      comment: 'If it has lost it already.',
-      input: { ...swapping, original: unlessRedriven('$original') },
-      assign: (answer) => ({ swap: answer.state, swapSeen: answer.seen }),
-      catches: { DatabasesUnreachableError: ending.needsAPerson, 'States.ALL': ending.needsAPerson },
+    first: w.choice('Has this execution the books still?', {
+      comment: 'One that was stopped has not, and goes on when it is redriven.',
+      answers: [{ when: js('$states.context.Execution.RedriveCount = $redrives and $count($taken) > 0'), next: swapBack, comment: 'It has, or lost them to one that decides now.' }],
+      otherwise: takeAgain,
     }),
+    ask: whereTheNamesAre,
     judge: 'Has the database of before its name?', judgeComment: 'Or was it too late to go back?',
     answers: [
       { when: js("$swap = 'done'"), next: readmit, comment: 'It has.' },
@@ -179,13 +211,13 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
       next: ending.needsAPerson, comment: 'It does not get it.',
       assign: { why: js("$why & ' The database of before did not get its name back: ' & $swapSeen & '. Trading goes on from the journal.'") },
     },
-    pause: 'Wait a while for the name of before', everySeconds: renamePollSeconds, limitSeconds: swapLimitSeconds,
+    pause: 'Wait a while for the name of before', everySeconds: backPollSeconds, limitSeconds: swapLimitSeconds,
   });
   const swap = w.poll({
     begin: 'Begin to swap the names', since: 'swapSince',
     ask: w.invoke('Swap the names of the two databases', restore, 'swap', {
       comment: 'One after the other; the endpoint belongs to the name.',
-      input: { ...swapping, original: unlessRedriven('$original'), books: held },
+      input: { ...swapping, original: unlessRedriven('$original', leadsBack), books: held },
       assign: (answer) => ({ swap: answer.state, swapSeen: answer.seen }),
       catches: {
         WorkflowPreemptedError: preempted('Note that the books were taken before the swap', tearDown),
@@ -193,7 +225,8 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
       },
     }),
     judge: 'Has the restored database the name?', judgeComment: 'Then whoever connects finds it.',
-    answers: [{ when: js("$swap = 'done'"), next: isSwapped, comment: 'It has.' }],
+    // One that was redriven asks again, and so comes to the books first.
+    answers: [{ when: js("$swap = 'done' and $states.context.Execution.RedriveCount = $redrives"), next: isSwapped, comment: 'It has.' }],
     tooLate: {
       next: goBack, comment: 'It takes too long.',
       assign: { why: js(`'The names were not swapped within ${swapLimitSeconds} s: ' & $swapSeen & '.'`) },
@@ -202,14 +235,14 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
   });
   const close = w.invoke('Close the database of before', parts.other, 'isolate', {
     comment: 'Nobody writes what is about to be set aside.',
-    input: { region: unlessRedriven(quoted(here)) },
+    input: { region: unlessRedriven(quoted(here), leadsBack) },
     assign: () => noted('The database of before was closed.'),
     catches: {
       // One that does not answer can be no ledger either; to rename it ends every connection.
       OtherRegionUnreachableError: {
         into: 'closing', next: w.pass('Note that the database of before does not answer', { comment: 'To be renamed cuts it off as well.', assign: noted('The database of before could not be closed; it does not answer.') }).next(swap),
       },
-      'States.ALL': readmit,
+      'States.ALL': goBack,
     },
   });
   close.next(swap);
@@ -219,7 +252,7 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
     items: js("[$taken[$lookup($needing, book) and mode != 'halted']]"), itemsMax: parts.books.length,
     body: haltOne(w, parts),
     assign: { closedSince: js('$toMillis($now())'), ...noted('The books that require the database are halted.') },
-    catches: { WorkflowPreemptedError: preempted('Note that the books were taken before they were halted', tearDown), 'States.ALL': resumeKept },
+    catches: { WorkflowPreemptedError: preempted('Note that the books were taken before they were halted', tearDown), 'States.ALL': goBack },
   });
   halt.next(close);
 
@@ -241,7 +274,9 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
     comment: 'From nobody: who has one finishes first.',
     input: { execution: js('$states.context.Execution.Id'), preempt: false },
     keep: { redrives: js('$states.context.Execution.RedriveCount') },
-    assign: (answer) => ({ taken: answer.books, ...noted('The books were taken for the swap.') }),
+    assign: (answer) => ({
+      taken: answer.books, traded: js(`[${answer.books.slice(2, -2)}[mode != 'halted'].book]`), ...noted('The books were taken for the swap.'),
+    }),
     refused: { judge: 'Are the books free to be taken?', next: busy, into: 'busy' },
     // It may have worked all the same: the ending gives back what is ours.
     catches: { LeaseMissingError: tearDown, 'States.ALL': tearDown },
@@ -303,7 +338,7 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
     assign: {
       needing: Object.fromEntries(parts.books.map(({ name, needsDatabase }) => [name, needsDatabase])),
       request: {}, name: nothing, aside: nothing, original: nothing, begunAt: nothing, createdAt: nothing, watermarkKey: nothing, openedAt: nothing, closedSince: 0,
-      taken: [], busy: nothing, halting: nothing, closing: nothing, swap: nothing, swapSeen: nothing, swapped: false, schemaMoved: false, preempted: false, protected: false,
+      taken: [], traded: [], busy: nothing, halting: nothing, closing: nothing, swap: nothing, swapSeen: nothing, swapped: false, schemaMoved: false, preempted: false, protected: false,
       verified: false, findings: [], parts: [], database: nothing, status: nothing, answeredAt: nothing, newestCommitAt: nothing, fillsKey: nothing,
       lacking: 0, missing: 0, missingSeen: nothing, leftOver: nothing, haltReason: js("'for the restore by ' & $states.context.Execution.Name"),
       redrives: 0, steps: [], why: nothing, loose: nothing, outcome: nothing,
@@ -315,7 +350,7 @@ export function restoreDatabase(w: Workflow, parts: RestoreDatabaseParts): sfn.I
 function haltOne(w: Workflow, { control }: RestoreDatabaseParts): sfn.IChainable {
   const ask: sfn.INextable & sfn.IChainable = w.invoke('Halt a book for the restore', control, 'halt', {
     comment: 'Until the restored database is in use, its bot could not trade.',
-    input: { book: js('$one.book'), token: js('$one.token'), reason: js('$haltReason') },
+    input: { book: js('$one.book'), token: unlessRedriven('$one.token', leadsBack), reason: js('$haltReason') },
     assign: (seen) => ({ stopped: seen.state, stopSeen: seen.seen }),
   });
   const halting = w.poll({

@@ -2,7 +2,7 @@
 import type { DrillReport } from '../../lib/contracts/drill.ts';
 import { drillsFolder, shadowBook } from '../../lib/contracts/drill.ts';
 import { AwsError } from '../cloud/model.ts';
-import type { Outcome } from '../report/report.ts';
+import { exactly, type Outcome } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
 import { until } from '../until.ts';
 import { removalRefused } from './aws.ts';
@@ -16,6 +16,8 @@ export interface DrillFault {
   readonly says?: RegExp;
   /** It is no drill at all: nothing was begun, so nothing is signed. */
   readonly notBegun?: true;
+  /** Its machine is gone and takes nothing down: what it made is the nets' below it. */
+  readonly killed?: true;
   /** Begins what disturbs the drill in the Region that stands by, before it is started; answers how that ends and that it struck. */
   readonly inject: (stage: Stage) => Promise<Injected>;
   /** What a report of a drill that was passed says was slower. */
@@ -47,6 +49,39 @@ export const drillFaults: readonly DrillFault[] = [
         return Promise.reject(new AwsError('InternalServerError', 'Internal server error', { fault: 'server' }));
       });
       return { heal, promises: () => [struck('words of the shadow trader that were lost', times)] };
+    },
+  },
+  {
+    name: 'run-task-unanswered', summary: 'ECS starts the shadow task whenever it is asked, and answers with an error.', outcome: 'needs-a-person', says: /Start the shadow task: Ecs\.ServerException/,
+    async inject(stage) {
+      let times = 0;
+      const heal = stage.disturb(({ service, operation, input, region }, next) => {
+        if (service !== 'ecs' || operation !== 'RunTask' || region !== stage.standby || input['startedBy'] === undefined) return undefined;
+        return next().then(() => {
+          times += 1;
+          throw new AwsError('ServerException', 'Service Unavailable. Please try again later.', { fault: 'server' });
+        });
+      });
+      return {
+        heal,
+        async promises() {
+          const cluster = `baton-${stage.environment}-drills`;
+          const { taskArns } = await stage.operator<{ taskArns: string[] }>('ecs', 'ListTasks', { cluster, desiredStatus: 'STOPPED' }, stage.standby);
+          return [struck('starts of the shadow task that nobody heard of', times), exactly('stopped', 'Shadow tasks that were found by the name of the drill and stopped', taskArns.length, 1)];
+        },
+      };
+    },
+  },
+  {
+    name: 'killed', summary: 'An operator stops the execution while the shadow trader starts: its task runs on, until the hourly look finds it too old.', outcome: 'needs-a-person', killed: true,
+    async inject(stage) {
+      let times = 0;
+      const heal = stage.onWorkflow((event, { executionArn }) => {
+        if (event.kind !== 'entered' || event.state !== 'Look whether the shadow trader stands by' || times > 0) return;
+        times += 1;
+        void stage.operator('states', 'StopExecution', { executionArn, error: 'Operator', cause: 'stopped by hand' }, stage.standby);
+      });
+      return { heal, promises: () => [struck('executions that were stopped', times)] };
     },
   },
   {

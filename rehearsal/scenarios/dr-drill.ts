@@ -18,6 +18,8 @@ const ordersAround = 30;
 const boundMs = 150_000;
 /** As in any undisturbed minute of trading. */
 const silenceLimitMs = 1500;
+/** Older than any drill needs its task. */
+const leftSeconds = 3 * 3600;
 /** A cutover beside it has its own gap, and this machine to itself no more. */
 const silenceBesideACutoverMs = 3000;
 
@@ -48,6 +50,11 @@ export const drDrill: Scenario = {
     const injected = await fault?.inject(stage);
     const drilled = await stage.recovery('dr-drill', stage.standby, { book: stage.book });
     await injected?.heal?.();
+    if (fault?.killed === true) {
+      await until('the lock to be given back', boundMs, async () => (await stage.control.read(stage.book)).workflow.execution === undefined);
+      stage.letTimePass(leftSeconds);
+    }
+    const found = await hourlyLook(stage);
     await stage.aws.schedules.comesDue(stage.standby, `baton-${stage.environment}-drill-age`);
     await stage.ordersAcceptedReach(stage.ordersAccepted() + ordersAround);
 
@@ -60,14 +67,15 @@ export const drDrill: Scenario = {
       exactly('outcome', 'The drill ended as promised', endedAs(drilled, expected), expected),
       ...(fault?.says === undefined ? [] : [exactly('said', 'Why, was', fault.says.test(drilled.cause ?? '') ? 'said' : (drilled.cause ?? 'not said'), 'said')]),
       ...((await injected?.promises()) ?? []),
-      ...(fault?.notBegun === true ? [exactly('signed', 'Signed reports', signed === undefined ? 'none' : 'one', 'none')] : [
+      exactly('net', 'What the hourly look found to stop', found, fault?.killed === true ? '1 task' : 'nothing'),
+      ...(fault?.notBegun === true || fault?.killed === true ? [exactly('signed', 'Signed reports', signed === undefined ? 'none' : 'one', 'none')] : [
         exactly('signed', 'The signed report says that the drill was', signed === undefined ? 'no report' : signed.passed ? 'passed' : 'not passed', expected === 'succeeded' ? 'passed' : 'not passed'),
         exactly('shadow', 'The shadow book is', `${shadow?.mode}, held by ${shadow?.workflow.execution ?? 'no workflow'}`, 'halted, held by no workflow'),
       ]),
       ...(expected === 'succeeded' && signed !== undefined ? passedPromises(stage, signed) : []),
       ...(fault?.slower === undefined ? [] : [exactly('slower', 'What was slower than ever was', signed?.slower.some((line) => fault.slower?.test(line)) ? 'told' : JSON.stringify(signed?.slower), 'told')]),
       exactly('heard', 'Orders of the shadow book that the real venue heard of', stage.venueHeardOf(shadowBook), 0),
-      exactly('left', 'Databases and tasks of it that are left', (await leftOf(stage)).join(', ') || 'none', 'none'),
+      exactly('left', 'Databases and tasks of it that are left', (await leftOf(stage)).join(', ') || 'none', fault?.killed === true ? 'the restored database, for the reaper' : 'none'),
       exactly('locks', 'Books that it still has', (await stage.control.read(stage.book)).workflow.execution ?? 'none', 'none'),
       exactly('untouched', 'Calls of the drill that write what is in use', touched(stage).join(', ') || 'none', 'none'),
       atMost('silence', 'Longest time without an accepted order meanwhile', stage.longestSilenceMs(sinceMs), fault?.notBegun === true ? silenceBesideACutoverMs : silenceLimitMs, 'ms'),
@@ -107,15 +115,33 @@ async function backedUp(stage: Stage): Promise<void> {
 
 /** Both Regions have the schedule: where the books are at home, what it starts finds nothing to do. */
 async function leftToTheOther(stage: Stage): Promise<string> {
-  const { home, environment, aws: { schedules } } = stage;
-  await schedules.comesDue(home, `baton-${environment}-dr-drill`);
-  const stateMachineArn = `arn:aws:states:${home}:${stage.settings.account}:stateMachine:baton-${environment}-dr-drill`;
-  const ended = await until('the drill at home to end', boundMs, async () => {
-    const { executions } = await stage.operator<{ executions: { executionArn: string; status: string }[] }>('states', 'ListExecutions', { stateMachineArn }, home);
-    return executions.find(({ status }) => status !== 'RUNNING');
+  const { status, output } = await startedBySchedule(stage, stage.home, 'dr-drill');
+  return status === 'SUCCEEDED' && output.includes('elsewhere') ? 'nothing: it is left to the other one' : `${status} ${output}`;
+}
+
+async function hourlyLook(stage: Stage): Promise<string> {
+  const { status, output } = await startedBySchedule(stage, stage.standby, 'drill-leftovers');
+  if (status !== 'SUCCEEDED') return `${status} ${output}`;
+  const { stopped } = JSON.parse(output) as { readonly stopped: readonly string[] };
+  if (stopped.length === 0) return 'nothing';
+  const cluster = `baton-${stage.environment}-drills`;
+  await until('what was left to have stopped', boundMs, async () => {
+    const { tasks } = await stage.operator<{ tasks: { lastStatus: string }[] }>('ecs', 'DescribeTasks', { cluster, tasks: stopped }, stage.standby);
+    return tasks.every(({ lastStatus }) => lastStatus === 'STOPPED');
   });
-  const { output = '' } = await stage.operator<{ output?: string }>('states', 'DescribeExecution', { executionArn: ended.executionArn }, home);
-  return ended.status === 'SUCCEEDED' && output.includes('elsewhere') ? 'nothing: it is left to the other one' : `${ended.status} ${output}`;
+  return `${stopped.length} task`;
+}
+
+async function startedBySchedule(stage: Stage, region: string, machine: string): Promise<{ readonly status: string; readonly output: string }> {
+  const { environment, settings, aws: { schedules } } = stage;
+  await schedules.comesDue(region, `baton-${environment}-${machine}`);
+  const stateMachineArn = `arn:aws:states:${region}:${settings.account}:stateMachine:baton-${environment}-${machine}`;
+  const { executionArn, status } = await until(`${machine} in ${region} to end`, boundMs, async () => {
+    const { executions } = await stage.operator<{ executions: { executionArn: string; status: string }[] }>('states', 'ListExecutions', { stateMachineArn }, region);
+    return executions.find((each) => each.status !== 'RUNNING');
+  });
+  const { output = '' } = await stage.operator<{ output?: string }>('states', 'DescribeExecution', { executionArn }, region);
+  return { status, output };
 }
 
 async function reports(stage: Stage): Promise<readonly DrillReport[]> {
@@ -135,7 +161,8 @@ async function leftOf(stage: Stage): Promise<readonly string[]> {
     stage.operator<{ DBInstances: { DBInstanceIdentifier: string }[] }>('rds', 'DescribeDBInstances', {}, standby),
     stage.operator<{ taskArns: string[] }>('ecs', 'ListTasks', { cluster: `baton-${environment}-drills` }, standby),
   ]);
-  return [...DBInstances.map(({ DBInstanceIdentifier }) => DBInstanceIdentifier).filter((name) => name !== `baton-${environment}`), ...taskArns];
+  const made = DBInstances.map(({ DBInstanceIdentifier }) => DBInstanceIdentifier).filter((name) => name !== `baton-${environment}`);
+  return [...made.map((name) => (name.startsWith(`baton-${environment}-drill-`) ? 'the restored database, for the reaper' : name)), ...taskArns];
 }
 
 /** By the roles of the drill, as the policies judged them: of a database, a cache or a secret in use, and more than to look. */

@@ -50,6 +50,8 @@ export interface EcsTask {
   readonly taskSetId?: string;
   /** Of a task that was run by itself: what a repeated call names. */
   readonly clientToken?: string;
+  /** Of one such: what whoever ran it wrote into `startedBy`. */
+  readonly label?: string;
   /** Where its network interface is. */
   readonly subnets?: readonly string[];
   /** Instead of the definition's, by container. */
@@ -299,6 +301,10 @@ function signalNumber(signal: NodeJS.Signals | null): number {
 }
 
 /** As DescribeTasks shows it. */
+export function startedBy({ taskSetId, label }: EcsTask): string | undefined {
+  return taskSetId ?? label;
+}
+
 export function describeTask(task: EcsTask): Record<string, unknown> {
   const { running } = task;
   const optional = { startedAt: task.startedAt, stoppingAt: task.stoppingAt, stoppedAt: task.stoppedAt, stopCode: task.stopCode };
@@ -307,7 +313,7 @@ export function describeTask(task: EcsTask): Record<string, unknown> {
     clusterArn: task.clusterArn,
     taskDefinitionArn: task.definition.taskDefinitionArn,
     group: task.serviceName === undefined ? `family:${task.definition.family}` : `service:${task.serviceName}`,
-    ...(task.taskSetId !== undefined && { startedBy: task.taskSetId }),
+    ...(startedBy(task) !== undefined && { startedBy: startedBy(task) }),
     launchType: 'FARGATE',
     availabilityZone: task.availabilityZone,
     lastStatus: task.lastStatus,

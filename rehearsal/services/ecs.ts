@@ -6,7 +6,7 @@ import { AwsError, type Call, type OperationHandler, type ResourceHandler, type 
 import type { BuiltImage } from '../processes/container-image.ts';
 import type { TaskLauncher } from '../processes/tasks.ts';
 import { pageOf, type Page } from './pages.ts';
-import { describeTask, TaskLives, type ContainerDefinition, type EcsTask, type TaskDefinition } from './ecs-tasks.ts';
+import { describeTask, startedBy, TaskLives, type ContainerDefinition, type EcsTask, type TaskDefinition } from './ecs-tasks.ts';
 
 export interface EcsOptions {
   readonly launcher: TaskLauncher;
@@ -483,6 +483,9 @@ export function ecs(world: World, { launcher, images, isPushed, hasWayOut }: Ecs
     },
     ListTasks(input, call) {
       const { clusterArn } = clusterOf(call);
+      if (input.startedBy !== undefined && ['serviceName', 'family', 'desiredStatus', 'containerInstance', 'launchType'].some((filter) => input[filter] !== undefined)) {
+        throw invalid('startedBy must be the only filter.');
+      }
       const service = input.serviceName === undefined ? undefined : serviceOf({ ...call, input: { ...input, service: input.serviceName } });
       const desired = input.desiredStatus ?? 'RUNNING';
       const wanted = allTasks.filter(
@@ -491,7 +494,7 @@ export function ecs(world: World, { launcher, images, isPushed, hasWayOut }: Ecs
           task.desiredStatus === desired &&
           (!service || task.serviceName === service.serviceName) &&
           (input.family === undefined || task.definition.family === input.family) &&
-          (input.startedBy === undefined || task.taskSetId === input.startedBy),
+          (input.startedBy === undefined || startedBy(task) === input.startedBy),
       );
       const { elements, next } = paged(wanted.map(({ taskArn }) => taskArn), input);
       return { taskArns: elements, nextToken: next };
@@ -504,6 +507,9 @@ export function ecs(world: World, { launcher, images, isPushed, hasWayOut }: Ecs
     RunTask(input, call) {
       const { clusterArn, clusterName } = clusterOf(call);
       const { clientToken, count = 1, overrides = {} } = input;
+      if (input.startedBy !== undefined && !/^[\w/-]{1,128}$/.test(input.startedBy)) {
+        throw invalid('startedBy can have up to 128 letters, numbers, hyphens, forward slashes and underscores.');
+      }
       const before = clientToken === undefined ? [] : allTasks.filter((task) => task.clientToken === clientToken);
       if (before.length > 0) return { tasks: before.map(describeTask), failures: [] };
       const definition = definitionOf(call.region, input.taskDefinition);
@@ -524,6 +530,7 @@ export function ecs(world: World, { launcher, images, isPushed, hasWayOut }: Ecs
         ...newTask(call.region, clusterArn, clusterName, definition, `${call.region}a`),
         ...inSubnets(input.networkConfiguration),
         ...(clientToken !== undefined && { clientToken }),
+        ...(input.startedBy !== undefined && { label: input.startedBy }),
         commands: Object.fromEntries(containerOverrides.flatMap(({ name, command }) => (command ? [[name, command]] : []))),
       };
       allTasks.push(task);

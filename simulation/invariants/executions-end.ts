@@ -1,8 +1,6 @@
 import { endings } from '../../lib/contracts/cutover.ts';
-import type { Invariant } from './invariant.ts';
+import { news, type Invariant } from './invariant.ts';
 
-/** The longest of them waits this long by itself. */
-const boundMs = 45_000;
 /** An execution ends with its own time-out only when nobody ended it: that is none of these. */
 const declared: ReadonlySet<string> = new Set(['Succeeded', ...Object.values(endings)]);
 
@@ -11,13 +9,17 @@ export const executionsEnd: Invariant = {
   name: 'every execution ends, in bounded time once faults stop',
   watch: (system) => {
     let healedAtMs: number | undefined;
+    const newlyEnded = news(system.executions?.ended ?? []);
     return {
       afterEvent() {
+        // A person who stops one sees to it.
+        const undeclared = newlyEnded().find(({ ending, wasStopped }) => !declared.has(ending) && !(wasStopped && ending === 'Operator'));
+        if (undeclared !== undefined) return `${undeclared.arn} ended as ${undeclared.ending}, which is none of ${[...declared].join(', ')}: ${undeclared.cause}`;
         if (!system.faultsAreOver) return undefined;
         healedAtMs ??= system.time.nowMs;
         for (const { execution, startedAtMs } of system.machines.running) {
           const forMs = system.time.nowMs - Math.max(startedAtMs, healedAtMs);
-          if (forMs > boundMs) return `${execution} still runs, ${(forMs / 1000).toFixed(0)} s after faults have stopped`;
+          if (forMs > system.machines.endWithinMs) return `${execution} still runs, ${(forMs / 1000).toFixed(0)} s after faults have stopped`;
         }
         return undefined;
       },

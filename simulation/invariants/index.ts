@@ -1,4 +1,5 @@
 /** All of them, in their order. */
+import { allowedCalls } from './allowed-calls.ts';
 import { epochsGrow } from './epochs-grow.ts';
 import { executionsEnd } from './executions-end.ts';
 import type { Invariant } from './invariant.ts';
@@ -13,4 +14,5 @@ import { workingKey } from './working-key.ts';
 
 export const invariants: readonly Invariant[] = [
   noStaleOrder, epochsGrow, ordersInJournal, oneOrderAnId, rollbackRestores, workingKey, noSecretPrinted, executionsEnd, nothingLeftOver, oneMachineABook,
+  allowedCalls,
 ];

@@ -19,7 +19,9 @@ export const oneMachineABook: Invariant = {
           const is = plain({ M: after }) as Lease;
           const [held, taken] = [was.workflow.execution, is.workflow.execution];
           if (held !== undefined && taken !== undefined && taken !== held && !machines.mayPreempt(taken, held)) return `${taken} took the book from ${held}`;
-          const wrong = wrongTaking(was, is) ?? (machines.isMachine(by) ? wrongChange(was, is, by) : undefined);
+          const execution = machines.executionOf(by);
+          const isHalt = execution !== undefined && machines.mayHalt(execution) && is.mode === 'halted';
+          const wrong = wrongTaking(was, is) ?? (execution !== undefined && !isHalt ? wrongChange(was, is, execution) : undefined);
           if (wrong !== undefined) return wrong;
         }
         return undefined;

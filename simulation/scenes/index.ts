@@ -3,9 +3,11 @@ import type { StateMachineDefinition } from '../../rehearsal/states/definition.t
 import type { Json } from '../../rehearsal/states/engine.ts';
 import * as cutoverWorld from '../worlds/cutover.ts';
 import { Caches, executionArn as cacheExecution } from '../worlds/caches.ts';
+import { executionArn as leftoversExecution } from '../worlds/drill-tasks.ts';
 import * as drillWorld from '../worlds/drill.ts';
 import { executionArn as failoverExecution, request as failoverRequest } from '../worlds/recovery.ts';
 import * as research from '../worlds/research.ts';
+import { executionArn as restoreExecution } from '../worlds/restore.ts';
 import * as verificationWorld from '../worlds/verification.ts';
 import type { World } from '../worlds/world.ts';
 import * as backupVerification from './backup-verification.ts';
@@ -13,6 +15,7 @@ import * as budgetResponse from './budget-response.ts';
 import * as canary from './canary.ts';
 import * as cutover from './cutover.ts';
 import * as drill from './dr-drill.ts';
+import * as drillLeftovers from './drill-leftovers.ts';
 import * as failover from './failover.ts';
 import * as halt from './halt.ts';
 import * as moves from './moves.ts';
@@ -58,8 +61,9 @@ export const plays: Readonly<Record<string, Play>> = {
   'failover-database-required': play('failover', failoverExecution, { lost: failover.lostWithABotThatWrites }, () => failoverRequest, 'dev-database-required'),
   switchover: play('switchover', moves.executionOf('switchover'), moves.planned, () => moves.request),
   failback: play('failback', moves.executionOf('failback'), { ...moves.planned, ...moves.left }, () => moves.request),
-  'restore-database': play('restore-database', restoreDatabase.executionArn, restoreDatabase.scenarios, () => restoreDatabase.request, 'dev-database-required'),
+  'restore-database': play('restore-database', restoreExecution, restoreDatabase.scenarios, () => restoreDatabase.request, 'dev-database-required'),
   'dr-drill': play('dr-drill', drillWorld.executionArn, drill.scenarios, () => drillWorld.request),
+  'drill-leftovers': play('drill-leftovers', leftoversExecution, drillLeftovers.scenarios, () => ({})),
   'backup-verification': play('backup-verification', verificationWorld.executionArn, backupVerification.scenarios, () => verificationWorld.request),
   'cache-snapshot': play('cache-snapshot', cacheExecution, {
     healthy: async () => new Caches(), broken: async () => Object.assign(new Caches(), { fails: 'exporting' as const }),

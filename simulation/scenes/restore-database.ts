@@ -1,9 +1,7 @@
-/** Restores of the database: one that is sound, one that is not, and one whose name RDS does not give. */
-import { here } from '../worlds/recovery.ts';
+/** Restores of the database: one that is sound, one that is not, one whose name RDS does not give, and one that is stopped when nothing has the name. */
 import { ago, RestoreWorld } from '../worlds/restore.ts';
 import { found } from '../worlds/verification.ts';
 
-export const executionArn = `arn:aws:states:${here}:111111111111:execution:baton-dev-restore-database:run-1`;
 export const acceptDataLoss = { reason: 'its own tables are rebuilt', approvedBy: 'grace' };
 export const request = { to: ago(30), reason: 'rows were deleted', requestedBy: 'ada', acceptDataLoss };
 export const worldWith = (more: Partial<RestoreWorld> = {}) => async (): Promise<RestoreWorld> => Object.assign(await RestoreWorld.home(), more);
@@ -12,4 +10,5 @@ export const scenarios = {
   healthy: worldWith(),
   unsound: worldWith({ findings: [found('rows', false, 'fills has 0 of the 9 rows')] }),
   refused: worldWith({ givesTheName: false }),
+  cut: worldWith({ cut: { state: 'Swap the names of the two databases', times: 3 } }),
 };

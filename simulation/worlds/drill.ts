@@ -15,6 +15,7 @@ export const executionArn = `arn:aws:states:${here}:111111111111:execution:baton
 export const request = { book: alpha, reason: 'it is time', requestedBy: 'ada' };
 export const images = { trader: `sha256:${'a'.repeat(64)}`, guard: `sha256:${'b'.repeat(64)}` };
 const minuteMs = 60_000;
+const taskArn = 'arn:aws:ecs:here:1:task/baton-dev-drills/abc';
 
 interface Made {
   status: string;
@@ -41,7 +42,7 @@ export class DrillWorld extends RecoveryWorld {
   removalsRefused = 0;
   removes = true;
   restored: Made | undefined;
-  task: Made | undefined;
+  task: (Made & { readonly startedBy: string }) | undefined;
   #asked = 0;
 
   constructor() {
@@ -117,7 +118,7 @@ export class DrillWorld extends RecoveryWorld {
   }
 
   override leftOver(execution: string, ending: string): readonly LeftOver[] {
-    const taker = { database: { by: 'the reaper' }, shadow: { by: 'the next execution' }, task: { by: 'who reads the cause', said: 'is left' } } as const;
+    const taker = { database: { by: 'the reaper' }, shadow: { by: 'the next execution' }, task: { by: 'who reads the cause', said: 'is left, as far as is known' } } as const;
     const ofRealBooks = super.leftOver(execution, ending).filter(({ name }) => name !== shadowBook);
     return [...ofRealBooks, ...this.left().map((what) => ({ what, name: what, ...taker[what as keyof typeof taker] }))];
   }
@@ -164,21 +165,28 @@ export class DrillWorld extends RecoveryWorld {
         this.registered.push(args);
         return { TaskDefinition: { TaskDefinitionArn: 'arn:aws:ecs:here:1:task-definition/baton-dev-alpha-drill:4' } };
       case 'ecs:runTask':
-        this.task ??= { status: 'PENDING', looks: 0 };
-        return { Tasks: [{ TaskArn: 'arn:aws:ecs:here:1:task/baton-dev-drills/abc' }] };
+        this.task ??= { status: 'PENDING', looks: 0, startedBy: args['StartedBy'] as string };
+        return { Tasks: [{ TaskArn: taskArn }] };
+      case 'ecs:listTasks': {
+        const isListed = this.task !== undefined && !['STOPPING', 'STOPPED'].includes(this.task.status) && this.task.startedBy === args['StartedBy'];
+        return { TaskArns: isListed ? [taskArn] : [] };
+      }
       case 'ecs:stopTask':
-        if (this.task === undefined) throw new TaskFailure('Ecs.InvalidParameterException', 'The referenced task was not found.');
+        if (this.task === undefined || args['Task'] !== taskArn) throw new TaskFailure('Ecs.InvalidParameterException', 'The referenced task was not found.');
         Object.assign(this.task, { status: 'STOPPING', looks: 0 });
         return { Task: {} };
       case 'ecs:describeTasks': {
-        const task = this.task!;
+        const { task } = this;
+        if ((args['Tasks'] as readonly string[]).length === 0) throw new TaskFailure('Ecs.InvalidParameterException', 'Tasks cannot be empty.');
+        if (task === undefined) return { Tasks: [], Failures: [{ Arn: taskArn, Reason: 'MISSING' }] };
         task.looks += 1;
         if (task.status === 'STOPPING') {
           if (!this.taskStops) this.skippedMs += 5 * minuteMs;
           else if (task.looks >= this.looks) task.status = 'STOPPED';
         } else if (task.status === 'PENDING' && task.looks >= this.looks) this.#taskRuns(task);
-        else if (!this.standsBy) this.skippedMs += 10 * minuteMs;
-        return { Tasks: [{ LastStatus: task.status, ...(this.taskDies !== undefined && task.status === 'STOPPED' && { StoppedReason: this.taskDies }) }] };
+        else if (!this.standsBy && context?.state === 'Look at the shadow task') this.skippedMs += 10 * minuteMs;
+        const desired = ['STOPPING', 'STOPPED'].includes(task.status) ? 'STOPPED' : 'RUNNING';
+        return { Tasks: [{ TaskArn: taskArn, LastStatus: task.status, DesiredStatus: desired, ...(this.taskDies !== undefined && task.status === 'STOPPED' && { StoppedReason: this.taskDies }) }] };
       }
       default:
         return super.api(what, args, context);

@@ -14,7 +14,8 @@ import { restoreSteps } from '../../lib/restore/steps.ts';
 import { Secret } from '../../lib/secret.ts';
 import { switchoverSteps } from '../../lib/switchover/control-steps.ts';
 import { otherRegionSteps, type RegionApis } from '../../lib/switchover/other-region-steps.ts';
-import { TaskFailure, type Json, type TaskContext } from '../../rehearsal/states/engine.ts';
+import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
+import { TaskFailure, type ExecutionOptions, type ExecutionResult, type Json, type ProgressEvent, type TaskContext } from '../../rehearsal/states/engine.ts';
 import { away, beta, books, here, live, RecoveryWorld } from './recovery.ts';
 import { found } from './verification.ts';
 import { Evidence } from './evidence.ts';
@@ -22,6 +23,7 @@ import { startMs, type LeftOver } from './world.ts';
 
 const account = '111111111111';
 export const inUse = 'baton-dev';
+export const executionArn = `arn:aws:states:${here}:${account}:execution:baton-dev-restore-database:run-1`;
 export const masterPassword = 'th3-password-of-now';
 const minuteMs = 60_000;
 export const ago = (minutes: number): string => new Date(startMs - minutes * minuteMs).toISOString();
@@ -58,8 +60,11 @@ export class RestoreWorld extends RecoveryWorld {
   replicasCome = 'available';
   streams = true;
   secretsFail = '';
+  /** An operator stops the execution the so-many-th time that it enters a state, the last net gives back what it had, something may happen, and it is redriven. */
+  cut: { readonly state: string; readonly times: number; readonly meanwhile?: (world: RestoreWorld) => unknown } | undefined;
   window = { earliest: new Date(ago(10_000)), latest: new Date(ago(3)) };
   #made = 0;
+  #redrives = 0;
 
   constructor() {
     super();
@@ -145,6 +150,26 @@ export class RestoreWorld extends RecoveryWorld {
       schema: { migrations, ledger: [], others: [] },
     };
     this.evidence.set(`watermarks/${ago(minutes)}-w${minutes}.json`, JSON.stringify(watermark));
+  }
+
+  override async run(definition: StateMachineDefinition, input?: Json, execution?: string, kept: Partial<ExecutionOptions> = {}): Promise<ExecutionResult> {
+    const { cut } = this;
+    if (cut === undefined) return super.run(definition, input, execution, kept);
+    const { redrive, signal } = kept;
+    if (redrive !== undefined) return super.run(definition, input, execution, { ...kept, redrive: { ...redrive, count: redrive.count + this.#redrives } });
+    const whole = { progress: {}, history: [], ...kept };
+    const operator = new AbortController();
+    let entered = 0;
+    const onEvent = (event: ProgressEvent): void => {
+      kept.onEvent?.(event);
+      if (event.kind === 'entered' && event.state === cut.state && (entered += 1) === cut.times) operator.abort({ error: 'Operator', cause: 'by hand' });
+    };
+    const stopped = await super.run(definition, input, execution, { ...whole, onEvent, signal: AbortSignal.any([operator.signal, ...(signal === undefined ? [] : [signal])]) });
+    if (stopped.status !== 'ABORTED' || !operator.signal.aborted) return stopped;
+    await this.lastNet(execution ?? executionArn);
+    cut.meanwhile?.(this);
+    this.#redrives += 1;
+    return super.run(definition, input, execution, { ...whole, redrive: { count: this.#redrives, startMs: stopped.startMs } });
   }
 
   of(region: string, name: string): Instance | undefined {

@@ -1,16 +1,10 @@
 /** The month's page in a real Chromium: what it draws, on a desk and on a phone, and that nothing in a tag does anything. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
 import { showbackPage, type Showback } from '../../lib/cost/showback.ts';
-import { chromiumRunsHere, openChromium } from '../rehearsal/report/chromium.ts';
+import { chromiumRunsHere } from '../chromium.ts';
+import { desk, usePages } from '../opened-page.ts';
 
-if (!chromiumRunsHere) console.warn(`The page of a month's bill was not looked at: there is no Chromium for ${process.platform} on ${process.arch} in the registry.`);
-
-const desk = { width: 1280, height: 900 };
 const phone = { width: 360, height: 780 };
 const hostile = '<img src=x onerror="alert(1)">=HYPERLINK("https://example.com")<script>alert(2)</script>';
 
@@ -33,39 +27,8 @@ const bill: Showback = {
 };
 
 describe.skipIf(!chromiumRunsHere)('the page of a month', () => {
-  let browser: Browser;
-  let directory: string;
-  beforeAll(async () => {
-    [browser, directory] = await Promise.all([openChromium(), mkdtemp(join(tmpdir(), 'baton-bill-page-'))]);
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
-  });
-
-  /** Whatever it asks for, says or complains about fails the test that opened it. */
-  async function open(viewport: typeof desk, colorScheme: 'dark' | 'light'): Promise<Page> {
-    const file = join(directory, `${viewport.width}-${colorScheme}.html`);
-    await writeFile(file, showbackPage(bill));
-    const context = await browser.newContext({ viewport, colorScheme });
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('console', (message) => complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('dialog', (dialog) => {
-      complaints.push(dialog.message());
-      void dialog.dismiss();
-    });
-    page.on('request', (request) => {
-      if (request.url() !== pathToFileURL(file).href) complaints.push(`asked for ${request.url()}`);
-    });
-    onTestFinished(async () => {
-      await context.close();
-      expect(complaints).toEqual([]);
-    });
-    await page.goto(pathToFileURL(file).href);
-    return page;
-  }
+  const openPage = usePages();
+  const open = (viewport: typeof desk, colorScheme: 'dark' | 'light'): Promise<Page> => openPage(showbackPage(bill), { viewport, colorScheme });
 
   test('draws each month as tall as it was dear, with its figure above it, none over another', async () => {
     const page = await open(desk, 'light');

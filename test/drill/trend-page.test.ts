@@ -1,47 +1,15 @@
 /** The page of all drills in a real Chromium: what it says, what it draws, that it needs nothing but itself. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
 import type { DrillReport } from '../../lib/contracts/drill.ts';
 import { trendPage } from '../../lib/drill/trend-page.ts';
-import { chromiumRunsHere, openChromium } from '../rehearsal/report/chromium.ts';
+import { chromiumRunsHere } from '../chromium.ts';
+import { desk, usePages } from '../opened-page.ts';
 import { reportOf } from './reports.ts';
 
-if (!chromiumRunsHere) console.warn(`The page of the drills was not looked at: there is no Chromium for ${process.platform} on ${process.arch} in the registry.`);
-
 describe.skipIf(!chromiumRunsHere)('the page of all drills', () => {
-  let browser: Browser;
-  let directory: string;
-
-  beforeAll(async () => {
-    [browser, directory] = await Promise.all([openChromium(), mkdtemp(join(tmpdir(), 'baton-drills-'))]);
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
-  });
-
-  async function open(reports: readonly DrillReport[], width = 1280): Promise<Page> {
-    const file = join(directory, `${Math.round(performance.now() * 1000)}.html`);
-    await writeFile(file, trendPage(reports));
-    const context = await browser.newContext({ viewport: { width, height: 900 } });
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('console', (message) => complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('request', (request) => {
-      if (request.url() !== pathToFileURL(file).href && !request.url().startsWith('data:')) complaints.push(`asked for ${request.url()}`);
-    });
-    onTestFinished(async () => {
-      await context.close();
-      expect(complaints).toEqual([]);
-    });
-    await page.goto(pathToFileURL(file).href);
-    return page;
-  }
+  const openPage = usePages();
+  const open = (reports: readonly DrillReport[], width = desk.width): Promise<Page> => openPage(trendPage(reports), { viewport: { ...desk, width } });
   const orders = (page: Page) => page.locator('figure', { hasText: 'From the decision to the accepted orders' });
   const heightOf = (page: Page, of: string): Promise<number[]> => orders(page).locator(of).evaluateAll((all) => all.map((each) => Number(each.getAttribute('cy') ?? each.getAttribute('y1'))));
 

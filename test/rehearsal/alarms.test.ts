@@ -16,7 +16,7 @@ import { until } from '../until.ts';
 
 const boundMs = 20_000;
 /** Machines that a schedule starts with nothing. */
-const withoutInput = /-cache-snapshot-failed$/;
+const withoutInput = /-(cache-snapshot|drill-leftovers)-failed$/;
 /** Counts what is still there: after so many minutes, or hours, of nothing it rings. The others ring for what they count. */
 const ofLiveness = /(region-watch-(stale|failed)|credentials-not-[a-z]+|keys-unwatched|backup-verification-overdue)$/;
 
@@ -128,8 +128,8 @@ describe('in the system that is synthesized', () => {
 
   test('a machine that is given nothing rings when it cannot do its work', async () => {
     const heal = installation.disturbances.add(({ service, caller }) => {
-      if (service !== 'elasticache' || caller.roleArn === undefined) return undefined;
-      throw new AwsError('SnapshotQuotaExceededFault', 'The fault of this test');
+      if (!['elasticache', 'ecs'].includes(service) || caller.roleArn === undefined) return undefined;
+      throw new AwsError(service === 'ecs' ? 'ServerException' : 'SnapshotQuotaExceededFault', 'The fault of this test');
     });
     try {
       for (const { AlarmName, Dimensions: [of] } of alarms.filter((each) => each.MetricName === 'ExecutionsFailed' && withoutInput.test(each.AlarmName))) {

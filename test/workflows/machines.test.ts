@@ -10,7 +10,7 @@ const lastTest = "it('every Catch, Retry and branch of a Choice was reached by o
 
 it('there are the machines that are known', () => {
   expect([...machines.keys()].toSorted()).toEqual([
-    'backup-verification', 'budget-response', 'cache-snapshot', 'canary', 'cutover', 'dr-drill', 'failback', 'failover', 'halt', 'refresh-standby', 'replace-key', 'restore-database', 'resume',
+    'backup-verification', 'budget-response', 'cache-snapshot', 'canary', 'cutover', 'dr-drill', 'drill-leftovers', 'failback', 'failover', 'halt', 'refresh-standby', 'replace-key', 'restore-database', 'resume',
     'revoke-now', 'rollback', 'switchover',
   ]);
 });

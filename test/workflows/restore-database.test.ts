@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { haltOf } from '../../lib/lease/control.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
-import { acceptDataLoss, executionArn, request, scenarios, worldWith } from '../../simulation/scenes/restore-database.ts';
+import { acceptDataLoss, request, scenarios, worldWith } from '../../simulation/scenes/restore-database.ts';
 import { alpha, away, beta, books, here } from '../../simulation/worlds/recovery.ts';
-import { ago, inUse, masterPassword, RestoreWorld } from '../../simulation/worlds/restore.ts';
+import { ago, executionArn, inUse, masterPassword, RestoreWorld } from '../../simulation/worlds/restore.ts';
 import { found } from '../../simulation/worlds/verification.ts';
 import { Coverage } from './coverage.ts';
 import { synthesizedMachines } from './synthesized.ts';
@@ -231,6 +231,71 @@ describe('a restore beside which somebody works', () => {
   });
 });
 
+/** Each time that a state was entered, from when books are halted until the restored database has the name. */
+async function momentsOf(world: RestoreWorld): Promise<readonly (readonly [string, number])[]> {
+  await run(world);
+  const visited = world.visited();
+  const counts = new Map<string, number>();
+  return visited.slice(visited.indexOf('Set out to halt a book'), visited.findLastIndex((state) => /names?( of before)?$/.test(state))).map((state) => {
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+    return [state, counts.get(state)!] as const;
+  });
+}
+const moments = { healthy: await momentsOf(await scenarios.healthy()), refused: await momentsOf(await scenarios.refused()) };
+
+describe('a restore that is stopped while the names change hands, gives the books back, and is redriven', () => {
+  it.each(Object.entries(moments).flatMap(([scenario, each]) => each.map(([state, times]) => [scenario, state, times] as const)))(
+    'takes them again and leaves one database with the name, in use by all: %s, “%s”, time %i', async (scenario, state, times) => {
+      const world = Object.assign(await scenarios[scenario as 'healthy' | 'refused'](), { cut: { state, times } });
+      const { ending } = await run(world);
+      if (ending === 'Succeeded') {
+        swapped(world);
+        for (const book of books) expect(world.lease(book).mode).toBe('open');
+        released(world);
+      } else {
+        expect(ending).toBe('RolledBack');
+        asBefore(world);
+      }
+    });
+
+  it('goes on where the restored one has got the name meanwhile', async () => {
+    const meanwhile = (world: RestoreWorld): void => {
+      // RDS ends what was begun.
+      for (let look = 0; look < 4; look += 1) for (const each of world.instances) each.pending?.done();
+    };
+    const times = moments.healthy.findLast(([state]) => state === 'Swap the names of the two databases')![1];
+    const world = await worldWith({ cut: { state: 'Swap the names of the two databases', times, meanwhile } })();
+    expect((await run(world)).ending).toBe('Succeeded');
+    swapped(world);
+    for (const book of books) expect(world.lease(book).mode).toBe('open');
+  });
+
+  it('waits for who has a book by then', async () => {
+    const world = await scenarios.cut();
+    let looks = 0;
+    const take = (execution: string): void => void world.store.writeNow({
+      name: 'take-workflow', book: beta, expects: [], set: { 'workflow.token': (world.lease(beta).workflow.token + 1) as never, 'workflow.execution': execution },
+    });
+    world.cut = { ...world.cut!, meanwhile: () => take('a rollback') };
+    world.faults.set('Take all books for the way back', () => {
+      if ((looks += 1) === 5) world.store.writeNow({ name: 'release-workflow', book: beta, expects: [], remove: ['workflow.execution'] });
+      return undefined;
+    });
+    expect((await run(world)).ending).toBe('RolledBack');
+    expect(looks).toBe(5);
+    asBefore(world);
+  });
+
+  it('leaves the databases as they are where the books have left', async () => {
+    const world = await scenarios.cut();
+    world.cut = { ...world.cut!, meanwhile: () => books.forEach((book) => world.set(book, { home: away })) };
+    const { ending, cause } = await run(world);
+    expect([ending, cause]).toEqual(['NeedsAPerson', expect.stringMatching(/The books have left us-east-1: the databases there are left as they are/)]);
+    expect(world.visited()).not.toContain('Give the name back to the database of before');
+    released(world);
+  });
+});
+
 describe('a restore of which a table cannot be inspected', () => {
   it('leaves the database of before in use', async () => {
     const world = await scenarios.healthy();
@@ -370,12 +435,14 @@ await coverage.everyFault({
   scenarios,
   input: () => request,
   execution: executionArn,
-  beside: (error, world) => {
+  beside: (error, world, args) => {
     // One that is waited for takes its limit at once.
-    if (error === 'refusal') world.skippedMs += 1_000_000;
+    const { step } = (args as { readonly Payload?: { readonly step?: string } }).Payload ?? {};
+    if (error === 'refusal' || step === 'swapBack' || (step === 'takeBooks' && world.cut !== undefined)) world.skippedMs += 1_000_000;
     if (error === 'Rds.DbInstanceNotFoundException') world.instances.splice(world.instances.findIndex(({ name }) => name.includes('-restore-')), 1);
   },
   endingOf: (state, error, usually) => {
+    if (state === 'Take all books for the way back') return 'NeedsAPerson';
     if (error === 'refusal') return /^(Take all books|Confirm)/.test(state) ? 'RolledBack' : 'Refused';
     if (state === 'Check the request that was typed') return 'Refused';
     if (state.startsWith('Count the ledger') || error === 'Rds.DbInstanceNotFoundException') return usually;

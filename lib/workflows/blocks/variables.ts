@@ -41,8 +41,9 @@ export function timed(what: string, budgetSeconds: number, { list = 'steps', sin
  * A parameter of a call that must not be made by a redriven execution. What stopped one has released the book, and ECS and
  * SSM know no token: a redrive that comes when another cutover is done would undo that one's work.
  */
-export function unlessRedriven(parameter: string): Jsonata {
-  const refusal = 'This execution was redriven after it had taken the book: it changes nothing more. Start a new one.';
+export function unlessRedriven(
+  parameter: string, refusal = 'This execution was redriven after it had taken the book: it changes nothing more. Start a new one.',
+): Jsonata {
   return js(`$states.context.Execution.RedriveCount = $redrives ? ${parameter} : $error(${quoted(refusal)})`);
 }
 

@@ -1,51 +1,18 @@
 /** The page in a real Chromium: what it says, how it is moved, that it needs nothing but itself. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
 import { page as made } from '../../../rehearsal/report/html/page.ts';
 import type { Report } from '../../../rehearsal/report/report.ts';
-import { chromiumRunsHere, openChromium } from './chromium.ts';
+import { chromiumRunsHere } from '../../chromium.ts';
+import { desk, usePages } from '../../opened-page.ts';
 import { gap, hostile, refusedAtMs, sample } from './sample.ts';
 
-if (!chromiumRunsHere) console.warn(`The report's page was not looked at: there is no Chromium for ${process.platform} on ${process.arch} in the registry.`);
-
-const desk = { width: 1280, height: 900 };
 const phone = { width: 390, height: 844 };
 
 describe.skipIf(!chromiumRunsHere)('the page of a report', () => {
-  let browser: Browser;
-  let directory: string;
-
-  beforeAll(async () => {
-    [browser, directory] = await Promise.all([openChromium(), mkdtemp(join(tmpdir(), 'baton-page-'))]);
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
-  });
-
-  /** Opens it as a person does, from a file; whatever it asks for or complains about fails the test that opened it. */
-  async function open(report: Report, options: { viewport?: typeof desk; colorScheme?: 'dark' | 'light'; reducedMotion?: 'reduce' | 'no-preference' } = {}): Promise<Page> {
-    const file = join(directory, `${Math.round(performance.now() * 1000)}.html`);
-    await writeFile(file, await made(report));
-    const context = await browser.newContext({ viewport: desk, colorScheme: 'light', reducedMotion: 'reduce', ...options });
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('console', (message) => complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('request', (request) => {
-      if (request.url() !== pathToFileURL(file).href && !request.url().startsWith('data:')) complaints.push(`asked for ${request.url()}`);
-    });
-    onTestFinished(async () => {
-      await context.close();
-      expect(complaints).toEqual([]);
-    });
-    await page.goto(pathToFileURL(file).href);
-    return page;
-  }
+  const openPage = usePages();
+  const open = async (report: Report, options: BrowserContextOptions = {}): Promise<Page> =>
+    openPage(await made(report), { colorScheme: 'light', reducedMotion: 'reduce', ...options });
 
   const view = (page: Page): Promise<{ fromMs: number; toMs: number }> =>
     page.locator('.plot').evaluate(({ dataset }) => ({ fromMs: Number(dataset['from']), toMs: Number(dataset['to']) }));

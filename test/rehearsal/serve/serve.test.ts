@@ -10,7 +10,7 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadSdk, newClient, type SdkClient, type SdkModule } from '../../../rehearsal/cloud/sdk-clients.ts';
-import { chromiumRunsHere, openChromium } from '../report/chromium.ts';
+import { chromiumRunsHere, openChromium } from '../../chromium.ts';
 import { processesWith } from '../../processes-with.ts';
 import { until } from '../../until.ts';
 

@@ -367,7 +367,20 @@ test('a task that is run by itself has the command it was given, ends with its e
   expect(ended).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ name: 'trader', exitCode: 7 }] });
 });
 
+test('a task that is run by itself is found by what it was started with, until it is to stop', async () => {
+  const startedBy = 'baton-dev-drill-1';
+  await callPlain('RegisterTaskDefinition', definition('job', good));
+  const { tasks: [task] } = await call('RunTask', { taskDefinition: 'job', ...onFargate, startedBy });
+  expect(task).toMatchObject({ startedBy });
+  expect(await call('ListTasks', { startedBy })).toMatchObject({ taskArns: [task.taskArn] });
+  expect(await call('ListTasks', { startedBy: 'baton-dev-drill-2' })).toMatchObject({ taskArns: [] });
+  await expect(call('ListTasks', { startedBy, desiredStatus: 'STOPPED' })).rejects.toMatchObject({ name: 'InvalidParameterException' });
+  await call('StopTask', { task: task.taskArn });
+  expect(await call('ListTasks', { startedBy })).toMatchObject({ taskArns: [] });
+});
+
 test.each([
+  ['with a label that is none', { startedBy: 'arn:aws:states' }, 'InvalidParameterException'],
   ['of an unknown definition', { taskDefinition: 'nosuch' }, 'ClientException'],
   ['with an override for a stranger', { overrides: { containerOverrides: [{ name: 'x', command: [] }] } }, 'InvalidParameterException'],
   ['with an override that is not modelled', { overrides: { cpu: '256' } }, 'InvalidParameterException'],

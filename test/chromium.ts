@@ -9,12 +9,13 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import packed, { inflate } from '@sparticuz/chromium';
 import { chromium, type Browser } from 'playwright-core';
-import { cached } from '../../../rehearsal/processes/cache.ts';
+import { cached } from '../rehearsal/processes/cache.ts';
 
 const require = createRequire(import.meta.url);
 
 /** The package has a build for this kind of processor only. */
 export const chromiumRunsHere = process.platform === 'linux' && process.arch === 'x64';
+if (!chromiumRunsHere) console.warn(`Pages are not looked at: there is no Chromium for ${process.platform} on ${process.arch} in the registry.`);
 
 export async function openChromium(): Promise<Browser> {
   const directory = await cached('chromium-153.0.0', unpack);

@@ -8,8 +8,8 @@ import { byHand } from '../../simulation/mutants/by-hand.ts';
 import { processesWith } from '../processes-with.ts';
 import { until } from '../until.ts';
 
-const simulation = join(import.meta.dirname, '..', '..', 'simulation');
-const script = join(simulation, 'verify.ts');
+const root = join(import.meta.dirname, '..', '..');
+const script = join(root, 'test', 'verify.ts');
 
 async function verify(env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<{ readonly code: number; readonly lines: readonly string[] }> {
   try {
@@ -32,7 +32,7 @@ test('each part is told with what it found, its time and its verdict, and the la
 
 test('a part that fails does, and is told again by a command of its own', async () => {
   const printed = byHand().find(({ name }) => name === 'the key is printed');
-  const changed = { BATON_MUTANT: JSON.stringify(printed), NODE_OPTIONS: `--import ${join(simulation, 'mutants', 'load.ts')}` };
+  const changed = { BATON_MUTANT: JSON.stringify(printed), NODE_OPTIONS: `--import ${join(root, 'simulation', 'mutants', 'load.ts')}` };
   const { code, lines } = await verify(changed, '--only', 'seeds', '--seeds', '1');
   expect(code).toBe(1);
   expect(lines).toContainEqual(expect.stringMatching(/^✗ seeds +\d+\.\d min {2}exit code 1: npm run verify -- --only seeds$/));
@@ -41,7 +41,14 @@ test('a part that fails does, and is told again by a command of its own', async 
 
 test('a part that there is not is refused by name', async () => {
   const { code, lines } = await verify({}, '--only', 'weather');
-  expect({ code, said: lines.join(' ') }).toEqual({ code: 2, said: expect.stringContaining('There are lease, seeds, sweep, mutants, model') as string });
+  expect({ code, said: lines.join(' ') }).toEqual({ code: 2, said: expect.stringContaining('There are told, lease, seeds, sweep, mutants, model') as string });
+});
+
+test('a part for which this machine lacks a tool is said to be not run', async () => {
+  const { code, lines } = await verify({ PATH: '/nowhere' }, '--only', 'model');
+  expect(code).toBe(2);
+  expect(lines).toContainEqual(expect.stringContaining("'spin' is not on this machine"));
+  expect(lines).toEqual(expect.arrayContaining([expect.stringMatching(/^– model +\d+\.\d min {2}not run: /), '0 passed, 0 failed']));
 });
 
 test('interrupted, it leaves nothing', async () => {
