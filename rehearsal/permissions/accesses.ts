@@ -405,11 +405,13 @@ const table: Readonly<Record<string, Readonly<Record<string, AccessOf>>>> = {
       'TargetDBInstanceIdentifier',
     ),
     DescribeDBInstanceAutomatedBackups: on((asked) => asked.named('rds', 'db:', asked.input['DBInstanceIdentifier'])),
-    CopyDBSnapshot: (asked) => [
+    CopyDBSnapshot: async (asked) => [
       ...[asked.input['SourceDBSnapshotIdentifier'], asked.input['TargetDBSnapshotIdentifier']].map((name) => ({ action: 'rds:CopyDBSnapshot', resource: asked.named('rds', 'snapshot:', name) })),
       ...(asked.input['Tags'] === undefined
         ? []
         : [{ action: 'rds:AddTagsToResource', resource: asked.named('rds', 'snapshot:', asked.input['TargetDBSnapshotIdentifier']), context: tagKeysOf(asked) }]),
+      // The copy is made with this one, on behalf of whoever copies.
+      ...asked.key(await asked.keyArn(asked.input['KmsKeyId']), ['kms:CreateGrant', 'kms:DescribeKey'], {}),
     ],
     AddTagsToResource: taggedResource,
     RemoveTagsFromResource: taggedResource,

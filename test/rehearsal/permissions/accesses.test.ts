@@ -73,6 +73,14 @@ describe("AWS's own data knows", () => {
   });
 });
 
+test('a copy of a snapshot is made with the key of where it goes, through RDS there, for whoever copies', async () => {
+  const of = { SourceDBSnapshotIdentifier: arn('rds', 'snapshot:awsbackup:job-1').replace(region, 'us-west-2'), TargetDBSnapshotIdentifier: 'awsbackup:copyjob-1' };
+  const asked = await asks('rds', 'CopyDBSnapshot', { ...of, KmsKeyId: key });
+  const context = { 'kms:ViaService': `rds.${region}.amazonaws.com`, 'kms:CallerAccount': accountId };
+  expect(asked.slice(2)).toEqual(['kms:CreateGrant', 'kms:DescribeKey'].map((action) => ({ action, resource: key, context })));
+  expect(await asks('rds', 'CopyDBSnapshot', of)).toHaveLength(2);
+});
+
 test('the roles of a task definition are passed to ECS, by who registers it and by who starts it', async () => {
   const passed = Object.values(roles).map((resource) => ({
     action: 'iam:PassRole', resource, context: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' },
