@@ -97,11 +97,13 @@ class Trial {
 }
 
 interface Report {
-  readonly testResults: readonly { readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[];
+  readonly testResults: readonly { readonly assertionResults: readonly { readonly status: string; readonly ancestorTitles: readonly string[]; readonly title: string }[] }[];
 }
 
 function failedIn({ testResults }: Report): string | undefined {
-  return testResults.flatMap(({ assertionResults }) => assertionResults).find(({ status }) => status === 'failed')?.fullName;
+  const failed = testResults.flatMap(({ assertionResults }) => assertionResults).find(({ status }) => status === 'failed');
+  // As --testNamePattern wants it.
+  return failed && [...failed.ancestorTitles, failed.title].join(' > ');
 }
 
 /** What a process that ended with an error, as no trial does, had to say. */

@@ -3,8 +3,6 @@ export const equivalents: readonly (readonly [ending: string, argument: string])
   ['a renewal expects nothing', 'its answer shows the item whether or not it was refused, and a holder that finds another epoch, holder, home or mode there stops by itself (decision 7)'],
   ['renew: without the condition on mode (differs)', 'as above: who is shown that the book is halted stops, whether or not its heartbeat was counted'],
   ['renew: without the condition on home (equals)', 'as above: who is shown another home stops, whether or not its heartbeat was counted'],
-  ['a standby looks at no home', 'the take-over that it sends is refused: the write has the home among its conditions'],
-  ['a permit is given whatever the lease says', 'of a lease that ran out nothing remains, and a permit with less than 20 ms left is refused as too late'],
   ['isMine: without the condition on holder (equals)', 'the epoch is named too, and an epoch has one holder from its grant to its end: invariant 2 looks at that after every write'],
   ['handOver: without the condition on successor (absent)', 'the mode is named too, and while it is open there is no successor: a drain that begins in between changes the mode'],
   ['release: without the condition on heartbeat (equals)', 'who has sent a release sends nothing but releases and hand-overs until one of them has ended its epoch, so no renewal can stand between that would have to make a late one void; the epoch does'],

@@ -28,8 +28,10 @@ const grounds: readonly (readonly [file: string, ground: Ground])[] = [
     'lib/lease/protocol.ts',
     { worlds: true, situations: ['hand-overs in doubt', 'orders outlive a lease', usual], tests: ['test/lease/pace.test.ts'] },
   ],
+  ['lib/lease/permits.ts', { situations: ['a guard stands still', usual], tests: ['test/lease/permits.test.ts'] }],
   ['lib/lease/control.ts', { meetings: true, situations: ['machines meet', usual] }],
   ['lib/trading/journal.ts', { situations: ['a journal in doubt', 'a writer dies in doubt', usual], tests: ['test/trading/journal.test.ts'] }],
+  ['lib/trading/trader.ts', { situations, tests: ['test/trader/waits.test.ts', 'test/trader/trader.test.ts'] }],
   ['lib/key-rotation/', { tests: ['test/key-rotation/rotation.test.ts'] }],
   ['', { situations }],
 ];

@@ -43,9 +43,9 @@ class Site {
     this.store.writeNow({ name: 'create', book, expects: [], set: lease });
   }
 
-  start(name: string): void {
+  start(name: string, at = region): void {
     const identity: Identity = {
-      book, instance: instanceId(region, 'blue', name), colour: 'blue', region, imageDigest: 'sha256:0', driftPpm: 0,
+      book, instance: instanceId(at, 'blue', name), colour: 'blue', region: at, imageDigest: 'sha256:0', driftPpm: 0,
       drainTimeoutMs: 10_000, venueUncertaintyMs: 250, terminateWithinMs,
     };
     this.#instances.push({ state: initialState(identity), wakeAt: undefined });
@@ -133,6 +133,14 @@ describe('while nothing happens', () => {
     expect(counts['one']).toEqual([50, 0, expect.closeTo(50, -1) as number, 50]);
     expect(counts['two']).toEqual([0, 0, expect.closeTo(99, -1) as number, 50]);
   });
+});
+
+test('a standby of another Region writes nothing, however long the book goes without a holder', () => {
+  const site = new Site();
+  site.start('away', 'us-west-2');
+  site.pass(10 * leaseMs);
+  expect(site.count('away', 'read')).toBeGreaterThan(50);
+  expect(site.count('away', 'take-over')).toBe(0);
 });
 
 describe('a holder whose book is to be handed over', () => {
