@@ -5,7 +5,7 @@
 import { colourOf, otherColour } from '../lib/lease/model.ts';
 import { seeded } from '../rehearsal/seeded.ts';
 import { warmUp } from './cloud.ts';
-import { deployed } from './control-plane/deployed.ts';
+import { deployed, type Made } from './control-plane/deployed.ts';
 import { invariants } from './invariants/index.ts';
 import { drawPlan, safetyMs, type Plan } from './swarm.ts';
 import { SimulatedSystem } from './system.ts';
@@ -35,6 +35,8 @@ export interface RunOptions {
   /** Known to be wrong. */
   readonly change?: (system: SimulatedSystem) => void;
   readonly keepLines?: boolean;
+  /** What is deployed, instead of what the templates say. */
+  readonly deployment?: readonly Made[];
 }
 
 /** Code that asks for ambient randomness draws numbers of the seed, apart from those that the world draws. */
@@ -49,11 +51,11 @@ const settledOrders = 4;
 
 const warm = Promise.all([deployed(), warmUp()]);
 
-export async function runSeed(seed: number, { plan = drawPlan(seed), change, keepLines = false }: RunOptions = {}): Promise<RunResult> {
+export async function runSeed(seed: number, { plan = drawPlan(seed), change, keepLines = false, deployment }: RunOptions = {}): Promise<RunResult> {
   const [made] = await warm;
   // The models that only they need take as long to load as half a run.
   const { Executions } = plan.machines === 'synthesized' ? await import('./control-plane/executions.ts') : {};
-  const system = new SimulatedSystem(plan, made, Executions);
+  const system = new SimulatedSystem(plan, deployment ?? made, Executions);
   system.keepLines = keepLines;
   change?.(system);
   const release = takeAmbientTime(system.time, seeded(seed ^ apart));

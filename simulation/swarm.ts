@@ -15,9 +15,10 @@ export type FaultKind =
   | { readonly kind: 'pause'; readonly part: Part; readonly forMs: number }
   | { readonly kind: 'crash'; readonly part: Part }
   | { readonly kind: 'sigterm' }
-  | { readonly kind: 'cut'; readonly service: Service; readonly way: 'requests' | 'answers' | 'both'; readonly forMs: number }
+  /** Of a task, where no host is named. */
+  | { readonly kind: 'cut'; readonly service: Service; readonly way: 'requests' | 'answers' | 'both'; readonly forMs: number; readonly host?: string }
   | { readonly kind: 'slow'; readonly service: Service; readonly byMs: number; readonly forMs: number }
-  | { readonly kind: 'breaks'; readonly service: Service; readonly oneIn: number; readonly forMs: number }
+  | { readonly kind: 'breaks'; readonly service: Service; readonly oneIn: number; readonly forMs: number; readonly host?: string }
   /** The Region reaches neither the other one nor the witness. */
   | { readonly kind: 'isolate'; readonly region: 'home' | 'away'; readonly forMs: number }
   | { readonly kind: 'conflicts'; readonly oneIn: number; readonly forMs: number }
@@ -59,6 +60,8 @@ export const safetyMs = 60_000;
 const quietMs = 6000;
 const holderShare = 0.6;
 export const holder = 99;
+/** Where the functions of machines run. */
+export const functionsHost = 'functions';
 
 export interface Draw {
   readonly random: () => number;

@@ -207,13 +207,13 @@ export class SimulatedSystem {
         return this.#endTask(task);
       case 'cut': {
         const { way, service, forMs } = fault;
-        network.disturb({ host: task.host, service }, { ...(way !== 'answers' && { requests: true }), ...(way !== 'requests' && { answers: true }) }, forMs);
+        network.disturb({ host: fault.host ?? task.host, service }, { ...(way !== 'answers' && { requests: true }), ...(way !== 'requests' && { answers: true }) }, forMs);
         return;
       }
       case 'slow':
         return network.disturb({ host: task.host, service: fault.service }, { slowerByMs: fault.byMs }, fault.forMs);
       case 'breaks':
-        return network.disturb({ host: task.host, service: fault.service }, { breaksOneIn: fault.oneIn }, fault.forMs);
+        return network.disturb({ host: fault.host ?? task.host, service: fault.service }, { breaksOneIn: fault.oneIn }, fault.forMs);
       case 'isolate': {
         const region = regions[fault.region];
         const mends = Object.values(regions).filter((other) => other !== region).map((other) => this.cloud.world.cutLink(region, other));
@@ -336,10 +336,11 @@ export class SimulatedSystem {
   }
 }
 
-let policies: Policies | undefined;
-/** One for all runs of a process: what it decided stays true. */
+const policiesByMade = new WeakMap<readonly Made[], Policies>();
+/** One for all runs of the same deployment: what it decided stays true. */
 function policiesOf(made: readonly Made[]): Policies {
-  policies ??= new Policies(made, settings.account);
+  const policies = policiesByMade.get(made) ?? new Policies(made, settings.account);
+  policiesByMade.set(made, policies);
   return policies;
 }
 

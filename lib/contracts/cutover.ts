@@ -171,9 +171,10 @@ export const cutoverInspection = functionContract({
       output: z.object({
         /**
          * `declined`: the holder ended the drain itself, because it saw no successor alive and ready. `retaken`: the book changed
-         * hands and is the other colour's again; who had it in between did not live to renew.
+         * hands and is the other colour's again; who had it in between did not live to renew. `halted`: somebody halted the book meanwhile,
+         * and nobody can take it.
          */
-        state: z.enum(['waiting', 'held', 'declined', 'retaken']),
+        state: z.enum(['waiting', 'held', 'declined', 'retaken', 'halted']),
         epoch,
         holder: z.nullable(instance),
       }),

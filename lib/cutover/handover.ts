@@ -3,7 +3,7 @@ import type { Colour, Epoch, InstanceId, Lease } from '../lease/model.ts';
 import { colourOf } from '../lease/model.ts';
 
 export interface HandoverSeen {
-  readonly state: 'waiting' | 'held' | 'declined' | 'retaken';
+  readonly state: 'waiting' | 'held' | 'declined' | 'retaken' | 'halted';
   readonly epoch: Epoch;
   readonly holder: InstanceId | null;
 }
@@ -20,6 +20,8 @@ export function judgeHandover(lease: Lease, wanted: HandoverWanted): HandoverSee
   return { state: state(), epoch, holder: holder ?? null };
 
   function state(): HandoverSeen['state'] {
+    // Nobody can take it until it is resumed, and nobody can resume it while it is waited for.
+    if (lease.mode === 'halted') return 'halted';
     if (holder === undefined) return 'waiting';
     if (colourOf(holder) === wanted.to) return epoch > wanted.aboveEpoch && lease.heartbeat > 0 ? 'held' : 'waiting';
     if (lease.mode !== 'open') return 'waiting';

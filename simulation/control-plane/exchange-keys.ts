@@ -8,8 +8,8 @@ import { Secret } from '../../lib/secret.ts';
 import type { KeyRing } from '../../lib/venues/paper/keys.ts';
 import { Refusal } from '../../lib/venues/paper/market.ts';
 import type { Network } from '../network.ts';
+import { functionsHost } from '../swarm.ts';
 import type { VirtualTime } from '../virtual-time.ts';
-import { functionsHost } from './functions.ts';
 
 const askTimeoutMs = 4000;
 

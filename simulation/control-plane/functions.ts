@@ -31,14 +31,13 @@ import { AwsError, RegionDarkError, type ServiceModel } from '../../rehearsal/cl
 import type { CloudWorld } from '../../rehearsal/cloud/world.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
 import { tables, type SimulatedCloud } from '../cloud.ts';
+import { functionsHost } from '../swarm.ts';
 import type { SimulatedProcess, VirtualTime } from '../virtual-time.ts';
 import { answered, type Steps } from '../worlds/answered.ts';
 import { memoryStore } from '../worlds/desk.ts';
 import type { Made } from './deployed.ts';
 import type { ExchangeKeys } from './exchange-keys.ts';
 
-/** Where they run, as faults of the network name it. */
-export const functionsHost = 'functions';
 /** As the runtime's client has them. */
 const sdkAttempts = 3;
 /** Warm, or with a cold start. */

@@ -1,6 +1,8 @@
 /** Cutovers: what each finds, and what goes wrong without any fault. */
+import { haltOf } from '../../lib/lease/control.ts';
+import type { Epoch } from '../../lib/lease/model.ts';
 import type { Json } from '../../rehearsal/states/engine.ts';
-import { CutoverWorld, request } from '../worlds/cutover.ts';
+import { book, CutoverWorld, request } from '../worlds/cutover.ts';
 import type { Desk } from '../worlds/desk.ts';
 
 /** What ada types: with a proof of herself where approvals are wanted. */
@@ -13,6 +15,12 @@ export async function asked(act: (desk: Desk, looks: number) => unknown): Promis
   const world = await CutoverWorld.trading();
   let looks = 0;
   return Object.assign(world, { approvalsRequired: 2, onAsked: (desk: Desk) => act(desk, (looks += 1)) });
+}
+
+/** Somebody halts the book when its holder was asked for it: who holds it gives it up, and nobody takes it. */
+export function haltMeanwhile(world: CutoverWorld): void {
+  world.store.writeNow(haltOf(book, { reason: 'it looks odd', by: 'grace' }));
+  world.set({ epoch: (world.lease().epoch + 1) as Epoch }, ['holder']);
 }
 
 /** Sets up a world and lets it go wrong in one way. */
@@ -29,6 +37,13 @@ export const scenarios = {
   snapshotFails: async () => Object.assign(await CutoverWorld.trading(), { snapshotFails: true }),
   tasksStuck: async () => Object.assign(await CutoverWorld.trading(), { tasksRun: false }),
   lateDrain: async () => Object.assign(await CutoverWorld.trading(), { onDrain: () => undefined }),
+  haltedMeanwhile: async () => Object.assign(await CutoverWorld.trading(), { onDrain: haltMeanwhile }),
+  haltedOnTheWayBack: async () => {
+    const world = await CutoverWorld.trading();
+    world.trades = () => false;
+    world.onDrain = (_, to) => (to === 'blue' ? haltMeanwhile(world) : world.handOver(to));
+    return world;
+  },
   stalled: async () => {
     const world = await CutoverWorld.trading();
     world.trades = (colour) => colour === 'blue';

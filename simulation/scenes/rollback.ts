@@ -2,6 +2,7 @@
 import { haltOf } from '../../lib/lease/control.ts';
 import type { Epoch } from '../../lib/lease/model.ts';
 import { book, CutoverWorld, executionArn as cutoverArn, images } from '../worlds/cutover.ts';
+import { haltMeanwhile } from './cutover.ts';
 
 export const execution = 'arn:aws:states:us-east-1:111111111111:execution:baton-dev-rollback:run-1';
 export const request = { book, to: 'previous', reason: 'it loses money', requestedBy: 'ada' } as const;
@@ -68,6 +69,7 @@ export const scenarios = {
     return world;
   },
   lateDrain: async () => Object.assign(await badTrades(), { onDrain: () => undefined }),
+  haltedMeanwhile: async () => Object.assign(await badTrades(), { onDrain: haltMeanwhile }),
   putBack: badTrades,
 } satisfies Record<string, () => Promise<CutoverWorld>>;
 export const putBack = { restoreDatabaseTo: '2026-11-20T11:00:00+01:00', acceptDataLoss: { reason: 'the release wrote nonsense', approvedBy: 'grace' } };

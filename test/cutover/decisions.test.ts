@@ -157,6 +157,8 @@ describe('a hand-over', () => {
     ['taken back, when the new colour was granted it and died', lease({ mode: 'open', epoch: 9 as Epoch }), 'retaken'],
     ['taken by a standby of the old colour, when the holder died', lease({ mode: 'open', epoch: 8 as Epoch }), 'retaken'],
     ['to nobody', nobody, 'waiting'],
+    ['to nobody, and halted meanwhile', { ...nobody, mode: 'halted' }, 'halted'],
+    ['halted, before the holder has heard of it', lease({ mode: 'halted' }), 'halted'],
     ['of an old epoch', lease({ epoch: 7 as Epoch, holder: instance('green') }), 'waiting'],
   ])('%s', (_name, seen, state) => {
     expect(judgeHandover(seen, wanted).state).toBe(state);

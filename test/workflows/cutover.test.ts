@@ -279,6 +279,28 @@ describe('a cutover that rolls back', () => {
 });
 
 describe('a cutover that needs a person', () => {
+  const secondsIn = (world: CutoverWorld, state: string): number => {
+    const [first, last] = [world.events.find((event) => event.state === state), world.events.at(-1)];
+    return ((last?.atMs ?? 0) - (first?.atMs ?? 0)) / 1000;
+  };
+
+  it('at once, when somebody halts the book while it changes hands: nobody could resume it meanwhile', async () => {
+    const world = await scenarios.haltedMeanwhile();
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(whyOf(world)).toMatch(/halted while it was to change hands.*until it is resumed/);
+    expect(secondsIn(world, 'Look who holds the book')).toBeLessThan(2);
+    expect(world.lease()).toMatchObject({ mode: 'halted', epoch: 8, live: { imageDigest: 'sha256:old' } });
+    released(world);
+  });
+
+  it('at once, when somebody halts it while it is handed back', async () => {
+    const world = await scenarios.haltedOnTheWayBack();
+    expect(await run(world)).toBe('NeedsAPerson');
+    expect(whyOf(world)).toMatch(/too few orders accepted.*halted while it was to be handed back/);
+    expect(secondsIn(world, 'Look whether the old colour holds the book')).toBeLessThan(2);
+    released(world);
+  });
+
   it('leaves the first colour as it is when it does not trade: there is nobody to hand back to', async () => {
     const world = await scenarios.first();
     world.trades = () => false;
@@ -485,6 +507,8 @@ const usual: Record<Scenario, string> = {
   tasksStuck: 'RolledBack',
   lateDrain: 'RolledBack',
   stalled: 'RolledBack',
+  haltedMeanwhile: 'NeedsAPerson',
+  haltedOnTheWayBack: 'NeedsAPerson',
   contracts: 'Succeeded',
   expansionStuck: 'RolledBack',
   contractionStuck: 'NeedsAPerson',

@@ -125,6 +125,12 @@ describe('a rollback to a cold revision', () => {
     released(world);
   });
 
+  it('needs a person at once when somebody halts the book while it changes hands', async () => {
+    const world = await scenarios.haltedMeanwhile();
+    expect(await run(world)).toMatchObject({ ending: 'NeedsAPerson', cause: expect.stringMatching(/halted while it was to change hands/) as string });
+    released(world);
+  });
+
   it('leaves what trades alone when its standbys run something else', async () => {
     const world = await scenarios.unhealthy();
     expect(await run(world)).toMatchObject({ ending: 'RolledBack', cause: expect.stringMatching(/runs sha256:333.* instead of sha256:222/) as string });

@@ -56,6 +56,10 @@ export function handBack(
         when: js("$handover = 'retaken'"), next: to.needsAPerson, comment: 'An instance of the old colour had it, and is gone.',
         assign: { why: js("$why & ' Handed back, it was taken by the new colour again: who had it in between died before it renewed.'") },
       },
+      {
+        when: js("$handover = 'halted'"), next: to.needsAPerson, comment: 'Somebody halted it: only a resume lets anybody take it.',
+        assign: { why: js("$why & ' It was halted while it was to be handed back, and nobody can take it until it is resumed. Both colours run.'") },
+      },
     ],
     tooLate: {
       next: to.needsAPerson, comment: 'It does not come back.',

@@ -68,6 +68,10 @@ export function handOver(
           `),
         },
       },
+      {
+        when: js("$handover = 'halted'"), next: to.needsAPerson, comment: 'Somebody halted it: only a resume lets anybody take it.',
+        assign: { why: 'The book was halted while it was to change hands, and nobody can take it until it is resumed. Both colours run: resume it, and start again.' },
+      },
     ],
     tooLate: {
       next: stopAsking, comment: 'The drain took too long.',
