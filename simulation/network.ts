@@ -76,11 +76,13 @@ export class Network {
     const { fault: out, breaks } = this.#met(route);
     if (breaks === 'before') {
       broken();
-      return promise;
+      // On a slow way it has left already, and arrives all the same.
+      if ((out.slowerByMs ?? 0) === 0) return promise;
     }
     if (out.requests === true) return promise;
     time.at(time.nowMs + this.#latency(route.service) + this.#random() * (out.slowerByMs ?? 0), undefined, () => {
       void Promise.resolve(serve()).then((answer) => {
+        if (breaks === 'before') return undefined;
         if (breaks === 'after') return broken();
         const { fault: back } = this.#met(route);
         if (back.answers === true) return undefined;

@@ -71,6 +71,15 @@ const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: R
       [draw.between(900, 3200), { kind: 'crash', part: 'task' }],
     ],
   },
+  /** Nothing is known of an order that is still on its way: the connection broke that it was written into. */
+  'orders in doubt': {
+    everyMs: 7000,
+    of: (draw) => [
+      [0, { kind: 'slow', service: 'venue', byMs: draw.between(400, 1600), forMs: 3000 }],
+      [draw.between(0, 500), { kind: 'breaks', service: 'venue', oneIn: 2, forMs: draw.between(1000, 2500) }],
+      ...(draw.random() < 0.3 ? [[draw.between(500, 2500), draw.of<FaultKind>([{ kind: 'crash', part: 'task' }, { kind: 'drain', to: 'green' }, { kind: 'drain', to: 'blue' }])] as const] : []),
+    ],
+  },
   /** Machines begin while others are at work, some are killed, people halt and resume. */
   'machines meet': {
     everyMs: 1500,

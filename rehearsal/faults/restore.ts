@@ -1,6 +1,7 @@
 /** What can go wrong when the database is put back to a moment: told with `restore-database`, each alone. */
-import type { Outcome } from '../report/report.ts';
+import { exactly, type Outcome } from '../report/report.ts';
 import type { Stage } from '../stage.ts';
+import { until } from '../until.ts';
 import { silentTopics, timedOutAfterSuccess } from './aws.ts';
 import { flipByteInBase, loseSegmentOf } from './damage.ts';
 import { onEntering, struck, type Injected } from './fault.ts';
@@ -28,6 +29,8 @@ const pageBytes = 8192;
 const rowsEnd = 16;
 /** Beyond the machine's limit for a restore. */
 const tooLongSeconds = 4000;
+/** Two renamings and a removal, as long as AWS takes for them here. */
+const redriveBoundMs = 150_000;
 /** checkRestore, restore, admit, swap, and those of the books and the databases. */
 const stepsOfARestore = 10;
 
@@ -82,6 +85,38 @@ export const restoreFaults: readonly RestoreFault[] = [
         void stage.operator('states', 'StopExecution', { executionArn, error: 'Operator', cause: 'stopped by hand' });
       });
       return { heal: stop, promises: () => [struck('executions that were stopped', times)] };
+    },
+  },
+  {
+    name: 'killed-between-the-names', summary: 'An operator stops the execution when the database of before was asked to give its name away, and redrives it when nothing has the name.',
+    outcome: 'needs-a-person', inUse: 'before',
+    inject(stage) {
+      const { home, environment } = stage;
+      const name = `baton-${environment}`;
+      let killed = '';
+      let ended = 'it was not';
+      const stop = stage.onWorkflow((event, { executionArn }) => {
+        if (event.kind !== 'entered' || event.state !== 'Wait a while for the names' || killed !== '') return;
+        killed = executionArn;
+        stage.injected('an operator stops the execution');
+        void stage.operator('states', 'StopExecution', { executionArn, error: 'Operator', cause: 'stopped by hand' }, home);
+      });
+      return {
+        async heal() {
+          stop();
+          if (killed === '') return;
+          await until('nothing to have the name', redriveBoundMs, async () => {
+            const { DBInstances } = await stage.operator<{ DBInstances: { DBInstanceIdentifier: string }[] }>('rds', 'DescribeDBInstances', {}, home);
+            return DBInstances.every(({ DBInstanceIdentifier }) => DBInstanceIdentifier !== name);
+          });
+          await stage.operator('states', 'RedriveExecution', { executionArn: killed }, home);
+          ended = await until('the redriven execution to end', redriveBoundMs, async () => {
+            const { status, error } = await stage.operator<{ status: string; error?: string }>('states', 'DescribeExecution', { executionArn: killed }, home);
+            return status !== 'RUNNING' && (error ?? status);
+          });
+        },
+        promises: () => [struck('executions that were stopped', killed === '' ? 0 : 1), exactly('redriven', 'Redriven, it ended as', ended, 'RolledBack')],
+      };
     },
   },
   {

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
+import { deployed } from '../control-plane/deployed.ts';
 import { byHand } from './by-hand.ts';
 import { equivalent } from './equivalent.ts';
 import { generated } from './generated.ts';
@@ -122,6 +123,8 @@ async function main({ only, workers, keep, thorough, list }: Options): Promise<0
     return 0;
   }
   const beganMs = performance.now();
+  // What seeds deploy is made of the code as it is, and kept, before any trial would make it.
+  await deployed();
   const known = new Map(knownPlaces());
   const waiting = [...all];
   const wrong: string[] = [];
