@@ -105,7 +105,9 @@ export class SimulatedSystem {
       ...(this.executions !== undefined && { services: (world) => this.executions!.services(world) }),
     });
     const policies = policiesOf(this.#made);
-    this.cloud.onCall((call) => void policies.fault(call, this.cloud.world).then((fault) => fault !== undefined && this.notAllowed.push(fault)));
+    this.cloud.onCall((call) => {
+      if (!policies.isAllowed(call)) void policies.fault(call, this.cloud.world).then((fault) => fault !== undefined && this.notAllowed.push(fault));
+    });
     this.cloud.tables.onWrite((write) => this.#written(write));
     this.#step();
     await this.machines.open();

@@ -19,6 +19,8 @@ export interface ExchangeKeysOptions {
   readonly random: () => number;
   readonly ring: KeyRing;
   readonly account: string;
+  /** The key that trades at the beginning: a person has proved it. */
+  readonly first: string;
   /** Stands in the secret of each, to be looked for in every output. */
   readonly planted: string;
   /** From where the tasks of both Regions speak to the venue. */
@@ -31,11 +33,12 @@ export class ExchangeKeys {
   /** What was seen broken. */
   readonly broken: string[] = [];
   readonly #options: ExchangeKeysOptions;
-  readonly #proved = new Set<string>();
+  readonly #proved: Set<string>;
   #made = 0;
 
   constructor(options: ExchangeKeysOptions) {
     this.#options = options;
+    this.#proved = new Set([options.first]);
   }
 
   provider(): KeyProvider {
@@ -58,7 +61,7 @@ export class ExchangeKeys {
         if (!this.#isAccepted(apiKey)) return;
         const current = this.#options.current();
         if (apiKey === current) this.broken.push('the current key was deleted');
-        if (current !== undefined && !this.#proved.has(current)) this.broken.push(`a key was deleted before its successor was proved`);
+        if (current !== undefined && !this.#proved.has(current)) this.broken.push('a key was deleted before its successor was proved');
         ring.delete(apiKey);
       }),
       proveRead: (key) => this.#ask(() => prove(key)),

@@ -121,7 +121,7 @@ export class Executions implements Actors {
       onGone: (task) => system.forget(task),
     });
     const { time, network, draw: { random } } = system;
-    this.keys = new ExchangeKeys({ time, network, random, ring: system.venue.keys, account, planted: secret, addresses, current: () => this.#currentKey() });
+    this.keys = new ExchangeKeys({ time, network, random, ring: system.venue.keys, account, first: firstKey, planted: secret, addresses, current: () => this.#currentKey() });
   }
 
   /** The models that the machines need, besides the tables. */
@@ -291,8 +291,16 @@ export class Executions implements Actors {
     const lease = this.#lease();
     if (lease === undefined || this.#running.size > 0) return;
     const holder = tasks.find(({ wish }) => wish.instance === lease.holder);
-    if (lease.mode === 'halted') this.resume();
+    const { execution } = lease.workflow;
+    if (execution !== undefined) this.#releaseByHand(lease.home, execution);
+    else if (lease.mode === 'halted') this.resume();
     else if (holder?.wish.isBad !== undefined) this.drain();
+  }
+
+  /** What its last net could not give back, as the runbook says. */
+  #releaseByHand(region: string, execution: string): void {
+    const detail = { executionArn: execution, status: 'ABORTED', input: JSON.stringify({ book }) };
+    void this.#operator('lambda', 'Invoke', region, { FunctionName: `${installation}-release-workflow`, Payload: JSON.stringify({ detail }) });
   }
 
   replace(task: SimulatedTask): void {

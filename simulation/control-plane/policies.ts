@@ -27,13 +27,19 @@ export class Policies {
     }
   }
 
+  /** Whether it was decided before that a call of this shape was to be let through: thousands of a run were. */
+  isAllowed(call: Call): boolean {
+    if (call.caller.roleArn === undefined && call.caller.service === undefined) return true;
+    const shape = shapeOf(call);
+    return shape !== undefined && this.#decided.has(shape) && this.#decided.get(shape) === undefined;
+  }
+
   /** Why the call was not to be let through; undefined when it was. */
   async fault(call: Call, world: CloudWorld): Promise<string | undefined> {
     const { caller: { roleArn, service, sourceArn }, region } = call;
     // A person with the keys of the account may do all there is.
     if (roleArn === undefined && service === undefined) return undefined;
     const shape = shapeOf(call);
-    if (shape !== undefined && this.#decided.has(shape)) return this.#decided.get(shape);
     const ask = (of: Pick<Call, 'service' | 'operation' | 'region' | 'input'>): Promise<Record<string, unknown> | undefined> => world.look(of);
     const accesses = await accessesOf(call, { accountId: this.#account, ask });
     const who = roleArn?.split('/').at(-1) ?? service ?? '';
@@ -57,5 +63,5 @@ export class Policies {
 function shapeOf({ service, operation, region, caller, input }: Call): string | undefined {
   const { Key, Item } = input as Readonly<Record<'Key' | 'Item', { readonly book?: { readonly S?: string } } | undefined>>;
   const key = (Key ?? Item)?.book?.S;
-  return service === 'dynamodb' && key !== undefined ? [caller.roleArn, operation, region, input['TableName'], key].join(' ') : undefined;
+  return service === 'dynamodb' && key !== undefined ? `${caller.roleArn ?? ''} ${operation} ${region} ${String(input['TableName'])} ${key}` : undefined;
 }
