@@ -394,8 +394,13 @@ function returned(
   return attributes && Object.keys(attributes).length > 0 ? { Attributes: attributes } : {};
 }
 
+/** A write puts another item in the place of one, so what an item's size was, it is. */
+const byteLengths = new WeakMap<Item, number>();
+
 function byteLength(item: Item): number {
-  return Buffer.byteLength(JSON.stringify(item));
+  const known = byteLengths.get(item) ?? Buffer.byteLength(JSON.stringify(item));
+  byteLengths.set(item, known);
+  return known;
 }
 
 function mismatch(): AwsError {
