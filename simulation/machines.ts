@@ -222,13 +222,12 @@ export class StandIns implements Actors {
     this.#names.add(execution);
     this.#running.add(machine);
     this.#system.trace(execution, 'starts', true);
-    const pause = (ms: number): Promise<void> => new Promise((resolve) => void time.after(ms, resolve));
     machine.process.run(() => {
       const control = this.#system.control(machine.process, region);
       void (async () => {
         try {
           const { token } = await control.takeWorkflow(book, execution, (heldBy) => preempts && this.mayPreempt(execution, heldBy));
-          await work(control, token, pause);
+          await work(control, token, (ms) => time.pause(ms));
           await control.releaseWorkflow(book, execution);
           this.#ended(machine, 'SUCCEEDED');
         } catch (error) {

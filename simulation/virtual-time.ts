@@ -119,6 +119,11 @@ export class VirtualTime {
     return this.at(this.nowMs + (owner?.trueMs(Math.max(0, ms)) ?? ms) + lagMs, owner, run);
   }
 
+  /** As {@link after}, for whoever waits for it. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.after(ms, resolve));
+  }
+
   /** Carries out what is due, in order, until that instant, or until `isOver` says after an event that nothing more is wanted. */
   async runUntil(endMs: number, isOver: () => boolean): Promise<void> {
     for (let next = this.#peek(); next !== undefined && next.atMs <= endMs; next = this.#peek()) {

@@ -18,7 +18,7 @@ import { endings } from '../contracts/cutover.ts';
 import { drillCheck, drillControl, type Objectives, shadowBook } from '../contracts/drill.ts';
 import { recoveryControl } from '../contracts/recovery.ts';
 import type { BookSettings, Settings } from '../settings/index.ts';
-import { drDrill } from '../workflows/dr-drill.ts';
+import { drDrill, type ShadowCluster } from '../workflows/dr-drill.ts';
 import { Workflow } from '../workflows/workflow.ts';
 import { masterUser } from './backup-verification.ts';
 import { ContractFunction, functionByName, type MonitoredFunction } from './function.ts';
@@ -63,16 +63,6 @@ const objectiveSeconds = 28_800;
 /** Beside the lease, as of a failover. */
 const tradeAllowanceSeconds = 3;
 const runbook = 'docs/runbooks/dr-drill.md';
-
-/** Where shadow tasks run, and nothing else. */
-export interface ShadowCluster {
-  readonly clusterName: string;
-  readonly arns: {
-    readonly tasks: string;
-    /** What a list of them is allowed on: instances of the cluster of which Fargate has none. */
-    readonly listed: string;
-  };
-}
 
 export class DrDrill extends Construct {
   readonly machine: JudgedStateMachine;

@@ -19,7 +19,17 @@ import { checkTheRequest, typedRequest } from './blocks/typed-request.ts';
 import { acceptedOrdersToProve, nothing, pollSeconds, slowPollSeconds, timed } from './blocks/variables.ts';
 import { js, quoted, type Jsonata, type Workflow } from './workflow.ts';
 
-export interface DrillParts extends EndingParts, IsolatedRestoreParts {
+/** Where shadow tasks run, and nothing else. */
+export interface ShadowCluster {
+  readonly clusterName: string;
+  readonly arns: {
+    readonly tasks: string;
+    /** What a list of them is allowed on: instances of the cluster of which Fargate has none. */
+    readonly listed: string;
+  };
+}
+
+export interface DrillParts extends EndingParts, IsolatedRestoreParts, ShadowCluster {
   readonly control: ContractFunction<typeof drillControl>;
   readonly check: ContractFunction<typeof drillCheck>;
   readonly recovery: InvokedFunction<typeof recoveryControl>;
@@ -27,17 +37,13 @@ export interface DrillParts extends EndingParts, IsolatedRestoreParts {
   readonly region: string;
   /** By book: the template of its shadow task, and the family of the revisions that drills register from it. */
   readonly templates: Readonly<Record<string, { readonly template: string; readonly family: string }>>;
-  readonly clusterName: string;
   readonly subnetIds: readonly string[];
   readonly taskSecurityGroupId: string;
   readonly repositories: Readonly<Record<'trader' | 'guard', string>>;
   readonly passRoles: iam.PolicyStatement;
-  readonly arns: EndingParts['arns'] & IsolatedRestoreParts['arns'] & {
-    /** Revisions of shadow tasks, and the tasks that run them. */
+  readonly arns: EndingParts['arns'] & IsolatedRestoreParts['arns'] & ShadowCluster['arns'] & {
+    /** Revisions of shadow tasks. */
     readonly definitions: readonly string[];
-    readonly tasks: string;
-    /** What their list is allowed on: instances of the cluster of which Fargate has none. */
-    readonly listed: string;
   };
 }
 

@@ -5,18 +5,13 @@
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { endings } from '../contracts/cutover.ts';
 import { nothing } from './blocks/variables.ts';
+import type { ShadowCluster } from './dr-drill.ts';
 import { js, type Workflow } from './workflow.ts';
 
-export interface DrillLeftoversParts {
-  readonly clusterName: string;
+export interface DrillLeftoversParts extends ShadowCluster {
   /** Longer than any drill needs its task. */
   readonly oldestHours: number;
   readonly topicArn: string;
-  readonly arns: {
-    readonly tasks: string;
-    /** What their list is allowed on: instances of the cluster of which Fargate has none. */
-    readonly listed: string;
-  };
 }
 
 /** In one hour; the next one goes on with the rest. */

@@ -309,12 +309,16 @@ export class Executions implements Actors {
 
   /** What is missing of the tasks that ECS was asked for. */
   missing(): string | undefined {
-    const wanted = this.#tasks.tasks().filter(({ desiredStatus, serviceName: of }) => desiredStatus === 'RUNNING' && of !== undefined);
+    const wanted = this.#wanted();
     return wanted.some(({ lastStatus }) => lastStatus !== 'RUNNING') || wanted.length < least ? 'a task is missing' : undefined;
   }
 
   get tasksWanted(): number {
-    return this.#tasks.tasks().filter(({ desiredStatus, serviceName: of }) => desiredStatus === 'RUNNING' && of !== undefined).length;
+    return this.#wanted().length;
+  }
+
+  #wanted(): ReturnType<EcsModel['tasks']> {
+    return this.#tasks.tasks().filter(({ desiredStatus, serviceName: of }) => desiredStatus === 'RUNNING' && of !== undefined);
   }
 
   #start(machine: string, region: string, input: Record<string, unknown>): void {

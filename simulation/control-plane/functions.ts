@@ -42,7 +42,7 @@ import type { ExchangeKeys } from './exchange-keys.ts';
 const sdkAttempts = 3;
 /** Warm, or with a cold start. */
 const startMs = { least: 2, most: 60, cold: 900, coldOneIn: 20 };
-const patience = (time: VirtualTime): Patience => ({ looks: 9, pause: () => pause(time, 100) });
+const patience = (time: VirtualTime): Patience => ({ looks: 9, pause: () => time.pause(100) });
 /** Lambda's own retries of an event, after a minute and after two, on the compressed clock. */
 const eventRetriesMs = [1000, 2000];
 
@@ -90,7 +90,7 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
       prove: () => Promise.reject(new Error('nobody proves who he is where no approvals are wanted')),
     })],
     [recoveryControl, ({ control, journal }) => controlSteps({
-      control, journal, books, patience: patience(time), nowMs: () => Date.now(), sleep: (ms) => pause(time, ms),
+      control, journal, books, patience: patience(time), nowMs: () => Date.now(), sleep: (ms) => time.pause(ms),
       answers: async (region) => world.outageOf(region) === undefined,
     })],
     [databaseRecovery, ({ region }) => database(region)],
@@ -100,11 +100,11 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
         book, region, venue: variables['BATON_VENUE']!, policy: async () => ({ addresses }), provider: keys.provider(),
         graceHours: Number(variables['BATON_GRACE_HOURS']), unusedSeconds: Number(variables['BATON_UNUSED_SECONDS']),
         secret: keySecret(secrets, variables['BATON_VENUE_SECRET']!, region),
-        roster: keyRoster(new KeyRoster({ store, book, monotonicMs: () => performance.now(), pause: (ms) => pause(time, ms) })),
+        roster: keyRoster(new KeyRoster({ store, book, monotonicMs: () => performance.now(), pause: (ms) => time.pause(ms) })),
         // Its time does not come in a run.
         schedule: { put: async (_revocation, at) => at, due: async () => undefined },
         home: async () => (await control.read(book)).home,
-        now: () => new Date(), pause: (seconds) => pause(time, seconds * 1000),
+        now: () => new Date(), pause: (seconds) => time.pause(seconds * 1000),
       });
     }],
     [releaseWorkflow, ({ control }) => lastNet({ control, notify: async () => undefined })],
@@ -151,7 +151,7 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
     };
     running.set(process, { region, fail: (error) => end(() => reject(error)) });
     const cold = random() < 1 / startMs.coldOneIn ? startMs.cold : 0;
-    await pause(time, cold + startMs.least + random() * (startMs.most - startMs.least));
+    await time.pause(cold + startMs.least + random() * (startMs.most - startMs.least));
     const tooLate = time.after(contract.timeoutSeconds * 1000, () =>
       end(() => reject(new TaskFailure('Sandbox.Timedout', JSON.stringify({ errorType: 'Sandbox.Timedout', errorMessage: `Task timed out after ${contract.timeoutSeconds}.00 seconds` })))));
     if (running.has(process)) {
@@ -174,7 +174,7 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
     for (const waitMs of [...eventRetriesMs, undefined]) {
       const answer = await invoked(name, region, payload).catch((error: unknown) => ({ FunctionError: String(error) }));
       if (!('FunctionError' in answer) || waitMs === undefined) return;
-      await pause(time, waitMs);
+      await time.pause(waitMs);
       await world.whenBack(region);
     }
   }
@@ -207,8 +207,4 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
 function ended(event: unknown): unknown {
   const { executionArn, status, input } = ExecutionEnded.parse(event).detail;
   return { step: 'release', execution: executionArn, status, request: input };
-}
-
-function pause(time: VirtualTime, ms: number): Promise<void> {
-  return new Promise((resolve) => void time.after(ms, resolve));
 }
