@@ -84,6 +84,11 @@ const known: readonly (readonly [cell: string, mutant: Mutant, says: string])[] 
   ],
 ];
 
+test('an operator who never came to stop anything proves nothing', async () => {
+  const { code, lines } = await swept(['--cell', 'cutover | second | stopped | Nowhere → Nowhere else | redriven']);
+  expect({ code, said: lines.at(-1) }).toEqual({ code: 1, said: expect.stringContaining('the stop did not strike: the edge Nowhere → Nowhere else was not taken') as string });
+}, 60_000);
+
 describe('known to be wrong', () => {
   test.each(known)('%s', async (cell, mutant, says) => {
     expect((await swept(['--cell', cell])).code).toBe(0);
