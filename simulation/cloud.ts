@@ -42,6 +42,9 @@ export interface Conflicts {
 /** What only tells of a request, and costs as much as the rest. */
 const describing = ['loggerMiddleware', 'getUserAgentMiddleware'] as const;
 
+/** After so many V8 has seen that it is read through an heir. */
+const readsToLayOut = 100;
+
 interface WireRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
@@ -121,8 +124,9 @@ export async function simulatedCloud({ seed, network, random, conflicts, running
   ): DynamoDBClientConfig {
     return configurationOf({ region, maxAttempts }, async (request, signal) => {
       const process = typeof of === 'function' ? of() : of;
-      const bounds = [...(signal === null ? [] : [signal]), ...(requestTimeoutMs === undefined ? [] : [AbortSignal.timeout(requestTimeoutMs)])];
-      const given = await network.ask(process, { host, service }, () => answer({ service, region, by: process.name, roleArn }, request), AbortSignal.any(bounds));
+      const ownBound = requestTimeoutMs === undefined ? undefined : AbortSignal.timeout(requestTimeoutMs);
+      const bound = signal !== null && ownBound !== undefined ? AbortSignal.any([signal, ownBound]) : signal ?? ownBound;
+      const given = await network.ask(process, { host, service }, () => answer({ service, region, by: process.name, roleArn }, request), bound);
       return given ?? new Promise<never>(() => undefined);
     });
   }
@@ -179,7 +183,17 @@ function configurationOf(config: DynamoDBClientConfig, handle: Handle): DynamoDB
 
 function plainly(client: DynamoDBClient): DynamoDBClient {
   for (const name of describing) client.middlewareStack.remove(name);
+  layOutForReading(client.config);
   return client;
+}
+
+/**
+ * Three times in each call the SDK copies its configuration, to which fifty properties were added one after the other: V8 keeps those in a hash table, and
+ * to copy it takes a third of the call. An object that others inherit from it lays out like one of a class.
+ */
+function layOutForReading(config: object): void {
+  const heir = Object.create(config) as Record<string, unknown>;
+  for (let read = 0; read < readsToLayOut; read++) void heir['region'];
 }
 
 /** The SDK reads its configuration from files at its first call, once: before a run, for that takes as long as the disk likes. */

@@ -26,6 +26,8 @@ export class ModelledDatabase {
   readonly marks = new Map<string, Mark>();
   /** A replica that was not promoted, or one that was closed to writes. */
   isReadOnly = false;
+  /** That wrote something. */
+  statements = 0;
   readonly #nowMs: () => number;
 
   constructor(nowMs: () => number) {
@@ -38,12 +40,22 @@ export class ModelledDatabase {
     if (statement.startsWith('SELECT epoch, sequence,')) return this.#mark(String(values[0]));
     if (statement.startsWith('SELECT client_order_id')) return this.#notEnded(String(values[0]));
     if (this.isReadOnly) throw new Error('cannot execute INSERT in a read-only transaction');
+    this.statements += 1;
     if (statement.startsWith('INSERT INTO orders')) return this.#upsertOrders(JSON.parse(String(values[0])) as Row[]);
     if (statement.startsWith('INSERT INTO fills')) return this.#insertFills(JSON.parse(String(values[0])) as Row[]);
     if (statement.startsWith('INSERT INTO positions')) return this.#upsertPosition(values);
     if (statement.startsWith('INSERT INTO ledger_marks')) return this.#raiseMark(values);
     if (statement.startsWith('UPDATE ledger_marks')) return this.#raiseEnded(values);
     throw new Error(`the modelled database has no words for: ${statement.slice(0, 60)}`);
+  }
+
+  /** From then on it has what the other one has now, and nothing else. */
+  copy(other: ModelledDatabase): void {
+    for (const table of ['orders', 'fills', 'positions', 'marks'] as const) {
+      this[table].clear();
+      for (const [key, row] of other[table]) (this[table] as Map<string, unknown>).set(key, { ...row });
+    }
+    this.statements = other.statements;
   }
 
   #upsertOrders(rows: readonly Row[]): { readonly rows: readonly Row[] } {

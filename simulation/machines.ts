@@ -10,7 +10,7 @@ import { DynamoLeaseStore } from '../lib/lease/dynamo-store.ts';
 import type { Colour, WorkflowToken } from '../lib/lease/model.ts';
 import { regions, tables } from './cloud.ts';
 import { book, type SimulatedSystem } from './system.ts';
-import type { BadRelease } from './swarm.ts';
+import type { BadRelease, PlannedMove } from './swarm.ts';
 import type { SimulatedTask } from './task.ts';
 import type { SimulatedProcess } from './virtual-time.ts';
 
@@ -30,6 +30,7 @@ export interface Actors {
   resume(): void;
   haltFor(): void;
   moveHome(): void;
+  moveByPlan(machine: PlannedMove): void;
   /** The newest one ends in the middle of what it does. */
   kill(): void;
   /** A function of one ends in the middle, or stands still for so long. */
@@ -127,6 +128,11 @@ export class StandIns implements Actors {
   /** It writes nothing that would not be one of the others. */
   rollBack(): void {
     this.drain('blue');
+  }
+
+  /** What it writes is a hand-over to the other Region. */
+  moveByPlan(): void {
+    this.moveHome();
   }
 
   /** There are none. */

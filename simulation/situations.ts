@@ -48,6 +48,18 @@ const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: R
       ...(draw.random() < 0.5 ? somethingWrong(draw, 12_000) : []),
     ],
   },
+  /** The book is moved by plan, there and back, after a release or a failover perhaps; the synthesized machine makes replicas, promotes and hands over. */
+  'books moved by plan, by their machine': {
+    everyMs: 26_000, machines: 'synthesized',
+    of: (draw) => {
+      const before = draw.random();
+      return [
+        ...(before < 0.25 ? [[0, { kind: 'move-home' }] as const] : before < 0.4 ? [[0, { kind: 'drain', to: 'green' }] as const] : []),
+        [before < 0.4 ? draw.between(8000, 12_000) : draw.between(0, 2000), { kind: 'move-by-plan', machine: before < 0.25 ? 'failback' : draw.of(['switchover', 'failback']) }],
+        ...(draw.random() < 0.6 ? somethingWrong(draw, 22_000, [{ kind: 'roll-back' }, { kind: 'move-home' }, { kind: 'lose-region', region: draw.of<'home' | 'away'>(['home', 'away']), forMs: draw.between(4000, 25_000) }]) : []),
+      ];
+    },
+  },
   /** The key that trades is replaced at once, while the book is halted for it. Not after a failover: the tasks of a Region that was left do not get the key. */
   'a key revoked, by its machine': {
     everyMs: 26_000, machines: 'synthesized',
@@ -114,8 +126,8 @@ const rounds: Readonly<Record<string, { readonly everyMs: number; readonly of: R
 
 export const usual = 'usual';
 /** One usual seed in thirty-two, by its place among so many, draws what the synthesized machines meet: such a run takes longer. */
-const everySo = 96;
-const synthesizedShare: Readonly<Record<number, string>> = { 7: 'releases by their machine', 39: 'a Region lost, by its machine', 71: 'a key revoked, by its machine' };
+const everySo = 128;
+const synthesizedShare: Readonly<Record<number, string>> = { 7: 'releases by their machine', 39: 'a Region lost, by its machine', 71: 'a key revoked, by its machine', 103: 'books moved by plan, by their machine' };
 export const situations: readonly string[] = [usual, ...Object.keys(rounds)];
 
 export function planOf(situation: string, seed: number): Plan {

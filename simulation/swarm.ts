@@ -11,6 +11,9 @@ export type Service = 'dynamodb' | 'venue' | 'cache' | 'database';
 /** What is wrong with a release: its traders never say that they are ready, or they are and send nothing. */
 export type BadRelease = 'never-ready' | 'silent';
 
+/** A failback is a switchover, and makes the replica before where there is none. */
+export type PlannedMove = 'switchover' | 'failback';
+
 export type FaultKind =
   | { readonly kind: 'pause'; readonly part: Part; readonly forMs: number }
   | { readonly kind: 'crash'; readonly part: Part }
@@ -32,6 +35,8 @@ export type FaultKind =
   | { readonly kind: 'halt' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'move-home' }
+  /** By the machine of the planned moves, in the Region that is not home. */
+  | { readonly kind: 'move-by-plan'; readonly machine: PlannedMove }
   /** A machine that halts the book for its own purpose, and opens it again. */
   | { readonly kind: 'halt-for' }
   | { readonly kind: 'kill-machine' }

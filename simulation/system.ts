@@ -263,6 +263,8 @@ export class SimulatedSystem {
         return this.machines.resume();
       case 'move-home':
         return this.machines.moveHome();
+      case 'move-by-plan':
+        return this.machines.moveByPlan(fault.machine);
       case 'halt-for':
         return this.machines.haltFor();
       case 'kill-machine':

@@ -45,6 +45,8 @@ export const switchoverControl = functionContract({
         request: SwitchoverRequest,
         /** How many books are at home elsewhere. */
         toMove: z.int(),
+        /** And how many here. */
+        atHomeHere: z.int(),
         /** Those whose bot is not ready before its database can be written: halted for the move. */
         waiting: z.array(z.string()),
       }),
@@ -159,7 +161,11 @@ export const otherRegion = functionContract({
     /** Whether the replica of a Region is sent what its source writes. */
     streams: {
       input: inRegion,
-      output: z.object({ streaming: z.boolean() }),
+      output: z.object({
+        /** Not any more, where another move has promoted it. */
+        replica: z.boolean(),
+        streaming: z.boolean(),
+      }),
       errors: unreachableThere,
     },
     /** Nobody writes the other Region's database any more. */

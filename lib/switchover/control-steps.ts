@@ -28,7 +28,7 @@ export function switchoverSteps({ control, books, booksThatWrite, region, patien
       const leases = await Promise.all(books.map((book) => control.read(book)));
       const elsewhere = leases.filter(({ home }) => home !== region);
       return {
-        request: parseSwitchover(request), toMove: elsewhere.length,
+        request: parseSwitchover(request), toMove: elsewhere.length, atHomeHere: leases.length - elsewhere.length,
         waiting: elsewhere.filter(({ book, mode }) => mode !== 'halted' && booksThatWrite.includes(book)).map(({ book }) => book),
       };
     },

@@ -46,7 +46,7 @@ export function otherRegionSteps({ here, there, account, database, secrets, in: 
     },
     async streams({ region }) {
       const { inRecovery, streaming } = await ask(`look at the replica in ${region}`, () => databaseFunction(region)('position', {}));
-      return { streaming: inRecovery && streaming };
+      return { replica: inRecovery, streaming: inRecovery && streaming };
     },
     async isolate({ region }) {
       const asked = databaseFunction(region);

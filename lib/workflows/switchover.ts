@@ -315,7 +315,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
         assign: { redrives: js('$states.context.Execution.RedriveCount') },
       },
       ...(what === 'switchover' ? [] : [{
-        when: js(`$toMove = ${parts.books.length} and $there.source = '' and $there.status = 'available'`), comment: 'The old home has no replica yet.',
+        when: js("$atHomeHere = 0 and $there.source = '' and $there.status = 'available'"), comment: 'The old home has no replica yet.',
         next: makeReplicaHere(w, parts, { done: take, failed: ending.needsAPerson, refused }),
         assign: { needsDatabase: true },
       }]),
@@ -341,7 +341,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
   lookHere.next(lookThere);
   const check = w.invoke(checkTheRequest, parts.control, 'checkRequest', {
     ...typedRequest(refused),
-    assign: (answer) => ({ request: answer.request, toMove: answer.toMove, ...timed('The request was read.', 5) }),
+    assign: (answer) => ({ request: answer.request, toMove: answer.toMove, atHomeHere: answer.atHomeHere, ...timed('The request was read.', 5) }),
     catches: { LeaseMissingError: refused, 'States.ALL': refused },
   });
   check.next(lookHere);
@@ -349,7 +349,7 @@ export function switchover(w: Workflow, parts: SwitchoverParts, what: 'switchove
     comment: 'Every variable has a value from the start, so that each ending can report.',
     assign: {
       places: Object.fromEntries(parts.books.map(({ name, serviceName, liveParameterName }) => [name, { serviceName, liveParameterName }])),
-      request: {}, from: there, toMove: 0, needsDatabase: false, taken: [], moves: [], moved: [], trading: [], sightings: {}, capacity: [], secrets: {},
+      request: {}, from: there, toMove: 0, atHomeHere: 0, needsDatabase: false, taken: [], moves: [], moved: [], trading: [], sightings: {}, capacity: [], secrets: {},
       database: { missingAfter: -1 }, unwritten: -1, isolatedLsn: nothing, behindBytes: 0, behindMark: nothing, follows: false, protected: false,
       haltReason: js("'for its move by ' & $states.context.Execution.Name"),
       redrives: 0, steps: [], stepSince: js('$toMillis($states.context.Execution.StartTime)'), why: nothing, loose: nothing, outcome: nothing,

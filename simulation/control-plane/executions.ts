@@ -20,7 +20,7 @@ import { ssm } from '../../rehearsal/services/ssm.ts';
 import type { StateMachineDefinition } from '../../rehearsal/states/definition.ts';
 import { statesModel } from '../../rehearsal/services/states.ts';
 import type { Actors } from '../machines.ts';
-import type { BadRelease } from '../swarm.ts';
+import type { BadRelease, PlannedMove } from '../swarm.ts';
 import { regions } from '../cloud.ts';
 import { account, addresses, apiKey as firstKey, book, secret, type SimulatedSystem } from '../system.ts';
 import type { SimulatedTask } from '../task.ts';
@@ -31,7 +31,7 @@ import { Fargate } from './fargate.ts';
 import { simulatedFunctions, type SimulatedFunctions } from './functions.ts';
 
 /** Those that people start here, and what starts others. */
-const played: ReadonlySet<string> = new Set(['cutover', 'rollback', 'halt', 'resume', 'failover', 'revoke-now'].map((name) => `${installation}-${name}`));
+const played: ReadonlySet<string> = new Set(['cutover', 'rollback', 'halt', 'resume', 'failover', 'revoke-now', 'switchover', 'failback', 'refresh-standby'].map((name) => `${installation}-${name}`));
 /** Made in the models at the beginning of each run; of rules those of the last nets, of machines those that are played. */
 const madeAtFirst: readonly string[] = [
   'AWS::KMS::Key', 'AWS::KMS::Alias', 'AWS::ECR::Repository', 'AWS::ECS::Cluster', 'AWS::ECS::ClusterCapacityProviderAssociations', 'AWS::ECS::TaskDefinition', 'AWS::ECS::Service',
@@ -49,6 +49,7 @@ const leaseMs = 5000;
 const cluster = installation;
 /** A person looks again. */
 const againAfterMs = 4000;
+const watchEveryMs = 5000;
 
 /** An execution that has ended. */
 export interface EndedExecution {
@@ -58,10 +59,10 @@ export interface EndedExecution {
   readonly ending: string;
   readonly cause: string;
   readonly wasStopped: boolean;
-  /** What was and what is recorded and runs; nothing where others changed the book in its time. */
+  /** What was and what is recorded and runs; nothing where others changed the book in its time, or a stopped one had left it between two releases. */
   readonly before: Kept | undefined;
   readonly after: Kept | undefined;
-  /** A task set beside the primary one. */
+  /** A task set beside the primary one; as above. */
   readonly beside: string | undefined;
 }
 
@@ -104,6 +105,7 @@ export class Executions implements Actors {
   readonly keys: ExchangeKeys;
   #functions!: SimulatedFunctions;
   #tasks!: EcsModel;
+  #databases!: Databases;
   readonly #secretName = `${installation}/${book}/venue`;
   #isKeyThere = false;
   #started = 0;
@@ -128,10 +130,11 @@ export class Executions implements Actors {
   services(world: CloudWorld): readonly ServiceModel[] {
     const { time, draw: { random }, databases } = this.#system;
     const stored = new Databases(world, databases, regions.home);
+    this.#databases = stored;
     const images = new Map([guardImage, ...Array.from({ length: releasesMax }, (_, release) => imageOf(release + 1))].map((digest) => [digest, { digest } as never]));
     this.#tasks = ecs(world, { launcher: this.#fargate.launcher, images });
     this.#functions = simulatedFunctions(world, {
-      time, random, made: this.#made, books: [book], cloud: () => this.#system.cloud, keys: this.keys, addresses, database: (region) => stored.steps(region),
+      time, network: this.#system.network, random, made: this.#made, books: [book], cloud: () => this.#system.cloud, keys: this.keys, addresses, database: (region) => stored.steps(region),
       onFailure: (process, error) => this.#system.trace(process, error),
     });
     const states = statesModel(world, {
@@ -180,6 +183,16 @@ export class Executions implements Actors {
     this.#system.cloud.onCall(({ service }) => service === 'secretsmanager' && this.keys.look());
     const deployment = time.process('deployment', { driftPpm: 0 });
     deployment.run(() => void this.#firstRelease(this.#system.control(deployment, regions.home)));
+    if (this.#system.plan.faults.some(({ kind }) => kind === 'move-by-plan')) for (const region of [regions.home, regions.away]) this.#watch(region);
+  }
+
+  /** What EventBridge asks every minute; here every few seconds, for a look costs as much as a second of trading. */
+  #watch(region: string): void {
+    const { time } = this.#system;
+    time.at(time.nowMs + watchEveryMs, undefined, () => {
+      const looked = this.#isDark(region) ? Promise.resolve() : this.#operator('lambda', 'Invoke', region, { FunctionName: `${installation}-region-watch`, Payload: JSON.stringify({ step: 'watch' }) });
+      void looked.catch(() => undefined).then(() => this.#watch(region));
+    });
   }
 
   #redefined(machine: Made): Made {
@@ -254,6 +267,17 @@ export class Executions implements Actors {
     this.#start('failover', home === regions.home ? regions.away : regions.home, { reason: 'the Region does not answer', requestedBy: 'ada', ...force });
   }
 
+  /** To the Region that is not home: there the standby follows releases, as its watch sees to. */
+  moveByPlan(machine: PlannedMove): void {
+    const home = this.#lease()?.home;
+    if (home === undefined) return;
+    this.#movePlanned(machine, home === regions.home ? regions.away : regions.home);
+  }
+
+  #movePlanned(machine: PlannedMove, to: string): void {
+    this.#start(machine, to, { reason: 'a new version of the Region', requestedBy: 'ada' });
+  }
+
   /** A key that others may have is replaced at once, while the book is halted. */
   haltFor(): void {
     const home = this.#lease()?.home;
@@ -295,6 +319,8 @@ export class Executions implements Actors {
     if (execution !== undefined) this.#releaseByHand(lease.home, execution);
     else if (lease.mode === 'halted') this.resume();
     else if (holder?.wish.isBad !== undefined) this.drain();
+    // As the report says: start the machine again, here.
+    else if (!this.#databases.isWrittenIn(lease.home)) this.#movePlanned('failback', lease.home);
   }
 
   /** What its last net could not give back, as the runbook says. */
@@ -310,7 +336,9 @@ export class Executions implements Actors {
   /** What is missing of the tasks that ECS was asked for. */
   missing(): string | undefined {
     const wanted = this.#wanted();
-    return wanted.some(({ lastStatus }) => lastStatus !== 'RUNNING') || wanted.length < least ? 'a task is missing' : undefined;
+    if (wanted.some(({ lastStatus }) => lastStatus !== 'RUNNING') || wanted.length < least) return 'a task is missing';
+    const home = this.#lease()?.home;
+    return home !== undefined && !this.#databases.isWrittenIn(home) ? `the database of ${home} is not written` : undefined;
   }
 
   get tasksWanted(): number {
@@ -332,7 +360,7 @@ export class Executions implements Actors {
     // A function outlives the execution that called it and was stopped.
     const isDisturbed = this.#running.size > 0 || this.#functions.running.length > 0;
     this.#disturb();
-    this.#running.set(execution, { execution, machine, startedAtMs: time.nowMs, before: this.#kept(), disturbed: isDisturbed, wasStopped: false });
+    this.#running.set(execution, { execution, machine, startedAtMs: time.nowMs, before: this.#isBetweenTwo() ? undefined : this.#kept(), disturbed: isDisturbed, wasStopped: false });
     // Whatever it calls is known by its name.
     time.process(name, { driftPpm: 0 }).run(() => {
       void this.#operator('states', 'StartExecution', region, { stateMachineArn: `arn:aws:states:${region}:${world.accountId}:stateMachine:${installation}-${machine}`, name, input: JSON.stringify(input) });
@@ -350,15 +378,19 @@ export class Executions implements Actors {
     if (status === 'RUNNING') {
       // Gone on with.
       if (running !== undefined) return;
-      this.#disturb();
-      this.#running.set(arn, { execution: arn, machine: machineOf(arn), startedAtMs: this.#system.time.nowMs, before: undefined, disturbed: true, wasStopped: true });
+      const machine = machineOf(arn);
+      const isByTheWatch = machine === 'refresh-standby';
+      // It changes nothing that trades.
+      if (!isByTheWatch) this.#disturb();
+      this.#running.set(arn, { execution: arn, machine, startedAtMs: this.#system.time.nowMs, before: undefined, disturbed: true, wasStopped: !isByTheWatch });
       return;
     }
     if (running === undefined) return;
     this.#running.delete(arn);
     const ending = status === 'SUCCEEDED' ? 'Succeeded' : (error ?? status);
-    const { before, disturbed, machine, wasStopped } = running;
-    this.ended.push({ arn, machine, ending, cause: cause ?? '', wasStopped, before: disturbed ? undefined : before, after: disturbed ? undefined : this.#kept(before), beside: disturbed ? undefined : this.#beside() });
+    const { machine, wasStopped } = running;
+    const before = running.disturbed ? undefined : running.before;
+    this.ended.push({ arn, machine, ending, cause: cause ?? '', wasStopped, before, after: before && this.#kept(before), beside: before && this.#beside() });
     this.#system.trace(arn.split(':').at(-1) ?? '', `${ending}: ${cause ?? ''}`, true);
   }
 
@@ -371,6 +403,13 @@ export class Executions implements Actors {
     const taskSets = sets.filter(({ id, taskDefinition }) => id === primary || taskDefinition === live?.taskDefinition).map(({ id }) => id);
     const colour = holder === undefined ? before?.colour : colourOf(holder);
     return structuredClone({ home, live, previous, contractedBy, colour, primary, taskSets, parameter: this.#parameter(home) });
+  }
+
+  /** A release that was stopped has left another colour with the book than the primary one: the next one removes what it left, and nobody wants that back. */
+  #isBetweenTwo(): boolean {
+    const { home, holder } = this.#lease()!;
+    const primary = this.#taskSets(home).find(({ status }) => status === 'PRIMARY');
+    return holder !== undefined && primary?.externalId !== colourOf(holder);
   }
 
   /** Those of the book that are not on their way out. */
@@ -399,7 +438,8 @@ export class Executions implements Actors {
   leftOver(): string | undefined {
     const beside = this.#beside();
     if (beside !== undefined) return `${beside} runs beside the primary one`;
-    const [still] = this.#functions.running;
+    // The watch looks again and again, and nobody waits for it.
+    const still = this.#functions.running.find(({ name }) => this.executionOf(name) !== undefined);
     return still && `${still.name} still runs`;
   }
 

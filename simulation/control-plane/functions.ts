@@ -2,15 +2,23 @@
  * Lambda in a seed's system: each invocation a process of its own, in which the real steps of the function run on a client that ends in the models. It
  * may stand still until its time is over, or end in the middle of what it does.
  */
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { RDSClient } from '@aws-sdk/client-rds';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { SSMClient } from '@aws-sdk/client-ssm';
 import { approvalSteps } from '../../lib/change/approvals.ts';
+import { calling } from '../../lib/contracts/call.ts';
 import { changeApprovals } from '../../lib/contracts/change.ts';
 import { cutoverInspection, leaseControl } from '../../lib/contracts/cutover.ts';
 import { keyRotation } from '../../lib/contracts/key-rotation.ts';
 import { bookOperations } from '../../lib/contracts/operations.ts';
 import { databaseRecovery, recoveryControl } from '../../lib/contracts/recovery.ts';
+import { regionWatch } from '../../lib/contracts/region-watch.ts';
 import { ExecutionEnded, releaseWorkflow } from '../../lib/contracts/release-workflow.ts';
+import { standbyControl } from '../../lib/contracts/standby.ts';
 import type { FunctionContract, Implementation } from '../../lib/contracts/step.ts';
+import { otherRegion, switchoverControl } from '../../lib/contracts/switchover.ts';
 import { acceptedOrdersIn } from '../../lib/cutover/accepted-orders.ts';
 import { canaryFiguresIn } from '../../lib/cutover/canary-figures.ts';
 import { inspectionSteps } from '../../lib/cutover/inspection-steps.ts';
@@ -26,27 +34,40 @@ import { KeyRoster } from '../../lib/lease/key-roster.ts';
 import type { BookName } from '../../lib/lease/model.ts';
 import { operationSteps } from '../../lib/operations/steps.ts';
 import { controlSteps } from '../../lib/recovery/control-steps.ts';
+import { watchedDatabase, watchedRegion } from '../../lib/standby/region.ts';
+import { standbySteps } from '../../lib/standby/steps.ts';
+import { watchSteps } from '../../lib/standby/watch.ts';
+import { switchoverSteps } from '../../lib/switchover/control-steps.ts';
+import { otherRegionSteps } from '../../lib/switchover/other-region-steps.ts';
+import { databaseApi, regionApis } from '../../lib/switchover/region-apis.ts';
 import { Journal } from '../../lib/trading/journal.ts';
+import { sendingTo } from '../../lambdas/invoke.ts';
 import { AwsError, RegionDarkError, type ServiceModel } from '../../rehearsal/cloud/model.ts';
 import type { CloudWorld } from '../../rehearsal/cloud/world.ts';
 import { TaskFailure } from '../../rehearsal/states/engine.ts';
 import { tables, type SimulatedCloud } from '../cloud.ts';
+import type { Network } from '../network.ts';
 import { functionsHost } from '../swarm.ts';
 import type { SimulatedProcess, VirtualTime } from '../virtual-time.ts';
 import { answered, type Steps } from '../worlds/answered.ts';
 import { memoryStore } from '../worlds/desk.ts';
 import type { Made } from './deployed.ts';
+import { directClient } from './direct-client.ts';
 import type { ExchangeKeys } from './exchange-keys.ts';
 
 /** As the runtime's client has them. */
 const sdkAttempts = 3;
 /** Warm, or with a cold start. */
 const startMs = { least: 2, most: 60, cold: 900, coldOneIn: 20 };
+/** As the handler of the watch has it. */
+const betweenLooksMs = 2500;
+const namesIn = (list = ''): readonly string[] => list.split(',').filter((each) => each !== '');
 const patience = (time: VirtualTime): Patience => ({ looks: 9, pause: () => time.pause(100) });
 /** Lambda's own retries of an event, after a minute and after two, on the compressed clock. */
 const eventRetriesMs = [1000, 2000];
 
 export interface FunctionsOptions {
+  readonly network: Network;
   readonly time: VirtualTime;
   readonly random: () => number;
   readonly made: readonly Made[];
@@ -73,10 +94,19 @@ interface Surroundings {
   readonly control: LeaseControl;
   readonly journal: Journal;
   readonly store: DynamoLeaseStore;
-  readonly secrets: SecretsManagerClient;
+  /** Of the same role, in whatever Region. */
+  readonly clients: (region: string) => Clients;
 }
 
-export function simulatedFunctions(world: CloudWorld, { time, random, made, books, cloud, database, keys, addresses, onFailure }: FunctionsOptions): SimulatedFunctions {
+interface Clients {
+  readonly secrets: SecretsManagerClient;
+  readonly databases: RDSClient;
+  readonly functions: LambdaClient;
+  readonly parameters: SSMClient;
+  readonly machines: SFNClient;
+}
+
+export function simulatedFunctions(world: CloudWorld, { time, network, random, made, books, cloud, database, keys, addresses, onFailure }: FunctionsOptions): SimulatedFunctions {
   const approvals = memoryStore();
   const byContract: readonly (readonly [FunctionContract, (of: Surroundings) => Steps])[] = [
     [leaseControl, ({ control }) => leaseSteps(control)],
@@ -94,12 +124,35 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
       answers: async (region) => world.outageOf(region) === undefined,
     })],
     [databaseRecovery, ({ region }) => database(region)],
-    [keyRotation, ({ control, region, variables, store, secrets }) => {
+    [switchoverControl, ({ control, region, variables }) =>
+      switchoverSteps({ control, books, booksThatWrite: namesIn(variables['BATON_BOOKS_THAT_WRITE']), region, patience: patience(time) })],
+    [otherRegion, ({ variables, clients }) => otherRegionSteps({
+      here: variables['BATON_REGION']!, there: variables['BATON_OTHER_REGION']!, account: variables['BATON_ACCOUNT']!, database: variables['BATON_DATABASE']!,
+      secrets: JSON.parse(variables['BATON_SECRETS']!) as readonly { readonly name: string; readonly keyAlias: string }[],
+      in: (of) => regionApis(of, clients(of)),
+      databaseFunction: (of) => calling(databaseRecovery, variables['BATON_DATABASE_FUNCTION']!, sendingTo(clients(of).functions)),
+    })],
+    [standbyControl, ({ control, region, variables }) => standbySteps({ control, books, booksThatWrite: namesIn(variables['BATON_BOOKS_THAT_WRITE']), region })],
+    [regionWatch, ({ control, region, variables, clients }) => {
+      const { databases, functions, parameters, machines } = clients(region);
+      return watchSteps({
+        control, books, booksThatWrite: namesIn(variables['BATON_BOOKS_THAT_WRITE']), region,
+        ...watchedRegion({
+          environment: variables['BATON_ENVIRONMENT']!, regions: variables['BATON_REGIONS']!.split(','), refreshMachineArn: variables['BATON_REFRESH_MACHINE']!, parameters, machines,
+        }),
+        database: watchedDatabase({
+          identifier: variables['BATON_DATABASE']!, apis: databaseApi(databases), databases,
+          ask: calling(databaseRecovery, variables['BATON_DATABASE_FUNCTION']!, sendingTo(functions)),
+        }),
+        pause: () => time.pause(betweenLooksMs), now: () => new Date(),
+      });
+    }],
+    [keyRotation, ({ control, region, variables, store, clients }) => {
       const book = variables['BATON_BOOK'] as BookName;
       return rotationSteps({
         book, region, venue: variables['BATON_VENUE']!, policy: async () => ({ addresses }), provider: keys.provider(),
         graceHours: Number(variables['BATON_GRACE_HOURS']), unusedSeconds: Number(variables['BATON_UNUSED_SECONDS']),
-        secret: keySecret(secrets, variables['BATON_VENUE_SECRET']!, region),
+        secret: keySecret(clients(region).secrets, variables['BATON_VENUE_SECRET']!, region),
         roster: keyRoster(new KeyRoster({ store, book, monotonicMs: () => performance.now(), pause: (ms) => time.pause(ms) })),
         // Its time does not come in a run.
         schedule: { put: async (_revocation, at) => at, due: async () => undefined },
@@ -123,11 +176,24 @@ export function simulatedFunctions(world: CloudWorld, { time, random, made, book
     // A warm environment keeps its client.
     const as = { maxAttempts: sdkAttempts, roleArn: String(declared.properties['Role']) };
     const client = cloud().client(() => time.running!, functionsHost, region, as);
-    const secrets = new SecretsManagerClient(cloud().configuration(() => time.running!, functionsHost, region, { ...as, service: 'secretsmanager' }));
+    const kept = new Map<string, Clients>();
+    const clients = (of: string): Clients => {
+      const theirs = kept.get(of) ?? clientsOf(of);
+      kept.set(of, theirs);
+      return theirs;
+    };
+    const clientsOf = (of: string): Clients => {
+      const configured = (service: string) => cloud().configuration(() => time.running!, functionsHost, of, { ...as, service });
+      const direct = { world, network, process: () => time.running!, roleArn: as.roleArn, region: of };
+      return {
+        secrets: new SecretsManagerClient(configured('secretsmanager')), parameters: new SSMClient(configured('ssm')), machines: new SFNClient(configured('states')),
+        databases: directClient(RDSClient.prototype, 'rds', direct), functions: directClient(LambdaClient.prototype, 'lambda', direct),
+      };
+    };
     const store = new DynamoLeaseStore({ client, tableName: tables.lease });
     const variables = (declared.properties['Environment'] as { readonly Variables: Readonly<Record<string, string>> }).Variables;
     const steps = build({
-      region, variables, store, secrets,
+      region, variables, store, clients,
       control: new LeaseControl(store),
       journal: new Journal({ client, tableName: tables.journal }),
     });

@@ -40,6 +40,8 @@ export class MoveWorld extends RecoveryWorld {
   standbysReady = true;
   holdersStop = true;
   streams = true;
+  /** By another move, while this one waits for it. */
+  replicaIsPromoted = false;
   catchesUp = true;
   flushes = true;
   renames = true;
@@ -56,7 +58,7 @@ export class MoveWorld extends RecoveryWorld {
     const positionHere = async () => {
       if (this.catchesUp) this.applied = this.written;
       return {
-        inRecovery: this.database.replica, readOnly: this.database.readOnly, streaming: this.streams, lsn: lsnOf(this.applied), appliedLsn: lsnOf(this.applied),
+        inRecovery: this.database.replica && !this.replicaIsPromoted, readOnly: this.database.readOnly, streaming: this.streams, lsn: lsnOf(this.applied), appliedLsn: lsnOf(this.applied),
         newestCommitAt: '',
       };
     };
@@ -76,7 +78,7 @@ export class MoveWorld extends RecoveryWorld {
           if (this.flushes) this.unwritten = Math.max(0, this.unwritten - 1);
           return { missing: this.unwritten, seen: `${this.unwritten} not written` };
         }
-        return { inRecovery: there.of !== undefined, readOnly: there.readOnly, streaming: this.streams, lsn: lsnOf(this.written) };
+        return { inRecovery: there.of !== undefined && !this.replicaIsPromoted, readOnly: there.readOnly, streaming: this.streams, lsn: lsnOf(this.written) };
       }) as unknown as Call<typeof databaseRecovery>,
     }));
   }

@@ -59,6 +59,8 @@ export class RestoreWorld extends RecoveryWorld {
   countable = true;
   replicasCome = 'available';
   streams = true;
+  /** By a move, while this waits for it. */
+  replicaIsPromoted = false;
   secretsFail = '';
   /** An operator stops the execution the so-many-th time that it enters a state, the last net gives back what it had, something may happen, and it is redriven. */
   cut: { readonly state: string; readonly times: number; readonly meanwhile?: (world: RestoreWorld) => unknown } | undefined;
@@ -100,7 +102,7 @@ export class RestoreWorld extends RecoveryWorld {
       if (named?.status !== 'available' || !this.answers) throw Object.assign(new Error('no such host'), { name: 'DatabaseUnreachableError' });
       if (step === 'isolate') named.readOnly = true;
       if (step === 'readmit') named.readOnly = false;
-      return { inRecovery: named.source !== undefined, readOnly: named.readOnly, streaming: this.streams, lsn: '0/1', appliedLsn: '0/1' };
+      return { inRecovery: named.source !== undefined && !this.replicaIsPromoted, readOnly: named.readOnly, streaming: this.streams, lsn: '0/1', appliedLsn: '0/1' };
     };
     this.functions.set(databaseRecovery, {
       readmit: async () => (await atDatabase(here)('readmit')) && {},

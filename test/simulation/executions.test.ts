@@ -61,6 +61,21 @@ describe('a story', () => {
     ]);
   });
 
+  test('of a move by plan: the standby follows the release, the holder hands over to it in one write, and the other Region gets a replica', () => {
+    inOrder(stories.get('a release, and a move by plan')!.lines, [
+      /alpha-baton-dev-alpha-2-.*: Succeeded/, /cutover-1: Succeeded/, /switchover-\d: entered Ask the holder to hand over to this Region/, /lease: .* draining/,
+      /lease: .* open, holder us-west-2\/\w+\/i\d+, home us-west-2/, /venue: .*: accepted/, /switchover-\d: entered Close the database of the old home/,
+      /switchover-\d: entered Ask for the promotion of the replica/, /switchover-\d: Succeeded/,
+    ]);
+  });
+
+  test('of a failback: what a failover left gives its name to a replica, and the book comes home', () => {
+    inOrder(stories.get('home again after a failover')!.lines, [
+      /lease: .* home us-west-2/, /failover-1: Succeeded/, /failback-2: entered Look whether the database of before may be written/, /lease: .* open, holder us-east-1\/.*, home us-east-1/,
+      /failback-2: Succeeded/,
+    ]);
+  });
+
   test('of a halt while a release has the book: it is given back, and a person resumes it', () => {
     inOrder(stories.get('a halt in a hand-over')!.lines, [/cutover-1: entered/, /lease: .* halted/, /cutover-1: NeedsAPerson/, /resume-\d: Succeeded/]);
   });
@@ -74,6 +89,7 @@ describe('what is made wrong is caught', () => {
 
   test.each([
     ['what is live is recorded before it trades', '5. a rollback restores what was'],
+    ['a move by plan says that it was rolled back', '5. a rollback restores what was'],
     ['a rotation proves nothing', '6. a working key is there at all times, and none is revoked before its successor was proved'],
     ['a rollback ends with a name of its own', '8. every execution ends, in bounded time once faults stop'],
     ['a rollback leaves the new colour', '9. nothing is left over'],

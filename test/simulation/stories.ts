@@ -15,6 +15,8 @@ const stories = {
   'a Region lost': [[7000, { kind: 'lose-region', region: 'home', forMs: 25_000 }], [9000, { kind: 'move-home' }]],
   'a key revoked': [[7000, { kind: 'halt-for' }]],
   'a halt in a hand-over': [[7000, { kind: 'drain', to: 'green', release: 'silent' }], [16_000, { kind: 'halt' }]],
+  'a release, and a move by plan': [[7000, { kind: 'drain', to: 'green' }], [30_000, { kind: 'move-by-plan', machine: 'switchover' }]],
+  'home again after a failover': [[7000, { kind: 'move-home' }], [18_000, { kind: 'move-by-plan', machine: 'failback' }]],
 } satisfies Record<string, Story>;
 
 function tell(story: Story, more: Pick<RunOptions, 'change' | 'deployment'> = {}): Promise<RunResult> {
@@ -25,11 +27,12 @@ function tell(story: Story, more: Pick<RunOptions, 'change' | 'deployment'> = {}
 /** Whoever goes to the one state goes to the other instead. */
 const instead = (of: string, to: string) => (definition: StateMachineDefinition): StateMachineDefinition =>
   JSON.parse(JSON.stringify(definition).replaceAll(new RegExp(`"(Next|Default)":"${of}"`, 'g'), `"$1":"${to}"`)) as StateMachineDefinition;
-const cutover = (redefined: (definition: StateMachineDefinition) => StateMachineDefinition) => ({
+const changing = (which: string, redefined: (definition: StateMachineDefinition) => StateMachineDefinition) => ({
   change: ({ executions }: SimulatedSystem): void => {
-    executions!.redefine = (machine, definition) => (machine === 'cutover' ? redefined(definition) : definition);
+    executions!.redefine = (machine, definition) => (machine === which ? redefined(definition) : definition);
   },
 });
+const cutover = changing.bind(undefined, 'cutover');
 
 const wrong: Readonly<Record<string, () => Promise<RunResult>>> = {
   'what is live is recorded before it trades': () => tell(stories['a release that sends nothing, and a good one'], cutover((definition) => {
@@ -41,6 +44,8 @@ const wrong: Readonly<Record<string, () => Promise<RunResult>>> = {
     tell(stories['a release that sends nothing, and a good one'], cutover(instead('Begin to remove the new colour', 'Note that the cutover was rolled back'))),
   'a rollback ends with a name of its own': () => tell(stories['a release that sends nothing, and a good one'], cutover((definition) =>
     JSON.parse(JSON.stringify(definition).replaceAll('"Error":"RolledBack"', '"Error":"Undone"')) as StateMachineDefinition)),
+  'a move by plan says that it was rolled back': () =>
+    tell(stories['a release, and a move by plan'], changing('switchover', instead('Wait until each book trades here', 'Note that the switchover was rolled back'))),
   'a rotation proves nothing': () => tell(stories['a key revoked'], {
     change: ({ executions }) => {
       const { keys } = executions!;

@@ -32,6 +32,7 @@ describe('a failback after a failover', () => {
     ['the replica fails', { replicasCome: 'failed' }, /replica in us-east-1 is failed/],
     ['the replica does not come', { replicasCome: 'creating' }, /replica in us-east-1 is creating after 7200 s/],
     ['the replica does not stream', { streams: false }, /replica in us-east-1 is there and is not sent/],
+    ['another move has promoted the replica', { streams: false, replicaIsPromoted: true }, /us-east-1 is no replica any more: another move has promoted it/],
     ['secrets are not replicated', { secretsFail: 'the key is disabled' }, /not replicated to us-east-1/],
   ] as const)('asks for a person when %s, and no book has moved', async (_, wrong, why) => {
     const world = Object.assign(await MoveWorld.leftBehind(), wrong);

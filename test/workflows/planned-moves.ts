@@ -249,6 +249,16 @@ export async function plannedMoves(what: 'switchover' | 'failback'): Promise<Cov
       expect(await run(world)).toMatchObject({ ending: 'NeedsAPerson', cause: expect.stringMatching(/not sent what is written/) as string });
     });
 
+    it('when another move promotes the new replica: it waits no longer', async () => {
+      const world = await planned.moves();
+      world.faults.set('Make a replica there', () => {
+        Object.assign(world, { streams: false, replicaIsPromoted: true });
+        return undefined;
+      });
+      expect(await run(world)).toMatchObject({ ending: 'NeedsAPerson', cause: expect.stringMatching(/no replica any more: another move has promoted it/) as string });
+      expect(world.visited()).not.toContain('Wait a while for the stream there');
+    });
+
     it.each([
       ['Ask the holder to hand over to this Region', /Pre-empted/],
       ['Close the database of the old home', /Pre-empted/],

@@ -341,6 +341,7 @@ describe('a restore that needs a person', () => {
     ['the replica fails', { replicasCome: 'failed' }, /replica in us-west-2 is failed/],
     ['the replica does not come', { replicasCome: 'stuck' }, /is creating after 7200 s/],
     ['the replica does not stream', { streams: false }, /not sent what is written/],
+    ['a move has promoted the replica', { streams: false }, /no replica any more: another move has promoted it/],
     ['the old replica keeps its name', {}, /./],
     ['secrets are not replicated', { secretsFail: 'the key is disabled' }, /not replicated to us-west-2/],
   ] as const)('when %s: the restored database is in use all the same', async (what, more, why) => {
@@ -348,6 +349,10 @@ describe('a restore that needs a person', () => {
     if (what.includes('keeps its name')) world.faults.set('Set the database there aside', () => {
       world.skippedMs += 3_600_000;
       return { StatusCode: 200, Payload: { state: 'waiting', seen: 'baton-dev is modifying' } };
+    });
+    if (what.includes('promoted')) world.faults.set('Make a replica there', () => {
+      world.replicaIsPromoted = true;
+      return undefined;
     });
     const { ending, cause } = await run(world);
     expect(ending).toBe('NeedsAPerson');

@@ -51,10 +51,16 @@ export function reprotection(
   const streams = w.poll({
     begin: `Begin to wait for the stream ${key}`, since: `${key}StreamSince`,
     ask: w.invoke(`Look whether the replica ${key} is sent what is written`, parts.other, 'streams', {
-      comment: 'Available is not enough.', input: { region }, assign: (answer) => ({ [seen]: answer.streaming }), catches,
+      comment: 'Available is not enough.', input: { region }, assign: (answer) => ({ [seen]: answer.streaming, [`${key}IsReplica`]: answer.replica }), catches,
     }),
     judge: `Does the replica ${key} stream?`, judgeComment: 'It catches up first.',
-    answers: [{ when: js(`$${seen}`), next: replicate, comment: 'It does.' }],
+    answers: [
+      { when: js(`$${seen}`), next: replicate, comment: 'It does.' },
+      {
+        when: js(`$not($${key}IsReplica)`), next: failed, comment: 'It never will: another move has promoted it.',
+        assign: { why: `The database in ${region} is no replica any more: another move has promoted it, and decides.` },
+      },
+    ],
     tooLate: { next: failed, comment: 'It does not.', assign: { why: `The replica in ${region} is there and is not sent what is written, after ${streamLimitSeconds} s.` } },
     pause: `Wait a while for the stream ${key}`, everySeconds: patientPollSeconds, limitSeconds: streamLimitSeconds,
   });
