@@ -17,7 +17,8 @@ import { serve } from '../serve.ts';
 
 const secrets = new SecretsManagerClient({});
 const caches = new ElastiCacheClient({});
-const connectTimeoutMs = 5000;
+/** Nobody waits for it, and a deployment that fails on a database which is slow to answer is taken back as a whole. */
+const connectTimeoutMs = 30_000;
 const queryTimeoutMs = 15_000;
 /** ElastiCache takes minutes; the rest of the function's ten is for the steps beside it. */
 const availableWithinMs = 480_000;

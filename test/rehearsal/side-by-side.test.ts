@@ -3,13 +3,14 @@ import { expect, test } from 'vitest';
 import type { Progress, TerminalProgress } from '../../rehearsal/report/progress.ts';
 import { atMost, exactly, type PromiseKept } from '../../rehearsal/report/report.ts';
 import { tellAll } from '../../rehearsal/side-by-side.ts';
+import { UnavailableError } from '../../rehearsal/unavailable.ts';
 
 const slow = atMost('gap', 'Orders went on through it all', 1066, 1000, 'ms');
 const quick = atMost('gap', 'Orders went on through it all', 438, 500, 'ms');
 const stale = exactly('no-stale-order', 'No order of an old epoch was accepted', 1, 0);
 
 /** Each name has what it ends with, time after time. */
-async function toldOf(endings: Readonly<Record<string, readonly PromiseKept[]>>, jobs: number) {
+async function toldOf(endings: Readonly<Record<string, readonly (PromiseKept | Error)[]>>, jobs: number) {
   const tellings: string[] = [];
   const said: string[] = [];
   let running = 0;
@@ -25,7 +26,9 @@ async function toldOf(endings: Readonly<Record<string, readonly PromiseKept[]>>,
       most = Math.max(most, running);
       await Promise.resolve();
       running -= 1;
-      return { name, report: { promises: [(endings[name] ?? [])[again] ?? quick] } };
+      const ending = (endings[name] ?? [])[again] ?? quick;
+      if (ending instanceof Error) throw ending;
+      return { name, report: { promises: [ending] } };
     },
   });
   return { told: told.map(({ name, report: { promises } }) => [name, promises[0]?.measured]), tellings, said, most };
@@ -49,6 +52,18 @@ test('what breaks alone too stays broken, and the rest is not told again', async
   const { told, tellings } = await toldOf({ one: [slow, slow], two: [slow, quick] }, 2);
   expect(told).toEqual([['one', 1066], ['two', 1066]]);
   expect(tellings.filter((each) => each.endsWith('alone'))).toEqual(['one alone']);
+});
+
+test('what could not go on beside others is told again alone, and the others to their end', async () => {
+  const { told, tellings, said } = await toldOf({ one: [new Error('the stack was not created')], two: [slow, quick], three: [] }, 2);
+  expect(told).toEqual([['one', 438], ['two', 438], ['three', 438]]);
+  expect(tellings).toEqual(['one beside others', 'two beside others', 'three beside others', 'one alone', 'two alone']);
+  expect(said.slice(0, 2)).toEqual(['one could not go on beside others, and is told again alone', 'the stack was not created']);
+});
+
+test('what cannot go on alone either ends it, and so does what is missing on this machine, at once', async () => {
+  await expect(toldOf({ one: [new Error('beside'), new Error('alone')], two: [] }, 2)).rejects.toThrow('alone');
+  await expect(toldOf({ one: [new UnavailableError('no Redis')], two: [] }, 2)).rejects.toThrow('no Redis');
 });
 
 test('an order of an old epoch is never told again', async () => {
