@@ -8,8 +8,9 @@ const again = 'test/rehearsal/told/again.told.ts';
 export default defineConfig({
   test: {
     globalSetup: 'test/assemblies.ts',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Against a test that hangs: machines differ by more than two times, and limits of time are elsewhere.
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
     projects: [
       // Four for two cores: much of what is tested here is waited for.
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], maxWorkers: 4, sequence: { groupOrder: 0 } } },

@@ -17,7 +17,7 @@ export function usePages(): (html: string, options?: BrowserContextOptions) => P
 
   beforeAll(async () => {
     [browser, directory] = await Promise.all([openChromium(), mkdtemp(join(tmpdir(), 'baton-page-'))]);
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await browser?.close();
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });

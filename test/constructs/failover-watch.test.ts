@@ -31,7 +31,7 @@ function watchesOf(automatic: boolean): readonly { readonly region: string; read
 test('it is off', () => {
   expect(loadSettings('production').recovery.automatic).toBe(false);
   expect(watchesOf(false)).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test('turned on, each Region looks every minute', () => {
   const watches = watchesOf(true);
@@ -40,4 +40,4 @@ test('turned on, each Region looks every minute', () => {
     expect(environment).toMatchObject({ Variables: { BATON_SILENT_LEASES: '12', BATON_HOLD_DOWN_MINUTES: '60', BATON_BOOKS: 'alpha,alphac' } });
     expect(rule).toMatchObject({ ScheduleExpression: 'rate(1 minute)', Targets: [{ Input: '{"step":"look"}' }] });
   }
-}, 60_000);
+}, 180_000);

@@ -194,7 +194,7 @@ describe('deliveries', () => {
       expect(world.told).toEqual(new Map([...names].map((name) => [name, 1])));
       expect(world.responses).toBeGreaterThan(0);
     }), { numRuns: 1 });
-  }, 60_000);
+  }, 180_000);
 
   test('with channels that go down and functions that die, none is lost, and only a death makes somebody hear twice', async () => {
     await fc.assert(fc.asyncProperty(fc.integer(), fc.double({ min: 0, max: 0.6, noNaN: true }), async (seed, down) => {
@@ -205,7 +205,7 @@ describe('deliveries', () => {
       const twice = [...world.told.values()].reduce((sum, times) => sum + times - 1, 0);
       expect(twice).toBeLessThanOrEqual(world.deaths);
     }), { numRuns: 20 });
-  }, 60_000);
+  }, 180_000);
 
   test('who finds a claim of somebody that died waits for no longer than a function may run', async () => {
     const world = new Deliveries(1, 'died', { down: 0, dies: 1 });

@@ -191,7 +191,7 @@ describe('every environment', () => {
       const where = loadSettings(name).regions.home.name;
       estimates.set(name, { result: estimate({ stacks, table, assumed: assumed(), home: where }), home: where });
     }
-  }, 180_000);
+  }, 540_000);
   const of = (name: string): { readonly result: Estimate; readonly home: string } => estimates.get(name) as never;
 
   test.each(environmentNames)('%s: everything has a price or a reason to have none, but for the witness', (name) => {

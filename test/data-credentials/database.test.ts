@@ -178,7 +178,7 @@ describe.each([trader, master])('wherever a rotation of %s dies', (name) => {
       crashes += 1;
     }
     expect(crashes).toBeGreaterThan(8);
-  }, 60_000);
+  }, 180_000);
 
   it('two at once end as one', async () => {
     const { secrets, rotation, as } = await opened();

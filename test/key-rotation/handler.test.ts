@@ -163,7 +163,7 @@ test('Secrets Manager rotates the key; the roster proves it, and its revocation 
     rotatesHere: true, rotationEnabled: true, tasks: 1, unprovedBy: [], orphans: [], faults: [], retiring: ['firs… without a name'], pending: null,
     current: { version, name: stored.name },
   });
-}, 60_000);
+}, 180_000);
 
 test('the scheduler revokes the old key, which is refused from then on; not before nobody has used it', async () => {
   await expect(revoke()).rejects.toMatchObject({ name: 'StillInUseError' });
@@ -176,7 +176,7 @@ test('the scheduler revokes the old key, which is refused from then on; not befo
   // Twice is once.
   expect(await revoke()).toEqual({ state: 'revoked', version, deleted: [] });
   expect(failures).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test('no secret is printed, old or new', () => {
   expect(printed.join('')).toContain('"service":"key-rotation"');

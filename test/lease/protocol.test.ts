@@ -81,7 +81,7 @@ describe('the promise', () => {
     // The property is worth nothing if nothing happened in it.
     expect(seen.accepted).toBeGreaterThan(250 * 100);
     expect(seen.grants).toBeGreaterThan(250 * 1.5);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('the test catches', () => {
@@ -170,5 +170,5 @@ describe('the test catches', () => {
       { numRuns: 1500, seed: 7, endOnFailure: true },
     );
     expect(found.failed).toBe(true);
-  }, 60_000);
+  }, 180_000);
 });

@@ -50,9 +50,9 @@ test('each exploration has a name of its own', () => {
 
 test.runIf(hasSpin).each(explorations.filter(({ isCaught }) => isCaught))('$name: caught', async (exploration) => {
   expect((await explore(exploration, new AbortController().signal)).errors).toBeGreaterThan(0);
-}, 120_000);
+}, 360_000);
 
 test.runIf(hasSpin)('without a fault the model holds to its end', async () => {
   const quiet = { name: 'no fault', defines: ['CONTROLS=0', 'CRASHES=0', 'DOUBTS=0'], isCaught: false, isLarger: false };
   expect(await explore(quiet, new AbortController().signal)).toMatchObject({ errors: 0, isWhole: true, states: 12_977 });
-}, 120_000);
+}, 360_000);

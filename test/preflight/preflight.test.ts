@@ -86,7 +86,7 @@ beforeAll(async () => {
     const replicated = { repositoryName: image.repositoryName, imageIds: [{ imageDigest: digest }] };
     await until(`${name} to be replicated`, async () => operator('ecr', 'DescribeImages', replicated, standby.name).then(() => true, () => false));
   }
-}, 120_000);
+}, 360_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
   await world.close();
@@ -147,7 +147,7 @@ async function onlyBeside(fact: string, name: string): Promise<void> {
     await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: standby.name, Overwrite: true });
     const failed = failures(await preflight(settings, images));
     return failed.length === 1 && failed[0]?.includes(name) === true && failed[0].includes(Name);
-  }, 30_000);
+  }, 90_000);
   await operator('ssm', 'DeleteParameter', { Name }).catch((error: Error) => expect(error.name).toBe('ParameterNotFound'));
 }
 

@@ -139,5 +139,5 @@ describe('a database', () => {
       await ledger.close();
     }
     expect(states).toEqual([true, false, true]);
-  }, 30_000);
+  }, 90_000);
 });

@@ -36,7 +36,7 @@ beforeAll(async () => {
   link = await Relay.open({ host: source.host, port: source.port });
   replica = await startReplica({ ...host('replica'), source, link, slot: 'rds_test', replicationPassword: 'another-password' });
   await connectedTo(source)((client) => migrate(client, 'expansion', { log: () => undefined }));
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   closed.abort();
   await Promise.all(ledgers.map((ledger) => ledger.close()));
@@ -133,4 +133,4 @@ test('the ledger ends complete, from the mark that the promoted replica itself h
   const { rows } = await connectedTo(replica)((own) => own.query('SELECT epoch::int, count(*)::int FROM orders GROUP BY 1 ORDER BY 1'));
   expect(rows).toEqual([{ epoch: 1, count: 9 }, { epoch: 2, count: 5 }, { epoch: 3, count: 4 }]);
   expect(await stepsAt(replica).position({})).toMatchObject({ inRecovery: false, streaming: false });
-}, 90_000);
+}, 270_000);

@@ -113,7 +113,7 @@ describe('in the system that is synthesized', () => {
   beforeAll(async () => {
     installation = await openInstallation(await installationOf('dev'));
     ({ MetricAlarms: alarms } = await installation.operator<{ MetricAlarms: Alarm[] }>('monitoring', 'DescribeAlarms', { MaxRecords: 100 }));
-  }, 90_000);
+  }, 270_000);
   afterAll(() => installation?.close());
 
   test('wrong input rings the alarm of its machine, and none of a function', async () => {
@@ -124,7 +124,7 @@ describe('in the system that is synthesized', () => {
     }
     for (const { AlarmName } of machines) await rings(AlarmName);
     expect(installation.monitoring.rung.map(({ name }) => name).filter((name) => name.endsWith('-errors'))).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   test('a machine that is given nothing rings when it cannot do its work', async () => {
     const heal = installation.disturbances.add(({ service, caller }) => {
@@ -195,7 +195,7 @@ describe('in the system that is synthesized', () => {
     } finally {
       heal();
     }
-  }, 60_000);
+  }, 180_000);
 
   test('a line that pages rings', async () => {
     for (const { name } of installation.settings.books) {

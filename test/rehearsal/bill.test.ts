@@ -19,4 +19,4 @@ test('a page with a malicious tag, an hour without a price, and a response that 
   } finally {
     await stage.close();
   }
-}, 180_000);
+}, 540_000);

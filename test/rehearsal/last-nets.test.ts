@@ -12,7 +12,7 @@ const boundMs = 30_000;
 let installation: Installation;
 beforeAll(async () => {
   installation = await openInstallation(await installationOf('dev'));
-}, 120_000);
+}, 360_000);
 afterAll(() => installation?.close(), boundMs);
 
 const leaseKey = (): { TableName: string; Key: object } => ({

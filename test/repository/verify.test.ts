@@ -28,7 +28,7 @@ test('each part is told with what it found, its time and its verdict, and the la
   expect(lines).toContainEqual(expect.stringMatching(/^2 seeds from 1: 0 failed; /));
   expect(lines).toContainEqual(expect.stringMatching(/^✓ seeds +\d+\.\d min$/));
   expect(lines.at(-1)).toBe('1 passed, 0 failed');
-}, 60_000);
+}, 180_000);
 
 test('a part that fails does, and is told again by a command of its own', async () => {
   const printed = byHand().find(({ name }) => name === 'the key is printed');
@@ -37,7 +37,7 @@ test('a part that fails does, and is told again by a command of its own', async 
   expect(code).toBe(1);
   expect(lines).toContainEqual(expect.stringMatching(/^✗ seeds +\d+\.\d min {2}exit code 1: npm run verify -- --only seeds$/));
   expect(lines.at(-1)).toBe('0 passed, 1 failed');
-}, 60_000);
+}, 180_000);
 
 test('a part that there is not is refused by name', async () => {
   const { code, lines } = await verify({}, '--only', 'weather');
@@ -63,4 +63,4 @@ test('interrupted, it leaves nothing', async () => {
   } finally {
     child.kill('SIGKILL');
   }
-}, 90_000);
+}, 270_000);

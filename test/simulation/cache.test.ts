@@ -82,7 +82,7 @@ test('the breaker finds what the newest epoch left, whatever is said in which or
     const real = new RedisBreakerStore({ redis, book: `b${(book += 1)}` });
     expect(await heard(breakerStore(cache, reached), said, answered)).toEqual(await heard(real, said, (asked) => asked));
   }), { numRuns: 200 });
-}, 60_000);
+}, 180_000);
 
 describe('the limits', () => {
   /** Wider than any test lasts. */

@@ -28,7 +28,7 @@ test('the same seed gives the same trace, byte by byte, and its hash is the last
   expect(one.lines.length).toBeGreaterThan(400);
   expect(again).toEqual(one);
   expect(other.lines.at(-1)).not.toBe(one.lines.at(-1));
-}, 60_000);
+}, 180_000);
 
 test('many seeds hold, trading goes on through their faults, and where it stopped is kept', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'baton-simulate-'));
@@ -45,7 +45,7 @@ test('many seeds hold, trading goes on through their faults, and where it stoppe
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}, 60_000);
+}, 180_000);
 
 test('a night that was killed is gone on with, and the next one begins where it ended', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'baton-simulate-'));
@@ -68,7 +68,7 @@ test('a night that was killed is gone on with, and the next one begins where it 
     child.kill('SIGKILL');
     await rm(directory, { recursive: true, force: true });
   }
-}, 90_000);
+}, 270_000);
 
 test('a situation makes its faults again and again, and the command to see it again names it', async () => {
   const { code, lines } = await simulate('--seed', '3', '--situation', 'machines meet', '--trace');
@@ -76,7 +76,7 @@ test('a situation makes its faults again and again, and the command to see it ag
   expect(lines.filter((line) => / fault: \{"kind":"(?:drain|halt-for|move-home|kill-machine|resume)"/.test(line)).length).toBeGreaterThan(15);
   const wrong = await simulate('--seed', '3', '--situation', 'another');
   expect([wrong.code, wrong.lines.join('\n')]).toEqual([2, expect.stringContaining('machines meet')]);
-}, 60_000);
+}, 180_000);
 
 test('wrong usage has an exit code of its own', async () => {
   const { code, lines } = await simulate('--seeds', 'many');

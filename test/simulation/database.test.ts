@@ -105,7 +105,7 @@ describe('the same words', () => {
     } finally {
       await reader.end();
     }
-  }, 60_000);
+  }, 180_000);
 
   test('are refused where there is no such statement, and where nothing may be written', async () => {
     const time = new VirtualTime({ random: seeded(1), wakeLagMsMax: 0 });

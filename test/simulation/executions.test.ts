@@ -30,7 +30,7 @@ describe('a story', () => {
   let again: Told;
   beforeAll(async () => {
     [stories, again] = await Promise.all([told('told'), told('told', 'a key revoked')]);
-  }, 120_000);
+  }, 360_000);
 
   test('holds, and is the same byte by byte when it is told again', () => {
     for (const [name, { verdict }] of stories) expect([name, verdict]).toEqual([name, { kind: 'holds' }]);
@@ -85,7 +85,7 @@ describe('what is made wrong is caught', () => {
   let runs: Told;
   beforeAll(async () => {
     runs = await told('wrong');
-  }, 120_000);
+  }, 360_000);
 
   test.each([
     ['what is live is recorded before it trades', '5. a rollback restores what was'],

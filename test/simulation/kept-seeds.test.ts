@@ -28,13 +28,13 @@ async function told({ seed, situation, mutant }: KeptSeed, changed: boolean): Pr
 describe.each(kept.map((each) => [`seed ${each.seed} of '${each.situation}': ${each.why}`, each] as const))('%s', (_name, each) => {
   test('holds', async () => {
     expect(await told(each, false)).toMatchObject({ code: 0, said: expect.stringContaining('every invariant held') as string });
-  }, 60_000);
+  }, 180_000);
 
   test.runIf(each.mutant !== undefined)('and shows what is wrong with a change of the code', async () => {
     expect(all.map(({ name }) => name)).toContain(each.mutant);
     const { code, said } = await told(each, true);
     expect({ code, said: said.split('\n')[0] }).toEqual({ code: 1, said: expect.stringContaining(`broken: ${each.invariant}`) as string });
-  }, 60_000);
+  }, 180_000);
 });
 
 test('each names a situation that there is, and says why it is kept; the canary is among them', () => {

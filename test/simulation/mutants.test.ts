@@ -41,19 +41,19 @@ describe('the command', () => {
     expect(lines.at(-2)).toMatch(/ end: broken: /);
     expect(lines.at(-1)).toMatch(/^[0-9a-f]{64}$/);
     expect(lines.join('\n')).not.toContain('k3y-that-n0body-may-print');
-  }, 60_000);
+  }, 180_000);
 
   test('tells that nobody trades once the faults are over by an exit code of its own', async () => {
     const idle = replacing('no standby takes over', 'lib/lease/protocol.ts', 'return { write: takeOver(state, lease), wakes: [] };', 'return { wakes: [] };');
     const { code, lines } = await simulated(idle, 1);
     expect({ code, said: lines[0] }).toEqual({ code: 3, said: expect.stringContaining('seed 1: no-progress: nobody trades') as string });
-  }, 60_000);
+  }, 180_000);
 
   test('tells a crash, whose stack it shows, by another one', async () => {
     const throwing = replacing('the trader throws', 'lib/trading/trader.ts', '    this.#takenOver = epoch;\n', "    queueMicrotask(() => { throw new Error('a fault of its own'); });\n    this.#takenOver = epoch;\n");
     const { code, lines } = await simulated(throwing, 1);
     expect({ code, said: lines[0] }).toEqual({ code: 4, said: expect.stringContaining('seed 1: crash: Error: a fault of its own') as string });
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('the mutants', () => {

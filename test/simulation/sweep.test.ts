@@ -33,7 +33,7 @@ test('a sample of the grid holds, and no machine is without a play', async () =>
   expect(code).toBe(0);
   expect(Number(/✓ (\d+) cells/.exec(lines.at(-1) ?? '')?.[1])).toBeGreaterThan(100);
   expect(lines.join('\n')).not.toContain('nobody plays it');
-}, 60_000);
+}, 180_000);
 
 describe('the grid', () => {
   const { machines } = synthesizedMachines();
@@ -87,12 +87,12 @@ const known: readonly (readonly [cell: string, mutant: Mutant, says: string])[] 
 test('an operator who never came to stop anything proves nothing', async () => {
   const { code, lines } = await swept(['--cell', 'cutover | second | stopped | Nowhere → Nowhere else | redriven']);
   expect({ code, said: lines.at(-1) }).toEqual({ code: 1, said: expect.stringContaining('the stop did not strike: the edge Nowhere → Nowhere else was not taken') as string });
-}, 60_000);
+}, 180_000);
 
 describe('known to be wrong', () => {
   test.each(known)('%s', async (cell, mutant, says) => {
     expect((await swept(['--cell', cell])).code).toBe(0);
     const { code, lines } = await swept(['--cell', cell], mutant);
     expect({ code, said: lines.at(-1) }).toEqual({ code: 1, said: expect.stringContaining(says) as string });
-  }, 60_000);
+  }, 180_000);
 });

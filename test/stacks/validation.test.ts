@@ -74,7 +74,7 @@ beforeAll(() => {
   } catch (error) {
     findings = String(error);
   }
-}, 60_000);
+}, 180_000);
 
 function roleWith(stack: Stack, statement: iam.PolicyStatementProps): void {
   const role = new iam.Role(stack, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });

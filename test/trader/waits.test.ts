@@ -69,7 +69,7 @@ test.concurrent('a cancellation of which nothing is known is not asked for again
       if (next !== undefined) return { next, untilMs };
     }
     return undefined;
-  }, 15_000);
+  }, 45_000);
   expect(again.next.atMs).toBeGreaterThan(again.untilMs);
 }), 30_000);
 

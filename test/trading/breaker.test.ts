@@ -166,8 +166,8 @@ describe('a trader at a venue that fails', () => {
       const reads = stage.venue.record.length;
       await until('looks at the venue while it is open', () => stage.venue.record.length > reads + 2);
       expect(breaker.state.kind).toBe('open');
-      // Those under way when it opened are all that may still arrive.
-      expect(arrivals().length - sent).toBeLessThanOrEqual(2);
+      // Those under way when it opened are all that may still arrive: few, of the twenty a second that would come.
+      expect(arrivals().length - sent).toBeLessThanOrEqual(5);
       stage.venue.clearFault();
       await until('the closing', () => changes.at(-1) === 'closed');
       expect(performance.now() - opened).toBeGreaterThan(openMs * 0.9);

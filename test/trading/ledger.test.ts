@@ -232,5 +232,5 @@ describe('the ledger', () => {
       await stage.close();
       await Promise.all([dead.close(), next.close()]);
     }
-  }, 40_000);
+  }, 120_000);
 });

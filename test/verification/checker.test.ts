@@ -86,7 +86,7 @@ beforeAll(async () => {
   base = await serverDirectory(join(site.directory, 'base'));
   await source.backUp(base);
   restored = await restoredFrom(await copied());
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await ledger?.close();
   await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
@@ -121,7 +121,7 @@ describe('a healthy backup', () => {
     }
     await ledger.close();
     expect(wrong).toEqual([]);
-  }, 120_000);
+  }, 360_000);
 
   it('has the schema that the migrations make', async () => {
     const schema = await readSchema(await connected(restored));

@@ -122,4 +122,4 @@ test.each([
     .poll(async () => (await readdir(temporary)).filter((name) => !/^(baton-cache|node-compile-cache)/.test(name)), { timeout: 20_000 })
     .toEqual([]);
   await expect.poll(() => processesWith(temporary), { timeout: 20_000 }).toEqual([]);
-}, 120_000);
+}, 360_000);

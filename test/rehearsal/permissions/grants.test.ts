@@ -40,7 +40,7 @@ beforeAll(async () => {
   const recorded = JSON.parse(readFileSync(recordedFile, 'utf8')) as readonly RecordedAccess[];
   accesses = [...recorded, ...judge.recorded];
   granted = accesses.map((access) => decided(access).grants);
-}, 90_000);
+}, 270_000);
 
 afterAll(async () => {
   await installation?.close();

@@ -33,12 +33,12 @@ beforeAll(async () => {
   ended = new Promise((resolve) => child.once('close', resolve));
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (printed += String(chunk)));
   await Promise.race([
-    until('the commands to be printed', () => printed.includes('Ctrl-C ends it'), 90_000),
+    until('the commands to be printed', () => printed.includes('Ctrl-C ends it'), 280_000),
     ended.then(() => Promise.reject(new Error(`it ended before it was up:\n${printed}`))),
   ]);
   const pairs = [...printed.matchAll(/^ +export (.*)$/gm)].flatMap(([, line = '']) => line.split(' ').map((pair) => pair.split('=', 2)));
   exported = Object.fromEntries(pairs) as Record<string, string>;
-}, 100_000);
+}, 300_000);
 afterAll(async () => {
   child.kill('SIGKILL');
   for (const { client } of clients.values()) client.destroy();
@@ -146,7 +146,7 @@ describe('the account as in the console', () => {
     const command = "cloudwatch describe-alarms --alarm-names baton-dev-cutover-failed --query 'MetricAlarms[].MetricName' --output text";
     const { stdout, stderr } = shell(`aws --endpoint-url ${exported['AWS_ENDPOINT_URL']} ${command}`, exported);
     expect([stdout.trim(), stderr]).toEqual(['ExecutionsFailed', '']);
-  }, 30_000);
+  }, 90_000);
 });
 
 describe('PostgreSQL and Redis', () => {
@@ -202,7 +202,7 @@ describe('the page', () => {
     } finally {
       await browser.close();
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 test('Ctrl-C ends it with 0 and leaves no process and no file', async () => {
@@ -211,7 +211,7 @@ test('Ctrl-C ends it with 0 and leaves no process and no file', async () => {
   expect((await readdir(directory)).filter((name) => !/^(baton-cache|node-compile-cache)/.test(name))).toEqual([]);
   const left = await until('the end of every process', async () => ((await processesWith(directory)).length === 0 ? 'none' : undefined));
   expect(left).toBe('none');
-}, 30_000);
+}, 90_000);
 
 function isHere(program: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;

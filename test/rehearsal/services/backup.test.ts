@@ -59,7 +59,7 @@ const points = async (region: string): Promise<any[]> => (await call('ListRecove
 const ended = (BackupJobId: string): Promise<any> => until('the job has ended', async () => {
   const job = await call('DescribeBackupJob', { BackupJobId });
   return ['COMPLETED', 'FAILED'].includes(job.State) && job;
-}, 60_000);
+}, 180_000);
 
 test('the hour of a plan makes one recovery point of what its tags select, and a copy of it in the other Region', async () => {
   const begun = await backups.runRule(east, 'baton-dev', 'hourly');
@@ -85,7 +85,7 @@ test('a recovery point is restored by its metadata, a continuous one to a moment
     const job = await until('the restore', async () => {
       const seen = await call('DescribeRestoreJob', { RestoreJobId });
       return ['COMPLETED', 'FAILED'].includes(seen.Status) && seen;
-    }, 60_000);
+    }, 180_000);
     expect(job).toMatchObject({ Status: 'COMPLETED', CreatedResourceArn: database.replace('baton-dev', `restored-${index}`) });
     expect(databases.running(east).has(`restored-${index}`)).toBe(true);
   }

@@ -28,4 +28,4 @@ test('the moments at which faults strike are states of the machine', () => {
       'The schema could not be expanded',
     ]),
   );
-}, 120_000);
+}, 360_000);
