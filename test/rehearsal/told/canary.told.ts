@@ -2,4 +2,4 @@ import { test } from 'vitest';
 import { canaryStory, losesThenHealthy } from './canary.ts';
 import { expectHeldBesideOthers } from './ending.ts';
 
-test(canaryStory, async () => expectHeldBesideOthers(canaryStory, await losesThenHealthy()), 400_000);
+test(canaryStory, () => expectHeldBesideOthers(canaryStory, losesThenHealthy()), 400_000);

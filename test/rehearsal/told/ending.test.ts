@@ -16,27 +16,43 @@ function place(): string {
   return directory;
 }
 
-test('a limit of time is said and noted, by a name that is found again', () => {
+test('a limit of time is said and noted, by a name that is found again', async () => {
   const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   onTestFinished(() => said.mockRestore());
   const noted = place();
   const names = [canaryStory, ...Object.values(tours).flat().map((leg: Leg) => nameOf(leg))];
-  for (const name of names) expectHeldBesideOthers(name, { broken: [gap], seen: ['  the table did not answer'] }, noted);
+  for (const name of names) await expectHeldBesideOthers(name, Promise.resolve({ broken: [gap], seen: ['  the table did not answer'] }), noted);
   expect(toTellAgain(noted).toSorted()).toEqual(names.toSorted());
   expect(said.mock.calls[0]?.[0]).toContain('Orders went on through it all: 9000 ms (limit 1000 ms)\n  the table did not answer');
 });
 
-test('what held is not noted', () => {
+test('what could not go on is said and noted; what was judged wrong is not forgiven', async () => {
+  const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  onTestFinished(() => said.mockRestore());
   const noted = place();
-  expectHeldBesideOthers(canaryStory, { broken: [], seen: [] }, noted);
+  await expectHeldBesideOthers(canaryStory, Promise.reject(new Error('the table did not answer')), noted);
+  expect(toTellAgain(noted)).toEqual([canaryStory]);
+  expect(said.mock.calls[0]?.[0]).toMatch(/could not go on: the table did not answer/);
+  const judged = (async () => {
+    expect('a grant that nobody used').toBe('none');
+    return { broken: [], seen: [] };
+  })();
+  await expect(expectHeldBesideOthers('judged', judged, noted)).rejects.toThrow('a grant that nobody used');
+  expect(toTellAgain(noted)).toEqual([canaryStory]);
+});
+
+test('what held is not noted', async () => {
+  const noted = place();
+  await expectHeldBesideOthers(canaryStory, Promise.resolve({ broken: [], seen: [] }), noted);
   expect(toTellAgain(noted)).toEqual([]);
   expect(toTellAgain(join(noted, 'nothing was noted'))).toEqual([]);
 });
 
 test.each(['no-stale-order', 'no-duplicate', 'no-overlap', 'none-after', 'nobody-traded', 'zombie-orders', 'ledger', 'untold', 'lost-rows', 'no-secret', 'permitted', 'untouched'])(
-  '%s is not forgiven, beside whatever else', (id) => {
+  '%s is not forgiven, beside whatever else', async (id) => {
     const noted = place();
-    expect(() => expectHeldBesideOthers(canaryStory, { broken: [gap, exactly(id, 'What never may be', 1, 0)], seen: [] }, noted)).toThrow(canaryStory);
+    const telling = Promise.resolve({ broken: [gap, exactly(id, 'What never may be', 1, 0)], seen: [] });
+    await expect(expectHeldBesideOthers(canaryStory, telling, noted)).rejects.toThrow(canaryStory);
     expect(toTellAgain(noted)).toEqual([]);
   },
 );
