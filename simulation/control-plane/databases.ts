@@ -172,7 +172,7 @@ export class Databases {
   }
 
   #shown(region: string, identifier: string, { status, of, madeAtMs, tags }: Instance): Record<string, unknown> {
-    const arn = (of_: string, named: string): string => `arn:aws:rds:${of_}:${this.#world.accountId}:db:${named}`;
+    const arn = (where: string, named: string): string => `arn:aws:rds:${where}:${this.#world.accountId}:db:${named}`;
     return {
       DBInstanceIdentifier: identifier, DBInstanceStatus: status, DBInstanceArn: arn(region, identifier), InstanceCreateTime: new Date(madeAtMs),
       TagList: [...tags].map(([Key, Value]) => ({ Key, Value })), ...(of !== undefined && { ReadReplicaSourceDBInstanceIdentifier: arn(of, name) }),

@@ -97,4 +97,10 @@ describe('what is made wrong is caught', () => {
   ])('%s', (what, invariant) => {
     expect(runs.get(what)?.verdict).toMatchObject({ kind: 'broken', invariant });
   });
+
+  test('a move by plan that leaves the database behind never comes to rest, however often people start it again', () => {
+    expect(runs.get('a move by plan leaves the database')?.verdict).toMatchObject({
+      kind: 'no-progress', what: expect.stringMatching(/failback-\d\d|the database of us-west-2 is not written/) as string,
+    });
+  });
 });
