@@ -22,6 +22,8 @@ const staleMinutes = 60;
 const ordersAtFirst = 1500;
 /** Between a watermark and the backup after it. */
 const ordersBetween = 40;
+/** While a backup is made. */
+const ordersMeanwhile = 400;
 
 export const falseAlarms: Bench = {
   name: 'false-alarms',
@@ -35,7 +37,6 @@ export const falseAlarms: Bench = {
     const ledger = new BusyLedger(() => site.clientOf(source), 1);
     ledger.trade(ordersAtFirst);
     await ledger.settled();
-    ledger.start();
     const backups = quick ? 3 : 50;
     const alarms: string[] = [];
     const tookMs: number[] = [];
@@ -46,6 +47,7 @@ export const falseAlarms: Bench = {
         const directory = join(site.directory, `restored-${each}`);
         const base = join(await serverDirectory(directory), 'base');
         const venueFills = [...ledger.venueFills];
+        ledger.tradeMeanwhile(ordersMeanwhile);
         await source.backUp(base);
         const createdAt = new Date();
         const restored = await startRestored({ ...site.host(`restored-${each}`), base });

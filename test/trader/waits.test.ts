@@ -44,14 +44,18 @@ test.concurrent('an order of which nothing is known is looked for only when it c
   await ready(guard);
   // A lease of a second: so long an order may be on its way.
   guard.say('held', 1, 1000);
-  await until('orders on their way', () => late.length >= 2);
+  const arrived = () =>
+    stage.venue.record.filter(({ accepted, clientOrderId }) => accepted && late.includes(clientOrderId ?? '')).map(({ clientOrderId }) => clientOrderId);
+  // On a busy machine some come later than that.
+  await until('orders that arrive', () => arrived().length >= 2);
+  const before = late.length;
+  await until('one more on its way', () => late.length > before);
   guard.say('draining', 1);
   await until('drained', () => guard.drains.length === 1);
-  const arrived = stage.venue.record.filter(({ accepted, clientOrderId }) => accepted && clientOrderId !== undefined && late.includes(clientOrderId));
-  expect(arrived.length).toBeGreaterThanOrEqual(2);
+  const arrivedThen = new Set(arrived());
   await until('all outcomes', async () => (await stage.journal.openIntents(book)).intents.length === 0);
-  expect(new Set(await acceptedIn(stage))).toEqual(new Set(arrived.map(({ clientOrderId }) => clientOrderId)));
-}), 30_000);
+  expect(new Set(await acceptedIn(stage))).toEqual(arrivedThen);
+}));
 
 test.concurrent('a cancellation of which nothing is known is not asked for again while it may still take effect', () => onStage(async (stage, guard) => {
   const asked: { readonly ids: readonly string[]; readonly atMs: number; readonly untilMs: number }[] = [];
@@ -71,7 +75,7 @@ test.concurrent('a cancellation of which nothing is known is not asked for again
     return undefined;
   }, 45_000);
   expect(again.next.atMs).toBeGreaterThan(again.untilMs);
-}), 30_000);
+}));
 
 test.concurrent('who is closed waits for what is under way, and leaves its outcome in the journal', () => onStage(async (stage, guard) => {
   const adapter = stage.bybit(guard);
@@ -90,4 +94,4 @@ test.concurrent('who is closed waits for what is under way, and leaves its outco
   await trader.close();
   expect((await stage.journal.openIntents(book)).intents).toEqual([]);
   expect((await acceptedIn(stage)).length).toBe(underWay);
-}), 30_000);
+}));

@@ -34,6 +34,7 @@ export class BusyLedger {
   #nth = 0;
   #position = 0n;
   #executions = 0;
+  #toTrade = 0;
   #running: Promise<void> | undefined;
 
   constructor(connect: () => Client, seed: number) {
@@ -48,13 +49,16 @@ export class BusyLedger {
     this.#ledger.start();
   }
 
-  /** Trades until it is closed. */
-  start(): void {
-    this.#running = (async () => {
-      while (!this.#closed.signal.aborted) {
-        this.trade(1 + Math.floor(this.#random() * 4));
-        await clock.sleep(5, this.#closed.signal);
+  /** So many orders more while the caller goes on: not for ever, or a machine that judges slowly would have ever more to judge. */
+  tradeMeanwhile(orders: number): void {
+    this.#toTrade += orders;
+    this.#running ??= (async () => {
+      for (; this.#toTrade > 0 && !this.#closed.signal.aborted; await clock.sleep(5, this.#closed.signal)) {
+        const some = Math.min(this.#toTrade, 1 + Math.floor(this.#random() * 4));
+        this.#toTrade -= some;
+        this.trade(some);
       }
+      this.#running = undefined;
     })();
   }
 
