@@ -150,7 +150,7 @@ describe('at the venue', () => {
   it('sends concurrent orders each with its own window', async () => {
     const bybitClient = client();
     await bybitClient.warmUp();
-    const remaining = Array.from({ length: 40 }, (_, n) => 150 + n * 45);
+    const remaining = Array.from({ length: 40 }, (_, n) => 900 + n * 27);
     const deadlines = new Map(remaining.map((ms) => [`o${ms}`, deadlineIn(ms)]));
     const answers = await Promise.all([...deadlines].map(([id, deadline]) => bybitClient.place(order(id), deadline)));
     expect(answers.every((answer) => answer.kind === 'accepted')).toBe(true);
@@ -166,15 +166,15 @@ describe('at the venue', () => {
   it('trades with a host clock that is wrong by an hour', async () => {
     venue.setClockOffset(3_600_000);
     const bybitClient = client(3_600_000);
-    expect(await bybitClient.place(order('hour'), deadlineIn(1000, 3_600_000))).toMatchObject({ kind: 'accepted' });
+    expect(await bybitClient.place(order('hour'), deadlineIn(2000, 3_600_000))).toMatchObject({ kind: 'accepted' });
     expect(await bybitClient.openOrders()).toHaveLength(1);
   });
 
   it('is refused when it arrives after its end, and sees that as expired', async () => {
     const bybitClient = client();
     await bybitClient.warmUp();
-    venue.setFault({ arrivalDelayMs: 400, paths: [createOrderPath] });
-    expect(await bybitClient.place(order('late'), deadlineIn(300))).toMatchObject({ kind: 'expired' });
+    venue.setFault({ arrivalDelayMs: 1200, paths: [createOrderPath] });
+    expect(await bybitClient.place(order('late'), deadlineIn(1000))).toMatchObject({ kind: 'expired' });
     expect(sent()).toMatchObject([{ accepted: false, code: 10002 }]);
   });
 
@@ -193,7 +193,7 @@ describe('at the venue', () => {
     const bybitClient = client();
     await bybitClient.warmUp();
     venue.setFault({ reply, paths: [createOrderPath] });
-    expect(await bybitClient.place(order('doubt'), deadlineIn(300))).toMatchObject({ kind: 'ambiguous' });
+    expect(await bybitClient.place(order('doubt'), deadlineIn(1000))).toMatchObject({ kind: 'ambiguous' });
     venue.clearFault();
     expect(await bybitClient.find('doubt')).toMatchObject({ clientOrderId: 'doubt', status: 'open' });
     expect(await bybitClient.find('other')).toBeUndefined();
