@@ -4,5 +4,5 @@ import { until as untilWithin } from '../rehearsal/until.ts';
 export const until = <State>(
   what: string,
   look: () => State | undefined | false | Promise<State | undefined | false>,
-  boundMs = 30_000,
+  boundMs = 60_000,
 ): Promise<State> => untilWithin(what, boundMs, look);

@@ -67,23 +67,23 @@ describe('for a bot that cannot be changed', () => {
     cleanups.push(() => bot.signal('SIGKILL'));
     const orders = () => venue.record.filter((entry) => entry.path === createOrderPath && entry.accepted);
 
-    await until('a refusal before the lease is held', () => said.some((line) => line.startsWith('failed')), 15_000);
+    await until('a refusal before the lease is held', () => said.some((line) => line.startsWith('failed')));
     expect(orders()).toEqual([]);
     const { token } = await control.takeWorkflow(book, 'test');
     await control.open(book, token);
-    await until('orders', () => orders().length >= 5, 10_000);
+    await until('orders', () => orders().length >= 5);
     expect(await guard.metrics.expose()).toMatch(/baton_proxy_tunnels [1-9]/);
     expect(await guard.metrics.expose()).toMatch(/baton_proxy_refused_total\{reason="not-held"\} [1-9]/);
 
     const green = startReady(store, 'green');
     await until('green beats', async () => (await control.registrations(book)).some((one) => one.colour === 'green' && one.beat > 3));
     await control.startDrain(book, token, 'green');
-    await until('the hand-over', () => green.view().state === 'held', 10_000);
+    await until('the hand-over', () => green.view().state === 'held');
     const last = orders().at(-1)?.arrivedAtMs ?? Infinity;
     const heldMs = Number(monotonicNs()) / 1e6;
     const count = venue.record.length;
     const failed = said.length;
-    await until('more refusals', () => said.length >= failed + 5, 10_000);
+    await until('more refusals', () => said.length >= failed + 5);
     expect(said.slice(failed).every((line) => line.startsWith('failed'))).toBe(true);
     expect(venue.record.length).toBe(count);
     // Whatever was on the wire had its time before the next holder began.

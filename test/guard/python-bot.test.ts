@@ -77,11 +77,11 @@ it.skipIf(!hasPython)('trades while its guard holds the lease, drains when told,
   const blue = await start('blue');
   const { token } = await control.takeWorkflow(book, 'test');
   await control.open(book, token);
-  await until('orders of epoch 1', () => received.filter(({ epoch }) => epoch === 1).length >= 10, 15_000);
+  await until('orders of epoch 1', () => received.filter(({ epoch }) => epoch === 1).length >= 10);
   await start('green');
   await until('green beats', async () => (await control.registrations(book)).some((one) => one.colour === 'green' && one.ready && one.beat > 3));
   await control.startDrain(book, token, 'green');
-  await until('orders of epoch 2', () => received.filter(({ epoch }) => epoch === 2).length >= 10, 15_000);
+  await until('orders of epoch 2', () => received.filter(({ epoch }) => epoch === 2).length >= 10);
 
   expect(blue.view().state).toBe('standby');
   expect(received.map(({ epoch }) => epoch)).toEqual(received.map(({ epoch }) => epoch).toSorted((one, other) => one - other));

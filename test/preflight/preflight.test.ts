@@ -147,7 +147,7 @@ async function onlyBeside(fact: string, name: string): Promise<void> {
     await operator('ssm', 'PutParameter', { Name, Type: 'String', Value: standby.name, Overwrite: true });
     const failed = failures(await preflight(settings, images));
     return failed.length === 1 && failed[0]?.includes(name) === true && failed[0].includes(Name);
-  }, 90_000);
+  });
   await operator('ssm', 'DeleteParameter', { Name }).catch((error: Error) => expect(error.name).toBe('ParameterNotFound'));
 }
 

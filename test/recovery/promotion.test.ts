@@ -126,9 +126,9 @@ test('the ledger ends complete, from the mark that the promoted replica itself h
   expect(await lacking(replica, 3)).toMatchObject({ missing: 9, spanSeconds: 9.9, quietSeconds: 39.5 });
 
   await replica.promote();
-  await until('a ledger that writes', () => next.writable, 20_000);
-  await until('the ledger is complete', async () => (await lacking(replica, 3)).missing === 0, 20_000);
-  await until('its own mark', () => next.completeBelow?.epoch === 3 && next.completeBelow.sequence === 5, 20_000);
+  await until('a ledger that writes', () => next.writable);
+  await until('the ledger is complete', async () => (await lacking(replica, 3)).missing === 0);
+  await until('its own mark', () => next.completeBelow?.epoch === 3 && next.completeBelow.sequence === 5);
   expect(await lacking(replica, 0)).toMatchObject({ missing: 0 });
   const { rows } = await connectedTo(replica)((own) => own.query('SELECT epoch::int, count(*)::int FROM orders GROUP BY 1 ORDER BY 1'));
   expect(rows).toEqual([{ epoch: 1, count: 9 }, { epoch: 2, count: 5 }, { epoch: 3, count: 4 }]);

@@ -14,7 +14,6 @@ import { statesModel } from '../../rehearsal/services/states.ts';
 import { installationOf } from './installed.ts';
 import { until } from '../until.ts';
 
-const boundMs = 20_000;
 /** Machines that a schedule starts with nothing. */
 const withoutInput = /-(cache-snapshot|drill-leftovers)-failed$/;
 /** Counts what is still there: after so many minutes, or hours, of nothing it rings. The others ring for what they count. */
@@ -93,7 +92,7 @@ describe('an execution is measured by how it ends', () => {
     const { ref: stateMachineArn } = await create({ type: 'AWS::StepFunctions::StateMachine', logicalId: 'M', stackName: 's', region, generatedName: name, properties });
     const { executionArn } = (await call('StartExecution', { stateMachineArn })) as { executionArn: string };
     if (stopped) await call('StopExecution', { executionArn });
-    const measured = await until(name, () => metrics.metrics.find(({ dimensions }) => dimensions['StateMachineArn'] === stateMachineArn), boundMs);
+    const measured = await until(name, () => metrics.metrics.find(({ dimensions }) => dimensions['StateMachineArn'] === stateMachineArn));
     expect(measured).toMatchObject({ region, namespace: 'AWS/States', name, value: 1 });
   });
 });
@@ -105,7 +104,7 @@ describe('in the system that is synthesized', () => {
   const ringings = (name: string): Installation['monitoring']['rung'] => installation.monitoring.rung.filter((each) => each.name === name && each.region === home());
   const home = (): string => installation.settings.regions.home.name;
   const rings = async (name: string): Promise<void> => {
-    const first = await until(`${name} to ring`, () => ringings(name)[0], boundMs);
+    const first = await until(`${name} to ring`, () => ringings(name)[0]);
     expect(first.told.length, name).toBe(1);
     seen.add(name);
   };
@@ -147,7 +146,7 @@ describe('in the system that is synthesized', () => {
       source: 'aws.backup', detailType: 'Recovery Point State Change', region: home(), resources: [], detail: { ...detail, calculatedLifecycle: { deleteAt: deleteAt.toISOString() } },
     });
     gone(new Date(Date.now() - 1000));
-    await until('the judgement', async () => (await judged()).includes('due'), boundMs);
+    await until('the judgement', async () => (await judged()).includes('due'));
     expect(ringings('baton-dev-backups-early')).toEqual([]);
     gone(new Date(Date.now() + 60_000));
     await rings('baton-dev-backups-early');

@@ -7,13 +7,11 @@ import { openInstallation, type Installation } from '../../rehearsal/installatio
 import { installationOf } from './installed.ts';
 import { until } from '../until.ts';
 
-const boundMs = 30_000;
-
 let installation: Installation;
 beforeAll(async () => {
   installation = await openInstallation(await installationOf('dev'));
 }, 360_000);
-afterAll(() => installation?.close(), boundMs);
+afterAll(() => installation?.close());
 
 const leaseKey = (): { TableName: string; Key: object } => ({
   TableName: installation.leaseTable, Key: { book: { S: installation.book.name }, item: { S: 'lease' } },
@@ -39,7 +37,7 @@ test.each(['cutover', 'resume', 'rollback', 'failover', 'switchover', 'failback'
   const { status, error } = await until(`the end of ${name}`, async () => {
     const seen = await installation.operator<{ status: string; error?: string }>('states', 'DescribeExecution', { executionArn });
     return seen.status !== 'RUNNING' && seen;
-  }, boundMs);
+  });
   expect([status, error]).toEqual(['FAILED', 'Refused']);
-  await until('the lock to be given back', async () => (await holderOfTheLock()) === undefined, boundMs);
-}, 2 * boundMs);
+  await until('the lock to be given back', async () => (await holderOfTheLock()) === undefined);
+});

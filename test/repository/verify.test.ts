@@ -56,10 +56,10 @@ test('interrupted, it leaves nothing', async () => {
   const child = spawn(process.execPath, [script, '--only', 'seeds', '--seeds', '1000'], { stdio: 'ignore', env: { ...process.env, BATON_TEST_MARK: mark } });
   try {
     // Itself, the part, and a worker at least.
-    await until('the part is at work', async () => (await processesWith(mark)).length >= 3, 30_000);
+    await until('the part is at work', async () => (await processesWith(mark)).length >= 3);
     child.kill('SIGINT');
     expect(await once(child, 'exit')).toEqual([130, null]);
-    await until('nothing is left', async () => (await processesWith(mark)).length === 0, 30_000);
+    await until('nothing is left', async () => (await processesWith(mark)).length === 0);
   } finally {
     child.kill('SIGKILL');
   }

@@ -54,7 +54,7 @@ test('a night that was killed is gone on with, and the next one begins where it 
   const child = spawn(process.execPath, [script, ...night(10_000)], { stdio: 'ignore' });
   try {
     const reached = (): number => (existsSync(at) ? Number(readFileSync(at, 'utf8')) : 0);
-    await until('some seeds are done', () => reached() > 2, 60_000);
+    await until('some seeds are done', () => reached() > 2, 180_000);
     child.kill('SIGKILL');
     await once(child, 'exit');
     const from = reached();
@@ -68,7 +68,7 @@ test('a night that was killed is gone on with, and the next one begins where it 
     child.kill('SIGKILL');
     await rm(directory, { recursive: true, force: true });
   }
-}, 270_000);
+}, 540_000);
 
 test('a situation makes its faults again and again, and the command to see it again names it', async () => {
   const { code, lines } = await simulate('--seed', '3', '--situation', 'machines meet', '--trace');

@@ -18,7 +18,7 @@ test('whatever meets, nobody changes a book that is another’s, and halts and d
   // They were no empty runs.
   expect([...said.entries()].filter(([, count]) => count < 100)).toEqual([]);
   expect(said.size).toBe(9);
-}, 90_000);
+});
 
 test('a seed tells the same again, and another something else', async () => {
   const [one, again, other] = [await meet(7), await meet(7), await meet(8)];

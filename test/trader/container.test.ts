@@ -138,8 +138,8 @@ it('starts, trades under the lease, changes its key between two orders, drains a
     const children: readonly Child[] = [guard, trader];
     const alive = () => children.every((child) => child.exit === undefined) || dead(lines);
 
-    await until('the first order', () => alive() && orders() > 0, 15_000);
-    await until('some orders', () => alive() && orders() >= 15, 15_000);
+    await until('the first order', () => alive() && orders() > 0);
+    await until('some orders', () => alive() && orders() >= 15);
     expect(await metrics()).toMatch(/trader_orders_accepted\S* \d+/);
 
     const roster = new KeyRoster({ store, book, monotonicMs: () => performance.now(), pause: (ms) => delay(ms) });
@@ -153,7 +153,7 @@ it('starts, trades under the lease, changes its key between two orders, drains a
     expect(await roster.members()).toMatchObject([{ otherUsedMsAgo: expect.any(Number) as number }]);
     venue.keys.delete(key.apiKey);
     const before = orders();
-    await until('orders without the old key', () => alive() && orders() >= before + 15, 15_000);
+    await until('orders without the old key', () => alive() && orders() >= before + 15);
     expect(new Set(accepted().slice(-15).map(({ apiKey }) => apiKey))).toEqual(new Set([nextKey.apiKey]));
     // Nobody was refused for a key, the old one's deletion included: nobody used it any more.
     expect(venue.record.filter(({ code }) => bybitKeyRefusals.has(String(code)))).toEqual([]);

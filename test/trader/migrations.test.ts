@@ -145,7 +145,7 @@ describe('migrations', () => {
     } finally {
       await holder.end();
     }
-  }, 90_000);
+  });
 
   it('are refused when an expansion does more than add, with nothing changed', async () => {
     const greedy = made('0002-greedy', 'expansion', 'ALTER TABLE orders DROP COLUMN reason', '');

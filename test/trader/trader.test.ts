@@ -210,7 +210,7 @@ describe('the trader', () => {
     await accepted(before + 3, 1);
     stage.venue.clearFault();
     guard.say('draining', 1);
-    await until('drained', () => guard.drains.length === 1, 6000);
+    await until('drained', () => guard.drains.length === 1);
     const judgement = judge(stage.venue.record, { book });
     expect(judgement).toMatchObject({ duplicatesAccepted: 0, staleEpochAccepted: 0 });
     expect(new Set(stage.venue.record.filter((entry) => entry.path === createOrderPath).map((entry) => entry.clientOrderId)).size).toBe(

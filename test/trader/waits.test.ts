@@ -73,7 +73,7 @@ test.concurrent('a cancellation of which nothing is known is not asked for again
       if (next !== undefined) return { next, untilMs };
     }
     return undefined;
-  }, 45_000);
+  });
   expect(again.next.atMs).toBeGreaterThan(again.untilMs);
 }));
 

@@ -182,7 +182,7 @@ describe('a trader at a venue that fails', () => {
       expect(arrivals().length).toBeLessThanOrEqual(began.length);
       const kept = written.map((state) => ('failures' in state ? `${state.failures} failed` : state.kind));
       expect([...new Set(kept)]).toEqual(['1 failed', '2 failed', '3 failed', '4 failed', 'open', 'half-open', '0 failed']);
-      await until('the gauge', () => guard.statuses.at(-1)?.gauges?.['trader_breaker_openings'] === 1, 6000);
+      await until('the gauge', () => guard.statuses.at(-1)?.gauges?.['trader_breaker_openings'] === 1);
     } finally {
       await stage.close();
     }

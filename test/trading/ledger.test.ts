@@ -213,13 +213,13 @@ describe('the ledger', () => {
       dying.say('stopped', null);
       stage.trader(living, { ledger: next, ordersPerSecond: 100 }).start();
       living.say('held', 71);
-      await until('orders of the second, some of them dropped', () => next.droppedRows > 20, 20_000);
+      await until('orders of the second, some of them dropped', () => next.droppedRows > 20);
       living.say('draining', 71);
       await until('drained', () => living.drains.length === 1);
       expect(await missing()).toBe(accepted().length);
       await blocker.query('COMMIT');
       living.say('held', 72);
-      await until('a mark of the new epoch', () => next.completeBelow?.epoch === 72, 20_000);
+      await until('a mark of the new epoch', () => next.completeBelow?.epoch === 72);
       living.say('draining', 72);
       await until('drained', () => living.drains.length === 2);
       await until('every order in the ledger', async () => (await missing()) === 0 && next.queuedRows === 0);
@@ -232,5 +232,5 @@ describe('the ledger', () => {
       await stage.close();
       await Promise.all([dead.close(), next.close()]);
     }
-  }, 120_000);
+  });
 });

@@ -66,7 +66,7 @@ describe.each([['SET NX EX', SetNxElection], ['the library', MutexElection], ['K
     await until('b holds', () => b.holds);
     expect(a.holds).toBe(false);
     expect(tenureOf(b.leave()?.id)).toBeGreaterThan(first);
-  }, 90_000);
+  });
 });
 
 test('SET NX EX trades on while its store does not answer; Kubernetes stops by its own deadline', async () => {

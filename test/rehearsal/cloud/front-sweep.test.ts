@@ -178,7 +178,7 @@ test.each(Object.keys(sdkClients))('%s: requests and answers come through as the
   const { tally, failures } = await sweep(service);
   const all = operations[service];
   expect({ failures, tally }).toEqual({ failures: [], tally: { operations: all, requests: all, responses: all } });
-}, 90_000);
+});
 
 test.each([
   ['the query protocol, as old releases of the AWS CLI', AwsQueryProtocol],
@@ -215,7 +215,7 @@ test.each(Object.keys(sdkClients))('%s: every error of its model arrives under i
   }
   client.destroy();
   expect(arrived).toEqual(names.map((name) => sameCode[name] ?? name));
-}, 90_000);
+});
 
 /** EC2's model names no error at all; its client takes any. */
 const unmodelledErrors: Record<string, readonly string[]> = { ec2: ['InvalidVpcID.NotFound', 'InvalidGroup.NotFound'] };

@@ -136,7 +136,7 @@ describe('one environment', () => {
     const held = await invoke({ heldUpMs: 8000 });
     expect(held).toMatchObject({ StatusCode: 200, payload: { served: 2, pid: first.payload.pid } });
     expect(held).not.toHaveProperty('FunctionError');
-  }, 90_000);
+  });
 
   test.each([{ hang: true }, { spin: true }])('%o is killed when its time is over, and the next call starts anew', async (event) => {
     await start({ Timeout: 1 });

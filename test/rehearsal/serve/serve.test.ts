@@ -146,7 +146,7 @@ describe('the account as in the console', () => {
     const command = "cloudwatch describe-alarms --alarm-names baton-dev-cutover-failed --query 'MetricAlarms[].MetricName' --output text";
     const { stdout, stderr } = shell(`aws --endpoint-url ${exported['AWS_ENDPOINT_URL']} ${command}`, exported);
     expect([stdout.trim(), stderr]).toEqual(['ExecutionsFailed', '']);
-  }, 90_000);
+  });
 });
 
 describe('PostgreSQL and Redis', () => {
@@ -211,7 +211,7 @@ test('Ctrl-C ends it with 0 and leaves no process and no file', async () => {
   expect((await readdir(directory)).filter((name) => !/^(baton-cache|node-compile-cache)/.test(name))).toEqual([]);
   const left = await until('the end of every process', async () => ((await processesWith(directory)).length === 0 ? 'none' : undefined));
   expect(left).toBe('none');
-}, 90_000);
+});
 
 function isHere(program: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;

@@ -66,7 +66,7 @@ test('the hour of a plan makes one recovery point of what its tags select, and a
   expect(begun).toHaveLength(1);
   const job = await ended(begun[0] ?? '');
   expect(job).toMatchObject({ State: 'COMPLETED', ResourceArn: database, RecoveryPointArn: `arn:aws:rds:${east}:111111111111:snapshot:awsbackup:job-${job.BackupJobId}` });
-  const [copy] = await until('the copy', async () => { const there = await points(west); return there.length === 1 && there; }, 60_000);
+  const [copy] = await until('the copy', async () => { const there = await points(west); return there.length === 1 && there; });
   expect(copy).toMatchObject({ Status: 'COMPLETED', SourceBackupVaultArn: vaultArn(east), ResourceArn: database });
   expect((await call('ListCopyJobs', {})).CopyJobs).toMatchObject([{ State: 'COMPLETED', DestinationBackupVaultArn: vaultArn(west) }]);
   expect(measured.map(({ name }) => name)).toEqual(['NumberOfBackupJobsCompleted', 'NumberOfCopyJobsCompleted']);

@@ -363,7 +363,7 @@ test('a task that is run by itself has the command it was given, ends with its e
   const ended = await until('the task to end', async () => {
     const { tasks: [task] } = await call('DescribeTasks', { tasks: [tasks[0].taskArn] });
     return task.lastStatus === 'STOPPED' && task;
-  }, 60_000);
+  });
   expect(ended).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ name: 'trader', exitCode: 7 }] });
 });
 

@@ -88,7 +88,7 @@ describe('snapshots', () => {
     return redis;
   };
   const statusOf = async (SnapshotName: string): Promise<string> => (await call('DescribeSnapshots', { SnapshotName })).Snapshots[0].SnapshotStatus;
-  const available = (name: string): Promise<unknown> => until(`${name} is available`, async () => (await statusOf(name)) === 'available', 60_000);
+  const available = (name: string): Promise<unknown> => until(`${name} is available`, async () => (await statusOf(name)) === 'available');
 
   test('one is exported to a bucket; a group that begins with it has what was there then, and goes without a trace', async () => {
     await create({ ...properties, ReplicationGroupId: 'kept' });
@@ -105,12 +105,12 @@ describe('snapshots', () => {
 
     const made = { ReplicationGroupId: 'loaded', ...properties, SnapshotArns: ['arn:aws:s3:::exports/exported-0001.rdb'] };
     expect((await call('CreateReplicationGroup', made)).ReplicationGroup.Status).toBe('creating');
-    await until('the group', async () => (await describeGroups('loaded')).ReplicationGroups[0].Status === 'available', 60_000);
+    await until('the group', async () => (await describeGroups('loaded')).ReplicationGroups[0].Status === 'available');
     const loaded = await connect('loaded');
     expect(await loaded.get('bucket:alpha')).toBe('17');
     loaded.disconnect();
     await call('DeleteReplicationGroup', { ReplicationGroupId: 'loaded' });
-    await until('it is gone', () => !model.servers(region).has('loaded'), 60_000);
+    await until('it is gone', () => !model.servers(region).has('loaded'));
     await expect(describeGroups('loaded')).rejects.toMatchObject({ name: 'ReplicationGroupNotFoundFault' });
   });
 
@@ -128,6 +128,6 @@ describe('snapshots', () => {
     await call('CreateSnapshot', { SnapshotName: 'lost', ReplicationGroupId: 'kept' });
     await available('lost');
     await call('CopySnapshot', { SourceSnapshotName: 'lost', TargetSnapshotName: 'nowhere', TargetBucket: 'none' });
-    await until('it failed', async () => (await statusOf('lost')) === 'failed', 60_000);
+    await until('it failed', async () => (await statusOf('lost')) === 'failed');
   });
 });

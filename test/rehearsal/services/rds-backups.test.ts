@@ -42,7 +42,7 @@ const call = async (operation: string, input: Record<string, unknown>, region: s
   world.call({ service: 'rds', operation, region, caller: world.operator.caller, input });
 const statusOf = async (identifier: string): Promise<string> =>
   (await call('DescribeDBInstances', { DBInstanceIdentifier: identifier }).catch(() => undefined))?.DBInstances[0].DBInstanceStatus ?? 'gone';
-const becomes = (identifier: string, status: string): Promise<unknown> => until(`${identifier} is ${status}`, async () => (await statusOf(identifier)) === status, 60_000);
+const becomes = (identifier: string, status: string): Promise<unknown> => until(`${identifier} is ${status}`, async () => (await statusOf(identifier)) === status);
 
 async function query(sql: string, identifier = name): Promise<any[]> {
   const { endpoint, server } = model.running(east).get(identifier)!;
