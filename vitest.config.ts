@@ -11,6 +11,7 @@ export default defineConfig({
     // Against a test that hangs: machines differ by more than two times, and limits of time are elsewhere.
     testTimeout: 120_000,
     hookTimeout: 240_000,
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       // Four for two cores: much of what is tested here is waited for.
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], maxWorkers: 4, sequence: { groupOrder: 0 } } },

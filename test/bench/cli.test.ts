@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { root } from '../../bench/subprocess.ts';
 
-const bench = (...args: string[]) => spawnSync(process.execPath, [join(root, 'bench', 'cli.ts'), ...args], { encoding: 'utf8', timeout: 20_000 });
+const bench = (...args: string[]) => spawnSync(process.execPath, [join(root, 'bench', 'cli.ts'), ...args], { encoding: 'utf8', timeout: 120_000 });
 
 test('lists the benches, for programs too', () => {
   const { status, stdout } = bench('--list', '--json');

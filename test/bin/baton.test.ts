@@ -15,7 +15,7 @@ function run(outdir: string, environment: Record<string, string>): { status: num
     cwd: repository,
     env: { ...inherited, CDK_OUTDIR: outdir, ...environment },
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 120_000,
   });
   return { status, output: stdout + stderr };
 }

@@ -12,7 +12,7 @@ const assembly = assemblyOf('production').directory;
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function run(...given: string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/cost.ts', ...given], { cwd: repository, encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/cost.ts', ...given], { cwd: repository, encoding: 'utf8', timeout: 120_000 });
   return { status, stdout, stderr };
 }
 
@@ -78,7 +78,7 @@ describe('in CI', () => {
     return tree;
   }
   const gate = (tree: string, base = ''): { status: number | null; stdout: string } =>
-    spawnSync(path.join(tree, '.ci', 'cost'), { encoding: 'utf8', env: { ...process.env, BATON_COST_BASE: base }, timeout: 30_000 });
+    spawnSync(path.join(tree, '.ci', 'cost'), { encoding: 'utf8', env: { ...process.env, BATON_COST_BASE: base }, timeout: 120_000 });
 
   test.each([
     ['as dear as before', 0, 'A change', 0, /^Against it: 1\.00 → 2\.00\n$/],

@@ -16,7 +16,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const page = path.join(directory, 'page.html');
 function run(given: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['bin/drills.ts', ...given], { cwd: repository, timeout: 60_000, env: { ...process.env, ...variables } }, (error, stdout, stderr) => {
+    execFile(process.execPath, ['bin/drills.ts', ...given], { cwd: repository, timeout: 120_000, env: { ...process.env, ...variables } }, (error, stdout, stderr) => {
       resolve({ status: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr });
     });
   });

@@ -43,7 +43,7 @@ describe.each(handlers)('%s', (name) => {
   test('refuses to start without its environment, by name', () => {
     const file = path.join(directory, `${name}.cjs`);
     writeFileSync(file, bundle);
-    const { status, stderr } = spawnSync(process.execPath, [file], { env: { AWS_REGION: 'us-east-1' }, encoding: 'utf8', timeout: 20_000 });
+    const { status, stderr } = spawnSync(process.execPath, [file], { env: { AWS_REGION: 'us-east-1' }, encoding: 'utf8', timeout: 120_000 });
     expect(status).not.toBe(0);
     expect(stderr).toMatch(/The environment of \S+ is wrong: BATON_[A-Z_]+:/);
   });

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClientBase } from 'pg';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../containers/trader/migrations/run.ts';
 import { isWritten, loginIn, MasterCredential, RoleCredential, type Database } from '../../lib/data-credentials/database-credentials.ts';
 import { ensureRoles, masterSecretName, roleNames, secretNameOf, usersOf, type RoleName } from '../../lib/data-credentials/roles.ts';
@@ -15,6 +15,7 @@ import { connectToDatabase, LoginRefusedError, type DatabaseAddress, type Databa
 import { Secret } from '../../lib/secret.ts';
 import { startPostgres, type PostgresServer } from '../../rehearsal/processes/postgres.ts';
 import { useSite } from '../rehearsal/processes/site.ts';
+import { until } from '../until.ts';
 import { CrashError, MemorySecrets } from './memory-secrets.ts';
 
 const site = useSite();
@@ -200,7 +201,7 @@ it('a database that lacks the newest change, as one that was promoted may, takes
 it('no password is in what PostgreSQL logs', async () => {
   const { secrets, rotation } = await opened();
   for (const name of [trader, master]) await rotation.complete(secrets.begin(name));
-  await vi.waitFor(() => expect(lines.join('\n')).toContain('ALTER ROLE "trader_b" PASSWORD'));
+  await until('the statement in the log', () => lines.join('\n').includes('ALTER ROLE "trader_b" PASSWORD'));
   const log = lines.join('\n');
   expect(secrets.everyValue.map((value) => loginIn(value).password.reveal()).filter((password) => password !== firstPassword && log.includes(password))).toEqual([]);
 });

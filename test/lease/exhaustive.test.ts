@@ -25,7 +25,7 @@ describe('within its faults, every interleaving keeps the promise, and trading g
     expect({ violation: found.violation, path: found.path }).toEqual({});
     if (asked === undefined) expect(found.complete).toBe(true);
     else console.log(`${name}: ${found.states} states, ${found.transitions} transitions${found.complete ? '' : ', bound reached'}`);
-  }, asked === undefined ? 30_000 : 24 * 3_600_000);
+  }, asked === undefined ? undefined : 24 * 3_600_000);
 
   test('the models are not empty', () => {
     for (const [name, states] of Object.entries(ran)) expect(states, name).toBeGreaterThan(500);

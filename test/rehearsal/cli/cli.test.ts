@@ -119,7 +119,7 @@ test.each([
   expect(code).toBe(130);
   expect(output).toContain('interrupted');
   await expect
-    .poll(async () => (await readdir(temporary)).filter((name) => !/^(baton-cache|node-compile-cache)/.test(name)), { timeout: 20_000 })
+    .poll(async () => (await readdir(temporary)).filter((name) => !/^(baton-cache|node-compile-cache)/.test(name)))
     .toEqual([]);
-  await expect.poll(() => processesWith(temporary), { timeout: 20_000 }).toEqual([]);
+  await expect.poll(() => processesWith(temporary)).toEqual([]);
 }, 360_000);

@@ -74,7 +74,7 @@ test('a snapshot is creating, then available; its name is taken; then it can be 
   await expect(call('CreateDBSnapshot', { DBSnapshotIdentifier: 'cutover-2', DBInstanceIdentifier: 'baton-dev' })).rejects.toMatchObject({ name: 'InvalidDBInstanceStateFault' });
   expect((await call('DescribeDBInstances', {})).DBInstances[0].DBInstanceStatus).toBe('backing-up');
   await expect(call('DeleteDBSnapshot', name)).rejects.toMatchObject({ name: 'InvalidDBSnapshotStateFault' });
-  await expect.poll(async () => (await call('DescribeDBSnapshots', name)).DBSnapshots[0].Status, { timeout: 15_000 }).toBe('available');
+  await expect.poll(async () => (await call('DescribeDBSnapshots', name)).DBSnapshots[0].Status).toBe('available');
   expect((await call('DescribeDBSnapshots', { DBInstanceIdentifier: 'baton-dev' })).DBSnapshots).toHaveLength(1);
   expect((await call('DeleteDBSnapshot', name)).DBSnapshot.Status).toBe('deleted');
   await expect(call('DescribeDBSnapshots', name)).rejects.toMatchObject({ name: 'DBSnapshotNotFoundFault' });

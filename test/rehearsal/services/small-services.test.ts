@@ -218,7 +218,7 @@ test('EventBridge: a rule that matches invokes its target with the transformed e
     world.emit({ source: 'aws.states', detailType: 'x', region: 'us-east-1', resources: [], detail: { status } });
   ended('SUCCEEDED');
   ended('FAILED');
-  await expect.poll(() => invoked.length, { timeout: 5000 }).toBe(1);
+  await expect.poll(() => invoked.length).toBe(1);
   expect(JSON.parse(invoked[0]?.payload ?? '')).toEqual({ text: 'ended FAILED', status: 'FAILED', all: { status: 'FAILED' } });
   expect(invoked[0]?.call).toMatchObject({
     input: { FunctionName: Arn, InvocationType: 'Event' },
