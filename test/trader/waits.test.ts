@@ -42,8 +42,7 @@ test.concurrent('an order of which nothing is known is looked for only when it c
   };
   stage.trader(guard, { venue: answering(adapter, { place }), ordersPerSecond: 5 }).start();
   await ready(guard);
-  // A lease of a second: so long an order may be on its way.
-  guard.say('held', 1, 1000);
+  guard.say('held', 1, 5000);
   const arrived = () =>
     stage.venue.record.filter(({ accepted, clientOrderId }) => accepted && late.includes(clientOrderId ?? '')).map(({ clientOrderId }) => clientOrderId);
   // On a busy machine some come later than that.
