@@ -8,9 +8,10 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
+import { deployed } from './control-plane/deployed.ts';
 import { worlds, type Exploration } from './lease/explorations.ts';
 import { work } from './pool.ts';
-import { runSeed, type RunResult, type Verdict } from './run.ts';
+import type { RunResult, Verdict } from './run.ts';
 import { planOf, situations, usual } from './situations.ts';
 
 interface Options {
@@ -51,6 +52,8 @@ async function main(options: Options): Promise<number> {
 
 /** Its trace hash is the last line. */
 async function runOne({ seed, situation, trace }: Options): Promise<number> {
+  // Loaded here and by the workers: it is the whole system.
+  const { runSeed } = await import('./run.ts');
   const result = await runSeed(seed, { plan: planOf(situation, seed), keepLines: trace === true });
   for (const line of result.lines) console.log(line);
   console.log(described(result));
@@ -65,6 +68,10 @@ async function runMany({ seed: asked, seeds = Infinity, minutes = Infinity, work
   const end = nightly === true ? asked + seeds * (Math.floor((first - asked) / seeds) + 1) : asked + seeds;
   const beganMs = performance.now();
   const isOver = (): boolean => performance.now() - beganMs > minutes * 60_000;
+  // Every worker needs it, and would make it beside the others. What is interrupted meanwhile has no seeds to tell of.
+  await deployed().catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
   const failed: RunResult[] = [];
   const unfinished = new Set<number>();
   let next = first;
@@ -195,6 +202,10 @@ const program = new Command('simulate')
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    console.error(error);
+    process.exitCode = exitCodes.crash;
+  }
 }

@@ -49,9 +49,11 @@ const livenessMs = 150_000;
 /** So many orders of one holder, one after the other, and nothing left over. */
 const settledOrders = 4;
 
-const warm = Promise.all([deployed(), warmUp()]);
+/** At the first run of a process: whoever only asks for help waits for none of it. */
+let warm: Promise<readonly [readonly Made[], void]> | undefined;
 
 export async function runSeed(seed: number, { plan = drawPlan(seed), change, keepLines = false, deployment }: RunOptions = {}): Promise<RunResult> {
+  warm ??= Promise.all([deployed(), warmUp()]);
   const [made] = await warm;
   // The models that only they need take as long to load as half a run.
   const { Executions } = plan.machines === 'synthesized' ? await import('./control-plane/executions.ts') : {};
