@@ -2,11 +2,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { processesWith } from '../processes-with.ts';
 import { until } from '../until.ts';
 
 const script = join(import.meta.dirname, '..', '..', 'simulation', 'cli.ts');
@@ -82,4 +83,32 @@ test('wrong usage has an exit code of its own', async () => {
   const { code, lines } = await simulate('--seeds', 'many');
   expect(code).toBe(2);
   expect(lines.join('\n')).toContain('a number above 0 is wanted');
+});
+
+test('what keeps it from its start ends as a crash, not as a broken invariant, and says what to do', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'baton-simulate-'));
+  try {
+    const cache = join(directory, `baton-cache-${process.getuid!()}`);
+    await mkdir(cache);
+    await chmod(cache, 0o777);
+    const failed = await promisify(execFile)(process.execPath, [script, '--seeds', '2'], { env: { ...process.env, TMPDIR: directory } }).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('remove it and run again') as string });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+test('interrupted while it makes what is deployed, it ends as interrupted and leaves nothing', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'baton-simulate-'));
+  // As a terminal interrupts: everything that belongs to the command.
+  const child = spawn(process.execPath, [script, '--seeds', '2'], { env: { ...process.env, TMPDIR: directory }, stdio: 'ignore', detached: true });
+  try {
+    await until('the synthesis', async () => (await processesWith(directory)).length > 1);
+    process.kill(-child.pid!, 'SIGINT');
+    expect(await once(child, 'exit')).toEqual([130, null]);
+    await until('nothing runs', async () => (await processesWith(directory)).length === 0);
+  } finally {
+    child.kill('SIGKILL');
+    await rm(directory, { recursive: true, force: true });
+  }
 });

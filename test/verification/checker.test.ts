@@ -80,9 +80,9 @@ beforeAll(async () => {
   await ledger.settled();
   watermark = await marked(client, '00000000-0000-4000-8000-000000000001');
   venueFills = ledger.venueFills.map((fill) => ({ ...fill, atVenueMs: fill.atVenueMs - 60_000 }));
-  ledger.tradeMeanwhile(400);
   ledger.trade(300);
   await ledger.written();
+  ledger.tradeMeanwhile(400);
   base = await serverDirectory(join(site.directory, 'base'));
   await source.backUp(base);
   restored = await restoredFrom(await copied());
